@@ -1,0 +1,25 @@
+import { createHash, hash } from "node:crypto";
+
+declare const digest: unique symbol;
+/** A SHA-256 as 64 lower-case hex digits. */
+export type Digest = string & { readonly [digest]: true };
+
+/** Stands for "nothing before": the chain of the first segment of a generation. */
+export const NO_DIGEST = "0".repeat(64) as Digest;
+export const DIGEST_BYTES = 32;
+
+/** @throws RangeError when the text is not 64 lower-case hex digits. */
+export function digestOf(text: string): Digest {
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new RangeError(`not a SHA-256: ${JSON.stringify(text.slice(0, 80))}`);
+  return text as Digest;
+}
+
+export const sha256 = (data: Uint8Array): Digest => hash("sha256", data, "hex") as Digest;
+
+/** SHA-256 over the parts as if they were one, without joining them. */
+export function sha256Of(parts: Iterable<Uint8Array>): Digest {
+  const running = createHash("sha256");
+  for (const part of parts) running.update(part);
+  return running.digest("hex") as Digest;
+}

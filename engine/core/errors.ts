@@ -1,0 +1,109 @@
+/**
+ * What may follow an error: `retry` passes by itself; `resync` needs the disk compared again; `person` needs someone;
+ * `input` is the caller's to mend and changed nothing.
+ */
+export type ErrorClass = "retry" | "resync" | "person" | "input";
+
+interface Entry {
+  readonly class: ErrorClass;
+  /** HTTP status where the error reaches an API caller. */
+  readonly status: number;
+  /** What to do, as one or two sentences to the person who reads it. */
+  readonly remedy: string;
+}
+
+const entry = (errorClass: ErrorClass, status: number, remedy: string): Entry => ({
+  class: errorClass,
+  status,
+  remedy,
+});
+
+/** Every error that Leeward raises on purpose. Codes are part of the API: never rename one. */
+export const CATALOGUE = {
+  // input
+  InvalidRequest: entry("input", 400, "Correct the field named in the message and send the request again."),
+  InvalidSetting: entry("input", 500, "Correct the setting named in the message and start again."),
+  NotFound: entry("input", 404, "Check the name and the path; list the parent to see what exists."),
+  Unauthorized: entry("input", 401, "Send a bearer token for this API in the Authorization header."),
+  Conflict: entry("input", 409, "Wait for the job named in the message, or cancel it, then try again."),
+  StateNotAllowed: entry("input", 409, "See allowedOperations of the item for what it can do now."),
+  // journal
+  SegmentDamaged: entry(
+    "resync",
+    500,
+    "The bytes of this segment are not what was written. Points before it stay good; run a resync to continue.",
+  ),
+  SegmentVersionUnknown: entry(
+    "person",
+    500,
+    "This segment was written by a newer Leeward. Upgrade this one.",
+  ),
+  SegmentMissing: entry(
+    "resync",
+    500,
+    "A segment is gone. Points before it stay good; run a resync to continue.",
+  ),
+  ChainBroken: entry(
+    "resync",
+    500,
+    "Two segments do not follow each other. Run a resync to start a new generation.",
+  ),
+  KeyWrong: entry("person", 500, "This key does not open the journal. Give the key of this machine."),
+  ManifestDamaged: entry(
+    "person",
+    500,
+    "This recovery point's manifest cannot be trusted. Use another point.",
+  ),
+  // storage
+  StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
+  StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),
+  ObjectExists: entry("input", 409, "An object of this name exists and is never overwritten."),
+  ObjectChanged: entry("retry", 412, "Someone else changed it at the same time. It is read and tried again."),
+  FenceLost: entry("person", 409, "A newer process took over. This one stops; nothing is to be done."),
+  // agent
+  AgentFenced: entry("person", 409, "This machine was failed over. Re-protect it to replicate again."),
+  DiskUnreadable: entry(
+    "person",
+    500,
+    "The disk or its file cannot be read or written. Check it on the machine.",
+  ),
+  SpoolDamaged: entry(
+    "resync",
+    500,
+    "The spool cannot be continued. A new generation is begun by comparison.",
+  ),
+  // ARM
+  ArmFailed: entry("person", 502, "Azure refused or failed this call. Its own code and message say why."),
+  ArmUnavailable: entry(
+    "retry",
+    503,
+    "Azure Resource Manager did not answer or throttled. It is tried again.",
+  ),
+} satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+/** The one error type: what failed and where (message), what to do (remedy), who acts (class). */
+export class LeewardError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "LeewardError";
+    this.code = code;
+  }
+  get class(): ErrorClass {
+    return CATALOGUE[this.code].class;
+  }
+  get status(): number {
+    return CATALOGUE[this.code].status;
+  }
+  get remedy(): string {
+    return CATALOGUE[this.code].remedy;
+  }
+}
+
+export const hasCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof LeewardError && error.code === code;
+
+/** The message of anything thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,85 @@
+import { type BarrierId, type MachineId, barrierId, machineId } from "../core/ids.ts";
+import {
+  type DiskIndex,
+  type Generation,
+  type Ordinal,
+  type Sequence,
+  generation,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
+
+/** Every object name of a machine starts with this, in the cache account and in the target account alike. */
+export const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
+
+/** The container of both accounts. */
+export const CONTAINER = "leeward";
+
+const digits = (n: number, width: number) => String(n).padStart(width, "0");
+
+/** Prefix of all segment objects of one generation; they sort by ordinal. */
+export const journalPrefix = (machine: MachineId, of: Generation): string =>
+  `${machinePrefix(machine)}journal/${digits(of, 6)}/`;
+
+/** A segment object is named by the ordinal of its first segment, so the next one is found by a single GET. */
+export const segmentName = (machine: MachineId, of: Generation, first: Ordinal): string =>
+  `${journalPrefix(machine, of)}${digits(first, 12)}.seg`;
+
+export interface SegmentPlace {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  readonly ordinal: Ordinal;
+}
+
+/** The inverse of `segmentName`; undefined for any other name. */
+export function parseSegmentName(name: string): SegmentPlace | undefined {
+  const found = /^machines\/([^/]+)\/journal\/(\d{6})\/(\d{12})\.seg$/.exec(name);
+  if (!found?.[1]) return undefined;
+  return {
+    machine: machineId(found[1]),
+    generation: generation(Number(found[2])),
+    ordinal: ordinal(Number(found[3])),
+  };
+}
+
+export const pointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}points/`;
+
+/** Points sort by generation, then by sequence. */
+export const pointName = (machine: MachineId, of: Generation, at: Sequence, id: BarrierId): string =>
+  `${pointsPrefix(machine)}${digits(of, 6)}/${digits(at, 16)}-${id}.json`;
+
+export interface PointPlace {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  readonly sequence: Sequence;
+  readonly id: BarrierId;
+}
+
+/** The inverse of `pointName`; undefined for any other name. */
+export function parsePointName(name: string): PointPlace | undefined {
+  const found = /^machines\/([^/]+)\/points\/(\d{6})\/(\d{16})-([0-9a-f-]{36})\.json$/.exec(name);
+  if (!found?.[1] || !found[4]) return undefined;
+  return {
+    machine: machineId(found[1]),
+    generation: generation(Number(found[2])),
+    sequence: sequence(Number(found[3])),
+    id: barrierId(found[4]),
+  };
+}
+
+export const checkpointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}checkpoints/`;
+
+/** Says which replica snapshots hold which point; named like its point. */
+export const checkpointName = (machine: MachineId, of: Generation, at: Sequence, id: BarrierId): string =>
+  `${checkpointsPrefix(machine)}${digits(of, 6)}/${digits(at, 16)}-${id}.json`;
+
+/** The machine's data key, wrapped. */
+export const keyName = (machine: MachineId): string => `${machinePrefix(machine)}key.json`;
+
+/** The warm disk: a page blob of the disk's size plus the 512 bytes of a fixed VHD footer. */
+export const replicaName = (machine: MachineId, disk: DiskIndex): string =>
+  `${machinePrefix(machine)}replica/${digits(disk, 2)}.vhd`;
+
+/** A replica's snapshot made a blob of its own, for the time of an import. */
+export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId): string =>
+  `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}.vhd`;

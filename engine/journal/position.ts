@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { type Digest, NO_DIGEST, digestOf } from "../core/digest.ts";
+import {
+  type Bytes,
+  type Generation,
+  type Micros,
+  type Ordinal,
+  type Sequence,
+  bytes,
+  generation,
+  micros,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
+
+/** How far a journal has been followed: everything before `next` was read, checked and chained. */
+export interface JournalPosition {
+  readonly generation: Generation;
+  /** The ordinal of the segment to come. */
+  readonly next: Ordinal;
+  /** Trailer digest of the segment before `next`. */
+  readonly chain: Digest;
+  /** The last write before `next`. */
+  readonly sequence: Sequence;
+  /** Its wall-clock time at the source; 0 when there is none. */
+  readonly time: Micros;
+  /** Bytes of guest data carried by all writes so far in this generation, uncompressed; zero records count nothing. */
+  readonly bytes: Bytes;
+}
+
+/** The beginning of a generation. Sequences go on across generations: `from` is the last write before it. */
+export const startOf = (of: Generation, from: Sequence): JournalPosition => ({
+  generation: of,
+  next: ordinal(0),
+  chain: NO_DIGEST,
+  sequence: from,
+  time: micros(0),
+  bytes: bytes(0),
+});
+
+export const journalPosition = z.object({
+  generation: z.number().transform(generation),
+  next: z.number().transform(ordinal),
+  chain: z.string().transform(digestOf),
+  sequence: z.number().transform(sequence),
+  time: z.number().transform(micros),
+  bytes: z.number().transform(bytes),
+});

@@ -1,0 +1,115 @@
+import type { Bytes } from "../core/units.ts";
+
+/**
+ * The narrow waist between Leeward and Azure Storage. `azure.ts` is the real one, `memory.ts` the fast one; one suite
+ * (`test/contract/store.ts`) holds both to every promise written here.
+ *
+ * All methods throw `LeewardError`: `StorageUnavailable` (after the client's own retries), `StorageDenied`, and the
+ * codes named at each method. Names are relative to the store's container.
+ */
+
+declare const etag: unique symbol;
+export type ETag = string & { readonly [etag]: true };
+
+export interface ObjectInfo {
+  readonly name: string;
+  readonly size: Bytes;
+  readonly etag: ETag;
+}
+
+export interface StoredObject extends ObjectInfo {
+  readonly body: Buffer;
+}
+
+/** When a put may happen: only if nothing is there, only if unchanged since this ETag, or whatever is there. */
+export type PutCondition = "absent" | "any" | { readonly unchangedSince: ETag };
+
+/** Immutable blobs of up to a few tens of MiB: segments, manifests, small documents. */
+export interface ObjectStore {
+  /** The whole object, or undefined when there is none. The body was checked against the storage's own checksum. */
+  get(name: string): Promise<StoredObject | undefined>;
+  /** Bytes [offset, offset + length), shorter at the end of the object; undefined when there is no object. */
+  getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined>;
+  /**
+   * Stores in one atomic request; the storage checks the content on arrival.
+   * @throws ObjectExists for "absent" when the name is taken; ObjectChanged when the ETag no longer fits.
+   */
+  put(name: string, body: Uint8Array, condition: PutCondition): Promise<ETag>;
+  /** All objects whose name starts with the prefix, in ascending byte order of names. */
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** Deletes; nothing happens to names that do not exist. May run twice. */
+  delete(names: readonly string[]): Promise<void>;
+  /** Creates the container if there is none. */
+  ensureContainer(): Promise<void>;
+}
+
+declare const snapshot: unique symbol;
+/** Names one snapshot of one page blob, as the storage issued it. */
+export type SnapshotId = string & { readonly [snapshot]: true };
+
+declare const fence: unique symbol;
+/** The right to write to one page blob, held by one process at a time. */
+export type Fence = string & { readonly [fence]: true };
+
+export interface PageRange {
+  readonly offset: Bytes;
+  readonly length: Bytes;
+}
+
+/** Azure's limit for one page write. */
+export const MAX_PAGE_WRITE = 4 * 1024 * 1024;
+
+/** Sparse page blobs: the replica's disks. Offsets and lengths are multiples of 512; never-written bytes read as zero. */
+export interface PageStore {
+  /** Creates an all-zero page blob; nothing happens when one of this size exists. @throws ObjectExists if of another size. */
+  create(name: string, size: Bytes): Promise<void>;
+  /**
+   * Takes the right to write from whoever holds it; the former holder's later writes throw FenceLost.
+   * Implemented by an infinite lease that is broken and taken anew.
+   */
+  takeFence(name: string): Promise<Fence>;
+  releaseFence(name: string, fence: Fence): Promise<void>;
+  /** Writes at most MAX_PAGE_WRITE bytes. @throws FenceLost, RangeError when not aligned or out of bounds. */
+  write(name: string, fence: Fence, offset: Bytes, data: Uint8Array): Promise<void>;
+  /** Makes the range read as zero and frees its storage. @throws FenceLost, RangeError. */
+  clear(name: string, fence: Fence, offset: Bytes, length: Bytes): Promise<void>;
+  /** @throws NotFound when there is no such blob or snapshot. */
+  read(name: string, offset: Bytes, length: Bytes, at?: SnapshotId): Promise<Buffer>;
+  /** Ranges that may hold data, ascending, merged where they touch; everything outside reads as zero. */
+  ranges(name: string, at?: SnapshotId): Promise<PageRange[]>;
+  /** @throws FenceLost when another process took the right to write. */
+  snapshot(name: string, fence: Fence): Promise<SnapshotId>;
+  /** Nothing happens when it is gone already. */
+  deleteSnapshot(name: string, at: SnapshotId): Promise<void>;
+  /**
+   * Makes `copy` a blob with the content of the snapshot, server side, replacing an earlier copy; returns its URL.
+   * Never write to a copy: Azurite shares its pages with the snapshot (`docs/box.md`).
+   */
+  promote(name: string, at: SnapshotId, copy: string): Promise<string>;
+  /** Deletes the blob with its snapshots; nothing happens when there is none. */
+  delete(name: string): Promise<void>;
+  /** Creates the container if there is none. */
+  ensureContainer(): Promise<void>;
+}
+
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: unknown;
+  readonly etag: ETag;
+}
+
+/**
+ * Small JSON documents (at most 60,000 bytes) in Table storage: kind is the partition, key the row. Readers parse the
+ * value with their own schema.
+ */
+export interface RecordStore {
+  get(kind: string, key: string): Promise<StoredRecord | undefined>;
+  /** @throws ObjectExists, ObjectChanged as for objects; RangeError when the document is too large. */
+  put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag>;
+  /** Every record of the kind, ascending by key. */
+  list(kind: string): AsyncIterable<StoredRecord>;
+  /** Nothing happens when there is none. */
+  delete(kind: string, key: string): Promise<void>;
+  /** Creates the table if there is none. */
+  ensureTable(): Promise<void>;
+}
