@@ -76,6 +76,7 @@ export class ExtentSet implements Iterable<Extent> {
   intersect(start: number, end: number): Extent[] {
     check(start, end);
     const inside: Extent[] = [];
+    if (start === end) return inside;
     this.#touching(start, end, (s, e) => {
       if (s < end && e > start) inside.push({ start: Math.max(s, start), end: Math.min(e, end) });
     });
