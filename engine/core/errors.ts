@@ -79,6 +79,13 @@ export const CATALOGUE = {
     503,
     "Azure Resource Manager did not answer or throttled. It is tried again.",
   ),
+  // recovery
+  NoRecoveryPoint: entry("input", 409, "Wait for the first recovery point, or name one that is listed."),
+  SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
+  AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
+  TimedOut: entry("person", 500, "Look at the health errors of the item; the operation may be tried again."),
+  Forbidden: entry("input", 403, "Ask an administrator for the app role that the message names."),
+  Unexpected: entry("retry", 500, "An error that Leeward does not know. Report it with the log if it stays."),
 } satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
