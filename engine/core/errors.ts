@@ -54,6 +54,11 @@ export const CATALOGUE = {
     500,
     "This recovery point's manifest cannot be trusted. Use another point.",
   ),
+  ManifestVersionUnknown: entry(
+    "person",
+    500,
+    "This recovery point was written by a newer Leeward. Upgrade this one.",
+  ),
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
   StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),
@@ -74,6 +79,11 @@ export const CATALOGUE = {
   ),
   // ARM
   ArmFailed: entry("person", 502, "Azure refused or failed this call. Its own code and message say why."),
+  ForeignResource: entry(
+    "person",
+    409,
+    "A resource of this name exists and is not Leeward's; it was not touched. Choose another name, or remove it.",
+  ),
   ArmUnavailable: entry(
     "retry",
     503,

@@ -1,0 +1,85 @@
+import { type Sequence, bytes, diskIndex, micros, sequence } from "../core/units.ts";
+import { ENTRY, ENTRY_BYTES, KINDS } from "./entry.ts";
+import { getNumber, putNumber } from "./field.ts";
+import { payloadLength, readBarrier, readDigests, readProof, writePayload } from "./payload.ts";
+import type { JournalRecord } from "./record.ts";
+
+/** Index, then payloads, both in the order of the records. */
+export function encodeBody(from: Sequence, records: readonly JournalRecord[]): Buffer {
+  const start = records.length * ENTRY_BYTES;
+  const length = records.reduce((sum, record) => sum + payloadBytes(record), start);
+  const body = Buffer.allocUnsafeSlow(length).fill(0, 0, start);
+  let at = start;
+  records.forEach((record, i) => {
+    writeEntry(record, from, body, i * ENTRY_BYTES);
+    const end = at + payloadBytes(record);
+    if (record.kind === "data") body.set(record.data, at);
+    else if (record.kind !== "zero") writePayload(record, body.subarray(at, end).fill(0));
+    at = end;
+  });
+  return body;
+}
+
+function payloadBytes(record: JournalRecord): number {
+  if (record.kind === "data") return record.data.length;
+  return record.kind === "zero" ? 0 : payloadLength(record);
+}
+
+function writeEntry(record: JournalRecord, from: Sequence, to: Buffer, base: number): void {
+  putNumber(to, base, ENTRY.kind, KINDS[record.kind]);
+  putNumber(to, base, ENTRY.sequenceDelta, record.sequence - from);
+  putNumber(to, base, ENTRY.time, record.time);
+  putNumber(to, base, ENTRY.length, record.kind === "zero" ? record.length : payloadBytes(record));
+  if ("disk" in record) putNumber(to, base, ENTRY.disk, record.disk);
+  if ("offset" in record) putNumber(to, base, ENTRY.offset, record.offset);
+}
+
+/**
+ * The inverse of `encodeBody`. Data and digests of the records are views of `body`, not copies.
+ * @throws RangeError when the bytes are not a body of so many records.
+ */
+export function decodeBody(from: Sequence, count: number, body: Buffer): JournalRecord[] {
+  const records: JournalRecord[] = [];
+  let at = count * ENTRY_BYTES;
+  for (let base = 0; base < count * ENTRY_BYTES; base += ENTRY_BYTES) {
+    const inPayload = getNumber(body, base, ENTRY.kind) !== KINDS.zero;
+    const end = inPayload ? at + getNumber(body, base, ENTRY.length) : at;
+    if (end > body.length) throw new RangeError(`record ${records.length} ends behind the segment`);
+    records.push(readRecord(from, body, base, body.subarray(at, end)));
+    at = end;
+  }
+  if (at !== body.length) throw new RangeError(`${body.length - at} bytes behind the last record`);
+  return records;
+}
+
+function readRecord(from: Sequence, body: Buffer, base: number, payload: Buffer): JournalRecord {
+  const kind = getNumber(body, base, ENTRY.kind);
+  const common = {
+    sequence: sequence(from + getNumber(body, base, ENTRY.sequenceDelta)),
+    time: micros(getNumber(body, base, ENTRY.time)),
+  };
+  const disk = diskIndex(getNumber(body, base, ENTRY.disk));
+  const offset = bytes(getNumber(body, base, ENTRY.offset));
+  if (getNumber(body, base, ENTRY.reserved) !== 0) throw new RangeError("reserved bytes in use");
+  switch (kind) {
+    case KINDS.data:
+      return { kind: "data", ...common, disk, offset, data: payload };
+    case KINDS.zero:
+      return { kind: "zero", ...common, disk, offset, length: bytes(getNumber(body, base, ENTRY.length)) };
+    case KINDS.barrier:
+      unused(disk + offset);
+      return { kind: "barrier", ...common, ...readBarrier(payload) };
+    case KINDS.digests:
+      unused(offset);
+      return { kind: "digests", ...common, disk, ...readDigests(payload) };
+    case KINDS.proof:
+      unused(disk + offset);
+      return { kind: "proof", ...common, ...readProof(payload) };
+    default:
+      throw new RangeError(`not a kind of record: ${kind}`);
+  }
+}
+
+function unused(fields: number): void {
+  if (fields !== 0) throw new RangeError("a field that this kind of record does not use is not zero");
+}

@@ -1,0 +1,156 @@
+import { type Digest, digestOf } from "../core/digest.ts";
+import { type MachineId, machineId } from "../core/ids.ts";
+import {
+  type Bytes,
+  type Generation,
+  MIB,
+  type Micros,
+  type Ordinal,
+  type Sequence,
+  bytes,
+  generation,
+  micros,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
+import { ENTRY_BYTES } from "./entry.ts";
+import { getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
+
+export const VERSION = 1;
+export const MAGIC = Buffer.from("LEEWSEG\n", "latin1");
+
+/** Bound on what a reader allocates on a header's word. Writers seal far below. */
+export const MAX_BODY = bytes(64 * MIB);
+
+/** The clear part of a segment. */
+export const HEADER = {
+  magic: { at: 0, size: 8 },
+  version: { at: 8, size: 2 },
+  flags: { at: 10, size: 2 },
+  headerLength: { at: 12, size: 4 },
+  machine: { at: 16, size: 64 },
+  generation: { at: 80, size: 4 },
+  records: { at: 84, size: 4 },
+  ordinal: { at: 88, size: 8 },
+  from: { at: 96, size: 8 },
+  to: { at: 104, size: 8 },
+  firstTime: { at: 112, size: 8 },
+  lastTime: { at: 120, size: 8 },
+  previous: { at: 128, size: 32 },
+  dataBytes: { at: 160, size: 8 },
+  bodyLength: { at: 168, size: 4 },
+  storedLength: { at: 172, size: 4 },
+  nonce: { at: 176, size: 12 },
+  tag: { at: 188, size: 16 },
+} as const;
+export const HEADER_BYTES = sizeOf(HEADER);
+
+export const FLAGS = { compressed: 1, marks: 2 } as const;
+
+export interface SegmentHeader {
+  readonly version: number;
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  readonly ordinal: Ordinal;
+  /** Digest of the segment before; NO_DIGEST at the beginning of a generation. */
+  readonly previous: Digest;
+  /** The last write before this segment. */
+  readonly from: Sequence;
+  /** The last write in it; equal to `from` when it holds none. */
+  readonly to: Sequence;
+  /** Time of the first write in it; 0 when it holds none. */
+  readonly firstTime: Micros;
+  /** Time of the last write in it; 0 when it holds none. The clock may have stepped back in between. */
+  readonly lastTime: Micros;
+  /** Guest bytes in its data records, uncompressed. */
+  readonly dataBytes: Bytes;
+  /** Number of records of all kinds. */
+  readonly records: number;
+  /** Whether it holds a barrier, digests or a proof, so that others need not be opened to look for one. */
+  readonly marks: boolean;
+  readonly compressed: boolean;
+  /** Index and payloads before compression. */
+  readonly bodyLength: Bytes;
+  /** The body as it lies in the object. */
+  readonly storedLength: Bytes;
+  readonly nonce: Buffer;
+  readonly tag: Buffer;
+}
+
+export function writeHeader(header: SegmentHeader, to: Buffer): void {
+  to.fill(0, 0, HEADER_BYTES);
+  putBytes(to, 0, HEADER.magic, MAGIC);
+  putNumber(to, 0, HEADER.version, header.version);
+  putNumber(to, 0, HEADER.flags, flagsOf(header));
+  putNumber(to, 0, HEADER.headerLength, HEADER_BYTES);
+  to.write(header.machine, HEADER.machine.at, HEADER.machine.size, "latin1");
+  putNumber(to, 0, HEADER.generation, header.generation);
+  putNumber(to, 0, HEADER.records, header.records);
+  putNumber(to, 0, HEADER.ordinal, header.ordinal);
+  putNumber(to, 0, HEADER.from, header.from);
+  putNumber(to, 0, HEADER.to, header.to);
+  putNumber(to, 0, HEADER.firstTime, header.firstTime);
+  putNumber(to, 0, HEADER.lastTime, header.lastTime);
+  putBytes(to, 0, HEADER.previous, Buffer.from(header.previous, "hex"));
+  putNumber(to, 0, HEADER.dataBytes, header.dataBytes);
+  putNumber(to, 0, HEADER.bodyLength, header.bodyLength);
+  putNumber(to, 0, HEADER.storedLength, header.storedLength);
+  putBytes(to, 0, HEADER.nonce, header.nonce);
+  putBytes(to, 0, HEADER.tag, header.tag);
+}
+
+const flagsOf = (header: SegmentHeader): number =>
+  (header.compressed ? FLAGS.compressed : 0) | (header.marks ? FLAGS.marks : 0);
+
+/**
+ * Reads what `writeHeader` wrote, at the beginning of `from`. Magic, version and length were looked at before.
+ * @throws RangeError naming the first field that cannot be true.
+ */
+export function readHeader(from: Buffer): SegmentHeader {
+  const number = (field: keyof typeof HEADER) => getNumber(from, 0, HEADER[field]);
+  const flags = number("flags");
+  must((flags & ~(FLAGS.compressed | FLAGS.marks)) === 0, `flags ${flags}`);
+  const header: SegmentHeader = {
+    version: number("version"),
+    machine: readMachine(getBytes(from, 0, HEADER.machine)),
+    generation: generation(number("generation")),
+    ordinal: ordinal(number("ordinal")),
+    previous: digestOf(getBytes(from, 0, HEADER.previous).toString("hex")),
+    from: sequence(number("from")),
+    to: sequence(number("to")),
+    firstTime: micros(number("firstTime")),
+    lastTime: micros(number("lastTime")),
+    dataBytes: bytes(number("dataBytes")),
+    records: number("records"),
+    marks: (flags & FLAGS.marks) !== 0,
+    compressed: (flags & FLAGS.compressed) !== 0,
+    bodyLength: bytes(number("bodyLength")),
+    storedLength: bytes(number("storedLength")),
+    nonce: getBytes(from, 0, HEADER.nonce),
+    tag: getBytes(from, 0, HEADER.tag),
+  };
+  checkSizes(header);
+  return header;
+}
+
+function readMachine(field: Buffer): MachineId {
+  const end = field.indexOf(0);
+  must(end > 0 && field.subarray(end).every((byte) => byte === 0), "machine id without an end");
+  return machineId(field.toString("latin1", 0, end));
+}
+
+function checkSizes(header: SegmentHeader): void {
+  const { from, to, records, bodyLength, storedLength, dataBytes, compressed } = header;
+  must(to >= from && to - from <= records, `writes ${from} to ${to} in ${records} records`);
+  must(bodyLength <= MAX_BODY, `a body of ${bodyLength} bytes`);
+  must(records * ENTRY_BYTES <= bodyLength, `${records} records in a body of ${bodyLength} bytes`);
+  must(dataBytes <= bodyLength, `${dataBytes} bytes of data in a body of ${bodyLength}`);
+  must(
+    compressed ? storedLength < bodyLength : storedLength === bodyLength,
+    `a body of ${bodyLength} bytes stored in ${storedLength}`,
+  );
+}
+
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new RangeError(`impossible header: ${what}`);
+}

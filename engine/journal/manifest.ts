@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { digestOf, sha256 } from "../core/digest.ts";
+import { LeewardError } from "../core/errors.ts";
+import { barrierId, machineId } from "../core/ids.ts";
+import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { journalPosition } from "./position.ts";
+
+const size = z.number().transform(bytes);
+
+/** What would be lost: seconds since the newest write that survives, and the writes after it. */
+const loss = z.strictObject({
+  seconds: z.number().nonnegative(),
+  bytes: size,
+  writes: z.number().int().nonnegative(),
+});
+export type Loss = z.infer<typeof loss>;
+
+/** A recovery point: a barrier that lies, with everything before it, in the target region. */
+const recoveryPoint = z.strictObject({
+  format: z.literal(1),
+  machine: z.string().transform(machineId),
+  generation: z.number().transform(generation),
+  /** The id of its barrier. */
+  id: z.string().transform(barrierId),
+  /** The last write that is in it. */
+  sequence: z.number().transform(sequence),
+  /** The source's clock at the barrier. */
+  time: z.number().transform(micros),
+  consistency: z.enum(["crash", "application"]),
+  /** Behind the segment that holds the barrier's proof: the chain that this point is bound to. */
+  position: journalPosition.strict(),
+  /** Ascending by index. `root` is the disk's digest tree at the barrier. */
+  disks: z
+    .array(
+      z.strictObject({
+        index: z.number().transform(diskIndex),
+        name: z.string().min(1).max(260),
+        size,
+        root: z.string().transform(digestOf),
+      }),
+    )
+    .min(1)
+    .max(64),
+  /** Both losses as they were when the point was cut. */
+  losses: z.strictObject({ vm: loss, region: loss }),
+});
+export type RecoveryPoint = z.infer<typeof recoveryPoint>;
+
+/** One canonical document: equal points give equal bytes. @throws RangeError when it would not decode to the same. */
+export function encodeManifest(point: RecoveryPoint): Buffer {
+  const found = recoveryPoint.safeParse(point);
+  if (!found.success) throw new RangeError(`not a recovery point: ${z.prettifyError(found.error)}`);
+  const content = JSON.stringify(found.data);
+  return Buffer.from(
+    `${JSON.stringify({ ...found.data, digest: sha256(Buffer.from(content)) }, undefined, 2)}\n`,
+  );
+}
+
+/** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
+export function decodeManifest(document: Uint8Array): RecoveryPoint {
+  const point = parse(Buffer.from(document).toString("utf8"));
+  if (!encodeManifest(point).equals(document))
+    throw new LeewardError("ManifestDamaged", `the manifest of point ${point.id} does not fit its digest`);
+  return point;
+}
+
+const anyVersion = z.looseObject({ format: z.number() });
+const document = recoveryPoint.extend({ digest: z.string().transform(digestOf) });
+
+function parse(text: string): RecoveryPoint {
+  const json = parseJson(text);
+  const version = anyVersion.safeParse(json);
+  if (version.success && version.data.format !== 1)
+    throw new LeewardError(
+      "ManifestVersionUnknown",
+      `a manifest of format ${version.data.format}; known is 1`,
+    );
+  const found = document.safeParse(json);
+  if (!found.success)
+    throw new LeewardError("ManifestDamaged", `not a manifest: ${z.prettifyError(found.error)}`);
+  const { digest: _, ...point } = found.data;
+  return point;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LeewardError("ManifestDamaged", "a manifest that is not JSON", error);
+  }
+}

@@ -1,0 +1,61 @@
+import { createDecipheriv } from "node:crypto";
+import { promisify } from "node:util";
+import { zstdDecompress } from "node:zlib";
+import { LeewardError } from "../core/errors.ts";
+import { decodeBody } from "./body.ts";
+import { HEADER, HEADER_BYTES, type SegmentHeader } from "./header.ts";
+import type { DataKey } from "./key.ts";
+import type { JournalRecord } from "./record.ts";
+import { type CheckedSegment, TRAILER_BYTES, damaged, placeOf, soundly } from "./segment.ts";
+import { summarize } from "./summary.ts";
+
+const decompress = promisify(zstdDecompress);
+
+export const CIPHER = "aes-256-gcm";
+
+/**
+ * The records, in order. Their data are views of one buffer: keeping one record keeps them all in memory.
+ * @throws KeyWrong, SegmentDamaged
+ */
+export async function openSegment(checked: CheckedSegment, key: DataKey): Promise<JournalRecord[]> {
+  const { header } = checked;
+  const stored = decrypt(checked, key);
+  const body = header.compressed ? await inflate(header, stored) : stored;
+  return soundly(placeOf(header), () => readRecords(header, body));
+}
+
+function decrypt({ header, bytes }: CheckedSegment, key: DataKey): Buffer {
+  const decipher = createDecipheriv(CIPHER, key, header.nonce, { authTagLength: HEADER.tag.size });
+  decipher.setAAD(withoutTag(bytes)).setAuthTag(header.tag);
+  const plain = decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TRAILER_BYTES));
+  try {
+    decipher.final();
+  } catch (error) {
+    throw new LeewardError("KeyWrong", `${placeOf(header)} was not encrypted with this key`, error);
+  }
+  return plain;
+}
+
+/** The header as it was before its body was encrypted: what the cipher authenticates beside the body. */
+export const withoutTag = (segment: Buffer): Buffer => segment.subarray(0, HEADER.tag.at);
+
+async function inflate(header: SegmentHeader, stored: Buffer): Promise<Buffer> {
+  const { bodyLength } = header;
+  const body = await decompress(stored, { chunkSize: bodyLength + 1, maxOutputLength: bodyLength }).catch(
+    (error: unknown) => {
+      throw damaged(`${placeOf(header)}: the body does not decompress`, error);
+    },
+  );
+  if (body.length !== bodyLength)
+    throw damaged(`${placeOf(header)}: a body of ${body.length}, not ${bodyLength}`);
+  return body;
+}
+
+/** A header that says anything else than its records is a fault of the writer, and not believed. */
+function readRecords(header: SegmentHeader, body: Buffer): JournalRecord[] {
+  const records = decodeBody(header.from, header.records, body);
+  for (const [field, value] of Object.entries(summarize(header.from, records)))
+    if (!Object.entries(header).some(([name, said]) => name === field && said === value))
+      throw new RangeError(`the header does not fit the records: ${field} is ${value}`);
+  return records;
+}
