@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { barrierId, machineId } from "../core/ids.ts";
+import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
 
 /**
@@ -7,20 +8,20 @@ import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from 
  * `POST /agents/{machine}/register` and `POST /agents/{machine}/heartbeat`, JSON, bearer token of the VM's identity.
  */
 
-const size = z.number().transform(bytes);
+const size = z.number().transform(checked(bytes));
 
 /** How the agent cuts its journal; set by the control plane, may change with any heartbeat. */
 export const capturePolicy = z.object({
   sealBytes: size,
-  sealAge: z.number().transform(millis),
-  heartbeatEvery: z.number().transform(millis),
+  sealAge: z.number().transform(checked(millis)),
+  heartbeatEvery: z.number().transform(checked(millis)),
 });
 export type CapturePolicy = z.infer<typeof capturePolicy>;
 
 /** A mark in the journal with cumulative figures of this generation. */
 export const mark = z.object({
-  sequence: z.number().transform(sequence),
-  time: z.number().transform(micros),
+  sequence: z.number().transform(checked(sequence)),
+  time: z.number().transform(checked(micros)),
   /** Bytes of guest data in all writes of the generation up to `sequence`, as in `JournalPosition`. */
   bytes: size,
 });
@@ -30,12 +31,12 @@ export const registerRequest = z.object({
   agentVersion: z.string().max(64),
   /** The agent's disks in index order; sizes must equal those that were enabled. */
   disks: z
-    .array(z.object({ index: z.number().transform(diskIndex), size }))
+    .array(z.object({ index: z.number().transform(checked(diskIndex)), size }))
     .min(1)
     .max(64),
   /** Where the agent's spool can go on without a hole; absent on a first start or when continuity is lost. */
   resume: z
-    .object({ generation: z.number().transform(generation), next: z.number().transform(ordinal) })
+    .object({ generation: z.number().transform(checked(generation)), next: z.number().transform(ordinal) })
     .optional(),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
@@ -43,15 +44,15 @@ export type RegisterRequest = z.infer<typeof registerRequest>;
 export const cacheAccess = z.object({
   /** URL of the cache container, with a SAS that may create and read (never delete or list). A secret. */
   containerUrl: z.url(),
-  expires: z.number().transform(micros),
+  expires: z.number().transform(checked(micros)),
 });
 
 export const registerResponse = z.object({
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
   /** Equal to `resume.generation` when the journal goes on; otherwise a new one, to begin with a full comparison. */
-  generation: z.number().transform(generation),
+  generation: z.number().transform(checked(generation)),
   /** The last sequence of the generation before; the first write of a new generation is one more. */
-  from: z.number().transform(sequence),
+  from: z.number().transform(checked(sequence)),
   /** The machine's data key, 32 bytes in base64. A secret. */
   dataKey: z.base64(),
   cache: cacheAccess,
@@ -64,15 +65,15 @@ export type AgentMode = z.infer<typeof agentMode>;
 
 export const heartbeatRequest = z.object({
   agentVersion: z.string().max(64),
-  generation: z.number().transform(generation),
+  generation: z.number().transform(checked(generation)),
   mode: agentMode,
-  time: z.number().transform(micros),
+  time: z.number().transform(checked(micros)),
   /** Newest write on the source disk. */
   captured: mark,
   /** Newest write that is durable in the cache account, with all before it. */
   cached: mark,
   /** Newest segment durable in the cache is the one before this. */
-  cachedNext: z.number().transform(ordinal),
+  cachedNext: z.number().transform(checked(ordinal)),
   /** Stored in the spool, not yet in the cache. */
   backlog: z.object({ segments: z.number().int(), bytes: size }),
   /** Compressed bytes uploaded in this generation. */
@@ -85,7 +86,7 @@ export const heartbeatRequest = z.object({
   }),
   /** Newest barriers in the journal, oldest first, at most 16. */
   barriers: z.array(
-    z.object({ id: z.string().transform(barrierId), sequence: z.number().transform(sequence) }),
+    z.object({ id: z.string().transform(checked(barrierId)), sequence: z.number().transform(sequence) }),
   ),
   /** What stops or slows the agent, if anything: a catalogue code and a sentence. */
   problem: z.object({ code: z.string().max(64), message: z.string().max(2000) }).optional(),
@@ -98,7 +99,7 @@ export const heartbeatResponse = z.object({
   policy: capturePolicy,
   /** Barriers to set now. Repeated until a heartbeat lists them: the agent sets each id once. */
   barriers: z.array(
-    z.object({ id: z.string().transform(barrierId), consistency: z.enum(["crash", "application"]) }),
+    z.object({ id: z.string().transform(checked(barrierId)), consistency: z.enum(["crash", "application"]) }),
   ),
   /** New access when the old one is about to expire. */
   cache: cacheAccess.optional(),
@@ -111,6 +112,6 @@ export const agentConfig = z.object({
   endpoint: z.url(),
   /** Audience of the token that the control plane wants. */
   audience: z.string(),
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;

@@ -2,10 +2,11 @@ import { z } from "zod";
 import { digestOf, sha256 } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
+import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { journalPosition } from "./position.ts";
 
-const size = z.number().transform(bytes);
+const size = z.number().transform(checked(bytes));
 
 /** What would be lost: seconds since the newest write that survives, and the writes after it. */
 const loss = z.strictObject({
@@ -18,14 +19,14 @@ export type Loss = z.infer<typeof loss>;
 /** A recovery point: a barrier that lies, with everything before it, in the target region. */
 const recoveryPoint = z.strictObject({
   format: z.literal(1),
-  machine: z.string().transform(machineId),
-  generation: z.number().transform(generation),
+  machine: z.string().transform(checked(machineId)),
+  generation: z.number().transform(checked(generation)),
   /** The id of its barrier. */
-  id: z.string().transform(barrierId),
+  id: z.string().transform(checked(barrierId)),
   /** The last write that is in it. */
-  sequence: z.number().transform(sequence),
+  sequence: z.number().transform(checked(sequence)),
   /** The source's clock at the barrier. */
-  time: z.number().transform(micros),
+  time: z.number().transform(checked(micros)),
   consistency: z.enum(["crash", "application"]),
   /** Behind the segment that holds the barrier's proof: the chain that this point is bound to. */
   position: journalPosition.strict(),
@@ -33,10 +34,10 @@ const recoveryPoint = z.strictObject({
   disks: z
     .array(
       z.strictObject({
-        index: z.number().transform(diskIndex),
+        index: z.number().transform(checked(diskIndex)),
         name: z.string().min(1).max(260),
         size,
-        root: z.string().transform(digestOf),
+        root: z.string().transform(checked(digestOf)),
       }),
     )
     .min(1)
@@ -65,7 +66,7 @@ export function decodeManifest(document: Uint8Array): RecoveryPoint {
 }
 
 const anyVersion = z.looseObject({ format: z.number() });
-const document = recoveryPoint.extend({ digest: z.string().transform(digestOf) });
+const document = recoveryPoint.extend({ digest: z.string().transform(checked(digestOf)) });
 
 function parse(text: string): RecoveryPoint {
   const json = parseJson(text);

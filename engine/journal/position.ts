@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Digest, NO_DIGEST, digestOf } from "../core/digest.ts";
+import { checked } from "../core/schema.ts";
 import {
   type Bytes,
   type Generation,
@@ -39,10 +40,10 @@ export const startOf = (of: Generation, from: Sequence): JournalPosition => ({
 });
 
 export const journalPosition = z.object({
-  generation: z.number().transform(generation),
-  next: z.number().transform(ordinal),
-  chain: z.string().transform(digestOf),
-  sequence: z.number().transform(sequence),
-  time: z.number().transform(micros),
-  bytes: z.number().transform(bytes),
+  generation: z.number().transform(checked(generation)),
+  next: z.number().transform(checked(ordinal)),
+  chain: z.string().transform(checked(digestOf)),
+  sequence: z.number().transform(checked(sequence)),
+  time: z.number().transform(checked(micros)),
+  bytes: z.number().transform(checked(bytes)),
 });
