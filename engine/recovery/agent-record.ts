@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { barrierId, machineId } from "../core/ids.ts";
+import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
+import type { Reported } from "./losses.ts";
+
+const size = z.number().transform(bytes);
+const time = z.number().transform(micros);
+const mark = z.object({ sequence: z.number().transform(sequence), time, bytes: size });
+
+/** The agent's last heartbeat, in our words. */
+const heartbeat = z.object({
+  generation: z.number().transform(generation),
+  mode: z.enum(["initial-copy", "streaming", "stopped"]),
+  /** By the agent's clock. */
+  at: time,
+  captured: mark,
+  cached: mark,
+  cachedNext: z.number().transform(ordinal),
+  backlog: z.object({ segments: z.number(), bytes: size }),
+  uploaded: size,
+  initialCopy: z.object({ done: size, total: size, rate: size }),
+  problem: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type Heartbeat = z.infer<typeof heartbeat>;
+
+/** What is known of a machine's agent. Kind `agent`. */
+export const agentRecord = z.object({
+  format: z.literal(1),
+  machine: z.string().transform(machineId),
+  version: z.string(),
+  registeredAt: time,
+  /** When the last heartbeat came, by our clock. */
+  heardAt: time.optional(),
+  heartbeat: heartbeat.optional(),
+});
+export type AgentRecord = z.infer<typeof agentRecord>;
+
+/** A barrier that the agent was asked for, and that has not become a point yet. */
+const barrierRequest = z.object({
+  id: z.string().transform(barrierId),
+  consistency: z.enum(["crash", "application"]),
+  requestedAt: time,
+  /** The agent has it in its journal. */
+  set: z.boolean(),
+});
+export type BarrierRequest = z.infer<typeof barrierRequest>;
+
+/** Barriers on their way. Kind `barriers`. */
+export const barriersRecord = z.object({
+  format: z.literal(1),
+  machine: z.string().transform(machineId),
+  pending: z.array(barrierRequest),
+});
+export type BarriersRecord = z.infer<typeof barriersRecord>;
+
+/** What the losses are counted from; undefined before the first heartbeat. */
+export function reportedBy(agent: AgentRecord | undefined): Reported | undefined {
+  const beat = agent?.heartbeat;
+  if (!beat) return undefined;
+  const { at, captured, cached } = beat;
+  return {
+    at,
+    captured: { ...captured, generation: beat.generation },
+    cached: { ...cached, generation: beat.generation },
+  };
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { type Micros, bytes, micros, sequence } from "../core/units.ts";
+import type { Reached, Reported } from "./losses.ts";
+
+/** The loss that a failover to a point announces: everything after the point's barrier. */
+export const announcement = z.object({
+  /** The last write that the point holds. */
+  after: z.number().transform(sequence),
+  /** From the barrier to the moment of the failover. */
+  seconds: z.number(),
+  /** Writes and guest bytes after the barrier that the source is known to have made: more may have followed `knownUntil`. */
+  writes: z.number(),
+  bytes: z.number().transform(bytes),
+  /** The last write that the source is known to have made, and when it said so by its own clock. */
+  knownSequence: z.number().transform(sequence),
+  knownUntil: z.number().transform(micros),
+});
+export type Announcement = z.infer<typeof announcement>;
+
+/**
+ * `point` is the chosen barrier. Its `bytes` may count writes that came shortly after the barrier, up to the end of the
+ * segment with its proof: the announced bytes are then that much too low, the writes are exact.
+ */
+export function announce(now: Micros, point: Reached, arrived: Reached, reported?: Reported): Announcement {
+  const known = newest([point, arrived, ...(reported ? [reported.captured, reported.cached] : [])]);
+  const writes = known.sequence - point.sequence;
+  const before = known.generation === point.generation ? point.bytes : 0;
+  return {
+    after: point.sequence,
+    seconds: Math.max(now - point.time, 0) / 1e6,
+    writes,
+    bytes: bytes(writes === 0 ? 0 : Math.max(known.bytes - before, 0)),
+    knownSequence: known.sequence,
+    knownUntil: micros(Math.max(reported?.at ?? 0, known.time)),
+  };
+}
+
+const newest = (reached: readonly [Reached, ...Reached[]]): Reached =>
+  reached.reduce((a, b) => (b.sequence > a.sequence ? b : a));

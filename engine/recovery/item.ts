@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { LeewardError } from "../core/errors.ts";
+import {
+  type ArmId,
+  type MachineId,
+  armId,
+  barrierId,
+  machineId,
+  operationId,
+  sameArmId,
+} from "../core/ids.ts";
+import { bytes, diskIndex, generation, micros } from "../core/units.ts";
+import { announcement } from "./announce.ts";
+import { recoveryPolicy } from "./policy.ts";
+import { ITEM_STATES, type ItemEvent, nextState } from "./state.ts";
+
+const arm = z.string().transform(armId);
+const size = z.number().transform(bytes);
+const time = z.number().transform(micros);
+const account = z.object({ id: arm, blobEndpoint: z.string() });
+
+const sourceDisk = z.object({
+  index: z.number().transform(diskIndex),
+  id: arm,
+  name: z.string(),
+  size,
+  sku: z.string(),
+  caching: z.string(),
+  /** Absent for the OS disk. */
+  lun: z.number().int().optional(),
+  osType: z.string().optional(),
+  hyperVGeneration: z.string().optional(),
+});
+export type SourceDisk = z.infer<typeof sourceDisk>;
+
+const sourceNic = z.object({
+  name: z.string(),
+  primary: z.boolean(),
+  privateAddress: z.string().optional(),
+  subnet: z.string(),
+  acceleratedNetworking: z.boolean(),
+});
+export type SourceNic = z.infer<typeof sourceNic>;
+
+/** Everything about the source VM that a failover needs, copied while its region is there to ask. */
+export const sourceMachine = z.object({
+  region: z.string(),
+  vmSize: z.string(),
+  osType: z.string(),
+  tags: z.record(z.string(), z.string()),
+  /** Object id of the VM's identity: the one whose tokens the agent may use. */
+  principal: z.string().optional(),
+  availabilitySet: z
+    .object({ name: z.string(), faultDomains: z.number().int(), updateDomains: z.number().int() })
+    .optional(),
+  network: z.object({
+    name: z.string(),
+    addressPrefixes: z.array(z.string()),
+    subnets: z.array(z.object({ name: z.string(), addressPrefix: z.string() })),
+  }),
+  nics: z.array(sourceNic),
+  /** In index order. */
+  disks: z.array(sourceDisk),
+});
+export type SourceMachine = z.infer<typeof sourceMachine>;
+
+/** Where the target is, or will be, built. */
+export const targetMachine = z.object({
+  region: z.string(),
+  resourceGroup: arm,
+  network: arm,
+  /** Of the primary NIC when the user named one; otherwise every NIC keeps its subnet's name. */
+  subnet: z.string().optional(),
+  availabilitySet: arm.optional(),
+  vm: arm,
+  cache: account,
+  replica: account.optional(),
+});
+export type TargetMachine = z.infer<typeof targetMachine>;
+
+/** What the user asked for. */
+export const protectionRequest = z.object({
+  resourceGroup: arm,
+  network: arm.optional(),
+  subnet: z.string().optional(),
+  availabilitySet: arm.optional(),
+  cacheAccount: arm.optional(),
+  /** The disks to protect; all of the VM when absent. */
+  disks: z.array(arm).optional(),
+});
+export type ProtectionRequest = z.infer<typeof protectionRequest>;
+
+export const stepReport = z.object({
+  name: z.string(),
+  state: z.enum(["InProgress", "Succeeded", "Failed"]),
+  startTime: z.string(),
+  endTime: z.string().optional(),
+});
+
+/** How a failover went. */
+export const failoverReport = z.object({
+  operation: z.string().transform(operationId),
+  point: z.string().transform(barrierId),
+  pointTime: time,
+  /** How each disk was built: imported from the replica, or rebuilt from the journal. */
+  road: z.enum(["import", "upload"]),
+  startTime: time,
+  endTime: time.optional(),
+  /** From the request to the running target VM. */
+  rtoSeconds: z.number().optional(),
+  announced: announcement,
+  steps: z.array(stepReport),
+});
+export type FailoverReport = z.infer<typeof failoverReport>;
+
+/** One protected machine. Kind `item`; changed only by ETag compare-and-swap: it is the authority on who may write. */
+export const itemRecord = z.object({
+  format: z.literal(1),
+  id: arm,
+  machine: z.string().transform(machineId),
+  vmId: arm,
+  policyId: z.string().optional(),
+  recoveryContainerId: z.string().optional(),
+  state: z.enum(ITEM_STATES),
+  /** The newest generation that was issued; a journal of an older one is fenced. */
+  generation: z.number().transform(generation),
+  policy: recoveryPolicy,
+  request: protectionRequest,
+  source: sourceMachine.optional(),
+  target: targetMachine.optional(),
+  /** The newest job. */
+  job: z.object({
+    operation: z.string().transform(operationId),
+    kind: z.enum(["enable", "failover"]),
+    startTime: time,
+  }),
+  failover: failoverReport.optional(),
+  /** Why the newest job failed, if so. */
+  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+});
+export type ItemRecord = z.infer<typeof itemRecord>;
+
+/**
+ * Item records are found by eight hex digits of their ARM id's SHA-256, in which a machine id ends as well, so that
+ * either leads to the record. Compare the id found: digits may collide.
+ */
+export const itemKey = (id: ArmId): string =>
+  createHash("sha256").update(id.toLowerCase()).digest("hex").slice(0, 8);
+
+export const itemKeyOf = (machine: MachineId): string => machine.slice(-8);
+
+/** The VM's name as far as an id may hold it, and the item's key: readable and unique. */
+export function machineIdFor(id: ArmId, vmId: ArmId): MachineId {
+  const slug = lastSegment(vmId)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "")
+    .slice(0, 40);
+  return machineId(slug ? `${slug}-${itemKey(id)}` : itemKey(id));
+}
+
+export const lastSegment = (id: string): string => id.slice(id.lastIndexOf("/") + 1);
+
+/** The vault that an item's, job's or other nested id lies in. */
+export function vaultOf(id: ArmId): ArmId {
+  const found = /^(.*\/vaults\/[^/]+)/i.exec(id);
+  if (!found?.[1]) throw new LeewardError("InvalidRequest", `${id} lies in no vault`);
+  return armId(found[1]);
+}
+
+export const inVault = (item: ItemRecord, vault: string): boolean => sameArmId(vaultOf(item.id), vault);
+
+/** @throws StateNotAllowed naming the state when the event is not legal in it. */
+export function move(item: ItemRecord, event: ItemEvent): ItemRecord {
+  const state = nextState(item.state, event);
+  if (!state)
+    throw new LeewardError(
+      "StateNotAllowed",
+      `${lastSegment(item.id)} is ${item.state}: ${event} is not possible`,
+    );
+  return { ...item, state };
+}
+
+/** @throws Unexpected when enablement has not come that far. */
+export function sourceOf(item: ItemRecord): SourceMachine {
+  if (!item.source) throw new LeewardError("Unexpected", `${item.id}: its source was not read yet`);
+  return item.source;
+}
+
+/** @throws Unexpected when enablement has not come that far. */
+export function targetOf(item: ItemRecord): TargetMachine {
+  if (!item.target) throw new LeewardError("Unexpected", `${item.id}: its target was not planned yet`);
+  return item.target;
+}

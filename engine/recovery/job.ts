@@ -1,0 +1,63 @@
+import { hash } from "node:crypto";
+import { z } from "zod";
+import {
+  type ArmId,
+  type BarrierId,
+  type OperationId,
+  armId,
+  barrierId,
+  machineId,
+  operationId,
+} from "../core/ids.ts";
+import { micros } from "../core/units.ts";
+import { stepReport } from "./item.ts";
+
+const time = z.number().transform(micros);
+
+/** One operation on an item, from request to outcome. Kind `job`, keyed by its operation id. */
+export const jobRecord = z.object({
+  format: z.literal(1),
+  operation: z.string().transform(operationId),
+  kind: z.enum(["enable", "failover"]),
+  item: z.string().transform(armId),
+  machine: z.string().transform(machineId),
+  /** The recovery point that a failover asked for; the latest one when absent. */
+  point: z.string().transform(barrierId).optional(),
+  state: z.enum(["InProgress", "Succeeded", "Failed"]),
+  startTime: time,
+  endTime: time.optional(),
+  steps: z.array(stepReport),
+  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+});
+export type JobRecord = z.infer<typeof jobRecord>;
+export type JobKind = JobRecord["kind"];
+
+/** What an orchestration of a job is started with; the same again when it has to be started anew. */
+export interface JobInput {
+  readonly operation: OperationId;
+  readonly machine: JobRecord["machine"];
+  readonly point?: BarrierId;
+}
+
+export const jobInput = (job: JobRecord): JobInput => ({
+  operation: job.operation,
+  machine: job.machine,
+  ...(job.point && { point: job.point }),
+});
+
+/**
+ * The operation id of a request: the same for a request that is sent again. `token` is the client's request id, or what
+ * else tells two wishes for the same thing apart.
+ */
+export function operationFor(item: ArmId, kind: JobKind, token: string): OperationId {
+  const hex = hash("sha256", [item.toLowerCase(), kind, token].join("\n"), "hex");
+  // Version 8 (of the maker's own making) and variant 1, as RFC 9562 has it for hashed names.
+  const variant = (8 + (Number.parseInt(hex.slice(16, 17), 16) % 4)).toString(16);
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+  ];
+  return operationId([...parts, hex.slice(20, 32)].join("-"));
+}

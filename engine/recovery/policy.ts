@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { KIB, MIB, bytes, millis } from "../core/units.ts";
+
+const size = (least: number, most: number, fallback: number) =>
+  z.number().int().min(least).max(most).default(fallback).transform(bytes);
+const seconds = (least: number, most: number, fallback: number) =>
+  z
+    .number()
+    .min(least * 1000)
+    .max(most * 1000)
+    .int()
+    .default(fallback * 1000)
+    .transform(millis);
+
+/**
+ * How a machine is protected, as the user gives it in `properties.leeward.policy`: every field may be left out, none may
+ * be unknown. Sizes in bytes, durations in milliseconds.
+ */
+export const recoveryPolicy = z.strictObject({
+  /** A segment is sealed when it holds this much, or when its oldest write is this old. */
+  sealBytes: size(64 * KIB, 64 * MIB, 8 * MIB),
+  sealAge: seconds(0.2, 300, 5),
+  heartbeatEvery: seconds(0.5, 60, 3),
+  /** A recovery point this often. */
+  pointInterval: seconds(1, 24 * 3600, 60),
+  /** The replica is brought to the newest point this often. */
+  checkpointInterval: seconds(1, 7 * 24 * 3600, 900),
+  /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
+  replica: z.enum(["warm", "none"]).default("warm"),
+});
+export type RecoveryPolicy = z.infer<typeof recoveryPolicy>;
+
+export const DEFAULT_POLICY: RecoveryPolicy = recoveryPolicy.parse({});

@@ -1,0 +1,97 @@
+import type { z } from "zod";
+import { LeewardError, hasCode } from "../core/errors.ts";
+import type { ETag, RecordStore } from "../storage/store.ts";
+import { agentRecord, barriersRecord } from "./agent-record.ts";
+import { itemRecord } from "./item.ts";
+import { jobRecord } from "./job.ts";
+import { progressRecord } from "./progress.ts";
+
+export interface Kept<Value> {
+  readonly value: Value;
+  readonly etag: ETag;
+}
+
+/** The records of one kind, parsed on the way out. */
+export interface Records<Value> {
+  get(key: string): Promise<Kept<Value> | undefined>;
+  /** @throws ObjectExists when there is one. */
+  create(key: string, value: Value): Promise<void>;
+  /**
+   * Reads, changes and writes by compare-and-swap, again when someone else was faster. `change` may run several times;
+   * what it throws is thrown; returning its argument writes nothing. Returns what stands there now.
+   * @throws NotFound when there is no such record; ObjectChanged when others won too many times.
+   */
+  update(key: string, change: (old: Value) => Value): Promise<Value>;
+  /** As `update`, with `change` called with undefined when there is no record yet. */
+  upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value>;
+  list(): AsyncIterable<Value>;
+}
+
+/** Everything the control plane remembers, in the target region's table. */
+export interface AllRecords {
+  readonly items: Records<z.output<typeof itemRecord>>;
+  readonly jobs: Records<z.output<typeof jobRecord>>;
+  readonly agents: Records<z.output<typeof agentRecord>>;
+  readonly barriers: Records<z.output<typeof barriersRecord>>;
+  readonly progress: Records<z.output<typeof progressRecord>>;
+}
+
+export const recordsIn = (store: RecordStore): AllRecords => ({
+  items: records(store, "item", itemRecord),
+  jobs: records(store, "job", jobRecord),
+  agents: records(store, "agent", agentRecord),
+  barriers: records(store, "barriers", barriersRecord),
+  progress: records(store, "progress", progressRecord),
+});
+
+/** How often a lost race is run again; each time someone else got something done. */
+const RACES = 30;
+
+function records<Schema extends z.ZodType>(
+  store: RecordStore,
+  kind: string,
+  schema: Schema,
+): Records<z.output<Schema>> {
+  type Value = z.output<Schema>;
+
+  async function get(key: string): Promise<Kept<Value> | undefined> {
+    const found = await store.get(kind, key);
+    return found && { value: schema.parse(found.value), etag: found.etag };
+  }
+
+  async function upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value> {
+    for (let race = 0; race < RACES; race++) {
+      const old = await get(key);
+      const value = change(old?.value);
+      if (old && value === old.value) return value;
+      if (await swap(key, value, old?.etag)) return value;
+    }
+    throw new LeewardError("ObjectChanged", `${kind} ${key}: changed by others ${RACES} times in a row`);
+  }
+
+  async function swap(key: string, value: Value, etag: ETag | undefined): Promise<boolean> {
+    try {
+      await store.put(kind, key, value, etag === undefined ? "absent" : { unchangedSince: etag });
+      return true;
+    } catch (error) {
+      if (hasCode(error, "ObjectChanged") || hasCode(error, "ObjectExists")) return false;
+      throw error;
+    }
+  }
+
+  return {
+    get,
+    upsert,
+    async create(key, value) {
+      await store.put(kind, key, value, "absent");
+    },
+    update: (key, change) =>
+      upsert(key, (old) => {
+        if (old === undefined) throw new LeewardError("NotFound", `there is no ${kind} record ${key}`);
+        return change(old);
+      }),
+    async *list() {
+      for await (const found of store.list(kind)) yield schema.parse(found.value);
+    },
+  };
+}

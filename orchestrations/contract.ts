@@ -1,0 +1,186 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { CATALOGUE, LeewardError } from "../engine/core/errors.ts";
+import type { ArmOperation } from "../engine/azure/operation.ts";
+import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
+import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
+import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
+import { decodeFailure } from "./failure.ts";
+import { sleep } from "./timer.ts";
+
+/**
+ * Every activity, by name. Inputs and outputs stand in the history for good: ids and small numbers only, never a SAS,
+ * a token or a key. Every activity may run twice.
+ */
+export interface Activities {
+  // jobs
+  /** Writes how the job ended, and with which steps, into its record and its item. */
+  endJob: Does<JobEnd>;
+
+  // the source, and what the target lacks
+  checkSource: Does<Machine, SourceFacts>;
+  createResourceGroup: Does<Machine, ArmSent>;
+  createNetwork: Does<Machine, ArmSent>;
+  createAvailabilitySet: Does<Machine, ArmSent>;
+  createReplicaAccount: Does<Machine, ArmSent>;
+  createCacheAccount: Does<Machine, ArmSent>;
+  /** Containers of cache and journal, and the machine's wrapped data key. */
+  prepareJournal: Does<Machine>;
+  /** The replica's page blobs, each with a VHD footer. */
+  prepareReplica: Does<Machine>;
+  /** One look at an operation. */
+  pollArm: Does<{ readonly operation: ArmOperation }, ArmSent>;
+
+  // the agent
+  installAgent: Does<Machine, ArmSent>;
+  observeAgent: Does<Machine, AgentView>;
+
+  // replication
+  startReplicate: Does<Machine>;
+  startPoint: Does<Machine>;
+  ship: Does<Machine, ShipResult>;
+  cut: Does<Machine, { readonly points: number }>;
+  checkpoint: Does<Machine>;
+  /** Records what stops or slows replication as the item's health; without a problem it clears what was there. */
+  noteHealth: Does<Machine & { readonly problem?: Problem; readonly stopped: boolean }>;
+
+  // recovery points
+  requestBarrier: Does<Machine & { readonly barrier: BarrierId }>;
+  observePoint: Does<Machine & { readonly barrier: BarrierId }, { readonly exists: boolean }>;
+  withdrawBarrier: Does<Machine & { readonly barrier: BarrierId }>;
+  countPoints: Does<Machine, { readonly points: number }>;
+
+  // failover
+  /** Ends the old generation, so that its agent and its shipping stop. Changes nothing when there is no point to use. */
+  fence: Does<Machine & { readonly operation: OperationId; readonly point?: BarrierId }>;
+  /** Ships what the cache still gives, within a short time; a cache that is gone is no error. */
+  drain: Does<Machine, { readonly reached: boolean; readonly bytes: Bytes }>;
+  /** Picks the point for good, and says what is to be done. */
+  planFailover: Does<
+    Machine & { readonly operation: OperationId; readonly point?: BarrierId },
+    { readonly point: BarrierId; readonly steps: readonly FailoverStep[] }
+  >;
+  checkpointTo: Does<AtPoint>;
+  promoteDisk: Does<DiskAtPoint>;
+  importDisk: Does<DiskAtPoint, ArmSent>;
+  deletePromoted: Does<DiskAtPoint>;
+  createUploadDisk: Does<DiskAtPoint, ArmSent>;
+  /** Opens the upload disks, rebuilds the point into them from the journal, closes them. Their SAS never leave it. */
+  restoreDisks: Does<AtPoint>;
+  createNic: Does<Machine & { readonly nic: number }, ArmSent>;
+  createVm: Does<AtPoint, ArmSent>;
+  observeVm: Does<Machine, { readonly running: boolean }>;
+}
+
+interface Does<Input, Output = null> {
+  readonly input: Input;
+  readonly output: Output;
+}
+
+export interface Machine {
+  readonly machine: MachineId;
+}
+export interface AtPoint extends Machine {
+  readonly point: BarrierId;
+}
+export interface DiskAtPoint extends AtPoint {
+  readonly disk: DiskIndex;
+}
+
+export interface SourceFacts {
+  readonly warm: boolean;
+  readonly availabilitySet: boolean;
+  readonly disks: number;
+  readonly bytes: Bytes;
+}
+
+/** What is still to be waited for after a call to ARM; nothing when it is finished. */
+export interface ArmSent {
+  readonly operation?: ArmOperation;
+}
+
+export interface AgentView {
+  readonly registered: boolean;
+  readonly copied: boolean;
+  readonly done: Bytes;
+  readonly total: Bytes;
+  /** Bytes a second. */
+  readonly rate: Bytes;
+  /** Why the agent cannot go on, if so. */
+  readonly problem?: Problem;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ShipResult {
+  /** `ended`: the machine is no longer replicated in this generation, so replication stops for good. */
+  readonly state: "shipped" | "idle" | "ended";
+  readonly generation: Generation;
+  /** A proof has arrived, so there may be a point to cut. */
+  readonly marks: boolean;
+  /** More was waiting than one round ships. */
+  readonly more: boolean;
+  readonly checkpointDue: boolean;
+}
+
+export interface StepReport {
+  readonly name: string;
+  readonly state: "InProgress" | "Succeeded" | "Failed";
+  /** ISO 8601, UTC. */
+  readonly startTime: string;
+  readonly endTime?: string;
+}
+
+export interface JobEnd extends Machine {
+  readonly operation: OperationId;
+  readonly steps: readonly StepReport[];
+  readonly failure?: Problem & { readonly step: string };
+}
+
+export type ActivityName = keyof Activities;
+export type InputOf<Name extends ActivityName> = Activities[Name]["input"];
+export type OutputOf<Name extends ActivityName> = Activities[Name]["output"];
+
+const minutes = (n: number) => millis(n * 60_000);
+
+/** The waits after failures that may pass, for work that nobody waits for. */
+export const LADDER: readonly Millis[] = [1, 2, 4, 8, 10, 30].map(minutes);
+/** The waits for work that somebody waits for: soon at first, and given up after some minutes. */
+export const FOREGROUND: readonly Millis[] = [
+  ...[1, 2, 5, 15, 30].map((s) => millis(s * 1000)),
+  minutes(1),
+  minutes(2),
+];
+
+/**
+ * Calls an activity. A failure of class `retry` is tried again after each wait of the ladder; any other one, and the
+ * last, is thrown as the `LeewardError` that the activity threw.
+ */
+export function* call<Name extends ActivityName>(
+  context: OrchestrationContext,
+  name: Name,
+  input: InputOf<Name>,
+  ladder: readonly Millis[] = FOREGROUND,
+): Generator<Task, OutputOf<Name>, never> {
+  for (let attempt = 0; ; attempt++) {
+    const outcome = yield* attemptOnce(context, name, input);
+    if ("output" in outcome) return outcome.output;
+    const wait = ladder[attempt];
+    if (wait === undefined || CATALOGUE[outcome.failure.code].class !== "retry") throw outcome.failure;
+    yield* sleep(context, wait);
+  }
+}
+
+function* attemptOnce<Name extends ActivityName>(
+  context: OrchestrationContext,
+  name: Name,
+  input: InputOf<Name>,
+): Generator<Task, { output: OutputOf<Name> } | { failure: LeewardError }, OutputOf<Name>> {
+  try {
+    return { output: yield context.df.callActivity(name, input) };
+  } catch (error) {
+    return { failure: decodeFailure(error) };
+  }
+}
