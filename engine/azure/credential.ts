@@ -1,0 +1,11 @@
+import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from "@azure/identity";
+
+/**
+ * The identity of this process: the managed identity where the platform announces one (`IDENTITY_ENDPOINT`), else whatever
+ * a developer is signed in with.
+ * @param clientId selects a user-assigned identity.
+ */
+export function managedIdentity(clientId?: string): TokenCredential {
+  if (!process.env["IDENTITY_ENDPOINT"]) return new DefaultAzureCredential();
+  return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
+}

@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { LeewardError } from "../core/errors.ts";
+import { type ArmId, type MachineId, armId } from "../core/ids.ts";
+import type { ArmAnswer, ArmClient } from "./arm.ts";
+import { parsed } from "./arm-failure.ts";
+import type { ArmOperation } from "./operation.ts";
+
+/** Whose a resource is, as its tags say. `shared` marks what several machines use: groups, networks, accounts. */
+export interface Owner {
+  readonly machine: MachineId | "shared";
+  /** What it is for, e.g. `target-disk`; part of the check, so that one role never takes over another's resource. */
+  readonly role: string;
+}
+
+/** A resource that exists or is being made; small JSON for orchestration history. */
+export interface Ensured {
+  readonly id: ArmId;
+  /** To be polled to its end before the resource is used. */
+  readonly operation?: ArmOperation;
+}
+
+const tags = z.record(z.string(), z.string()).nullish();
+const provisioned = z.object({ provisioningState: z.string().optional() });
+
+/** What every resource answers. Families extend it; unknown fields are dropped. */
+export const resource = z.object({
+  id: z.string().transform(armId),
+  name: z.string(),
+  location: z.string(),
+  tags: tags.transform((found) => found ?? {}),
+});
+
+const existing = z.object({ tags, properties: provisioned.optional() });
+
+export const ownershipTags = (owner: Owner): Record<string, string> => ({
+  "leeward-machine": owner.machine,
+  "leeward-role": owner.role,
+});
+
+export interface Wanted {
+  readonly id: ArmId;
+  readonly owner: Owner;
+  /** Without tags: they are added here. */
+  readonly body: Readonly<Record<string, unknown>> & { readonly tags?: Readonly<Record<string, string>> };
+  /**
+   * What to do when ours is there already and in order: write it again, or keep it because its body only counts at
+   * creation (a disk's source) or because writing would replace what others added since (a VM).
+   */
+  readonly again: "write" | "keep";
+}
+
+/**
+ * Makes the resource by an idempotent PUT. May run twice: one that is still being made is waited for, not written again.
+ * @throws ForeignResource when one of this name exists without exactly the owner's tags.
+ */
+export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured> {
+  const found = await client.find(wanted.id);
+  if (found !== undefined) {
+    const { properties } = parsed(existing, found, wanted.id);
+    assertOwned(wanted.id, found, wanted.owner);
+    const state = properties?.provisioningState ?? "Succeeded";
+    if (state === "Succeeded" && wanted.again === "keep") return { id: wanted.id };
+    const settled = ["Succeeded", "Failed", "Canceled"].includes(state);
+    if (!settled) return { id: wanted.id, operation: client.watch(wanted.id) };
+  }
+  const body = { ...wanted.body, tags: { ...wanted.body.tags, ...ownershipTags(wanted.owner) } };
+  return ensured(
+    wanted.id,
+    await client.put(wanted.id, body, { onlyIfAbsent: found === undefined && wanted.again === "keep" }),
+  );
+}
+
+/**
+ * Deletes the resource if it is there.
+ * @throws ForeignResource when it has not exactly the owner's tags.
+ */
+export async function remove(client: ArmClient, id: ArmId, owner: Owner): Promise<Ensured> {
+  const found = await client.find(id);
+  if (found === undefined) return { id };
+  assertOwned(id, found, owner);
+  return ensured(id, await client.delete(id));
+}
+
+export const ensured = (id: ArmId, answer: ArmAnswer): Ensured => ({
+  id,
+  ...(answer.operation && { operation: answer.operation }),
+});
+
+/** Reads and parses one resource. @throws ArmFailed when it is not there. */
+export async function read<Schema extends z.ZodType>(
+  client: ArmClient,
+  id: ArmId,
+  schema: Schema,
+  query: Readonly<Record<string, string>> = {},
+): Promise<z.output<Schema>> {
+  return parsed(schema, (await client.get(id, { query })).body, id);
+}
+
+function assertOwned(id: ArmId, found: unknown, owner: Owner): void {
+  const has = parsed(existing, found, id).tags ?? {};
+  const lacks = Object.entries(ownershipTags(owner)).filter(([name, value]) => has[name] !== value);
+  if (lacks.length === 0) return;
+  const said = lacks.map(([name, value]) => `${name}=${value} (has ${has[name] ?? "none"})`).join(", ");
+  throw new LeewardError("ForeignResource", `${id} exists without the tag ${said}`);
+}

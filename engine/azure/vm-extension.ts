@@ -1,0 +1,36 @@
+import { type ArmId, armId } from "../core/ids.ts";
+import type { ArmClient } from "./arm.ts";
+import { type Ensured, type Owner, ensure } from "./resource.ts";
+
+export const extensionId = (machine: ArmId, name: string): ArmId => armId(`${machine}/extensions/${name}`);
+
+export interface VmExtensionSpec {
+  readonly id: ArmId;
+  /** The VM's region. */
+  readonly location: string;
+  readonly publisher: string;
+  readonly type: string;
+  readonly version: string;
+  /** Readable by anyone who may read the VM. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Encrypted for the VM; Azure never returns them. Secrets belong here only. */
+  readonly protectedSettings?: Readonly<Record<string, unknown>>;
+  readonly owner: Owner;
+}
+
+export const vmExtensionBody = (spec: VmExtensionSpec) => ({
+  location: spec.location,
+  properties: {
+    publisher: spec.publisher,
+    type: spec.type,
+    typeHandlerVersion: spec.version,
+    autoUpgradeMinorVersion: true,
+    settings: spec.settings,
+    ...(spec.protectedSettings && { protectedSettings: spec.protectedSettings }),
+    suppressFailures: false,
+  },
+});
+
+/** Written again each time: that is how new settings reach the VM. */
+export const ensureVmExtension = (client: ArmClient, spec: VmExtensionSpec): Promise<Ensured> =>
+  ensure(client, { id: spec.id, owner: spec.owner, body: vmExtensionBody(spec), again: "write" });
