@@ -62,6 +62,11 @@ export const CATALOGUE = {
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
   StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),
+  StorageRefused: entry(
+    "person",
+    502,
+    "The storage refused this request. Its own code in the message says why.",
+  ),
   ObjectExists: entry("input", 409, "An object of this name exists and is never overwritten."),
   ObjectChanged: entry("retry", 412, "Someone else changed it at the same time. It is read and tried again."),
   FenceLost: entry("person", 409, "A newer process took over. This one stops; nothing is to be done."),

@@ -1,15 +1,18 @@
 import type { Bytes } from "../core/units.ts";
 
 /**
- * The narrow waist between Leeward and Azure Storage. `azure.ts` is the real one, `memory.ts` the fast one; one suite
- * (`test/contract/store.ts`) holds both to every promise written here.
+ * The narrow waist between Leeward and Azure Storage. `azure-*.ts` are the real ones, `memory.ts` the fast ones,
+ * `directory.ts` holds objects that were downloaded; one suite (`test/contract/store.ts`) holds all to every promise
+ * written here.
  *
- * All methods throw `LeewardError`: `StorageUnavailable` (after the client's own retries), `StorageDenied`, and the
- * codes named at each method. Names are relative to the store's container.
+ * All methods throw `LeewardError`: `StorageUnavailable` (after the client's own retries), `StorageDenied`,
+ * `StorageRefused`, `NotFound` when the container or table is missing, and the codes named at each method. Names are
+ * relative to the store's container; a name or key outside the rules of `name.ts` is a RangeError before anything is sent.
  */
 
 declare const etag: unique symbol;
 export type ETag = string & { readonly [etag]: true };
+export const etagOf = (text: string): ETag => text as ETag;
 
 export interface ObjectInfo {
   readonly name: string;
@@ -28,7 +31,7 @@ export type PutCondition = "absent" | "any" | { readonly unchangedSince: ETag };
 export interface ObjectStore {
   /** The whole object, or undefined when there is none. The body was checked against the storage's own checksum. */
   get(name: string): Promise<StoredObject | undefined>;
-  /** Bytes [offset, offset + length), shorter at the end of the object; undefined when there is no object. */
+  /** Bytes [offset, offset + length), shorter or empty at the end of the object; undefined when there is no object. */
   getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined>;
   /**
    * Stores in one atomic request; the storage checks the content on arrival.
@@ -46,10 +49,12 @@ export interface ObjectStore {
 declare const snapshot: unique symbol;
 /** Names one snapshot of one page blob, as the storage issued it. */
 export type SnapshotId = string & { readonly [snapshot]: true };
+export const snapshotId = (text: string): SnapshotId => text as SnapshotId;
 
 declare const fence: unique symbol;
 /** The right to write to one page blob, held by one process at a time. */
 export type Fence = string & { readonly [fence]: true };
+export const fenceOf = (text: string): Fence => text as Fence;
 
 export interface PageRange {
   readonly offset: Bytes;
@@ -61,21 +66,29 @@ export const MAX_PAGE_WRITE = 4 * 1024 * 1024;
 
 /** Sparse page blobs: the replica's disks. Offsets and lengths are multiples of 512; never-written bytes read as zero. */
 export interface PageStore {
-  /** Creates an all-zero page blob; nothing happens when one of this size exists. @throws ObjectExists if of another size. */
+  /**
+   * Creates an all-zero page blob; nothing happens when one of this size exists.
+   * @throws ObjectExists if of another size, RangeError when the size is 0, not aligned or over Azure's 8 TiB.
+   */
   create(name: string, size: Bytes): Promise<void>;
   /**
    * Takes the right to write from whoever holds it; the former holder's later writes throw FenceLost.
    * Implemented by an infinite lease that is broken and taken anew.
+   * @throws NotFound when there is no such blob, StateNotAllowed for a copy that `promote` made.
    */
   takeFence(name: string): Promise<Fence>;
+  /** Nothing happens when the fence was lost or the blob is gone. */
   releaseFence(name: string, fence: Fence): Promise<void>;
   /** Writes at most MAX_PAGE_WRITE bytes. @throws FenceLost, RangeError when not aligned or out of bounds. */
   write(name: string, fence: Fence, offset: Bytes, data: Uint8Array): Promise<void>;
   /** Makes the range read as zero and frees its storage. @throws FenceLost, RangeError. */
   clear(name: string, fence: Fence, offset: Bytes, length: Bytes): Promise<void>;
-  /** @throws NotFound when there is no such blob or snapshot. */
+  /** @throws NotFound when there is no such blob or snapshot, RangeError when not aligned or out of bounds. */
   read(name: string, offset: Bytes, length: Bytes, at?: SnapshotId): Promise<Buffer>;
-  /** Ranges that may hold data, ascending, merged where they touch; everything outside reads as zero. */
+  /**
+   * Ranges that may hold data, ascending, merged where they touch; everything outside reads as zero.
+   * @throws NotFound when there is no such blob or snapshot.
+   */
   ranges(name: string, at?: SnapshotId): Promise<PageRange[]>;
   /** @throws FenceLost when another process took the right to write. */
   snapshot(name: string, fence: Fence): Promise<SnapshotId>;
@@ -83,7 +96,8 @@ export interface PageStore {
   deleteSnapshot(name: string, at: SnapshotId): Promise<void>;
   /**
    * Makes `copy` a blob with the content of the snapshot, server side, replacing an earlier copy; returns its URL.
-   * Never write to a copy: Azurite shares its pages with the snapshot (`docs/box.md`).
+   * A copy is never written: Azurite shares its pages with the snapshot (`docs/box.md`).
+   * @throws NotFound when there is no such snapshot; ObjectExists when `copy` is a blob that `promote` did not make.
    */
   promote(name: string, at: SnapshotId, copy: string): Promise<string>;
   /** Deletes the blob with its snapshots; nothing happens when there is none. */
@@ -106,7 +120,7 @@ export interface RecordStore {
   get(kind: string, key: string): Promise<StoredRecord | undefined>;
   /** @throws ObjectExists, ObjectChanged as for objects; RangeError when the document is too large. */
   put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag>;
-  /** Every record of the kind, ascending by key. */
+  /** Every record of the kind, ascending by the bytes of the key. */
   list(kind: string): AsyncIterable<StoredRecord>;
   /** Nothing happens when there is none. */
   delete(kind: string, key: string): Promise<void>;

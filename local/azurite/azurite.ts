@@ -48,12 +48,13 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const log = openSync(options.log, "a");
   const child = spawn(process.execPath, [program(), ...flags(options)], {
     env: { ...process.env, AZURITE_ACCOUNTS: accountList(options.accounts) },
-    stdio: ["ignore", "pipe", log],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
   void exited.then(() => closeSync(log));
   const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => writeSync(log, `${line}\n`));
+  for (const output of [lines, createInterface({ input: child.stderr })])
+    output.on("line", (line) => writeSync(log, `${line}\n`));
   try {
     const ports = await listening(child, lines);
     return running(child, ports, exited);
@@ -67,19 +68,14 @@ const program = () => createRequire(import.meta.url).resolve("azurite/dist/src/a
 
 /** Azurite always starts its queue service as well; nobody uses it. */
 function flags({ directory, tls, ports }: AzuriteOptions): string[] {
-  const host = (service: string, port: number) => [
-    `--${service}Host`,
-    "127.0.0.1",
-    `--${service}Port`,
-    String(port),
-  ];
-  return [
-    ...host("blob", ports?.blob ?? 0),
-    ...host("queue", 0),
-    ...host("table", ports?.table ?? 0),
-    ...["--location", directory, "--cert", tls.cert, "--key", tls.key, "--oauth", "basic"],
-    ...["--skipApiVersionCheck", "--disableTelemetry", "--silent"],
-  ];
+  const listen = { blob: ports?.blob ?? 0, queue: 0, table: ports?.table ?? 0 };
+  const services = Object.entries(listen).flatMap(([service, port]) => [
+    `--${service}Host=127.0.0.1`,
+    `--${service}Port=${port}`,
+  ]);
+  const files = [`--location=${directory}`, `--cert=${tls.cert}`, `--key=${tls.key}`];
+  const modes = ["--oauth=basic", "--skipApiVersionCheck", "--disableTelemetry", "--silent"];
+  return [...services, ...files, ...modes];
 }
 
 /** Keys that nobody knows: as on Azure with shared keys off, only tokens and user-delegation SAS open an account. */
