@@ -105,8 +105,8 @@ export interface AgentView {
   readonly total: Bytes;
   /** Bytes a second. */
   readonly rate: Bytes;
-  /** Why the agent cannot go on, if so. */
-  readonly problem?: Problem;
+  /** What slows the agent, or has stopped it. */
+  readonly problem?: Problem & { readonly stopped: boolean };
 }
 
 export interface Problem {

@@ -1,11 +1,5 @@
+import type { Loss } from "../journal/manifest.ts";
 import { type Bytes, type Generation, type Micros, type Sequence, bytes } from "../core/units.ts";
-
-/** What would be lost, or was: `seconds` of wall-clock time, guest bytes, and writes. */
-export interface Loss {
-  readonly seconds: number;
-  readonly bytes: Bytes;
-  readonly writes: number;
-}
 
 /** A write of a generation with the guest bytes up to it, as in `Mark` of the agent's API and in `JournalPosition`. */
 export interface Reached {

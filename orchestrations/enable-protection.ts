@@ -1,0 +1,115 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { LeewardError } from "../engine/core/errors.ts";
+import { millis } from "../engine/core/units.ts";
+import type { JobInput } from "../engine/recovery/job.ts";
+import { armOperation } from "./arm-operation.ts";
+import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
+import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
+import { pollWait, replayedNow, sleep } from "./timer.ts";
+
+const WEIGHTS = {
+  "check the source": 1,
+  "create the resource group": 1,
+  "create the network": 1,
+  "create the availability set": 1,
+  "create the cache account": 1,
+  "create the replica account": 1,
+  "prepare the journal": 1,
+  "prepare the replica": 2,
+  "install the agent": 3,
+  "wait for the agent": 2,
+  "start replication": 1,
+  "initial copy": 20,
+  "first recovery point": 4,
+};
+
+/** An agent that was installed says so within this time, or something is wrong. */
+const AGENT_PATIENCE_SECONDS = 15 * 60;
+/** A recovery point comes within this time after the initial copy. */
+const POINT_PATIENCE_SECONDS = 15 * 60;
+
+/** Makes a machine protected: from nothing to its first recovery point. Input: `JobInput`. */
+export function* enableProtection(context: OrchestrationContext): Generator<Task, unknown, never> {
+  const { operation, machine } = context.df.getInput<JobInput>();
+  const steps = new JobSteps(context, WEIGHTS);
+  return yield* recordedJob(context, { operation, machine }, steps, protect(context, { machine }, steps));
+}
+
+function* protect(
+  context: OrchestrationContext,
+  machine: Machine,
+  steps: JobSteps,
+): Generator<Task, void, never> {
+  const facts = yield* steps.run("check the source", call(context, "checkSource", machine));
+  yield* createTarget(context, machine, steps, facts);
+  yield* steps.run("install the agent", armOperation(context, "installAgent", machine));
+  yield* steps.run("wait for the agent", registration(context, machine));
+  yield* steps.run("start replication", call(context, "startReplicate", machine));
+  yield* steps.run("initial copy", initialCopy(context, machine, steps));
+  yield* steps.run("first recovery point", firstPoint(context, machine));
+}
+
+/** Everything that the target lacks. Each name is fixed, so that a second run finds what the first one made. */
+function* createTarget(
+  context: OrchestrationContext,
+  machine: Machine,
+  steps: JobSteps,
+  facts: SourceFacts,
+): Generator<Task, void, never> {
+  yield* steps.run("create the resource group", armOperation(context, "createResourceGroup", machine));
+  yield* steps.run("create the network", armOperation(context, "createNetwork", machine));
+  if (facts.availabilitySet)
+    yield* steps.run("create the availability set", armOperation(context, "createAvailabilitySet", machine));
+  yield* steps.run("create the cache account", armOperation(context, "createCacheAccount", machine));
+  if (facts.warm)
+    yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
+  yield* steps.run("prepare the journal", call(context, "prepareJournal", machine));
+  if (facts.warm) yield* steps.run("prepare the replica", call(context, "prepareReplica", machine));
+}
+
+function* registration(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
+  const start = replayedNow(context);
+  for (let round = 0; ; round++) {
+    const agent = yield* call(context, "observeAgent", machine);
+    if (agent.registered) return;
+    if (secondsSince(context, start) > AGENT_PATIENCE_SECONDS)
+      throw new LeewardError("AgentSilent", `the agent of ${machine.machine} did not register`);
+    yield* sleep(context, pollWait(round, millis(15_000)));
+  }
+}
+
+function* initialCopy(
+  context: OrchestrationContext,
+  machine: Machine,
+  steps: JobSteps,
+): Generator<Task, void, never> {
+  for (let round = 0; ; round++) {
+    const agent = yield* call(context, "observeAgent", machine);
+    if (agent.copied) return;
+    if (agent.problem?.stopped) throw stopped(machine, agent);
+    steps.show(progressOf(agent));
+    yield* sleep(context, pollWait(round, millis(30_000)));
+  }
+}
+
+const stopped = ({ machine }: Machine, { problem }: AgentView) =>
+  new LeewardError("AgentSilent", `the agent of ${machine} stopped: ${problem?.code} ${problem?.message}`);
+
+const progressOf = ({ done, total, rate }: AgentView) => ({
+  done,
+  total,
+  rate,
+  ...(rate > 0 && { etaSeconds: Math.ceil((total - done) / rate) }),
+});
+
+function* firstPoint(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
+  const start = replayedNow(context);
+  yield* call(context, "startPoint", machine);
+  for (let round = 0; ; round++) {
+    const { points } = yield* call(context, "countPoints", machine);
+    if (points > 0) return;
+    if (secondsSince(context, start) > POINT_PATIENCE_SECONDS)
+      throw new LeewardError("TimedOut", `no recovery point of ${machine.machine} came`);
+    yield* sleep(context, pollWait(round, millis(10_000)));
+  }
+}
