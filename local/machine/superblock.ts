@@ -1,0 +1,104 @@
+import { hash } from "node:crypto";
+import { LeewardError } from "../../engine/core/errors.ts";
+import { type Bytes, KIB, MIB, SECTOR, bytes } from "../../engine/core/units.ts";
+import type { BlockDevice } from "./block-device.ts";
+
+/**
+ * The disk of a machine that has a database and nothing else, no partitions and no file system:
+ *
+ * | from | length | what |
+ * |---|---|---|
+ * | 0 | 4 KiB | superblock, copy 0 |
+ * | 4 KiB | 4 KiB | superblock, copy 1 |
+ * | 1 MiB | 1/16 of the disk, at most 64 MiB | write-ahead log |
+ * | behind the log | the rest | database |
+ *
+ * The log has no length on disk: SQLite's own frame checksums say where it ends, and a log whose first sector is zero
+ * is empty. The database has one, in the superblock, which is written only after the bytes it covers were flushed.
+ *
+ * A superblock is little-endian: magic (8 bytes), version u32, zero u32, then as u64 sequence, disk size, log offset,
+ * log size, database offset, database capacity, database length; zeros; the SHA-256 of all that in the last 32 bytes.
+ * Number n is written over copy n mod 2, so the newest but one survives a torn write; the valid copy with the larger
+ * number counts.
+ */
+export interface Superblock {
+  readonly sequence: number;
+  readonly diskSize: Bytes;
+  readonly log: Region;
+  readonly database: Region;
+  /** Bytes of the database file. */
+  readonly length: number;
+}
+
+export interface Region {
+  readonly offset: number;
+  readonly size: number;
+}
+
+const MAGIC = Buffer.from("LWLEDGER");
+const VERSION = 1;
+export const SUPERBLOCK_BYTES = 4 * KIB;
+const CHECKED_BYTES = SUPERBLOCK_BYTES - 32;
+const FIRST_REGION = MIB;
+const MAX_LOG = 64 * MIB;
+
+/** The layout of an empty disk. @throws InvalidRequest when the disk is smaller than 8 MiB. */
+export function emptySuperblock(diskSize: Bytes): Superblock {
+  if (diskSize < 8 * MIB)
+    throw new LeewardError("InvalidRequest", `a disk of ${diskSize} bytes is too small: 8 MiB is the least`);
+  const logSize = Math.min(MAX_LOG, Math.floor(diskSize / 16 / SECTOR) * SECTOR);
+  const log = { offset: FIRST_REGION, size: logSize };
+  const start = log.offset + log.size;
+  return { sequence: 0, diskSize, log, database: { offset: start, size: diskSize - start }, length: 0 };
+}
+
+/** @throws DiskUnreadable when neither copy is valid, or the disk is not the one that was formatted. */
+export async function readSuperblock(device: BlockDevice): Promise<Superblock> {
+  const both = await device.read(0, 2 * SUPERBLOCK_BYTES);
+  const [first, second] = [0, 1].map((copy) =>
+    decodeSuperblock(both.subarray(copy * SUPERBLOCK_BYTES, (copy + 1) * SUPERBLOCK_BYTES)),
+  );
+  const newest = (first?.sequence ?? -1) > (second?.sequence ?? -1) ? first : second;
+  if (!newest) throw new LeewardError("DiskUnreadable", "the disk holds no ledger: no superblock is valid");
+  if (newest.diskSize !== device.size)
+    throw new LeewardError(
+      "DiskUnreadable",
+      `the disk was formatted with ${newest.diskSize} bytes and has ${device.size}`,
+    );
+  return newest;
+}
+
+/** Writes the superblock over the older copy and flushes it. */
+export async function writeSuperblock(device: BlockDevice, superblock: Superblock): Promise<void> {
+  await device.write((superblock.sequence % 2) * SUPERBLOCK_BYTES, encodeSuperblock(superblock));
+  await device.flush();
+}
+
+export function encodeSuperblock(superblock: Superblock): Buffer {
+  const block = Buffer.alloc(SUPERBLOCK_BYTES);
+  MAGIC.copy(block);
+  block.writeUInt32LE(VERSION, 8);
+  const { sequence, diskSize, log, database, length } = superblock;
+  [sequence, diskSize, log.offset, log.size, database.offset, database.size, length].forEach(
+    (value, index) => void block.writeBigUInt64LE(BigInt(value), 16 + 8 * index),
+  );
+  checksum(block).copy(block, CHECKED_BYTES);
+  return block;
+}
+
+/** Undefined when the bytes are no valid superblock. */
+export function decodeSuperblock(block: Buffer): Superblock | undefined {
+  if (block.length !== SUPERBLOCK_BYTES || !block.subarray(0, 8).equals(MAGIC)) return undefined;
+  if (block.readUInt32LE(8) !== VERSION || !checksum(block).equals(block.subarray(CHECKED_BYTES)))
+    return undefined;
+  const value = (index: number) => Number(block.readBigUInt64LE(16 + 8 * index));
+  return {
+    sequence: value(0),
+    diskSize: bytes(value(1)),
+    log: { offset: value(2), size: value(3) },
+    database: { offset: value(4), size: value(5) },
+    length: value(6),
+  };
+}
+
+const checksum = (block: Buffer): Buffer => hash("sha256", block.subarray(0, CHECKED_BYTES), "buffer");
