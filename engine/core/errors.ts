@@ -99,6 +99,7 @@ export const CATALOGUE = {
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
   AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
   TimedOut: entry("person", 500, "Look at the health errors of the item; the operation may be tried again."),
+  IssuerUnavailable: entry("retry", 503, "The token issuer did not answer. Send the request again."),
   Forbidden: entry("input", 403, "Ask an administrator for the app role that the message names."),
   Unexpected: entry("retry", 500, "An error that Leeward does not know. Report it with the log if it stays."),
 } satisfies Record<string, Entry>;
