@@ -41,7 +41,7 @@ export const HEADER = {
   bodyLength: { at: 168, size: 4 },
   storedLength: { at: 172, size: 4 },
   nonce: { at: 176, size: 12 },
-  tag: { at: 188, size: 16 },
+  reserved: { at: 188, size: 4 },
 } as const;
 export const HEADER_BYTES = sizeOf(HEADER);
 
@@ -73,11 +73,11 @@ export interface SegmentHeader {
   readonly bodyLength: Bytes;
   /** The body as it lies in the object. */
   readonly storedLength: Bytes;
+  /** Of the cipher; random, never used twice under one key. */
   readonly nonce: Buffer;
-  readonly tag: Buffer;
 }
 
-export function writeHeader(header: SegmentHeader, to: Buffer): void {
+export function writeHeader(to: Buffer, header: SegmentHeader): void {
   to.fill(0, 0, HEADER_BYTES);
   putBytes(to, 0, HEADER.magic, MAGIC);
   putNumber(to, 0, HEADER.version, header.version);
@@ -96,7 +96,6 @@ export function writeHeader(header: SegmentHeader, to: Buffer): void {
   putNumber(to, 0, HEADER.bodyLength, header.bodyLength);
   putNumber(to, 0, HEADER.storedLength, header.storedLength);
   putBytes(to, 0, HEADER.nonce, header.nonce);
-  putBytes(to, 0, HEADER.tag, header.tag);
 }
 
 const flagsOf = (header: SegmentHeader): number =>
@@ -110,6 +109,7 @@ export function readHeader(from: Buffer): SegmentHeader {
   const number = (field: keyof typeof HEADER) => getNumber(from, 0, HEADER[field]);
   const flags = number("flags");
   must((flags & ~(FLAGS.compressed | FLAGS.marks)) === 0, `flags ${flags}`);
+  must(number("reserved") === 0, "reserved bytes in use");
   const header: SegmentHeader = {
     version: number("version"),
     machine: readMachine(getBytes(from, 0, HEADER.machine)),
@@ -127,7 +127,6 @@ export function readHeader(from: Buffer): SegmentHeader {
     bodyLength: bytes(number("bodyLength")),
     storedLength: bytes(number("storedLength")),
     nonce: getBytes(from, 0, HEADER.nonce),
-    tag: getBytes(from, 0, HEADER.tag),
   };
   checkSizes(header);
   return header;

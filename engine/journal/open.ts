@@ -1,17 +1,14 @@
-import { createDecipheriv } from "node:crypto";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { LeewardError } from "../core/errors.ts";
 import { decodeBody } from "./body.ts";
-import { HEADER, HEADER_BYTES, type SegmentHeader } from "./header.ts";
+import { decrypt } from "./cipher.ts";
+import type { SegmentHeader } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
-import { type CheckedSegment, TRAILER_BYTES, damaged, placeOf, soundly } from "./segment.ts";
+import { type CheckedSegment, damaged, placeOf, soundly } from "./segment.ts";
 import { summarize } from "./summary.ts";
 
 const decompress = promisify(zstdDecompress);
-
-export const CIPHER = "aes-256-gcm";
 
 /**
  * The records, in order. Their data are views of one buffer: keeping one record keeps them all in memory.
@@ -19,25 +16,10 @@ export const CIPHER = "aes-256-gcm";
  */
 export async function openSegment(checked: CheckedSegment, key: DataKey): Promise<JournalRecord[]> {
   const { header } = checked;
-  const stored = decrypt(checked, key);
+  const stored = await decrypt(checked, key);
   const body = header.compressed ? await inflate(header, stored) : stored;
   return soundly(placeOf(header), () => readRecords(header, body));
 }
-
-function decrypt({ header, bytes }: CheckedSegment, key: DataKey): Buffer {
-  const decipher = createDecipheriv(CIPHER, key, header.nonce, { authTagLength: HEADER.tag.size });
-  decipher.setAAD(withoutTag(bytes)).setAuthTag(header.tag);
-  const plain = decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TRAILER_BYTES));
-  try {
-    decipher.final();
-  } catch (error) {
-    throw new LeewardError("KeyWrong", `${placeOf(header)} was not encrypted with this key`, error);
-  }
-  return plain;
-}
-
-/** The header as it was before its body was encrypted: what the cipher authenticates beside the body. */
-export const withoutTag = (segment: Buffer): Buffer => segment.subarray(0, HEADER.tag.at);
 
 async function inflate(header: SegmentHeader, stored: Buffer): Promise<Buffer> {
   const { bodyLength } = header;

@@ -1,12 +1,13 @@
-import { type Digest, DIGEST_BYTES, sha256 } from "../core/digest.ts";
+import { type Digest, sha256 } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { getBytes, getNumber, putBytes, sizeOf } from "./field.ts";
 import { HEADER, HEADER_BYTES, MAGIC, MAX_BODY, type SegmentHeader, VERSION, readHeader } from "./header.ts";
 
 /** The end of a segment. */
 export const TRAILER = {
-  digest: { at: 0, size: DIGEST_BYTES },
-  magic: { at: DIGEST_BYTES, size: 8 },
+  tag: { at: 0, size: 16 },
+  digest: { at: 16, size: 32 },
+  magic: { at: 48, size: 8 },
 } as const;
 export const TRAILER_BYTES = sizeOf(TRAILER);
 export const END_MAGIC = Buffer.from("LEEWEND\n", "latin1");
@@ -14,7 +15,7 @@ export const END_MAGIC = Buffer.from("LEEWEND\n", "latin1");
 /** A segment whose structure and digest are right. What is inside is still encrypted. */
 export interface CheckedSegment {
   readonly header: SegmentHeader;
-  /** SHA-256 of all stored bytes before the trailer: the next segment's `previous`. */
+  /** SHA-256 of all stored bytes before it: the next segment's `previous`. */
   readonly digest: Digest;
   readonly bytes: Buffer;
 }
@@ -26,9 +27,17 @@ export interface CheckedSegment {
 export function checkSegment(bytes: Buffer): CheckedSegment {
   const length = lengthAt(bytes);
   if (length !== bytes.length) throw damaged(`a segment of ${length} bytes came with ${bytes.length}`);
+  return checkWith(bytes, sha256(digested(bytes)));
+}
+
+/** What the digest in the trailer is of: all before it. */
+export const digested = (segment: Buffer): Buffer =>
+  segment.subarray(0, segment.length - TRAILER_BYTES + TRAILER.digest.at);
+
+/** The rest of `checkSegment` when the length is right and the digest is known. */
+export function checkWith(bytes: Buffer, digest: Digest): CheckedSegment {
   const header = soundly("header", () => readHeader(bytes));
-  const digest = sha256(bytes.subarray(0, length - TRAILER_BYTES));
-  const base = length - TRAILER_BYTES;
+  const base = bytes.length - TRAILER_BYTES;
   if (digest !== getBytes(bytes, base, TRAILER.digest).toString("hex"))
     throw damaged(`${placeOf(header)}: the bytes do not fit their SHA-256`);
   if (!getBytes(bytes, base, TRAILER.magic).equals(END_MAGIC))
@@ -85,11 +94,9 @@ export function soundly<T>(where: string, decode: () => T): T {
   }
 }
 
-/** Writes the trailer into the last bytes of the segment. */
-export function writeTrailer(segment: Buffer): Digest {
+/** Writes digest and end mark; the tag is there already. */
+export function writeTrailer(segment: Buffer, digest: Digest): void {
   const base = segment.length - TRAILER_BYTES;
-  const digest = sha256(segment.subarray(0, base));
   putBytes(segment, base, TRAILER.digest, Buffer.from(digest, "hex"));
   putBytes(segment, base, TRAILER.magic, END_MAGIC);
-  return digest;
 }

@@ -1,0 +1,12 @@
+/** `npm run bench -- <name>`: each benchmark is a file here that exports `run`. */
+const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  journal: () => import("./journal.ts"),
+};
+
+const name = process.argv[2] ?? "";
+const load = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+if (load) await (await load()).run();
+else {
+  console.error(`npm run bench -- <name>, where the name is one of: ${Object.keys(BENCHMARKS).join(", ")}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,53 @@
+/** Milliseconds of one run. */
+export interface Cost {
+  /** Of all threads of this process. */
+  readonly cpu: number;
+  readonly wall: number;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+/** Runs the rows in turn, round after round, so that what else the machine does hits all alike; medians per row. */
+export async function interleaved(rows: readonly Row[], rounds: number): Promise<Map<string, Cost>> {
+  const costs = new Map<string, Cost[]>(rows.map(({ name }) => [name, []]));
+  for (const { run } of rows) await run();
+  for (let round = 0; round < rounds; round++)
+    for (const { name, run } of rows) costs.get(name)?.push(await cost(run));
+  return new Map([...costs].map(([name, all]) => [name, medianCost(all)]));
+}
+
+async function cost(run: () => Promise<void>): Promise<Cost> {
+  const before = process.cpuUsage();
+  const start = performance.now();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return { cpu: (user + system) / 1000, wall: performance.now() - start };
+}
+
+const medianCost = (costs: readonly Cost[]): Cost => ({
+  cpu: median(costs.map(({ cpu }) => cpu)),
+  wall: median(costs.map(({ wall }) => wall)),
+});
+
+/** @throws RangeError for no numbers. */
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  if (middle === undefined) throw new RangeError("a median of nothing");
+  return middle;
+}
+
+/** First row is the heading; numbers stand right. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(width(i)) : cell.padStart(width(i))))
+        .join("  ")
+        .trimEnd(),
+    );
+}
