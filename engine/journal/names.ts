@@ -80,6 +80,9 @@ export const keyName = (machine: MachineId): string => `${machinePrefix(machine)
 export const replicaName = (machine: MachineId, disk: DiskIndex): string =>
   `${machinePrefix(machine)}replica/${digits(disk, 2)}.vhd`;
 
+/** Says up to which point writes may have reached the replica. */
+export const replicaStateName = (machine: MachineId): string => `${machinePrefix(machine)}replica.json`;
+
 /** A replica's snapshot made a blob of its own, for the time of an import. */
 export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId): string =>
   `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}.vhd`;

@@ -1,0 +1,48 @@
+import { type Bytes, type Micros, type Sequence, bytes } from "../core/units.ts";
+import type { JournalPosition } from "../journal/position.ts";
+import type { CheckedSegment } from "../journal/segment.ts";
+
+/**
+ * Finds, on a walk backward, the newest position before which every write is at most `upTo`. A barrier may lie inside a
+ * segment: its later writes are not applied yet, so the position stays before that segment.
+ */
+export class AppliedTracker {
+  readonly #upTo: Sequence;
+  #bytes: Bytes;
+  #found: JournalPosition | undefined;
+  /** Time of the last write before the position; known once an older segment with writes was met. */
+  #time: Micros | undefined;
+
+  /** @param end where the walk begins */
+  constructor(upTo: Sequence, end: JournalPosition) {
+    this.#upTo = upTo;
+    this.#bytes = end.bytes;
+    if (end.sequence <= upTo) {
+      this.#found = end;
+      this.#time = end.time;
+    }
+  }
+
+  /** To be called with each segment, newest first. */
+  meet({ header }: CheckedSegment): void {
+    if (this.#found) {
+      if (header.to > header.from) this.#time ??= header.lastTime;
+      return;
+    }
+    this.#bytes = bytes(this.#bytes - header.dataBytes);
+    if (header.from > this.#upTo) return;
+    this.#found = {
+      generation: header.generation,
+      next: header.ordinal,
+      chain: header.previous,
+      sequence: header.from,
+      time: header.lastTime,
+      bytes: this.#bytes,
+    };
+  }
+
+  /** @param start where the walk ended */
+  result(start: JournalPosition): JournalPosition {
+    return this.#found ? { ...this.#found, time: this.#time ?? start.time } : start;
+  }
+}

@@ -1,0 +1,159 @@
+import { LeewardError } from "../core/errors.ts";
+import { mapInOrder } from "../core/in-order.ts";
+import { type Bytes, type DiskIndex, SECTOR, bytes } from "../core/units.ts";
+import type { DataKey } from "../journal/key.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+import { replicaName } from "../journal/names.ts";
+import type { JournalPosition } from "../journal/position.ts";
+import type { CheckedSegment } from "../journal/segment.ts";
+import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
+import { AppliedTracker } from "./applied.ts";
+import { type Checkpoint, createCheckpoint, readCheckpoint } from "./checkpoints.ts";
+import { readBackward } from "./journal-reader.ts";
+import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
+import { reserveReplica } from "./replica.ts";
+import type { Run } from "./run.ts";
+
+export interface CheckpointProgress {
+  /** Segments read, of `segments` in all. */
+  readonly done: number;
+  readonly segments: number;
+  /** Bytes written to the replica. */
+  readonly written: Bytes;
+}
+
+export interface CheckpointRequest {
+  readonly target: ObjectStore;
+  /** Where the replicas are; `createReplica` made one for each disk. */
+  readonly pages: PageStore;
+  readonly key: DataKey;
+  /**
+   * `applied` of the checkpoint before, as the caller persisted it. From the start of the point's generation the
+   * replica is rebuilt: what it holds besides the journal is cleared.
+   */
+  readonly from: JournalPosition;
+  /** Not before `from`. */
+  readonly point: RecoveryPoint;
+  /** Page calls in flight; 8 when absent. */
+  readonly parallel?: number;
+  readonly onProgress?: (progress: CheckpointProgress) => void;
+}
+
+/**
+ * Brings the replicas to exactly the point's barrier, snapshots every disk, then writes the document that names the
+ * snapshots, which is returned; the caller then persists its `applied`. Each byte is written once, whatever the number
+ * of writes; zeros clear pages.
+ *
+ * May die anywhere and run again, with this or a later point: every page that a dead run wrote is written again. A
+ * second one at the same time takes the fences, and this one ends with FenceLost. When the point has its checkpoint
+ * already, nothing happens and that is returned.
+ * @throws FenceLost; StateNotAllowed when the replica may hold later writes; NotFound without a replica; what reading
+ *   the journal throws
+ */
+export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
+  const { target, pages, point } = s;
+  const made = await readCheckpoint(target, point);
+  if (made) return made;
+  const fences = await takeFences(pages, point);
+  await reserveReplica(target, s.from, point);
+  const coverage = emptyCoverage(point.disks);
+  const applied = await apply(s, fences, coverage);
+  if (s.from.next === 0) await clearRest(s, fences, coverage);
+  const disks = await snapshotAll(pages, point, fences);
+  const { machine, generation, id, sequence, time } = point;
+  const written = await createCheckpoint(target, {
+    format: 1,
+    machine,
+    generation,
+    id,
+    sequence,
+    time,
+    applied,
+    disks,
+  });
+  for (const [index, fence] of fences) await pages.releaseFence(replicaName(machine, index), fence);
+  return written;
+}
+
+type Fences = ReadonlyMap<DiskIndex, Fence>;
+
+const PARALLEL = 8;
+
+async function takeFences(pages: PageStore, point: RecoveryPoint): Promise<Fences> {
+  const fences = new Map<DiskIndex, Fence>();
+  for (const { index } of point.disks)
+    fences.set(index, await pages.takeFence(replicaName(point.machine, index)));
+  return fences;
+}
+
+/** Writes the newest value of everything in (from, point]; returns how far the replica then is. */
+async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): Promise<JournalPosition> {
+  const { target, key, point, from } = s;
+  const tracker = new AppliedTracker(point.sequence, point.position);
+  const segments = point.position.next - from.next;
+  let done = 0;
+  let written = 0;
+  const journal = readBackward({ objects: target, machine: point.machine, from, to: point.position });
+  const counted = meeting(journal, (segment) => {
+    tracker.meet(segment);
+    done++;
+  });
+  const runs = mergeNewest({ segments: counted, key, upTo: point.sequence, disks: point.disks }, coverage);
+  for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(s, fences, r))) {
+    written += run.data ? run.length : 0;
+    s.onProgress?.({ done, segments, written: bytes(written) });
+  }
+  return tracker.result(from);
+}
+
+async function* meeting(
+  segments: AsyncIterable<CheckedSegment>,
+  meet: (segment: CheckedSegment) => void,
+): AsyncGenerator<CheckedSegment> {
+  for await (const segment of segments) {
+    meet(segment);
+    yield segment;
+  }
+}
+
+async function put({ pages, point }: CheckpointRequest, fences: Fences, run: Run): Promise<Run> {
+  const name = replicaName(point.machine, run.disk);
+  const fence = fenceOf(fences, run.disk);
+  if (run.offset % SECTOR !== 0 || run.length % SECTOR !== 0)
+    throw new LeewardError(
+      "SegmentDamaged",
+      `writes of disk ${run.disk} of ${point.machine} cover [${run.offset}, ${run.offset + run.length}), not whole sectors`,
+    );
+  await (run.data
+    ? pages.write(name, fence, run.offset, run.data)
+    : pages.clear(name, fence, run.offset, run.length));
+  return run;
+}
+
+/** What the generation never wrote is zero, whatever an earlier one left; the footer stays. */
+async function clearRest(s: CheckpointRequest, fences: Fences, coverage: Coverage): Promise<void> {
+  const { pages, point } = s;
+  for (const { index, size } of point.disks) {
+    const name = replicaName(point.machine, index);
+    for (const { offset, length } of await pages.ranges(name))
+      for (const { start, end } of coverage
+        .get(index)
+        ?.gaps(Math.min(offset, size), Math.min(offset + length, size)) ?? [])
+        await pages.clear(name, fenceOf(fences, index), bytes(start), bytes(end - start));
+  }
+}
+
+const snapshotAll = (pages: PageStore, point: RecoveryPoint, fences: Fences): Promise<Checkpoint["disks"]> =>
+  Promise.all(
+    point.disks.map(async ({ index, size }) => ({
+      index,
+      size,
+      snapshot: await pages.snapshot(replicaName(point.machine, index), fenceOf(fences, index)),
+    })),
+  );
+
+function fenceOf(fences: Fences, disk: DiskIndex): Fence {
+  const fence = fences.get(disk);
+  if (!fence) throw new RangeError(`no fence of disk ${disk}`);
+  return fence;
+}

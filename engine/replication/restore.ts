@@ -1,0 +1,103 @@
+import { mapInOrder } from "../core/in-order.ts";
+import { type Bytes, type DiskIndex, type Ordinal, bytes } from "../core/units.ts";
+import type { DataKey } from "../journal/key.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+import { startOf } from "../journal/position.ts";
+import type { CheckedSegment } from "../journal/segment.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import { readBackward } from "./journal-reader.ts";
+import { emptyCoverage, mergeNewest } from "./merge.ts";
+import type { Run } from "./run.ts";
+
+export type PointDisk = RecoveryPoint["disks"][number];
+
+/** Where a restored disk goes; what is never written to it reads as zero. Calls do not overlap in range, but in time. */
+export interface Sink {
+  /** At most 4 MiB. */
+  write(offset: Bytes, data: Uint8Array): Promise<void>;
+  /** The range is zero, of any length. */
+  zero(offset: Bytes, length: Bytes): Promise<void>;
+  /** All was written and checked: makes it durable and complete. */
+  finish(): Promise<void>;
+  /** Lets go of what is open; always the last call, also after a failure. */
+  close(): Promise<void>;
+}
+
+export interface RestoreProgress {
+  /** Segments read, of `segments` in all. */
+  readonly done: number;
+  readonly segments: Ordinal;
+  /** Bytes given to the sinks. */
+  readonly written: Bytes;
+}
+
+export interface RestoreRequest {
+  /** The target's objects, or any copy of them. */
+  readonly objects: ObjectStore;
+  readonly key: DataKey;
+  readonly point: RecoveryPoint;
+  /** Called once for each disk of the point, before anything is read. */
+  readonly sinkFor: (disk: PointDisk) => Promise<Sink>;
+  /** Sink calls in flight; 8 when absent. */
+  readonly parallel?: number;
+  readonly onProgress?: (progress: RestoreProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Rebuilds the disks of a point from the journal alone, newest write first, each byte once, in memory bounded by the
+ * merge's batch and not by the disks. No sink is finished before the whole chain down to segment 0 was checked.
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong, what the sinks throw, the signal's reason
+ */
+export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
+  const sinks = new Map<DiskIndex, Sink>();
+  try {
+    for (const disk of s.point.disks) sinks.set(disk.index, await s.sinkFor(disk));
+    const progress = await fill(s, sinks);
+    for (const sink of sinks.values()) await sink.finish();
+    return progress;
+  } finally {
+    for (const sink of sinks.values()) await sink.close();
+  }
+}
+
+const PARALLEL = 8;
+
+async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Promise<RestoreProgress> {
+  const { point, key } = s;
+  let done = 0;
+  let written = 0;
+  const progress = () => ({ done, segments: point.position.next, written: bytes(written) });
+  const segments = counted(segmentsOf(s), () => done++);
+  const runs = mergeNewest(
+    { segments, key, upTo: point.sequence, disks: point.disks },
+    emptyCoverage(point.disks),
+  );
+  for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {
+    s.signal?.throwIfAborted();
+    written += run.data ? run.length : 0;
+    s.onProgress?.(progress());
+  }
+  return progress();
+}
+
+const segmentsOf = ({ objects, point }: RestoreRequest): AsyncGenerator<CheckedSegment> =>
+  readBackward({
+    objects,
+    machine: point.machine,
+    from: startOf(point.generation, point.sequence),
+    to: point.position,
+  });
+
+async function* counted<Item>(items: AsyncIterable<Item>, count: () => void): AsyncGenerator<Item> {
+  for await (const item of items) {
+    count();
+    yield item;
+  }
+}
+
+async function put(sinks: ReadonlyMap<DiskIndex, Sink>, run: Run): Promise<Run> {
+  const sink = sinks.get(run.disk);
+  await (run.data ? sink?.write(run.offset, run.data) : sink?.zero(run.offset, run.length));
+  return run;
+}
