@@ -1,10 +1,10 @@
 import { LeewardError } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
-import { type Ordinal, ordinal } from "../core/units.ts";
+import { type Generation, type Ordinal, ordinal, sequence } from "../core/units.ts";
 import { follow } from "../journal/chain.ts";
 import { journalPrefix, parseSegmentName, segmentName } from "../journal/names.ts";
-import type { JournalPosition } from "../journal/position.ts";
+import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readPack } from "./pack.ts";
@@ -59,16 +59,16 @@ export async function* readForward(range: JournalRange): AsyncGenerator<PlacedSe
 export async function* readBackward(range: JournalRange): AsyncGenerator<CheckedSegment> {
   const { from, to } = range;
   const firsts = await packsOf(range);
-  let { next, chain, sequence }: Pick<JournalPosition, "next" | "chain" | "sequence"> = to;
+  let { next, chain, sequence: last }: JournalPosition = to;
   function* take(pack: readonly CheckedSegment[]): Generator<CheckedSegment> {
     for (const segment of pack.toReversed()) {
       const { header, digest } = segment;
       if (header.ordinal !== next - 1 || next <= from.next) continue;
       if (digest !== chain) throw broken(range, next, digest, chain);
-      if (header.to !== sequence) throw broken(range, next, `write ${header.to}`, `write ${sequence}`);
+      if (header.to !== last) throw broken(range, next, `write ${header.to}`, `write ${last}`);
       next = header.ordinal;
       chain = header.previous;
-      sequence = header.from;
+      last = header.from;
       yield segment;
     }
   }
@@ -159,3 +159,19 @@ const broken = ({ machine, from }: JournalRange, at: Ordinal, found: string, wan
     "ChainBroken",
     `before segment ${at} of ${machine}, generation ${from.generation}, comes ${found}, not ${wanted}`,
   );
+
+/**
+ * Where the generation's journal begins, on the word of its first segment.
+ * @throws SegmentMissing, SegmentDamaged, ChainBroken
+ */
+export async function journalStart(
+  objects: ObjectStore,
+  machine: MachineId,
+  generation: Generation,
+): Promise<JournalPosition> {
+  const position = startOf(generation, sequence(0));
+  const range = { objects, machine, from: position, to: position };
+  const [first] = await fetchPack(range, position.next);
+  if (!first) throw missing(range, position.next);
+  return startOf(generation, first.header.from);
+}
