@@ -1,0 +1,171 @@
+import { hash, randomUUID } from "node:crypto";
+import { RestError } from "@azure/core-rest-pipeline";
+import { BlobBatch, type BlobBatchClient, type BlobClient, type ContainerClient } from "@azure/storage-blob";
+import { LeewardError, hasCode } from "../core/errors.ts";
+import { type Bytes, bytes } from "../core/units.ts";
+import { PATIENT, type Patience, attempt } from "./attempt.ts";
+import { bodyOf } from "./azure-body.ts";
+import { unlessCode, unlessMissing } from "./azure-failure.ts";
+import { pagesOf } from "./azure-listing.ts";
+import { checkName } from "./name.ts";
+import {
+  type ETag,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutCondition,
+  type StoredObject,
+  etagOf,
+} from "./store.ts";
+
+/** Azure's limit for one batch. */
+const BATCH = 256;
+/** Azure's limit for one page of a listing. */
+const LIST_PAGE = 5000;
+/**
+ * Metadata with an id of the put that wrote the blob. When the answer to a put is lost, the repeated put finds the
+ * condition broken by itself; the id tells that apart from someone else's write.
+ */
+const PUT_ID = "put";
+
+/** Block blobs of one container, in Azure or Azurite. */
+export class AzureObjectStore implements ObjectStore {
+  readonly #container: ContainerClient;
+  readonly #patience: Patience;
+
+  constructor(container: ContainerClient, patience: Patience = PATIENT) {
+    this.#container = container;
+    this.#patience = patience;
+  }
+
+  async get(name: string): Promise<StoredObject | undefined> {
+    const client = this.#blob(name);
+    return await attempt(`reading ${name}`, this.#patience, (abortSignal) =>
+      unlessMissing(async () => {
+        const answer = await client.download(0, undefined, { abortSignal, maxRetryRequests: 0 });
+        const body = await bodyOf(answer);
+        checkSum(name, body, answer.contentMD5);
+        return { name, size: bytes(body.length), etag: etagOf(answer.etag ?? ""), body };
+      }),
+    );
+  }
+
+  async getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined> {
+    const client = this.#blob(name);
+    return await attempt(`reading ${length} bytes at ${offset} of ${name}`, this.#patience, (abortSignal) =>
+      unlessMissing(async () => {
+        if (length === 0) {
+          await client.getProperties({ abortSignal });
+          return Buffer.alloc(0);
+        }
+        const found = await unlessCode("InvalidRange", async () =>
+          bodyOf(await client.download(offset, length, { abortSignal, maxRetryRequests: 0 })),
+        );
+        return found ?? Buffer.alloc(0);
+      }),
+    );
+  }
+
+  async put(name: string, body: Uint8Array, condition: PutCondition): Promise<ETag> {
+    const client = this.#blob(name).getBlockBlobClient();
+    const id = randomUUID();
+    const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const transactionalContentMD5 = hash("md5", content, "buffer");
+    try {
+      const answer = await attempt(`storing ${name}`, this.#patience, (abortSignal) =>
+        client.upload(content, content.length, {
+          abortSignal,
+          conditions: conditionsOf(condition),
+          metadata: { [PUT_ID]: id },
+          transactionalContentMD5,
+        }),
+      );
+      return etagOf(answer.etag ?? "");
+    } catch (error) {
+      const refused = refusalOf(name, condition, error);
+      if (refused === error) throw error;
+      const own = await this.#etagIfPutBy(name, id);
+      if (own === undefined) throw refused;
+      return own;
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+    const pages = pagesOf(`listing ${prefix}`, this.#patience, LIST_PAGE, (abortSignal) =>
+      this.#container.listBlobsFlat({ prefix, abortSignal }),
+    );
+    for await (const page of pages)
+      for (const { name, properties } of page.segment.blobItems)
+        yield { name, size: bytes(properties.contentLength ?? 0), etag: etagOf(properties.etag) };
+  }
+
+  async delete(names: readonly string[]): Promise<void> {
+    names.forEach(checkName);
+    for (let from = 0; from < names.length; from += BATCH)
+      await this.#deleteSome(names.slice(from, from + BATCH));
+  }
+
+  async ensureContainer(): Promise<void> {
+    await attempt(`creating container ${this.#container.containerName}`, this.#patience, (abortSignal) =>
+      this.#container.createIfNotExists({ abortSignal }),
+    );
+  }
+
+  #blob(name: string) {
+    checkName(name);
+    return this.#container.getBlobClient(name);
+  }
+
+  async #etagIfPutBy(name: string, id: string): Promise<ETag | undefined> {
+    const found = await attempt(`reading ${name}`, this.#patience, (abortSignal) =>
+      unlessMissing(() => this.#blob(name).getProperties({ abortSignal })),
+    );
+    return found?.metadata?.[PUT_ID] === id ? etagOf(found.etag ?? "") : undefined;
+  }
+
+  async #deleteSome(names: readonly string[]): Promise<void> {
+    const clients = [...new Set(names)].map((name) => this.#container.getBlobClient(name));
+    const [only] = clients;
+    await attempt(`deleting ${names.length} objects`, this.#patience, async (abortSignal) => {
+      if (only && clients.length === 1) await unlessMissing(() => only.delete({ abortSignal }));
+      else await deleteBatch(this.#container.getBlobBatchClient(), clients, abortSignal);
+    });
+  }
+}
+
+const conditionsOf = (condition: PutCondition) => {
+  if (condition === "any") return {};
+  return condition === "absent" ? { ifNoneMatch: "*" } : { ifMatch: condition.unchangedSince };
+};
+
+/** The error that a broken condition is, or the same error when it is something else. */
+function refusalOf(name: string, condition: PutCondition, error: unknown): unknown {
+  if (condition === "any" || !(hasCode(error, "ObjectExists") || hasCode(error, "ObjectChanged")))
+    return error;
+  return condition === "absent"
+    ? new LeewardError("ObjectExists", `${name} exists`)
+    : new LeewardError("ObjectChanged", `${name} was changed by someone else`);
+}
+
+/** Azure and Azurite keep the MD5 of every blob stored in one request, and send it with the whole blob. */
+function checkSum(name: string, body: Buffer, expected: Uint8Array | undefined): void {
+  if (expected && !hash("md5", body, "buffer").equals(expected))
+    throw new RestError(`${name} is not what was stored`, { code: "Md5Mismatch" });
+}
+
+/** The SDK's own `deleteBlobs` drops the signal. */
+async function deleteBatch(
+  client: BlobBatchClient,
+  blobs: readonly BlobClient[],
+  abortSignal: AbortSignal,
+): Promise<void> {
+  const batch = new BlobBatch();
+  for (const blob of blobs) await batch.deleteBlob(blob);
+  const { subResponses } = await client.submitBatch(batch, { abortSignal });
+  const failed = subResponses.find(
+    ({ status, errorCode }) => status >= 300 && !(status === 404 && errorCode !== "ContainerNotFound"),
+  );
+  if (failed) {
+    const { status, errorCode = "BatchPartFailed" } = failed;
+    throw new RestError("a delete in a batch failed", { statusCode: status, code: errorCode });
+  }
+}
