@@ -1,3 +1,6 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
 /** Milliseconds of one run. */
 export interface Cost {
   /** Of all threads of this process. */
@@ -19,7 +22,12 @@ export async function interleaved(rows: readonly Row[], rounds: number): Promise
   return new Map([...costs].map(([name, all]) => [name, medianCost(all)]));
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+/** Collects first, so that no row pays for what another left behind. */
 async function cost(run: () => Promise<void>): Promise<Cost> {
+  collectGarbage();
   const before = process.cpuUsage();
   const start = performance.now();
   await run();

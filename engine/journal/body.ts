@@ -4,12 +4,14 @@ import { getNumber, putNumber } from "./field.ts";
 import { payloadLength, readBarrier, readDigests, readProof, writePayload } from "./payload.ts";
 import type { JournalRecord } from "./record.ts";
 
-/** Index, then payloads, both in the order of the records. */
-export function encodeBody(from: Sequence, records: readonly JournalRecord[]): Buffer {
-  const start = records.length * ENTRY_BYTES;
-  const length = records.reduce((sum, record) => sum + payloadBytes(record), start);
-  const body = Buffer.allocUnsafeSlow(length).fill(0, 0, start);
-  let at = start;
+/** The length of index and payloads. */
+export const bodyLength = (records: readonly JournalRecord[]): number =>
+  records.reduce((sum, record) => sum + payloadBytes(record), records.length * ENTRY_BYTES);
+
+/** Index, then payloads, both in the order of the records. Fills `body`, which is `bodyLength` long. */
+export function encodeBody(from: Sequence, records: readonly JournalRecord[], body: Buffer): void {
+  let at = records.length * ENTRY_BYTES;
+  body.fill(0, 0, at);
   records.forEach((record, i) => {
     writeEntry(record, from, body, i * ENTRY_BYTES);
     const end = at + payloadBytes(record);
@@ -17,7 +19,6 @@ export function encodeBody(from: Sequence, records: readonly JournalRecord[]): B
     else if (record.kind !== "zero") writePayload(record, body.subarray(at, end).fill(0));
     at = end;
   });
-  return body;
 }
 
 function payloadBytes(record: JournalRecord): number {

@@ -21,16 +21,18 @@ export async function encryptInto(segment: Buffer, stored: Buffer, key: DataKey)
 }
 
 /** @throws KeyWrong: the bytes are what was stored, so it is the key that does not fit, or a forger wrote them. */
-export async function decrypt({ header, bytes }: CheckedSegment, key: DataKey): Promise<Buffer> {
+export async function decryptInto(
+  plain: Buffer,
+  { header, bytes }: CheckedSegment,
+  key: DataKey,
+): Promise<void> {
   const encrypted = bytes.subarray(HEADER_BYTES, bytes.length - TRAILER_BYTES);
   const tag = bytes.subarray(bytes.length - TRAILER_BYTES).subarray(0, TRAILER.tag.size);
   const decipher = createDecipheriv(CIPHER, key, nonceOf(bytes), LENGTHS);
   decipher.setAAD(headerOf(bytes)).setAuthTag(tag);
-  const plain = Buffer.allocUnsafeSlow(encrypted.length);
   await bySlices(encrypted, (slice, at) => plain.set(decipher.update(slice), at));
   if (!finishes(decipher))
     throw new LeewardError("KeyWrong", `${placeOf(header)} was not encrypted with this key`);
-  return plain;
 }
 
 function finishes(decipher: Decipher): boolean {

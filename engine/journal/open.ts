@@ -1,10 +1,11 @@
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
 import { decodeBody } from "./body.ts";
-import { decrypt } from "./cipher.ts";
+import { decryptInto } from "./cipher.ts";
 import type { SegmentHeader } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
+import { withScratch } from "./scratch.ts";
 import { type CheckedSegment, damaged, placeOf, soundly } from "./segment.ts";
 import { summarize } from "./summary.ts";
 
@@ -16,9 +17,20 @@ const decompress = promisify(zstdDecompress);
  */
 export async function openSegment(checked: CheckedSegment, key: DataKey): Promise<JournalRecord[]> {
   const { header } = checked;
-  const stored = await decrypt(checked, key);
-  const body = header.compressed ? await inflate(header, stored) : stored;
+  const body = await bodyOf(checked, key);
   return soundly(placeOf(header), () => readRecords(header, body));
+}
+
+async function bodyOf(checked: CheckedSegment, key: DataKey): Promise<Buffer> {
+  const { header } = checked;
+  if (header.compressed)
+    return withScratch(header.storedLength, async (stored) => {
+      await decryptInto(stored, checked, key);
+      return inflate(header, stored);
+    });
+  const body = Buffer.allocUnsafeSlow(header.storedLength);
+  await decryptInto(body, checked, key);
+  return body;
 }
 
 async function inflate(header: SegmentHeader, stored: Buffer): Promise<Buffer> {

@@ -3,14 +3,15 @@ import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import type { Digest } from "../core/digest.ts";
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, type Ordinal, type Sequence, bytes } from "../core/units.ts";
-import { encodeBody } from "./body.ts";
+import { type Generation, type Ordinal, KIB, type Sequence, bytes } from "../core/units.ts";
+import { bodyLength, encodeBody } from "./body.ts";
 import { encryptInto } from "./cipher.ts";
 import { HEADER, HEADER_BYTES, MAX_BODY, VERSION, writeHeader } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import { openSegment } from "./open.ts";
 import type { JournalRecord } from "./record.ts";
 import { sameRecord } from "./same-record.ts";
+import { withScratch } from "./scratch.ts";
 import {
   type CheckedSegment,
   TRAILER_BYTES,
@@ -21,9 +22,14 @@ import {
   writeTrailer,
 } from "./segment.ts";
 import { slicedSha256 } from "./slices.ts";
-import { summarize } from "./summary.ts";
+import { type Summary, summarize } from "./summary.ts";
 
 const compress = promisify(zstdCompress);
+
+/** Compression that saves less is not worth what every reader pays to undo it. */
+const WORTH_IT = 31 / 32;
+const PROBES = 32;
+const PAGE = 4 * KIB;
 
 export interface SegmentContent {
   readonly machine: MachineId;
@@ -46,14 +52,22 @@ export type SealedSegment = CheckedSegment;
  * result does not decode: a fault of the machine or of Leeward, never of the caller.
  */
 export async function sealSegment(content: SegmentContent): Promise<SealedSegment> {
-  const summary = summarize(content.from, content.records);
-  const body = encodeBody(content.from, content.records);
-  if (body.length > MAX_BODY)
-    throw new RangeError(`a segment of ${body.length} bytes; the limit is ${MAX_BODY}`);
-  const packed = await deflate(body);
-  const compressed = packed.length < body.length;
+  const { from, records } = content;
+  const summary = summarize(from, records);
+  const length = bodyLength(records);
+  if (length > MAX_BODY) throw new RangeError(`a segment of ${length} bytes; the limit is ${MAX_BODY}`);
+  const segment = await withScratch(length, (body) => {
+    encodeBody(from, records, body);
+    return encode(content, summary, body);
+  });
+  return verify(segment, content);
+}
+
+async function encode(content: SegmentContent, summary: Summary, body: Buffer): Promise<Buffer> {
+  const packed = (await looksDense(body)) ? body : await deflate(body);
+  const compressed = shrank(packed, body);
   const stored = compressed ? packed : body;
-  const { machine, generation, ordinal, previous, from, key } = content;
+  const { machine, generation, ordinal, previous, from } = content;
   const segment = Buffer.allocUnsafeSlow(HEADER_BYTES + stored.length + TRAILER_BYTES);
   writeHeader(segment, {
     version: VERSION,
@@ -68,10 +82,21 @@ export async function sealSegment(content: SegmentContent): Promise<SealedSegmen
     storedLength: bytes(stored.length),
     nonce: randomBytes(HEADER.nonce.size),
   });
-  await encryptInto(segment, stored, key);
+  await encryptInto(segment, stored, content.key);
   writeTrailer(segment, await slicedSha256(digested(segment)));
-  return verify(segment, content);
+  return segment;
 }
+
+/** Whether a few pages from all over a large body do not shrink: encrypted or media, spare the attempt on the whole. */
+async function looksDense(body: Buffer): Promise<boolean> {
+  const stride = Math.floor(body.length / PROBES);
+  if (stride < 4 * PAGE) return false;
+  const pages = Array.from({ length: PROBES }, (_, i) => body.subarray(i * stride, i * stride + PAGE));
+  const sample = Buffer.concat(pages);
+  return !shrank(await deflate(sample), sample);
+}
+
+const shrank = (packed: Buffer, plain: Buffer): boolean => packed.length <= plain.length * WORTH_IT;
 
 const deflate = (body: Buffer): Promise<Buffer> =>
   compress(body, {
