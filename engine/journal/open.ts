@@ -35,7 +35,9 @@ async function bodyOf(checked: CheckedSegment, key: DataKey): Promise<Buffer> {
 
 async function inflate(header: SegmentHeader, stored: Buffer): Promise<Buffer> {
   const { bodyLength } = header;
-  const body = await decompress(stored, { chunkSize: bodyLength + 1, maxOutputLength: bodyLength }).catch(
+  // zlib takes no chunk below 64 bytes; a lone barrier has a smaller body.
+  const chunkSize = Math.max(64, bodyLength + 1);
+  const body = await decompress(stored, { chunkSize, maxOutputLength: bodyLength }).catch(
     (error: unknown) => {
       throw damaged(`${placeOf(header)}: the body does not decompress`, error);
     },
