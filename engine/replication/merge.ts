@@ -20,7 +20,7 @@ export interface MergeRequest {
    * Guest bytes merged at a time, 64 MiB when absent; about twice this is held in memory. More gives longer runs, so
    * fewer calls, for scattered writes.
    */
-  readonly batchBytes?: Bytes;
+  readonly batchBytes?: Bytes | undefined;
 }
 
 /** Which parts of each disk the merge has emitted so far. */

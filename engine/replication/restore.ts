@@ -40,6 +40,8 @@ export interface RestoreRequest {
   readonly sinkFor: (disk: PointDisk) => Promise<Sink>;
   /** Sink calls in flight; 8 when absent. */
   readonly parallel?: number;
+  /** As in `MergeRequest`. */
+  readonly batchBytes?: Bytes;
   readonly onProgress?: (progress: RestoreProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -70,7 +72,7 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   const progress = () => ({ done, segments: point.position.next, written: bytes(written) });
   const segments = counted(segmentsOf(s), () => done++);
   const runs = mergeNewest(
-    { segments, key, upTo: point.sequence, disks: point.disks },
+    { segments, key, upTo: point.sequence, disks: point.disks, batchBytes: s.batchBytes },
     emptyCoverage(point.disks),
   );
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {
