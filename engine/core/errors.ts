@@ -82,6 +82,11 @@ export const CATALOGUE = {
     500,
     "The spool cannot be continued. A new generation is begun by comparison.",
   ),
+  SpoolFull: entry(
+    "retry",
+    503,
+    "The cache account takes less than the machine writes. The journal stops, and a new generation begins by itself when there is space.",
+  ),
   // ARM
   ArmFailed: entry("person", 502, "Azure refused or failed this call. Its own code and message say why."),
   ForeignResource: entry(
@@ -102,6 +107,12 @@ export const CATALOGUE = {
   IssuerUnavailable: entry("retry", 503, "The token issuer did not answer. Send the request again."),
   Forbidden: entry("input", 403, "Ask an administrator for the app role that the message names."),
   Unexpected: entry("retry", 500, "An error that Leeward does not know. Report it with the log if it stays."),
+  // box
+  HostUnsupported: entry(
+    "person",
+    501,
+    "The local Functions host does not emulate this; local/functions-host/README.md says what it does.",
+  ),
 } satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
