@@ -24,8 +24,8 @@ import { type CheckedSegment, checkSegment } from "../engine/journal/segment.ts"
 import { type Cost, type Row, interleaved, printTable } from "./measure.ts";
 
 const SEGMENT = 8 * MIB;
-const SEGMENTS = 6;
-const ROUNDS = 7;
+const SEGMENTS = 3;
+const ROUNDS = 15;
 const FROM = sequence(0);
 
 const compress = promisify(zstdCompress);

@@ -50,23 +50,33 @@ export type RecoveryPoint = z.infer<typeof recoveryPoint>;
 /** One canonical document: equal points give equal bytes. @throws RangeError when it would not decode to the same. */
 export function encodeManifest(point: RecoveryPoint): Buffer {
   const found = recoveryPoint.safeParse(point);
-  if (!found.success) throw new RangeError(`not a recovery point: ${z.prettifyError(found.error)}`);
-  const content = JSON.stringify(found.data);
-  return Buffer.from(
-    `${JSON.stringify({ ...found.data, digest: sha256(Buffer.from(content)) }, undefined, 2)}\n`,
-  );
+  const fault = found.success ? faultOf(found.data) : z.prettifyError(found.error);
+  if (!found.success || fault) throw new RangeError(`not a recovery point: ${fault}`);
+  // The schema sets the order of the keys, whatever order the caller's had.
+  const digest = sha256(Buffer.from(JSON.stringify(found.data)));
+  return Buffer.from(`${JSON.stringify({ ...found.data, digest }, undefined, 2)}\n`);
 }
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
 export function decodeManifest(document: Uint8Array): RecoveryPoint {
   const point = parse(Buffer.from(document).toString("utf8"));
+  const fault = faultOf(point);
+  if (fault) throw damaged(`the manifest of point ${point.id}: ${fault}`);
   if (!encodeManifest(point).equals(document))
-    throw new LeewardError("ManifestDamaged", `the manifest of point ${point.id} does not fit its digest`);
+    throw damaged(`the manifest of point ${point.id} does not fit its digest`);
   return point;
 }
 
+/** Empty when the parts agree with each other. */
+function faultOf({ generation: of, sequence: at, position, disks }: RecoveryPoint): string {
+  if (position.generation !== of) return `its position is in generation ${position.generation}, not ${of}`;
+  if (position.sequence < at) return `its position ends at write ${position.sequence}, before ${at}`;
+  const disordered = disks.some(({ index }, i) => index <= (disks[i - 1]?.index ?? -1));
+  return disordered ? "its disks are out of order" : "";
+}
+
 const anyVersion = z.looseObject({ format: z.number() });
-const document = recoveryPoint.extend({ digest: z.string().transform(checked(digestOf)) });
+const withDigest = recoveryPoint.extend({ digest: z.string().transform(checked(digestOf)) });
 
 function parse(text: string): RecoveryPoint {
   const json = parseJson(text);
@@ -76,9 +86,8 @@ function parse(text: string): RecoveryPoint {
       "ManifestVersionUnknown",
       `a manifest of format ${version.data.format}; known is 1`,
     );
-  const found = document.safeParse(json);
-  if (!found.success)
-    throw new LeewardError("ManifestDamaged", `not a manifest: ${z.prettifyError(found.error)}`);
+  const found = withDigest.safeParse(json);
+  if (!found.success) throw damaged(`not a manifest: ${z.prettifyError(found.error)}`);
   const { digest: _, ...point } = found.data;
   return point;
 }
@@ -87,6 +96,8 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new LeewardError("ManifestDamaged", "a manifest that is not JSON", error);
+    throw damaged("a manifest that is not JSON", error);
   }
 }
+
+const damaged = (message: string, cause?: unknown) => new LeewardError("ManifestDamaged", message, cause);
