@@ -77,6 +77,11 @@ export const CATALOGUE = {
     500,
     "The disk or its file cannot be read or written. Check it on the machine.",
   ),
+  DiskDiffers: entry(
+    "person",
+    500,
+    "This disk is not what the source had at the recovery point. Do not use it; restore it again, or take another point.",
+  ),
   SpoolDamaged: entry(
     "resync",
     500,

@@ -1,0 +1,73 @@
+import { type RegisteredFunction, triggerOf } from "../core-api.ts";
+import type { Invoker } from "../invocation.ts";
+import { jsonOf, type TypedData } from "../typed-data.ts";
+import { activityFailure, unknownFunction } from "./failures.ts";
+import { type CompletionEvent, EventType, stamped } from "./history.ts";
+import { type Effects, noEffects } from "./outcome.ts";
+import type { Store, WorkItem } from "./store.ts";
+
+/** Beyond this the real backend moves payloads to blobs, and every replay reads them. Characters. */
+const LARGE = 45 * 1024;
+
+export interface ActivityContext {
+  readonly store: Store;
+  readonly invoker: Invoker;
+  readonly now: () => number;
+  readonly find: (name: string) => RegisteredFunction | undefined;
+  /** Input bindings besides the trigger. */
+  readonly inputs: (fn: RegisteredFunction) => Record<string, TypedData>;
+  readonly warn: (message: string) => void;
+}
+
+/** Runs one work item, at least once over all lives of the host, and sends the answer to its orchestration. */
+export async function runActivity(number: number, context: ActivityContext): Promise<Effects> {
+  const { store } = context;
+  const item = store.work(number);
+  if (!item) return noEffects();
+  const answer = await answerTo(item, context);
+  if (!store.db.isOpen) return noEffects();
+  return store.db.write(() => {
+    if (!store.deleteWork(number)) return noEffects();
+    store.send(item.instance, stamped(answer, context.now()), item.execution);
+    return { instances: [item.instance], work: [] };
+  });
+}
+
+async function answerTo(item: WorkItem, context: ActivityContext): Promise<CompletionEvent> {
+  try {
+    const Result = await call(item, context);
+    for (const [what, text] of [
+      ["input", item.input],
+      ["result", Result],
+    ] as const)
+      if (text !== null && text.length > LARGE)
+        context.warn(
+          `the ${what} of activity ${item.name} has ${text.length} characters: keep histories small`,
+        );
+    return { EventType: EventType.TaskCompleted, TaskScheduledId: item.task, Result };
+  } catch (error) {
+    return {
+      EventType: EventType.TaskFailed,
+      TaskScheduledId: item.task,
+      ...activityFailure(item.name, error),
+    };
+  }
+}
+
+async function call(item: WorkItem, context: ActivityContext): Promise<string | null> {
+  const fn = context.find(item.name);
+  if (!fn) throw new Error(unknownFunction(item.name, "activity"));
+  const inputs = { [triggerOf(fn).name]: triggerData(item.input), ...context.inputs(fn) };
+  const response = await context.invoker.invoke(fn, {
+    inputs,
+    triggerMetadata: { instanceId: { string: item.instance } },
+  });
+  return jsonOf(response.returnValue);
+}
+
+/** As the extension converts it: a JSON string is passed as its text, anything else as JSON text, null as nothing. */
+function triggerData(input: string | null): TypedData {
+  const value: unknown = input === null ? null : JSON.parse(input);
+  if (value === null) return {};
+  return { string: typeof value === "string" ? value : JSON.stringify(value) };
+}

@@ -1,0 +1,140 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { LeewardError, messageOf } from "../../../engine/core/errors.ts";
+
+const VERSION = 1;
+
+const SCHEMA = `
+  CREATE TABLE instance(id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, status TEXT NOT NULL, input TEXT, output TEXT,
+    custom TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL, execution TEXT NOT NULL,
+    parent TEXT, parent_execution TEXT, parent_task INTEGER) WITHOUT ROWID;
+  CREATE INDEX instance_created ON instance(created, id);
+  CREATE TABLE history(instance TEXT, turn INTEGER, events TEXT NOT NULL, PRIMARY KEY(instance, turn)) WITHOUT ROWID;
+  CREATE TABLE inbox(number INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT, message TEXT NOT NULL);
+  CREATE INDEX inbox_instance ON inbox(instance);
+  CREATE TABLE timer(instance TEXT, task INTEGER, execution TEXT NOT NULL, due INTEGER NOT NULL, held INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(instance, task)) WITHOUT ROWID;
+  CREATE INDEX timer_due ON timer(due) WHERE held = 0;
+  CREATE TABLE work(number INTEGER PRIMARY KEY AUTOINCREMENT, instance TEXT NOT NULL, execution TEXT NOT NULL, task INTEGER NOT NULL,
+    name TEXT NOT NULL, input TEXT);
+  CREATE INDEX work_instance ON work(instance);
+  CREATE TABLE schedule(name TEXT PRIMARY KEY, last INTEGER, next INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID;
+  PRAGMA user_version = ${VERSION};
+`;
+
+type Value = string | number | null;
+
+export type Row = Record<string, SQLOutputValue>;
+
+/**
+ * SQLite with group commit: changes made at about the same time share one transaction and one fsync. A change is visible
+ * to later reads of this process at once, and durable when `durable()` resolves; only then may anything outside be told or
+ * started. The file is locked: one host per folder.
+ */
+export class Database {
+  /** How many transactions were committed. */
+  commits = 0;
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #pending: PromiseWithResolvers<void> | undefined;
+
+  /** @throws LeewardError InvalidSetting when the file is in use, or of another version */
+  constructor(file: string) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    this.#db = new DatabaseSync(file);
+    try {
+      this.#db.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+      this.#db.exec("BEGIN IMMEDIATE; COMMIT");
+    } catch (error) {
+      this.#db.close();
+      throw new LeewardError("InvalidSetting", `cannot open ${file}: ${messageOf(error)}`, error);
+    }
+    const version = this.#db.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === 0) this.#db.exec(`BEGIN; ${SCHEMA} COMMIT`);
+    else if (version !== VERSION)
+      throw new LeewardError("InvalidSetting", `${file} has version ${version}, this host knows ${VERSION}`);
+  }
+
+  get isOpen(): boolean {
+    return this.#db.isOpen;
+  }
+
+  /** Makes all changes of the function, or none when it throws. The function must not await. */
+  write<T>(change: () => T): T {
+    this.#begin();
+    this.#db.exec("SAVEPOINT change");
+    try {
+      const result = change();
+      this.#db.exec("RELEASE change");
+      return result;
+    } catch (error) {
+      this.#db.exec("ROLLBACK TO change; RELEASE change");
+      throw error;
+    }
+  }
+
+  /** Resolves when everything written so far survives a power loss. */
+  durable(): Promise<void> {
+    return this.#pending?.promise ?? Promise.resolve();
+  }
+
+  all(sql: string, values: readonly Value[] = []): Row[] {
+    return this.#statement(sql).all(...values);
+  }
+
+  get(sql: string, values: readonly Value[] = []): Row | undefined {
+    return this.#statement(sql).get(...values);
+  }
+
+  /** How many rows it changed. */
+  run(sql: string, values: readonly Value[] = []): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  close(): void {
+    if (this.#pending) this.#commit();
+    this.#db.close();
+  }
+
+  /** Two rounds of the event loop later, so that turns woken by what was just written still join. */
+  #begin(): void {
+    if (this.#pending) return;
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#pending = Promise.withResolvers();
+    setImmediate(() => setImmediate(() => this.#commit()));
+  }
+
+  /** Throws into the event loop when the disk fails: what is in memory then is not what is on disk, so nothing may go on. */
+  #commit(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    this.#db.exec("COMMIT");
+    this.#pending = undefined;
+    this.commits++;
+    pending.resolve();
+  }
+
+  #statement(sql: string): StatementSync {
+    const found = this.#statements.get(sql);
+    if (found) return found;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+export const text = (row: Row, column: string): string => {
+  const value = row[column];
+  if (typeof value !== "string") throw new TypeError(`column ${column} holds ${typeof value}, not text`);
+  return value;
+};
+
+export const integer = (row: Row, column: string): number => {
+  const value = row[column];
+  if (typeof value !== "number") throw new TypeError(`column ${column} holds ${typeof value}, not a number`);
+  return value;
+};
+
+export const nullableText = (row: Row, column: string): string | null =>
+  row[column] === null ? null : text(row, column);

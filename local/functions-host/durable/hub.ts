@@ -1,0 +1,127 @@
+import path from "node:path";
+import type { Clock } from "../../../engine/core/clock.ts";
+import { type RegisteredFunction, triggerOf } from "../core-api.ts";
+import type { Invoker } from "../invocation.ts";
+import { jsonOf, type TypedData } from "../typed-data.ts";
+import { runActivity } from "./activity.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { isRecord, unknownFunction } from "./failures.ts";
+import { Instances } from "./instances.ts";
+import { applyOutcome, type Effects, noEffects } from "./outcome.ts";
+import { Store } from "./store.ts";
+import type { Decision } from "./task-plan.ts";
+import { decideTurn } from "./turn.ts";
+
+export interface HubOptions {
+  /** Folder of the state. */
+  readonly data: string;
+  readonly clock: Clock;
+  readonly invoker: Invoker;
+  readonly maxOrchestrations: number;
+  readonly maxActivities: number;
+  /** Input bindings besides the trigger. */
+  readonly inputs: (fn: RegisteredFunction) => Record<string, TypedData>;
+  readonly warn: (message: string) => void;
+}
+
+/** The task hub: durable state, what runs on it, and the commands that reach it. */
+export class TaskHub {
+  readonly store: Store;
+  readonly instances: Instances;
+  readonly dispatcher: Dispatcher;
+  readonly #o: HubOptions;
+  readonly #orchestrators = new Map<string, RegisteredFunction>();
+  readonly #activities = new Map<string, RegisteredFunction>();
+
+  constructor(options: HubOptions) {
+    this.#o = options;
+    this.store = new Store(path.join(options.data, "host.db"));
+    this.dispatcher = new Dispatcher({
+      store: this.store,
+      clock: options.clock,
+      now: this.now,
+      maxOrchestrations: options.maxOrchestrations,
+      maxActivities: options.maxActivities,
+      turn: (id) => this.#turn(id),
+      activity: (number) => this.#activity(number),
+    });
+    this.instances = new Instances(this.store, this.dispatcher, this.now);
+  }
+
+  /** Milliseconds since 1970. */
+  readonly now = (): number => Math.floor(this.#o.clock.now() / 1000);
+
+  /** Names match case-insensitively, as in the Durable extension. */
+  register(fn: RegisteredFunction, kind: "orchestrationtrigger" | "activitytrigger"): void {
+    const map = kind === "orchestrationtrigger" ? this.#orchestrators : this.#activities;
+    map.set(fn.name.toLowerCase(), fn);
+  }
+
+  hasOrchestrator(name: string): boolean {
+    return this.#orchestrators.has(name.toLowerCase());
+  }
+
+  async #turn(id: string): Promise<Effects> {
+    const before = this.store.instance(id);
+    if (!before) return noEffects();
+    const mail = this.store.mail(id, this.now());
+    const outcome = await decideTurn(before, mail, this.store.past(before), {
+      now: this.now,
+      call: (name, trigger) => this.#orchestrate(name, trigger),
+      refuse: (decision) => this.#refuse(decision),
+      warn: (message) => this.#o.warn(message),
+    });
+    if (!this.store.db.isOpen) return noEffects();
+    if (outcome.kind === "nothing" && outcome.consumed.length === 0) return noEffects();
+    return this.store.db.write(() => applyOutcome(this.store, before, outcome, this.now()));
+  }
+
+  #activity(number: number): Promise<Effects> {
+    return runActivity(number, {
+      store: this.store,
+      invoker: this.#o.invoker,
+      now: this.now,
+      find: (name) => this.#activities.get(name.toLowerCase()),
+      inputs: (fn) => this.#o.inputs(fn),
+      warn: (message) => this.#o.warn(message),
+    });
+  }
+
+  async #orchestrate(name: string, trigger: string): Promise<string> {
+    const fn = this.#orchestrators.get(name.toLowerCase());
+    if (!fn) throw new Error(unknownFunction(name, "orchestrator"));
+    const response = await this.#o.invoker.invoke(fn, {
+      inputs: { [triggerOf(fn).name]: { string: trigger }, ...this.#o.inputs(fn) },
+      inspect: (result) => this.#warnOfSharedTasks(name, result),
+      unlimited: true,
+    });
+    return jsonOf(response.returnValue) ?? "null";
+  }
+
+  #refuse(task: Decision): string | undefined {
+    if (task.kind === "activity" && !this.#activities.has(task.name.toLowerCase()))
+      return unknownFunction(task.name, "activity");
+    if (task.kind === "child" && !this.hasOrchestrator(task.name))
+      return unknownFunction(task.name, "orchestrator");
+    return undefined;
+  }
+
+  /** A defect of the library (durable-js issue 574), seen here because the same action object stands twice in its answer. */
+  #warnOfSharedTasks(name: string, result: unknown): void {
+    if (isRecord(result) && sharesActions(result["actions"], new Set()))
+      this.#o.warn(
+        `orchestrator ${name} yields a pending task again inside another Task.any or Task.all: it is scheduled twice, and ` +
+          "results reach the wrong task. Use one compound task, or sub-orchestrations",
+      );
+  }
+}
+
+/** Waiting again for the same event is harmless: events have no number. */
+function sharesActions(node: unknown, seen: Set<unknown>): boolean {
+  if (Array.isArray(node)) return node.some((child) => sharesActions(child, seen));
+  if (!isRecord(node)) return false;
+  if (Array.isArray(node["compoundActions"])) return sharesActions(node["compoundActions"], seen);
+  if (seen.has(node)) return node["externalEventName"] === undefined;
+  seen.add(node);
+  return false;
+}

@@ -1,0 +1,174 @@
+import { text } from "./database.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { EventType, type HistoryEvent, type MessageBody, stamped } from "./history.ts";
+import { createInstance, newId } from "./outcome.ts";
+import { withoutFailures } from "./rewind.ts";
+import { hasEnded, type Instance, instanceOf, type Status, type Store } from "./store.ts";
+
+/** What became of a command: each maps to one status code of the management API. */
+export type Result = "accepted" | "not found" | "ended" | "not failed";
+
+export interface Filter {
+  readonly statuses?: readonly Status[];
+  /** Milliseconds since 1970, both inclusive. */
+  readonly createdFrom?: number;
+  readonly createdTo?: number;
+  readonly idPrefix?: string;
+}
+
+export interface Page {
+  readonly instances: readonly Instance[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** The commands and queries behind the management API. Commands resolve once they are durable. */
+export class Instances {
+  readonly #store: Store;
+  readonly #dispatcher: Dispatcher;
+  readonly #now: () => number;
+
+  constructor(store: Store, dispatcher: Dispatcher, now: () => number) {
+    this.#store = store;
+    this.#dispatcher = dispatcher;
+    this.#now = now;
+  }
+
+  /** The id of the new instance, or the live instance that is in the way. */
+  async start(
+    name: string,
+    id: string | undefined,
+    input: string | null,
+    version: string,
+  ): Promise<{ id: string } | { inTheWay: Status }> {
+    const instance = { id: id ?? newId(), name, input, version, parent: null };
+    const created = this.#store.db.write(() => createInstance(this.#store, instance, this.#now()));
+    if (!created) return { inTheWay: this.#store.instance(instance.id)?.status ?? "Pending" };
+    await this.#settle(instance.id);
+    return { id: instance.id };
+  }
+
+  raise(id: string, event: string, input: string | null): Promise<Result> {
+    return this.#tell(id, { EventType: EventType.EventRaised, Name: event, Input: input });
+  }
+
+  terminate(id: string, reason: string): Promise<Result> {
+    return this.#tell(id, { EventType: EventType.ExecutionTerminated, Input: reason });
+  }
+
+  suspend(id: string, reason: string): Promise<Result> {
+    return this.#tell(id, { EventType: EventType.ExecutionSuspended, Reason: reason });
+  }
+
+  resume(id: string, reason: string): Promise<Result> {
+    return this.#tell(id, { EventType: EventType.ExecutionResumed, Reason: reason });
+  }
+
+  /** Lets a failed orchestration try what failed once more. */
+  async rewind(id: string, reason: string): Promise<Result> {
+    const instance = this.#store.instance(id);
+    if (!instance) return "not found";
+    if (instance.status !== "Failed") return "not failed";
+    this.#store.db.write(() => {
+      const kept = withoutFailures(this.#store.past(instance).events);
+      const running: Instance = { ...instance, status: "Running", output: null, updated: this.#now() };
+      this.#store.deleteHistory(id);
+      this.#store.updateInstance(running);
+      this.#store.appendHistory(running, kept);
+      const poke: MessageBody = { EventType: EventType.GenericEvent, Data: `rewound: ${reason}` };
+      this.#store.send(id, stamped(poke, this.#now()), running.execution);
+    });
+    await this.#settle(id);
+    return "accepted";
+  }
+
+  async get(id: string): Promise<Instance | undefined> {
+    const instance = this.#store.instance(id);
+    await this.#store.db.durable();
+    return instance;
+  }
+
+  history(instance: Instance): readonly HistoryEvent[] {
+    return this.#store.past(instance).events;
+  }
+
+  async list(filter: Filter, top: number, after: string | undefined): Promise<Page> {
+    const { where, values } = conditions(filter, after);
+    const rows = this.#store.db.all(`SELECT * FROM instance WHERE ${where} ORDER BY created, id LIMIT ?`, [
+      ...values,
+      top + 1,
+    ]);
+    await this.#store.db.durable();
+    const instances = rows.slice(0, top).map(instanceOf);
+    const last = rows.length > top ? instances.at(-1) : undefined;
+    return { instances, next: last && tokenOf(last) };
+  }
+
+  async purge(id: string): Promise<number> {
+    if (!this.#store.instance(id)) return 0;
+    this.#store.db.write(() => this.#store.deleteInstance(id));
+    await this.#store.db.durable();
+    return 1;
+  }
+
+  /** Only ended instances go. */
+  async purgeBy(filter: Filter): Promise<number> {
+    const { where, values } = conditions(filter, undefined);
+    const ids = this.#store.db
+      .all(
+        `SELECT id FROM instance WHERE status IN ('Completed', 'Failed', 'Terminated') AND ${where}`,
+        values,
+      )
+      .map((row) => text(row, "id"));
+    this.#store.db.write(() => ids.forEach((id) => this.#store.deleteInstance(id)));
+    await this.#store.db.durable();
+    return ids.length;
+  }
+
+  async #tell(id: string, body: MessageBody): Promise<Result> {
+    const instance = this.#store.instance(id);
+    if (!instance) return "not found";
+    if (hasEnded(instance.status)) return "ended";
+    this.#store.db.write(() => this.#store.send(id, stamped(body, this.#now()), null));
+    await this.#settle(id);
+    return "accepted";
+  }
+
+  async #settle(id: string): Promise<void> {
+    this.#dispatcher.note({ instances: [id], work: [] });
+    await this.#store.db.durable();
+  }
+}
+
+const tokenOf = (instance: Instance): string =>
+  Buffer.from(JSON.stringify([instance.created, instance.id])).toString("base64url");
+
+/** @throws RangeError when the token is not one of ours */
+function positionOf(token: string): [number, string] {
+  const invalid = new RangeError("the continuation token is not valid");
+  try {
+    const [created, id]: unknown[] = JSON.parse(Buffer.from(token, "base64url").toString());
+    if (typeof created === "number" && typeof id === "string") return [created, id];
+  } catch {
+    throw invalid;
+  }
+  throw invalid;
+}
+
+function conditions(
+  filter: Filter,
+  after: string | undefined,
+): { where: string; values: (string | number)[] } {
+  const parts: string[] = ["1"];
+  const values: (string | number)[] = [];
+  const add = (sql: string, ...more: (string | number)[]) => {
+    parts.push(sql);
+    values.push(...more);
+  };
+  if (filter.statuses) add(`status IN (${filter.statuses.map(() => "?").join()})`, ...filter.statuses);
+  if (filter.createdFrom !== undefined) add("created >= ?", filter.createdFrom);
+  if (filter.createdTo !== undefined) add("created <= ?", filter.createdTo);
+  if (filter.idPrefix) add("substr(id, 1, length(?)) = ?", filter.idPrefix, filter.idPrefix);
+  if (after !== undefined) add("(created, id) > (?, ?)", ...positionOf(after));
+  return { where: parts.join(" AND "), values };
+}

@@ -1,0 +1,361 @@
+import { type Action, ActionType, actionName, type RetryOptions } from "./action.ts";
+import { EventType, type EventRaised, type HistoryEvent, type ScheduledEvent } from "./history.ts";
+
+/** Something new that the orchestrator asked for. `id` is the number under which the library knows the task. */
+export type Decision = { readonly id: number; readonly retryOf?: number } & (
+  | { readonly kind: "activity"; readonly name: string; readonly input: unknown }
+  | {
+      readonly kind: "child";
+      readonly name: string;
+      readonly input: unknown;
+      readonly instanceId?: string;
+      readonly version?: string;
+    }
+  | { readonly kind: "timer"; readonly fireAt: number; readonly canceled: boolean }
+);
+
+export interface TaskPlan {
+  readonly decisions: readonly Decision[];
+  /** Pending timers that the orchestrator has cancelled. */
+  readonly canceled: readonly number[];
+  /** Tasks without an answer, cancelled timers aside. An instance ends only when there are none. */
+  readonly open: number;
+  readonly continueAsNew: { readonly input: unknown } | undefined;
+  /** Events that came after the decision to continue as new: they belong to the next generation. */
+  readonly carryOver: readonly EventRaised[];
+  /** Events that were delivered and that nobody waited for. continueAsNew loses them, as on Azure. */
+  readonly unconsumed: readonly EventRaised[];
+}
+
+export interface TimerLimits {
+  /** A longer timer is made of pieces. Milliseconds. */
+  readonly longest: number;
+  readonly piece: number;
+}
+
+/** The orchestrator no longer asks for what its history says it asked for. */
+export class NonDeterminism extends Error {}
+
+/**
+ * Finds the numbers that `durable-functions` gave its tasks, and what is new since the history was written.
+ *
+ * Actions carry no numbers. The library counts tasks when they are yielded, and again during replay for each retry and each
+ * piece of a long timer, so the same numbers come out only by walking actions and history together, exactly as
+ * TaskOrchestrationExecutor, RetryableTask and LongTimerTask of durable-functions 3.5 do.
+ * @throws NonDeterminism naming what was expected, what was found and where
+ */
+export function planTasks(
+  actions: readonly Action[],
+  history: readonly HistoryEvent[],
+  limits: TimerLimits,
+): TaskPlan {
+  return new TaskWalk(actions, history, limits).run();
+}
+
+interface Node {
+  done: boolean;
+  failed: boolean;
+  readonly parent: Group | undefined;
+}
+
+interface Group extends Node {
+  settled(child: Node): void;
+}
+
+/** A task with a number. */
+interface Leaf extends Node {
+  readonly decision: Decision;
+}
+
+type LeafProps =
+  | { kind: "activity"; name: string; input: unknown }
+  | { kind: "child"; name: string; input: unknown; instanceId?: string; version?: string }
+  | { kind: "timer"; fireAt: number; canceled: boolean };
+
+class TaskWalk {
+  readonly #actions: readonly Action[];
+  readonly #history: readonly HistoryEvent[];
+  readonly #limits: TimerLimits;
+  /** What history says was asked for, by task number; emptied as the walk meets it. */
+  readonly #asked = new Map<number, { event: ScheduledEvent; position: number }>();
+  readonly #decisions: Decision[] = [];
+  readonly #open = new Map<number, Leaf>();
+  readonly #waiting = new Map<string, Node[]>();
+  readonly #buffered = new Map<string, EventRaised[]>();
+  readonly #carryOver: EventRaised[] = [];
+  #ids = 0;
+  #now = 0;
+  #next = 0;
+  #current: Node | undefined;
+  #continueAsNew: { input: unknown } | undefined;
+
+  constructor(actions: readonly Action[], history: readonly HistoryEvent[], limits: TimerLimits) {
+    this.#actions = actions;
+    this.#history = history;
+    this.#limits = limits;
+    for (const [position, event] of history.entries())
+      if (
+        event.EventType === EventType.TaskScheduled ||
+        event.EventType === EventType.SubOrchestrationInstanceCreated ||
+        event.EventType === EventType.TimerCreated
+      )
+        this.#asked.set(event.EventId, { event, position });
+  }
+
+  run(): TaskPlan {
+    for (const event of this.#history) if (this.#feed(event)) this.#advance();
+    this.#checkAllAskedAgain();
+    const open = [...this.#open.values()].map((leaf) => leaf.decision);
+    const canceled = open.filter((task) => task.kind === "timer" && task.canceled);
+    return {
+      decisions: this.#decisions,
+      canceled: canceled.map((task) => task.id),
+      open: open.length - canceled.length,
+      continueAsNew: this.#continueAsNew,
+      carryOver: this.#carryOver,
+      unconsumed: [...this.#buffered.values()].flat(),
+    };
+  }
+
+  /** True when user code may run on. */
+  #feed(event: HistoryEvent): boolean {
+    const { EventType: type } = event;
+    if (type === EventType.OrchestratorStarted) this.#now = Math.max(this.#now, Date.parse(event.Timestamp));
+    if (type === EventType.ExecutionStarted) return true;
+    if (type === EventType.EventRaised) return this.#raise(event);
+    if (type === EventType.TimerFired) return this.#answer(event.TimerId, false);
+    if (type === EventType.TaskCompleted || type === EventType.SubOrchestrationInstanceCompleted)
+      return this.#answer(event.TaskScheduledId, false);
+    if (type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed)
+      return this.#answer(event.TaskScheduledId, true);
+    return false;
+  }
+
+  #answer(id: number, failed: boolean): boolean {
+    const leaf = this.#open.get(id);
+    if (!leaf) return false;
+    this.#open.delete(id);
+    settle(leaf, failed);
+    return true;
+  }
+
+  #raise(event: EventRaised): boolean {
+    if (this.#continueAsNew) {
+      this.#carryOver.push(event);
+      return false;
+    }
+    // Newest waiter first, as the library does.
+    const waiter = this.#waiting.get(event.Name)?.pop();
+    if (waiter) settle(waiter, false);
+    else push(this.#buffered, event.Name, event);
+    return true;
+  }
+
+  /** Starts the next actions for as long as nothing is waited for. */
+  #advance(): void {
+    while (!this.#current || this.#current.done) {
+      const action = this.#actions[this.#next];
+      if (!action) return;
+      this.#next++;
+      this.#current = this.#start(action, undefined);
+    }
+  }
+
+  #start(action: Action, parent: Group | undefined): Node {
+    switch (action.actionType) {
+      case ActionType.CallActivity:
+        return this.#leaf(activityOf(action), parent);
+      case ActionType.CallSubOrchestrator:
+        return this.#leaf(childOf(action), parent);
+      case ActionType.CallActivityWithRetry:
+        return this.#retried(activityOf(action), action.retryOptions, parent);
+      case ActionType.CallSubOrchestratorWithRetry:
+        return this.#retried(childOf(action), action.retryOptions, parent);
+      case ActionType.CreateTimer:
+        return this.#timer(Date.parse(action.fireAt), action.isCanceled, parent);
+      case ActionType.WaitForExternalEvent:
+        return this.#wait(action.externalEventName, parent);
+      case ActionType.WhenAll:
+        return this.#all(action.compoundActions, parent);
+      case ActionType.WhenAny:
+        return this.#any(action.compoundActions, parent);
+      case ActionType.ContinueAsNew:
+        this.#continueAsNew = { input: action.input };
+        return { done: true, failed: false, parent };
+      default:
+        return unsupported(action);
+    }
+  }
+
+  #leaf(props: LeafProps, parent: Group | undefined, retryOf?: number | "self"): Leaf {
+    const id = this.#ids++;
+    const first = retryOf === "self" ? id : retryOf;
+    const decision = { id, ...(first === undefined ? {} : { retryOf: first }), ...props };
+    const leaf: Leaf = { done: false, failed: false, parent, decision };
+    const asked = this.#asked.get(id);
+    if (asked) {
+      this.#asked.delete(id);
+      checkSame(asked.event, asked.position, decision);
+    } else this.#decisions.push(decision);
+    this.#open.set(id, leaf);
+    return leaf;
+  }
+
+  /** Attempt, timer, attempt, ...: also after the last failure the library counts one more timer before it gives up. */
+  #retried(props: LeafProps, options: RetryOptions, parent: Group | undefined): Node {
+    if (options.retryTimeoutInMilliseconds !== undefined)
+      throw new Error("retryTimeoutInMilliseconds leaves the orchestration stuck on Azure; do not use it");
+    let attempts = 1;
+    let onTimer = false;
+    const group: Group = {
+      done: false,
+      failed: false,
+      parent,
+      settled: (child) => {
+        const last = attempts >= options.maxNumberOfAttempts;
+        if (onTimer) {
+          onTimer = false;
+          if (last) return settle(group, true);
+          attempts++;
+          this.#leaf(props, group, first.decision.id);
+        } else if (child.failed) {
+          onTimer = true;
+          const fireAt = this.#now + (last ? 0 : retryDelay(options, attempts));
+          this.#leaf({ kind: "timer", fireAt, canceled: false }, group, first.decision.id);
+        } else settle(group, false);
+      },
+    };
+    const first = this.#leaf(props, group, "self");
+    return group;
+  }
+
+  #timer(fireAt: number, canceled: boolean, parent: Group | undefined): Node {
+    const { longest, piece } = this.#limits;
+    if (fireAt - this.#now <= longest) return this.#leaf({ kind: "timer", fireAt, canceled }, parent);
+    const addPiece = () => {
+      const end = fireAt - this.#now > longest ? this.#now + piece : fireAt;
+      this.#leaf({ kind: "timer", fireAt: end, canceled }, group);
+    };
+    const group: Group = {
+      done: false,
+      failed: false,
+      parent,
+      settled: () => {
+        if (fireAt > this.#now) addPiece();
+        else settle(group, false);
+      },
+    };
+    addPiece();
+    return group;
+  }
+
+  /** Takes no number. An event that came early is taken at once, oldest first. */
+  #wait(name: string, parent: Group | undefined): Node {
+    const node: Node = { done: false, failed: false, parent };
+    if (this.#buffered.get(name)?.shift()) node.done = true;
+    else push(this.#waiting, name, node);
+    return node;
+  }
+
+  #all(actions: readonly Action[], parent: Group | undefined): Node {
+    const children: Node[] = [];
+    const complete = () => children.length === actions.length && children.every((child) => child.done);
+    const group: Group = {
+      done: false,
+      failed: false,
+      parent,
+      settled: (child) => {
+        if (child.failed) settle(group, true);
+        else if (complete()) settle(group, false);
+      },
+    };
+    for (const action of actions) children.push(this.#start(action, group));
+    if (complete()) group.done = true;
+    return group;
+  }
+
+  #any(actions: readonly Action[], parent: Group | undefined): Node {
+    const group: Group = { done: false, failed: false, parent, settled: () => settle(group, false) };
+    const children = actions.map((action) => this.#start(action, group));
+    if (children.some((child) => child.done)) group.done = true;
+    return group;
+  }
+
+  #checkAllAskedAgain(): void {
+    for (const { event, position } of this.#asked.values())
+      throw new NonDeterminism(
+        `history event ${position} asked for ${describeEvent(event)}, which the code does not ask for any more`,
+      );
+  }
+}
+
+function settle(node: Node, failed: boolean): void {
+  if (node.done) return;
+  node.done = true;
+  node.failed = failed;
+  node.parent?.settled(node);
+}
+
+const retryDelay = (options: RetryOptions, attempts: number): number =>
+  Math.min(
+    options.firstRetryIntervalInMilliseconds * (options.backoffCoefficient ?? 1) ** (attempts - 1),
+    options.maxRetryIntervalInMilliseconds ?? Number.POSITIVE_INFINITY,
+  );
+
+const activityOf = (action: { functionName: string; input?: unknown }): LeafProps => ({
+  kind: "activity",
+  name: action.functionName,
+  input: action.input,
+});
+
+const childOf = (action: {
+  functionName: string;
+  input?: unknown;
+  instanceId?: string;
+  version?: string;
+}): LeafProps => ({
+  kind: "child",
+  name: action.functionName,
+  input: action.input,
+  ...(action.instanceId ? { instanceId: action.instanceId } : {}),
+  ...(action.version ? { version: action.version } : {}),
+});
+
+function checkSame(event: ScheduledEvent, position: number, now: Decision): void {
+  const kind = kindOf(event);
+  const sameName =
+    event.EventType === EventType.TimerCreated ||
+    now.kind === "timer" ||
+    event.Name.toLowerCase() === now.name.toLowerCase();
+  if (kind === now.kind && sameName) return;
+  throw new NonDeterminism(
+    `history event ${position} asked for ${describeEvent(event)}, the code now asks for ${describe(now)}`,
+  );
+}
+
+const KINDS = {
+  [EventType.TaskScheduled]: "activity",
+  [EventType.SubOrchestrationInstanceCreated]: "child",
+  [EventType.TimerCreated]: "timer",
+} as const;
+
+const kindOf = (event: ScheduledEvent) => KINDS[event.EventType];
+
+const WORDS = { activity: "activity", child: "sub-orchestration", timer: "timer" } as const;
+
+const describe = (task: Decision): string =>
+  `${WORDS[task.kind]}${task.kind === "timer" ? "" : ` '${task.name}'`} (task ${task.id})`;
+
+const describeEvent = (event: ScheduledEvent): string =>
+  `${WORDS[kindOf(event)]}${event.EventType === EventType.TimerCreated ? "" : ` '${event.Name}'`} (task ${event.EventId})`;
+
+function unsupported(action: never): never {
+  const { actionType }: { actionType: number } = action;
+  throw new Error(`${actionName(actionType)} is not emulated by the local Functions host`);
+}
+
+function push<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}

@@ -1,0 +1,261 @@
+import { messageOf } from "../../../engine/core/errors.ts";
+import type { OrchestratorState } from "./action.ts";
+import { hiddenState } from "./failures.ts";
+import {
+  type EventRaised,
+  EventType,
+  type Failure,
+  type HistoryEvent,
+  type Message,
+  stamped,
+} from "./history.ts";
+import type { Past } from "./history-cache.ts";
+import { hasEnded, type Instance, type Mail } from "./store.ts";
+import { type Decision, NonDeterminism, planTasks, type TaskPlan, type TimerLimits } from "./task-plan.ts";
+
+/** Azure Storage's limits: a timer beyond six days is made of pieces of three. */
+const TIMER_LIMITS: TimerLimits = { longest: 6 * 86_400_000, piece: 3 * 86_400_000 };
+
+/** In UTF-16 units: beyond it the real extension fails the orchestration. */
+const MOST_CUSTOM_STATUS = 16 * 1024;
+
+/** What a turn decided, as data. `apply` in outcome.ts carries it out. */
+export type Outcome = { readonly consumed: readonly Mail[] } & (
+  | { readonly kind: "nothing" }
+  | { readonly kind: "suspend"; readonly events: readonly HistoryEvent[] }
+  | {
+      readonly kind: "go on";
+      readonly events: readonly HistoryEvent[];
+      readonly plan: TaskPlan;
+      readonly customStatus: string | null;
+    }
+  | {
+      readonly kind: "start anew";
+      /** JSON text. */
+      readonly input: string | null;
+      readonly carryOver: readonly EventRaised[];
+      readonly customStatus: string | null;
+    }
+  | Finish
+);
+
+export interface Finish {
+  readonly kind: "finish";
+  readonly status: "Completed" | "Failed" | "Terminated";
+  /** JSON text. */
+  readonly output: string | null;
+  readonly failure?: Failure;
+  readonly events: readonly HistoryEvent[];
+  readonly customStatus: string | null;
+}
+
+/** What a turn needs from the host. */
+export interface TurnContext {
+  readonly now: () => number;
+  /**
+   * Calls the orchestrator function with the trigger's text and returns its answer as JSON text.
+   * @throws whatever the library throws
+   */
+  readonly call: (name: string, trigger: string) => Promise<string>;
+  /** A sentence saying why a task cannot be scheduled, or nothing. */
+  readonly refuse: (decision: Decision) => string | undefined;
+  readonly warn: (message: string) => void;
+}
+
+/** One turn of an orchestration: everything that waits for it is given to the orchestrator, and its answer is judged. */
+export async function decideTurn(
+  instance: Instance,
+  mail: readonly Mail[],
+  past: Past,
+  context: TurnContext,
+): Promise<Outcome> {
+  if (hasEnded(instance.status)) return { kind: "nothing", consumed: mail };
+  const stale = mail.filter((m) => m.execution !== null && m.execution !== instance.execution);
+  const live = mail.filter((m) => m.execution === null || m.execution === instance.execution);
+  const end = live.find((m) => m.message.EventType === EventType.ExecutionTerminated);
+  if (end) return { ...terminated(instance, live, end.message, context.now()), consumed: mail };
+  if (isSuspendedBy(instance, live)) return suspended(live.filter(isPauseOrResume), stale);
+  if (live.length === 0) return { kind: "nothing", consumed: stale };
+  return { ...(await advance(instance, live, past, context)), consumed: mail };
+}
+
+const isPauseOrResume = ({ message: { EventType: type } }: Mail): boolean =>
+  type === EventType.ExecutionSuspended || type === EventType.ExecutionResumed;
+
+function isSuspendedBy(instance: Instance, live: readonly Mail[]): boolean {
+  const last = live.findLast(isPauseOrResume);
+  return last ? last.message.EventType === EventType.ExecutionSuspended : instance.status === "Suspended";
+}
+
+/** Only the pause itself is taken; whatever else waits goes on waiting. */
+function suspended(pauses: readonly Mail[], stale: readonly Mail[]): Outcome {
+  const consumed = [...stale, ...pauses];
+  if (pauses.length === 0) return { kind: "nothing", consumed };
+  return { kind: "suspend", events: pauses.map((m) => m.message), consumed };
+}
+
+function terminated(instance: Instance, live: readonly Mail[], end: Message, now: number): Finish {
+  const reason = end.EventType === EventType.ExecutionTerminated ? end.Input : "";
+  return {
+    kind: "finish",
+    status: "Terminated",
+    output: JSON.stringify(reason),
+    failure: { Reason: reason, Details: reason },
+    events: [...live.map((m) => m.message), ...ending("Terminated", JSON.stringify(reason), now)],
+    customStatus: instance.customStatus,
+  };
+}
+
+async function advance(
+  instance: Instance,
+  live: readonly Mail[],
+  past: Past,
+  context: TurnContext,
+): Promise<DistributiveOmit<Outcome, "consumed">> {
+  const now = context.now();
+  const news: HistoryEvent[] = [
+    stamped({ EventType: EventType.OrchestratorStarted }, now),
+    ...live.map((m) => m.message),
+  ];
+  const answer = await ask(instance, past, news, context);
+  const judged = judge(instance, answer, [...past.events, ...news], context);
+  const customStatus = judged.customStatus ?? instance.customStatus;
+  const { error, plan, state } = judged;
+  if (error === undefined && plan && state && (!state.isDone || plan.open > 0))
+    return { kind: "go on", events: news, plan, customStatus };
+  if (error !== undefined && plan && plan.open > 0)
+    return { kind: "go on", events: news, plan, customStatus };
+  if (error !== undefined) return failed(instance, error, state, news, customStatus, now);
+  if (plan?.continueAsNew) return anew(instance, plan, customStatus, context);
+  const output = state?.output === undefined ? null : JSON.stringify(state.output);
+  return {
+    kind: "finish",
+    status: "Completed",
+    output,
+    events: [...news, ...ending("Completed", output, now)],
+    customStatus,
+  };
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+type Answer = { state: OrchestratorState; error?: string } | { state?: undefined; error: string };
+
+async function ask(
+  instance: Instance,
+  past: Past,
+  news: readonly HistoryEvent[],
+  context: TurnContext,
+): Promise<Answer> {
+  try {
+    const state: OrchestratorState = JSON.parse(
+      await context.call(instance.name, triggerText(instance, past, news)),
+    );
+    return { state };
+  } catch (error) {
+    const hidden = hiddenState(error);
+    if (hidden === undefined) return { error: messageOf(error) };
+    const state: OrchestratorState = JSON.parse(hidden);
+    return { state, error: state.error ?? "unknown error" };
+  }
+}
+
+/** Put together from texts that exist already, so that a long history is not encoded again each turn. */
+function triggerText(instance: Instance, past: Past, news: readonly HistoryEvent[]): string {
+  const fresh = JSON.stringify(news).slice(1, -1);
+  const rest = JSON.stringify({
+    instanceId: instance.id,
+    isReplaying: past.events.length > 0,
+    parentInstanceId: instance.parent?.id ?? null,
+    upperSchemaVersion: 1,
+    upperSchemaVersionNew: 2,
+    longRunningTimerIntervalDuration: timeSpanText(TIMER_LIMITS.piece),
+    maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
+    defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
+  });
+  const history = past.text ? `${past.text},${fresh}` : fresh;
+  return `{"history":[${history}],"input":${instance.input ?? "null"},${rest.slice(1)}`;
+}
+
+/** .NET's TimeSpan text for whole days. */
+const timeSpanText = (duration: number): string => `${duration / 86_400_000}.00:00:00`;
+
+interface Judgement {
+  state?: OrchestratorState | undefined;
+  plan?: TaskPlan;
+  error?: string | undefined;
+  /** JSON text; undefined when not set. */
+  customStatus?: string;
+}
+
+/** Works out what the answer asks for; what cannot be granted is an error of the orchestration. */
+function judge(
+  instance: Instance,
+  answer: Answer,
+  history: readonly HistoryEvent[],
+  context: TurnContext,
+): Judgement {
+  if (!answer.state) return { error: answer.error };
+  const { state, error } = answer;
+  const customStatus = state.customStatus === undefined ? undefined : JSON.stringify(state.customStatus);
+  if (customStatus !== undefined && customStatus.length > MOST_CUSTOM_STATUS)
+    return {
+      error: `the custom status has ${customStatus.length} characters, the most is ${MOST_CUSTOM_STATUS}`,
+    };
+  const base = { state, error, ...(customStatus === undefined ? {} : { customStatus }) };
+  try {
+    const plan = planTasks(state.actions.flat(), history, TIMER_LIMITS);
+    const refusal = plan.decisions.map((task) => context.refuse(task)).find((reason) => reason !== undefined);
+    return refusal === undefined ? { ...base, plan } : { ...base, error: refusal };
+  } catch (failure) {
+    const prefix =
+      failure instanceof NonDeterminism ? `Non-deterministic orchestrator '${instance.name}': ` : "";
+    return { ...base, error: `${prefix}${messageOf(failure)}` };
+  }
+}
+
+function failed(
+  instance: Instance,
+  error: string,
+  state: OrchestratorState | undefined,
+  news: readonly HistoryEvent[],
+  customStatus: string | null,
+  now: number,
+): Finish {
+  const reason = `Orchestrator function '${instance.name}' failed: ${error}`;
+  const output = JSON.stringify(reason);
+  const details: Partial<Failure> = state?.failureDetails ? { FailureDetails: state.failureDetails } : {};
+  return {
+    kind: "finish",
+    status: "Failed",
+    output,
+    failure: { Reason: reason, Details: error, ...details },
+    events: [...news, ...ending("Failed", output, now)],
+    customStatus,
+  };
+}
+
+function anew(
+  instance: Instance,
+  plan: TaskPlan,
+  customStatus: string | null,
+  context: TurnContext,
+): DistributiveOmit<Outcome, "consumed"> {
+  if (plan.unconsumed.length > 0)
+    context.warn(
+      `continueAsNew of ${instance.name} '${instance.id}' loses the events ${plan.unconsumed.map((e) => e.Name).join(", ")}: ` +
+        "they were delivered before it and nothing waited for them",
+    );
+  const input = plan.continueAsNew?.input;
+  return {
+    kind: "start anew",
+    input: input === undefined ? null : JSON.stringify(input),
+    carryOver: plan.carryOver,
+    customStatus,
+  };
+}
+
+const ending = (status: string, result: string | null, now: number): HistoryEvent[] => [
+  stamped({ EventType: EventType.ExecutionCompleted, OrchestrationStatus: status, Result: result }, now),
+  stamped({ EventType: EventType.OrchestratorCompleted }, now),
+];

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { LeewardError, messageOf } from "../../engine/core/errors.ts";
+import type { Millis } from "../../engine/core/units.ts";
+import { timeSpan } from "./invocation.ts";
+
+export interface HostSettings {
+  readonly routePrefix: string;
+  readonly hubName: string;
+  /** undefined: no limit. */
+  readonly functionTimeout: Millis | undefined;
+  readonly maxActivities: number;
+  readonly maxOrchestrations: number;
+}
+
+/**
+ * Reads host.json and local.settings.json of the app. Values of the latter become environment variables where those are
+ * not set yet, as the real tools do.
+ * @throws LeewardError InvalidSetting naming file and field
+ */
+export function readSettings(directory: string): HostSettings {
+  const local = readJson(path.join(directory, "local.settings.json"), LocalSettings);
+  for (const [name, value] of Object.entries(local.Values)) process.env[name] ??= value;
+  const host = readJson(path.join(directory, "host.json"), HostJson);
+  const durable = host.extensions.durableTask;
+  return {
+    routePrefix: host.extensions.http.routePrefix,
+    hubName: substitute(durable.hubName, "host.json, extensions.durableTask.hubName"),
+    functionTimeout: readTimeout(host.functionTimeout),
+    maxActivities: durable.maxConcurrentActivityFunctions,
+    maxOrchestrations: durable.maxConcurrentOrchestratorFunctions,
+  };
+}
+
+/** Replaces each %NAME% by that environment variable. @throws LeewardError InvalidSetting when one is not set */
+export function substitute(text: string, where: string): string {
+  return text.replace(/%([^%\s]+)%/g, (_, name: string) => {
+    const value = process.env[name];
+    if (value === undefined)
+      throw new LeewardError("InvalidSetting", `${where} needs the setting ${name}, which is not set`);
+    return value;
+  });
+}
+
+const count = z.number().int().min(1).default(10);
+const HostJson = z.object({
+  functionTimeout: z.string().default("00:30:00"),
+  extensions: z
+    .object({
+      http: z.object({ routePrefix: z.string().default("api") }).prefault({}),
+      durableTask: z
+        .object({
+          hubName: z.string().default("TestHubName"),
+          maxConcurrentActivityFunctions: count,
+          maxConcurrentOrchestratorFunctions: count,
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+});
+const LocalSettings = z.object({ Values: z.record(z.string(), z.coerce.string()).default({}) });
+
+function readJson<Schema extends z.ZodType>(file: string, schema: Schema): z.output<Schema> {
+  try {
+    return schema.parse(existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {});
+  } catch (error) {
+    throw new LeewardError("InvalidSetting", `${file}: ${messageOf(error)}`, error);
+  }
+}
+
+function readTimeout(text: string): Millis | undefined {
+  try {
+    return timeSpan(text);
+  } catch (error) {
+    throw new LeewardError("InvalidSetting", `host.json, functionTimeout: ${messageOf(error)}`, error);
+  }
+}

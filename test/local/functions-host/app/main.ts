@@ -1,0 +1,6 @@
+import "./activities.ts";
+import "./events.ts";
+import "./http.ts";
+import "./orchestrations.ts";
+import "./random.ts";
+import "./timers.ts";
