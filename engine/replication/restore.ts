@@ -36,8 +36,8 @@ export interface RestoreRequest {
   readonly objects: ObjectStore;
   readonly key: DataKey;
   readonly point: RecoveryPoint;
-  /** Called once for each disk of the point, before anything is read. */
-  readonly sinkFor: (disk: PointDisk) => Promise<Sink>;
+  /** Called once for each disk of the point, before anything is read; undefined for a disk that is not wanted. */
+  readonly sinkFor: (disk: PointDisk) => Promise<Sink | undefined>;
   /** Sink calls in flight; 8 when absent. */
   readonly parallel?: number;
   /** As in `MergeRequest`. */
@@ -54,7 +54,10 @@ export interface RestoreRequest {
 export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
   const sinks = new Map<DiskIndex, Sink>();
   try {
-    for (const disk of s.point.disks) sinks.set(disk.index, await s.sinkFor(disk));
+    for (const disk of s.point.disks) {
+      const sink = await s.sinkFor(disk);
+      if (sink) sinks.set(disk.index, sink);
+    }
     const progress = await fill(s, sinks);
     for (const sink of sinks.values()) await sink.finish();
     return progress;

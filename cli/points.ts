@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { toIso } from "../engine/core/clock.ts";
+import { mapInOrder } from "../engine/core/in-order.ts";
+import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import { listPoints, readPoint } from "../engine/replication/points.ts";
+import { SOURCE_HELP, SOURCE_OPTIONS, openSource, sourceSchema } from "./source.ts";
+import { parseOptions } from "./usage.ts";
+
+export const help = `leeward points --from URL|DIR --machine ID
+
+Lists the recovery points of a machine, newest last, with what each would lose.
+
+${SOURCE_HELP}
+  --last N             only the newest N (default 20)
+  --json               print them as JSON on standard output`;
+
+const schema = z.object({
+  ...sourceSchema,
+  last: z.coerce.number().int().min(1).default(20),
+});
+
+const PARALLEL = 8;
+
+/** @throws UsageError, LeewardError */
+export async function run(args: readonly string[]): Promise<void> {
+  const { from, machine, last, json } = parseOptions(
+    args,
+    { ...SOURCE_OPTIONS, last: { type: "string" } },
+    schema,
+  );
+  const objects = openSource(from);
+  const all = await listPoints(objects, machine);
+  const points: RecoveryPoint[] = [];
+  const reads = mapInOrder(all.slice(-last), PARALLEL, ({ id }) => readPoint(objects, machine, id));
+  for await (const point of reads) points.push(point);
+  if (json) console.log(JSON.stringify(points.map((point) => ({ ...point, time: toIso(point.time) }))));
+  else for (const line of table(points, all.length)) console.log(line);
+}
+
+function table(points: readonly RecoveryPoint[], all: number): string[] {
+  const lines = points.map(
+    ({ id, time, consistency, generation, sequence, losses }) =>
+      `${id}  ${toIso(time)}  ${consistency.padEnd(11)}  ${String(generation).padStart(3)}  ${String(sequence).padStart(12)}` +
+      `  ${losses.vm.seconds.toFixed(1).padStart(8)}  ${losses.region.seconds.toFixed(1).padStart(11)}`,
+  );
+  const heading = `${"point".padEnd(36)}  ${"time".padEnd(27)}  consistency  gen         write  VM loss s  region loss s`;
+  return [heading, ...lines, `${points.length} of ${all} points`];
+}
