@@ -4,13 +4,19 @@ import { Sqlite } from "./sqlite.ts";
 import { DiskVfs } from "./sqlite-vfs.ts";
 import { emptySuperblock, writeSuperblock } from "./superblock.ts";
 
+interface FormatOptions {
+  /** Decides the documents. */
+  readonly seed: number;
+  readonly archiveBytes: number;
+}
+
 /**
  * Lays an empty ledger on the disk and fills its archive with about so many bytes of documents; whatever was on the
  * disk is gone. Not crash-safe: the disk is no ledger before it returns.
  */
 export async function formatLedger(
   device: BlockDevice,
-  options: { readonly seed: number; readonly archiveBytes: number },
+  options: FormatOptions,
 ): Promise<{ documents: number; bytes: number }> {
   const empty = emptySuperblock(device.size);
   await device.write(empty.log.offset, Buffer.alloc(4096));

@@ -86,11 +86,16 @@ class NbdDevice implements BlockDevice {
     else this.#socket?.destroy();
   }
 
-  #ask(command: Request["command"], offset: number, length: number, data?: Uint8Array): Promise<Buffer> {
-    if (this.#broken) return Promise.reject(this.#broken);
+  async #ask(
+    command: Request["command"],
+    offset: number,
+    length: number,
+    data?: Uint8Array,
+  ): Promise<Buffer> {
+    if (this.#broken) throw this.#broken;
     if (offset % SECTOR || length % SECTOR || length > MAX_TRANSFER || offset + length > this.size)
       throw new RangeError(`${command} of ${length} bytes at ${offset} does not fit the disk`);
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       this.#cookie += 1n;
       const asked: Request = { command, offset, length, data, resolve, reject };
       this.#unanswered.set(this.#cookie, asked);

@@ -10,7 +10,7 @@ import type { BlockDevice } from "./block-device.ts";
  * |---|---|---|
  * | 0 | 4 KiB | superblock, copy 0 |
  * | 4 KiB | 4 KiB | superblock, copy 1 |
- * | 1 MiB | 1/16 of the disk, at most 64 MiB | write-ahead log |
+ * | 1 MiB | 1/16 of the disk, 2 to 64 MiB | write-ahead log |
  * | behind the log | the rest | database |
  *
  * The log has no length on disk: SQLite's own frame checksums say where it ends, and a log whose first sector is zero
@@ -40,13 +40,14 @@ const VERSION = 1;
 export const SUPERBLOCK_BYTES = 4 * KIB;
 const CHECKED_BYTES = SUPERBLOCK_BYTES - 32;
 const FIRST_REGION = MIB;
+const MIN_LOG = 2 * MIB;
 const MAX_LOG = 64 * MIB;
 
 /** The layout of an empty disk. @throws InvalidRequest when the disk is smaller than 8 MiB. */
 export function emptySuperblock(diskSize: Bytes): Superblock {
   if (diskSize < 8 * MIB)
     throw new LeewardError("InvalidRequest", `a disk of ${diskSize} bytes is too small: 8 MiB is the least`);
-  const logSize = Math.min(MAX_LOG, Math.floor(diskSize / 16 / SECTOR) * SECTOR);
+  const logSize = Math.max(MIN_LOG, Math.min(MAX_LOG, Math.floor(diskSize / 16 / SECTOR) * SECTOR));
   const log = { offset: FIRST_REGION, size: logSize };
   const start = log.offset + log.size;
   return { sequence: 0, diskSize, log, database: { offset: start, size: diskSize - start }, length: 0 };

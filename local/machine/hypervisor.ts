@@ -1,0 +1,189 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { agentConfig } from "../../engine/contract/agent-api.ts";
+import type { ArmId } from "../../engine/core/ids.ts";
+import type { Hypervisor, PoweredVm, VmExtension } from "../arm/hypervisor.ts";
+import { nbdUrl } from "./disk-url.ts";
+import { type VmDirectory, machineInfoOf, vmDirectory } from "./vm-directory.ts";
+import { isAlive, killProcess, lastWords, runningProcess, startProcess } from "./vm-process.ts";
+
+/** `hypervisor` in the simulator's configuration. */
+export const hypervisorConfig = z.object({
+  /** The box's directory, for `vms/`, `pids/` and `logs/`. */
+  box: z.string().min(1),
+  /** VMs whose disks are reached through the agent. All others open their disk and nothing else. */
+  withAgent: z.array(z.string()).default([]),
+  /** PEM file of the box's authority, for NODE_EXTRA_CA_CERTS of the agents. */
+  caFile: z.string().optional(),
+});
+type HypervisorConfig = z.output<typeof hypervisorConfig>;
+
+interface Running {
+  readonly vm: PoweredVm;
+  readonly directory: VmDirectory;
+  readonly machine: number;
+  agent: number | undefined;
+}
+
+const MACHINE = fileURLToPath(new URL("main.ts", import.meta.url));
+const AGENT = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+const START_LIMIT_MILLIS = 60_000;
+const WATCH_MILLIS = 100;
+/** An agent that died by itself is back after this long. */
+const RESTART_MILLIS = 500;
+
+/**
+ * Runs each VM as one process that has a database and nothing else, with the agent's process in front of its disk
+ * where the configuration says so. VMs survive the hypervisor: a new one takes over what it finds running.
+ */
+export class ProcessHypervisor implements Hypervisor {
+  readonly #config: HypervisorConfig;
+  readonly #running = new Map<string, Running>();
+  readonly #starting = new Map<string, Promise<void>>();
+
+  constructor(config: HypervisorConfig) {
+    this.#config = config;
+  }
+
+  /** @throws Error with the machine's last words when it does not come up. */
+  async powerOn(vm: PoweredVm): Promise<void> {
+    const directory = vmDirectory(this.#config.box, vm.id);
+    if ((await this.state(vm.id)) === "running") return;
+    const starting = this.#starting.get(directory.key) ?? this.#powerOn(vm, directory);
+    this.#starting.set(directory.key, starting);
+    await starting.finally(() => this.#starting.delete(directory.key));
+  }
+
+  async powerOff(vm: ArmId): Promise<void> {
+    const { box } = this.#config;
+    const { key } = vmDirectory(box, vm);
+    this.#running.delete(key);
+    for (const name of [machineName(key), agentName(key)]) {
+      const pid = await runningProcess(box, name);
+      if (pid !== undefined) await killProcess(box, name, pid);
+    }
+  }
+
+  /** Only the agent's own extension means anything here: its settings become the file that the agent waits for. */
+  async installExtension(vm: ArmId, extension: VmExtension): Promise<void> {
+    const directory = vmDirectory(this.#config.box, vm);
+    if (!this.#running.get(directory.key)?.agent)
+      throw new Error(`${vm} does not run, or has no agent in the path of its disks`);
+    const settings = agentConfig.parse(extension.settings);
+    const draft = `${directory.agentConfig}.tmp`;
+    await writeFile(draft, `${JSON.stringify(settings, null, 2)}\n`);
+    await rename(draft, directory.agentConfig);
+  }
+
+  async state(vm: ArmId): Promise<"running" | "stopped"> {
+    const running = this.#running.get(vmDirectory(this.#config.box, vm).key);
+    return running && isAlive(running.machine) ? "running" : "stopped";
+  }
+
+  /** Pulls every plug: for the end of the box. */
+  async powerOffAll(): Promise<void> {
+    for (const { vm } of this.#running.values()) await this.powerOff(vm.id);
+  }
+
+  async #powerOn(vm: PoweredVm, directory: VmDirectory): Promise<void> {
+    await mkdir(directory.spool, { recursive: true });
+    const adopted = await this.#adopt(vm, directory);
+    const running = adopted ?? (await this.#start(vm, directory));
+    this.#running.set(directory.key, running);
+    void this.#keepAgent(running);
+  }
+
+  async #adopt(vm: PoweredVm, directory: VmDirectory): Promise<Running | undefined> {
+    const { box } = this.#config;
+    const machine = await runningProcess(box, machineName(directory.key));
+    const info = await machineInfoOf(directory);
+    if (machine === undefined || info?.pid !== machine || !(await isHealthy(info.url, machine)))
+      return undefined;
+    return { vm, directory, machine, agent: await runningProcess(box, agentName(directory.key)) };
+  }
+
+  async #start(vm: PoweredVm, directory: VmDirectory): Promise<Running> {
+    await this.powerOff(vm.id);
+    const [disk] = vm.disks;
+    if (!disk) throw new Error(`${vm.name} has no disk`);
+    const agent = this.#hasAgent(vm.id) ? await this.#startAgent(vm, directory) : undefined;
+    const url = agent === undefined ? pathToFileURL(disk.file).href : nbdUrl(directory.socket, "disk0");
+    const machine = await this.#startMachine(vm, directory, url, agent);
+    return { vm, directory, machine, agent };
+  }
+
+  async #startAgent(vm: PoweredVm, directory: VmDirectory): Promise<number> {
+    const { box, caFile } = this.#config;
+    const disks = vm.disks.flatMap(({ file }) => ["--disk", file]);
+    const places = ["--spool", directory.spool, "--config", directory.agentConfig];
+    return await startProcess(box, {
+      name: agentName(directory.key),
+      script: AGENT,
+      args: [...disks, "--listen", `unix:${directory.socket}`, ...places],
+      env: { ...vm.identity, ...(caFile ? { NODE_EXTRA_CA_CERTS: caFile } : {}) },
+    });
+  }
+
+  /** Comes up at the port it had before, so that its customers find it again. */
+  async #startMachine(vm: PoweredVm, directory: VmDirectory, disk: string, agent?: number): Promise<number> {
+    const { box } = this.#config;
+    const name = machineName(directory.key);
+    const former = await machineInfoOf(directory);
+    const port = former ? new URL(former.url).port : "0";
+    const args = ["--disk", disk, "--port", port, "--name", vm.name, "--info", directory.info];
+    const pid = await startProcess(box, { name, script: MACHINE, args, env: {} });
+    const limit = performance.now() + START_LIMIT_MILLIS;
+    while (!(await this.#isUp(directory, pid))) {
+      const noAgent = agent !== undefined && !isAlive(agent);
+      if (noAgent || !isAlive(pid) || performance.now() > limit) {
+        await this.powerOff(vm.id);
+        const words = await lastWords(box, noAgent ? agentName(directory.key) : name);
+        throw new Error(`${vm.name} did not come up: ${words}`);
+      }
+      await sleep(WATCH_MILLIS);
+    }
+    return pid;
+  }
+
+  async #isUp(directory: VmDirectory, pid: number): Promise<boolean> {
+    const info = await machineInfoOf(directory);
+    return info?.pid === pid && (await isHealthy(info.url, pid));
+  }
+
+  /** As a service manager does: the agent comes back as long as its machine lives. */
+  async #keepAgent(running: Running): Promise<void> {
+    const { vm, directory } = running;
+    while (running.agent !== undefined && this.#isCurrent(running)) {
+      await sleep(WATCH_MILLIS);
+      if (isAlive(running.agent)) continue;
+      await sleep(RESTART_MILLIS);
+      if (!this.#isCurrent(running)) return;
+      running.agent = await this.#startAgent(vm, directory);
+      // Powered off while it was started: nobody else would know of it.
+      if (!this.#isCurrent(running))
+        await killProcess(this.#config.box, agentName(directory.key), running.agent);
+    }
+  }
+
+  #isCurrent(running: Running): boolean {
+    return this.#running.get(running.directory.key) === running && isAlive(running.machine);
+  }
+
+  #hasAgent(vm: ArmId): boolean {
+    return this.#config.withAgent.some((id) => id.toLowerCase() === vm.toLowerCase());
+  }
+}
+
+const machineName = (key: string) => `machine-${key}`;
+const agentName = (key: string) => `agent-${key}`;
+
+async function isHealthy(url: string, pid: number): Promise<boolean> {
+  try {
+    const response = await fetch(new URL("/health", url));
+    return z.object({ pid: z.number() }).parse(await response.json()).pid === pid;
+  } catch {
+    return false; // not listening yet, or someone else took its port
+  }
+}
