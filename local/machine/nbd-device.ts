@@ -21,6 +21,8 @@ interface Address {
 }
 
 const RETRY_MILLIS = 50;
+/** ESHUTDOWN: the server is about to go away and did nothing. */
+const SHUTTING_DOWN = 108;
 const NO_DATA = Buffer.alloc(0);
 
 /**
@@ -146,6 +148,7 @@ class NbdDevice implements BlockDevice {
       if (!asked)
         throw new LeewardError("DiskUnreadable", `the NBD server answers what nobody asked: ${cookie}`);
       const data = asked.command === "read" && error === 0 ? await reader.read(asked.length) : NO_DATA;
+      if (error === SHUTTING_DOWN) continue; // asked again when the server is back
       this.#unanswered.delete(cookie);
       if (error === 0) asked.resolve(data);
       else asked.reject(refused(asked, error));
