@@ -7,7 +7,7 @@ import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
 import { withScratch } from "./scratch.ts";
 import { type CheckedSegment, damaged, placeOf, soundly } from "./segment.ts";
-import { summarize } from "./summary.ts";
+import { SUMMARY_FIELDS, summarize } from "./summary.ts";
 
 const decompress = promisify(zstdDecompress);
 
@@ -50,8 +50,9 @@ async function inflate(header: SegmentHeader, stored: Buffer): Promise<Buffer> {
 /** A header that says anything else than its records is a fault of the writer, and not believed. */
 function readRecords(header: SegmentHeader, body: Buffer): JournalRecord[] {
   const records = decodeBody(header.from, header.records, body);
-  for (const [field, value] of Object.entries(summarize(header.from, records)))
-    if (!Object.entries(header).some(([name, said]) => name === field && said === value))
-      throw new RangeError(`the header does not fit the records: ${field} is ${value}`);
+  const summary = summarize(header.from, records);
+  for (const field of SUMMARY_FIELDS)
+    if (summary[field] !== header[field])
+      throw new RangeError(`the header says ${field} ${header[field]}, its records say ${summary[field]}`);
   return records;
 }

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import type { Digest } from "../core/digest.ts";
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, type Ordinal, KIB, type Sequence, bytes } from "../core/units.ts";
+import { type Generation, KIB, type Ordinal, type Sequence, bytes } from "../core/units.ts";
 import { bodyLength, encodeBody } from "./body.ts";
 import { encryptInto } from "./cipher.ts";
 import { HEADER, HEADER_BYTES, MAX_BODY, VERSION, writeHeader } from "./header.ts";
@@ -106,11 +106,14 @@ const deflate = (body: Buffer): Promise<Buffer> =>
   });
 
 /** Reads the segment as any reader would, and compares. */
-async function verify(segment: Buffer, { records, key }: SegmentContent): Promise<SealedSegment> {
+async function verify(segment: Buffer, content: SegmentContent): Promise<SealedSegment> {
   const checked = checkWith(segment, await slicedSha256(digested(segment)));
-  const found = await openSegment(checked, key);
-  const wrong = records.findIndex((record, i) => !sameRecord(record, found[i]));
-  if (wrong >= 0)
-    throw damaged(`${placeOf(checked.header)}: record ${wrong} does not decode to what was sealed`);
+  const { header } = checked;
+  for (const field of ["machine", "generation", "ordinal", "previous", "from"] as const)
+    if (header[field] !== content[field])
+      throw damaged(`${placeOf(header)}: ${field} does not decode to ${content[field]}`);
+  const found = await openSegment(checked, content.key);
+  const wrong = content.records.findIndex((record, i) => !sameRecord(record, found[i]));
+  if (wrong >= 0) throw damaged(`${placeOf(header)}: record ${wrong} does not decode to what was sealed`);
   return checked;
 }

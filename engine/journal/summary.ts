@@ -4,10 +4,8 @@ import type { SegmentHeader } from "./header.ts";
 import type { DigestsRecord, JournalRecord, ProofRecord } from "./record.ts";
 
 /** What a segment's header says about its records. */
-export type Summary = Pick<
-  SegmentHeader,
-  "to" | "firstTime" | "lastTime" | "dataBytes" | "records" | "marks"
->;
+export const SUMMARY_FIELDS = ["to", "firstTime", "lastTime", "dataBytes", "records", "marks"] as const;
+export type Summary = Pick<SegmentHeader, (typeof SUMMARY_FIELDS)[number]>;
 
 /**
  * The one place of the rules for records: writers and readers both pass through it.
