@@ -50,8 +50,6 @@ export interface Activities {
   countPoints: Does<Machine, { readonly points: number }>;
 
   // failover
-  /** Ends the old generation, so that its agent and its shipping stop. Changes nothing when there is no point to use. */
-  fence: Does<Machine & { readonly operation: OperationId; readonly point?: BarrierId }>;
   /** Ships what the cache still gives, within a short time; a cache that is gone is no error. */
   drain: Does<Machine, { readonly reached: boolean; readonly bytes: Bytes }>;
   /** Picks the point for good, and says what is to be done. */
@@ -60,7 +58,7 @@ export interface Activities {
     { readonly point: BarrierId; readonly steps: readonly FailoverStep[] }
   >;
   checkpointTo: Does<AtPoint>;
-  promoteDisk: Does<DiskAtPoint>;
+  /** Makes the replica's snapshot a blob of its own and has ARM build the disk of it. */
   importDisk: Does<DiskAtPoint, ArmSent>;
   deletePromoted: Does<DiskAtPoint>;
   createUploadDisk: Does<DiskAtPoint, ArmSent>;

@@ -10,7 +10,6 @@ import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 
 const WEIGHTS = {
-  "fence the source": 1,
   "drain the cache": 2,
   "choose the recovery point": 1,
   "bring the replica to the point": 4,
@@ -25,8 +24,8 @@ const WEIGHTS = {
 const START_PATIENCE_SECONDS = 15 * 60;
 
 /**
- * Unplanned failover: fence, drain, plan, build, start. Input: `JobInput`. Run again after a failure, it finds what it
- * made and goes on from there.
+ * Unplanned failover: drain, plan, build, start. Input: `JobInput`. The machine was fenced by the very write that began
+ * the job. Run again after a failure, it finds what it made and goes on from there.
  */
 export function* failover(context: OrchestrationContext): Generator<Task, unknown, never> {
   const input = context.df.getInput<JobInput>();
@@ -35,14 +34,12 @@ export function* failover(context: OrchestrationContext): Generator<Task, unknow
   return yield* recordedJob(context, { operation, machine }, steps, failOver(context, input, steps));
 }
 
-/** Fence first: from then on the old generation's agent and shipping stop, and no write after the chosen point counts. */
 function* failOver(
   context: OrchestrationContext,
   input: JobInput,
   steps: JobSteps,
 ): Generator<Task, void, never> {
   const machine: Machine = { machine: input.machine };
-  yield* steps.run("fence the source", call(context, "fence", input));
   yield* steps.run("drain the cache", call(context, "drain", machine));
   const plan = yield* steps.run("choose the recovery point", call(context, "planFailover", input));
   for (const { name, part } of stagesOf(plan.steps))
@@ -53,7 +50,6 @@ type StageName = keyof typeof WEIGHTS;
 
 const STAGE_OF: Record<FailoverStep["do"], StageName> = {
   checkpoint: "bring the replica to the point",
-  promote: "build the disks",
   import: "build the disks",
   discard: "build the disks",
   upload: "build the disks",
@@ -95,8 +91,6 @@ function* perform(
   switch (step.do) {
     case "checkpoint":
       return void (yield* call(context, "checkpointTo", at));
-    case "promote":
-      return void (yield* call(context, "promoteDisk", { ...at, disk: step.disk }));
     case "import":
       return yield* armOperation(context, "importDisk", { ...at, disk: step.disk });
     case "discard":

@@ -1,21 +1,22 @@
 import { z } from "zod";
+import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import type { Reported } from "./losses.ts";
 
-const size = z.number().transform(bytes);
-const time = z.number().transform(micros);
-const mark = z.object({ sequence: z.number().transform(sequence), time, bytes: size });
+const size = z.number().transform(checked(bytes));
+const time = z.number().transform(checked(micros));
+const mark = z.object({ sequence: z.number().transform(checked(sequence)), time, bytes: size });
 
 /** The agent's last heartbeat, in our words. */
 const heartbeat = z.object({
-  generation: z.number().transform(generation),
+  generation: z.number().transform(checked(generation)),
   mode: z.enum(["initial-copy", "streaming", "stopped"]),
   /** By the agent's clock. */
   at: time,
   captured: mark,
   cached: mark,
-  cachedNext: z.number().transform(ordinal),
+  cachedNext: z.number().transform(checked(ordinal)),
   backlog: z.object({ segments: z.number(), bytes: size }),
   uploaded: size,
   initialCopy: z.object({ done: size, total: size, rate: size }),
@@ -26,7 +27,7 @@ export type Heartbeat = z.infer<typeof heartbeat>;
 /** What is known of a machine's agent. Kind `agent`. */
 export const agentRecord = z.object({
   format: z.literal(1),
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
   version: z.string(),
   registeredAt: time,
   /** When the last heartbeat came, by our clock. */
@@ -37,7 +38,7 @@ export type AgentRecord = z.infer<typeof agentRecord>;
 
 /** A barrier that the agent was asked for, and that has not become a point yet. */
 const barrierRequest = z.object({
-  id: z.string().transform(barrierId),
+  id: z.string().transform(checked(barrierId)),
   consistency: z.enum(["crash", "application"]),
   requestedAt: time,
   /** The agent has it in its journal. */
@@ -48,7 +49,7 @@ export type BarrierRequest = z.infer<typeof barrierRequest>;
 /** Barriers on their way. Kind `barriers`. */
 export const barriersRecord = z.object({
   format: z.literal(1),
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
   pending: z.array(barrierRequest),
 });
 export type BarriersRecord = z.infer<typeof barriersRecord>;

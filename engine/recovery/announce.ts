@@ -1,19 +1,20 @@
 import { z } from "zod";
+import { checked } from "../core/schema.ts";
 import { type Micros, bytes, micros, sequence } from "../core/units.ts";
 import type { Reached, Reported } from "./losses.ts";
 
 /** The loss that a failover to a point announces: everything after the point's barrier. */
 export const announcement = z.object({
   /** The last write that the point holds. */
-  after: z.number().transform(sequence),
+  after: z.number().transform(checked(sequence)),
   /** From the barrier to the moment of the failover. */
   seconds: z.number(),
   /** Writes and guest bytes after the barrier that the source is known to have made: more may have followed `knownUntil`. */
   writes: z.number(),
-  bytes: z.number().transform(bytes),
+  bytes: z.number().transform(checked(bytes)),
   /** The last write that the source is known to have made, and when it said so by its own clock. */
-  knownSequence: z.number().transform(sequence),
-  knownUntil: z.number().transform(micros),
+  knownSequence: z.number().transform(checked(sequence)),
+  knownUntil: z.number().transform(checked(micros)),
 });
 export type Announcement = z.infer<typeof announcement>;
 

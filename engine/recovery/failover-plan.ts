@@ -1,12 +1,11 @@
-import type { MachineId } from "../core/ids.ts";
 import type { DiskIndex, Generation, Sequence } from "../core/units.ts";
 
 /** One thing to do, as data; `orchestrations/failover.ts` does them in order. */
 export type FailoverStep =
   /** Brings the replica to exactly the point. */
   | { readonly do: "checkpoint" }
-  /** Makes the replica's snapshot a blob of its own, builds a managed disk of it, deletes the blob. */
-  | { readonly do: "promote" | "import" | "discard"; readonly disk: DiskIndex }
+  /** Builds a managed disk of the replica's snapshot; then deletes the blob that the snapshot was made for it. */
+  | { readonly do: "import" | "discard"; readonly disk: DiskIndex }
   /** Creates an empty managed disk that waits for its bytes. */
   | { readonly do: "upload"; readonly disk: DiskIndex }
   /** Rebuilds the point from the journal into all upload disks. */
@@ -15,13 +14,12 @@ export type FailoverStep =
   | { readonly do: "vm" | "running" };
 
 export interface FailoverFacts {
-  readonly machine: MachineId;
   readonly replica: "warm" | "none";
   readonly disks: readonly DiskIndex[];
   readonly nics: number;
   readonly point: { readonly generation: Generation; readonly sequence: Sequence };
-  /** What the replica was last brought to. */
-  readonly applied?: { readonly generation: Generation; readonly sequence: Sequence };
+  /** The newest point that the replica may hold writes of. */
+  readonly reserved?: { readonly generation: Generation; readonly sequence: Sequence };
   /** The point is held by snapshots of the replica. */
   readonly checkpointed: boolean;
 }
@@ -38,7 +36,6 @@ export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
     road === "import"
       ? [
           ...(facts.checkpointed ? [] : [{ do: "checkpoint" } as const]),
-          ...disks.map((disk) => ({ do: "promote", disk }) as const),
           ...disks.map((disk) => ({ do: "import", disk }) as const),
           ...disks.map((disk) => ({ do: "discard", disk }) as const),
         ]
@@ -52,8 +49,8 @@ export function roadTo(facts: FailoverFacts): "import" | "upload" {
   return facts.checkpointed || ahead(facts) ? "import" : "upload";
 }
 
-function ahead({ point, applied }: FailoverFacts): boolean {
-  if (!applied) return true;
-  if (point.generation !== applied.generation) return point.generation > applied.generation;
-  return point.sequence >= applied.sequence;
+function ahead({ point, reserved }: FailoverFacts): boolean {
+  if (!reserved) return true;
+  if (point.generation !== reserved.generation) return point.generation > reserved.generation;
+  return point.sequence >= reserved.sequence;
 }

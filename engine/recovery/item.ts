@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { checked } from "../core/schema.ts";
 import { LeewardError } from "../core/errors.ts";
 import {
   type ArmId,
@@ -15,21 +16,22 @@ import { announcement } from "./announce.ts";
 import { recoveryPolicy } from "./policy.ts";
 import { ITEM_STATES, type ItemEvent, nextState } from "./state.ts";
 
-const arm = z.string().transform(armId);
-const size = z.number().transform(bytes);
-const time = z.number().transform(micros);
-const account = z.object({ id: arm, blobEndpoint: z.string() });
+const arm = z.string().transform(checked(armId));
+const size = z.number().transform(checked(bytes));
+const time = z.number().transform(checked(micros));
+/** The endpoint is known once the account exists. */
+const account = z.object({ id: arm, blobEndpoint: z.string().optional() });
 
 const sourceDisk = z.object({
-  index: z.number().transform(diskIndex),
+  index: z.number().transform(checked(diskIndex)),
   id: arm,
   name: z.string(),
   size,
   sku: z.string(),
-  caching: z.string(),
-  /** Absent for the OS disk. */
+  caching: z.enum(["None", "ReadOnly", "ReadWrite"]),
+  /** Absent for the OS disk, which alone has `osType`. */
   lun: z.number().int().optional(),
-  osType: z.string().optional(),
+  osType: z.enum(["Linux", "Windows"]).optional(),
   hyperVGeneration: z.string().optional(),
 });
 export type SourceDisk = z.infer<typeof sourceDisk>;
@@ -47,7 +49,6 @@ export type SourceNic = z.infer<typeof sourceNic>;
 export const sourceMachine = z.object({
   region: z.string(),
   vmSize: z.string(),
-  osType: z.string(),
   tags: z.record(z.string(), z.string()),
   /** Object id of the VM's identity: the one whose tokens the agent may use. */
   principal: z.string().optional(),
@@ -98,12 +99,13 @@ export const stepReport = z.object({
   endTime: z.string().optional(),
 });
 
-/** How a failover went. */
+/** How a failover goes, from the choice of its point to its end. */
 export const failoverReport = z.object({
-  operation: z.string().transform(operationId),
-  point: z.string().transform(barrierId),
+  operation: z.string().transform(checked(operationId)),
+  point: z.string().transform(checked(barrierId)),
   pointTime: time,
-  /** How each disk was built: imported from the replica, or rebuilt from the journal. */
+  consistency: z.enum(["crash", "application"]),
+  /** How each disk is built: imported from the replica, or rebuilt from the journal. */
   road: z.enum(["import", "upload"]),
   startTime: time,
   endTime: time.optional(),
@@ -118,22 +120,24 @@ export type FailoverReport = z.infer<typeof failoverReport>;
 export const itemRecord = z.object({
   format: z.literal(1),
   id: arm,
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
   vmId: arm,
   policyId: z.string().optional(),
   recoveryContainerId: z.string().optional(),
   state: z.enum(ITEM_STATES),
   /** The newest generation that was issued; a journal of an older one is fenced. */
-  generation: z.number().transform(generation),
+  generation: z.number().transform(checked(generation)),
   policy: recoveryPolicy,
   request: protectionRequest,
   source: sourceMachine.optional(),
   target: targetMachine.optional(),
   /** The newest job. */
   job: z.object({
-    operation: z.string().transform(operationId),
+    operation: z.string().transform(checked(operationId)),
     kind: z.enum(["enable", "failover"]),
     startTime: time,
+    /** Its outcome is in this record. */
+    ended: z.boolean(),
   }),
   failover: failoverReport.optional(),
   /** Why the newest job failed, if so. */
@@ -186,6 +190,16 @@ export function move(item: ItemRecord, event: ItemEvent): ItemRecord {
 export function sourceOf(item: ItemRecord): SourceMachine {
   if (!item.source) throw new LeewardError("Unexpected", `${item.id}: its source was not read yet`);
   return item.source;
+}
+
+/** @throws Unexpected when the account was not made yet. */
+export function endpointOf(account: {
+  readonly id: ArmId;
+  readonly blobEndpoint?: string | undefined;
+}): string {
+  if (!account.blobEndpoint)
+    throw new LeewardError("Unexpected", `${account.id}: its endpoint is not known yet`);
+  return account.blobEndpoint;
 }
 
 /** @throws Unexpected when enablement has not come that far. */

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
+import { checked } from "../core/schema.ts";
 import {
   type ArmId,
   type BarrierId,
@@ -12,17 +13,17 @@ import {
 import { micros } from "../core/units.ts";
 import { stepReport } from "./item.ts";
 
-const time = z.number().transform(micros);
+const time = z.number().transform(checked(micros));
 
 /** One operation on an item, from request to outcome. Kind `job`, keyed by its operation id. */
 export const jobRecord = z.object({
   format: z.literal(1),
-  operation: z.string().transform(operationId),
+  operation: z.string().transform(checked(operationId)),
   kind: z.enum(["enable", "failover"]),
-  item: z.string().transform(armId),
-  machine: z.string().transform(machineId),
+  item: z.string().transform(checked(armId)),
+  machine: z.string().transform(checked(machineId)),
   /** The recovery point that a failover asked for; the latest one when absent. */
-  point: z.string().transform(barrierId).optional(),
+  point: z.string().transform(checked(barrierId)).optional(),
   state: z.enum(["InProgress", "Succeeded", "Failed"]),
   startTime: time,
   endTime: time.optional(),

@@ -25,13 +25,13 @@ export interface Losses {
 /**
  * VM loss: everything newer than what the cache holds. Region loss: everything newer than what the target region holds.
  * Writes and bytes are exact as of the last report. Where nothing is missing, only the time since that report is at
- * stake: an idle machine loses no writes. Undefined while nothing of the generation has arrived: there is no loss to
+ * stake: an idle machine loses no writes. Undefined while nothing of the generation was reported or has arrived: there is no loss to
  * count, everything would be lost.
  */
-export function losses(now: Micros, reported: Reported, arrived: Reached): Losses | undefined {
+export function losses(now: Micros, reported: Reported | undefined, arrived: Reached): Losses | undefined {
+  if (reported?.captured.generation !== arrived.generation || arrived.time === 0) return undefined;
   // What has arrived was in the cache before, even if the report is older than that.
   const cached = newer(arrived, reported.cached);
-  if (arrived.generation !== reported.captured.generation || arrived.time === 0) return undefined;
   return { vm: lossSince(now, reported, cached), region: lossSince(now, reported, arrived) };
 }
 

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { checked } from "../core/schema.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
 
 const size = (least: number, most: number, fallback: number) =>
-  z.number().int().min(least).max(most).default(fallback).transform(bytes);
+  z.number().int().min(least).max(most).default(fallback).transform(checked(bytes));
 const seconds = (least: number, most: number, fallback: number) =>
   z
     .number()
@@ -10,7 +11,7 @@ const seconds = (least: number, most: number, fallback: number) =>
     .max(most * 1000)
     .int()
     .default(fallback * 1000)
-    .transform(millis);
+    .transform(checked(millis));
 
 /**
  * How a machine is protected, as the user gives it in `properties.leeward.policy`: every field may be left out, none may

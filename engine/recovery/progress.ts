@@ -1,30 +1,59 @@
 import { z } from "zod";
-import { machineId } from "../core/ids.ts";
-import { bytes, micros } from "../core/units.ts";
+import { barrierId, machineId } from "../core/ids.ts";
+import { checked } from "../core/schema.ts";
+import { bytes, generation, micros, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
 const count = z.number().int().nonnegative();
 
+const barrier = z.object({
+  kind: z.literal("barrier"),
+  id: z.string().transform(checked(barrierId)),
+  sequence: z.number().transform(checked(sequence)),
+  time: z.number().transform(checked(micros)),
+  consistency: z.enum(["crash", "application"]),
+});
+
 /** How far a machine's replication is. Kind `progress`; written by replication, and by the start of a generation. */
 export const progressRecord = z.object({
   format: z.literal(1),
-  machine: z.string().transform(machineId),
+  machine: z.string().transform(checked(machineId)),
   /** Everything before it is in the target region, and was checked there. */
   arrived: journalPosition,
   /** Every proof before it has become a recovery point. */
   cut: journalPosition,
+  /** Barriers, digests or proofs have arrived behind `cut`. */
+  marks: z.boolean(),
+  /** Barriers before `cut` whose proof has not come yet. */
+  pending: z.array(barrier),
   /** What the replica holds: its newest checkpoint. */
   applied: journalPosition.optional(),
   /** When that checkpoint was made. */
-  appliedAt: z.number().transform(micros).optional(),
+  appliedAt: z.number().transform(checked(micros)).optional(),
+  /** The newest point that the replica may hold writes of, since a checkpoint may have died half-way. */
+  reserved: z
+    .object({
+      generation: z.number().transform(checked(generation)),
+      sequence: z.number().transform(checked(sequence)),
+    })
+    .optional(),
+  /** The newest recovery point. */
+  point: z
+    .object({
+      id: z.string().transform(checked(barrierId)),
+      generation: z.number().transform(checked(generation)),
+      sequence: z.number().transform(checked(sequence)),
+      time: z.number().transform(checked(micros)),
+    })
+    .optional(),
   /** Since the machine was enabled: segments, objects and stored bytes that were shipped. */
-  shipped: z.object({ segments: count, objects: count, bytes: z.number().transform(bytes) }),
+  shipped: z.object({ segments: count, objects: count, bytes: z.number().transform(checked(bytes)) }),
   /** What slows replication, or has stopped it until somebody acts. */
   problem: z
     .object({
       code: z.string(),
       message: z.string(),
-      since: z.number().transform(micros),
+      since: z.number().transform(checked(micros)),
       stopped: z.boolean(),
     })
     .optional(),

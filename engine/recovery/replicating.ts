@@ -1,0 +1,87 @@
+import type { MachineId } from "../core/ids.ts";
+import { type Generation, type Micros, bytes, sequence } from "../core/units.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+import { type JournalPosition, startOf } from "../journal/position.ts";
+import type { BarrierRecord } from "../journal/record.ts";
+import type { ItemRecord } from "./item.ts";
+import type { RecoveryPolicy } from "./policy.ts";
+import { type ProgressRecord, farther } from "./progress.ts";
+import { STATES } from "./state.ts";
+
+/**
+ * Begins a generation: what was under way in the one before is given up where it is; its points, and what the replica
+ * holds of them, stay. Sequences go on after the last write that has arrived.
+ */
+export function beginGeneration(
+  machine: MachineId,
+  of: Generation,
+  old: ProgressRecord | undefined,
+): ProgressRecord {
+  const start = startOf(of, old?.arrived.sequence ?? sequence(0));
+  const shipped = old?.shipped ?? { segments: 0, objects: 0, bytes: bytes(0) };
+  const { problem: _, ...kept } = old ?? {};
+  return { ...kept, format: 1, machine, arrived: start, cut: start, marks: false, pending: [], shipped };
+}
+
+/** Whether shipping goes on: `wait` while a generation is being begun. */
+export function shippingOf(item: ItemRecord, progress: ProgressRecord | undefined): "go" | "wait" | "end" {
+  if (!STATES[item.state].replicating) return "end";
+  return progress?.arrived.generation === item.generation ? "go" : "wait";
+}
+
+export interface ShippedSoFar {
+  readonly position: JournalPosition;
+  readonly segments: number;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly marks: boolean;
+}
+
+/** Counts what one run shipped. A run of another generation, or behind one that went on meanwhile, moves nothing. */
+export function withShipped(progress: ProgressRecord, shipped: ShippedSoFar): ProgressRecord {
+  const { arrived } = progress;
+  if (shipped.position.generation !== arrived.generation || shipped.position.next <= arrived.next)
+    return progress;
+  const before = progress.shipped;
+  return {
+    ...progress,
+    arrived: farther(arrived, shipped.position),
+    marks: progress.marks || shipped.marks,
+    shipped: {
+      segments: before.segments + shipped.segments,
+      objects: before.objects + shipped.objects,
+      bytes: bytes(before.bytes + shipped.bytes),
+    },
+  };
+}
+
+/** Notes that every proof before `to` became a point. */
+export function withCut(
+  progress: ProgressRecord,
+  to: JournalPosition,
+  points: readonly RecoveryPoint[],
+  pending: readonly BarrierRecord[],
+): ProgressRecord {
+  if (to.generation !== progress.cut.generation || to.next < progress.cut.next) return progress;
+  const newest = points.at(-1);
+  const point = newest && {
+    id: newest.id,
+    generation: newest.generation,
+    sequence: newest.sequence,
+    time: newest.time,
+  };
+  const marks = progress.marks && progress.arrived.next > to.next;
+  return { ...progress, cut: to, marks, pending: [...pending], ...(point && { point }) };
+}
+
+/** A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed. */
+export function checkpointDue(now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean {
+  const { point, reserved, appliedAt } = progress;
+  if (policy.replica === "none" || !point) return false;
+  const held = reserved?.generation === point.generation && reserved.sequence >= point.sequence && appliedAt;
+  return !held && now - (appliedAt ?? 0) >= policy.checkpointInterval * 1000;
+}
+
+/** A recovery point is due when the newest one is older than the policy wants. */
+export const pointDue = (now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean =>
+  now - (progress.point?.time ?? 0) >= policy.pointInterval * 1000;

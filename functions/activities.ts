@@ -1,0 +1,50 @@
+import { app, getClient, input } from "durable-functions";
+import type { InvocationContext } from "@azure/functions";
+import type { ActivityName, InputOf } from "../orchestrations/contract.ts";
+import { encodeFailure } from "../orchestrations/failure.ts";
+import { agentActivities } from "./activities/agent.ts";
+import { diskActivities } from "./activities/disks.ts";
+import { failoverActivities } from "./activities/failover.ts";
+import { jobActivities } from "./activities/jobs.ts";
+import { journalActivities } from "./activities/journal.ts";
+import { replicationActivities } from "./activities/replication.ts";
+import { sourceActivities } from "./activities/source.ts";
+import { targetActivities } from "./activities/target.ts";
+import type { Implementations } from "./activities/tools.ts";
+import { vmActivities } from "./activities/vm.ts";
+import { services } from "./services.ts";
+
+/** The whole contract: a missing activity, or one of the wrong type, does not compile. */
+const activities: Implementations = {
+  ...agentActivities,
+  ...diskActivities,
+  ...failoverActivities,
+  ...jobActivities,
+  ...journalActivities,
+  ...replicationActivities,
+  ...sourceActivities,
+  ...targetActivities,
+  ...vmActivities,
+};
+
+const client = input.durableClient();
+
+function register<Name extends ActivityName>(name: Name): void {
+  const run: Implementations[Name] = activities[name];
+  app.activity(name, {
+    extraInputs: [client],
+    handler: async (found: InputOf<Name>, context: InvocationContext) => {
+      const durable = getClient(context);
+      try {
+        return await run(found, { services: await services(), client: durable });
+      } catch (error) {
+        // The durable boundary keeps only the text, so the code goes into it.
+        throw new Error(encodeFailure(error), { cause: error });
+      }
+    },
+  });
+}
+
+const isActivity = (name: string): name is ActivityName => Object.hasOwn(activities, name);
+
+Object.keys(activities).filter(isActivity).forEach(register);

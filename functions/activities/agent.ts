@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { ensureVmExtension, extensionId } from "../../engine/azure/vm-extension.ts";
+import { agentConfig } from "../../engine/contract/agent-api.ts";
+import { type MachineId, barrierId } from "../../engine/core/ids.ts";
+import { bytes } from "../../engine/core/units.ts";
+import type { BarrierRequest, BarriersRecord } from "../../engine/recovery/agent-record.ts";
+import { itemKeyOf, move, sourceOf } from "../../engine/recovery/item.ts";
+import { ensurePoint, ensureReplicate } from "../durable.ts";
+import { sent } from "./target.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+
+const EXTENSION = "LeewardAgent";
+
+export const agentActivities = {
+  async installAgent({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const { publicUrl: endpoint, audience } = services.settings;
+    const spec = {
+      id: extensionId(item.vmId, EXTENSION),
+      location: sourceOf(item).region,
+      publisher: "Leeward",
+      type: "Agent",
+      version: "1.0",
+      settings: agentConfig.parse({ endpoint, audience, machine }),
+      owner: { machine, role: "agent" },
+    };
+    return sent(await ensureVmExtension(services.arm, spec));
+  },
+
+  async observeAgent({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const found = await services.records.agents.get(machine);
+    const beat = found?.value.heartbeat;
+    const none = bytes(0);
+    const { done, total, rate } = beat?.initialCopy ?? { done: none, total: none, rate: none };
+    return {
+      registered: found !== undefined,
+      copied: beat?.mode === "streaming" && beat.generation === item.generation,
+      done,
+      total,
+      rate,
+      ...(beat?.problem && { problem: { ...beat.problem, stopped: beat.mode === "stopped" } }),
+    };
+  },
+
+  async startReplicate({ machine }, { services, client }) {
+    await services.records.items.update(itemKeyOf(machine), (old) => move(old, "copying"));
+    await ensureReplicate(client, machine);
+    return null;
+  },
+
+  async startPoint({ machine }, { client }) {
+    await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+    return null;
+  },
+
+  async requestBarrier({ machine, barrier }, { services }) {
+    const request: BarrierRequest = {
+      id: barrier,
+      consistency: "crash",
+      requestedAt: services.clock.now(),
+      set: false,
+    };
+    await services.records.barriers.upsert(machine, (old = none(machine)) =>
+      old.pending.some(({ id }) => id === barrier) ? old : { ...old, pending: [...old.pending, request] },
+    );
+    return null;
+  },
+
+  /** Cutting the point takes its barrier off the list. */
+  async observePoint({ machine, barrier }, { services }) {
+    const found = await services.records.barriers.get(machine);
+    return { exists: !found?.value.pending.some(({ id }) => id === barrier) };
+  },
+
+  async withdrawBarrier({ machine, barrier }, { services }) {
+    await services.records.barriers.upsert(machine, (old = none(machine)) => without(old, [barrier]));
+    return null;
+  },
+
+  async countPoints({ machine }, { services }) {
+    const found = await services.records.progress.get(machine);
+    return { points: found?.value.point ? 1 : 0 };
+  },
+} satisfies Partial<Implementations>;
+
+const none = (machine: MachineId): BarriersRecord => ({ format: 1, machine, pending: [] });
+
+/** The record without these barriers; itself when it holds none of them. */
+export function without(old: BarriersRecord, ids: readonly string[]): BarriersRecord {
+  const pending = old.pending.filter(({ id }) => !ids.includes(id));
+  return pending.length === old.pending.length ? old : { ...old, pending };
+}

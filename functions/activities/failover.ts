@@ -1,0 +1,99 @@
+import { LeewardError } from "../../engine/core/errors.ts";
+import { IMPATIENT } from "../../engine/storage/attempt.ts";
+import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
+import { MIB, bytes } from "../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import { reportedBy } from "../../engine/recovery/agent-record.ts";
+import { announce } from "../../engine/recovery/announce.ts";
+import { planFailover, roadTo } from "../../engine/recovery/failover-plan.ts";
+import {
+  type FailoverReport,
+  type ItemRecord,
+  endpointOf,
+  itemKeyOf,
+  sourceOf,
+  targetOf,
+} from "../../engine/recovery/item.ts";
+import { withShipped } from "../../engine/recovery/replicating.ts";
+import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
+import { newestPoint, readPoint } from "../../engine/replication/points.ts";
+import type { ShipLimits } from "../../engine/replication/ship.ts";
+import type { Services } from "../services.ts";
+import { cutArrived, shipFrom } from "./replication.ts";
+import { type Implementations, itemOf, progressOf } from "./tools.ts";
+
+/** Small runs, so that what one of them brought is kept when the next one finds the region dead. */
+const DRAIN: ShipLimits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(32 * MIB), parallel: 4 };
+/** A source that goes on writing must not hold up the failover. */
+const MOST_DRAIN_SECONDS = 60;
+
+export const failoverActivities = {
+  async drain({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const before = (await progressOf(services, machine)).shipped.bytes;
+    const reached = await drainCache(services, item);
+    const after = await progressOf(services, machine);
+    if (after.marks) await cutArrived(services, item);
+    return { reached, bytes: bytes(after.shipped.bytes - before) };
+  },
+
+  async planFailover({ machine, operation, point: wanted }, { services }) {
+    const item = await itemOf(services, machine);
+    const begun = item.failover;
+    const point = await choose(services, machine, wanted ?? begun?.point);
+    const progress = await progressOf(services, machine);
+    const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
+    const { disks, nics } = sourceOf(item);
+    const facts = {
+      replica: item.policy.replica,
+      disks: disks.map(({ index }) => index),
+      nics: nics.length,
+      point,
+      reserved: progress.reserved,
+      checkpointed,
+    };
+    const agent = await services.records.agents.get(machine);
+    const reached = { ...point, bytes: point.position.bytes };
+    const report: FailoverReport = {
+      operation,
+      point: point.id,
+      pointTime: point.time,
+      consistency: point.consistency,
+      road: roadTo(facts),
+      startTime: item.job.startTime,
+      announced: announce(item.job.startTime, reached, progress.arrived, reportedBy(agent?.value)),
+      steps: [],
+    };
+    await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, failover: report }));
+    return { point: point.id, steps: planFailover(facts) };
+  },
+} satisfies Partial<Implementations>;
+
+/** @throws NoRecoveryPoint */
+async function choose(services: Services, machine: MachineId, wanted?: BarrierId): Promise<RecoveryPoint> {
+  if (wanted) return readPoint(services.target, machine, wanted);
+  const newest = await newestPoint(services.target, machine);
+  if (!newest) throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point`);
+  return newest;
+}
+
+/** Ships until the cache is empty or does not answer; false when it did not answer. */
+async function drainCache(services: Services, item: ItemRecord): Promise<boolean> {
+  const { machine } = item;
+  const cache = services.objectsAt(endpointOf(targetOf(item).cache), IMPATIENT);
+  const end = services.clock.now() + MOST_DRAIN_SECONDS * 1e6;
+  while (services.clock.now() < end) {
+    const shipped = await shipFrom(services, cache, await progressOf(services, machine), DRAIN).catch(lost);
+    if (!shipped) return false;
+    await services.records.progress.update(machine, (old) => withShipped(old, shipped));
+    if (shipped.problem) return false;
+    if (shipped.hole !== undefined) return true;
+  }
+  return true;
+}
+
+/** The region is the very thing that may be lost: whatever its storage says, what has arrived is what there is. */
+function lost(error: unknown): undefined {
+  if (error instanceof LeewardError) return undefined;
+  throw error;
+}

@@ -1,0 +1,149 @@
+import type { MachineId } from "../../engine/core/ids.ts";
+import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
+import { startOf } from "../../engine/journal/position.ts";
+import type { BarrierRecord } from "../../engine/journal/record.ts";
+import { reportedBy } from "../../engine/recovery/agent-record.ts";
+import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { losses } from "../../engine/recovery/losses.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { checkpointDue, shippingOf, withCut, withShipped } from "../../engine/recovery/replicating.ts";
+import { checkpoint } from "../../engine/replication/checkpoint.ts";
+import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
+import { cut, newestPoint } from "../../engine/replication/points.ts";
+import { releaseCache } from "../../engine/replication/release.ts";
+import { type ShipLimits, type Shipped, ship } from "../../engine/replication/ship.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import type { ObjectStore } from "../../engine/storage/store.ts";
+import type { Services } from "../services.ts";
+import { without } from "./agent.ts";
+import { type Implementations, itemOf, progressOf } from "./tools.ts";
+
+/** One round stays well below an activity's time-out, and its memory small. */
+const LIMITS: ShipLimits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(128 * MIB), parallel: 6 };
+
+/** Checkpoints that stay beside the newest: older points among them can be imported too. */
+const KEEP_CHECKPOINTS = 3;
+
+export const replicationActivities = {
+  async ship({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const found = await services.records.progress.get(machine);
+    const shipping = shippingOf(item, found?.value);
+    const nothing = { generation: item.generation, marks: false, more: false, checkpointDue: false };
+    if (!found || shipping !== "go") return { ...nothing, state: shipping === "end" ? "ended" : "idle" };
+    const shipped = await shipFrom(services, services.objectsAt(cacheOf(item)), found.value, LIMITS);
+    const progress = await services.records.progress.update(machine, (old) => withShipped(old, shipped));
+    await release(services, item, found.value, shipped);
+    return {
+      state: shipped.segments > 0 ? "shipped" : "idle",
+      generation: item.generation,
+      marks: progress.marks,
+      more: shipped.hole === undefined && shipped.problem === undefined,
+      checkpointDue: checkpointDue(services.clock.now(), item.policy, progress),
+    };
+  },
+
+  async cut({ machine }, { services }) {
+    return { points: await cutArrived(services, await itemOf(services, machine)) };
+  },
+
+  async checkpoint({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const { point } = await progressOf(services, machine);
+    const newest = point && (await newestPoint(services.target, machine, point.generation));
+    if (newest) await checkpointAt(services, item, newest);
+    return null;
+  },
+
+  async noteHealth({ machine, problem, stopped }, { services }) {
+    const now = services.clock.now();
+    await services.records.progress.upsert(machine, (old) => {
+      if (!old) throw new RangeError(`machine ${machine} has not begun to replicate`);
+      const { problem: before, ...rest } = old;
+      if (!problem) return before ? rest : old;
+      const since = before?.code === problem.code ? before.since : now;
+      return { ...rest, problem: { ...problem, since, stopped } };
+    });
+    return null;
+  },
+} satisfies Partial<Implementations>;
+
+const cacheOf = (item: ItemRecord): string => endpointOf(targetOf(item).cache);
+
+/** Ships what the cache holds behind `arrived`. */
+export const shipFrom = (
+  services: Services,
+  cache: ObjectStore,
+  { machine, arrived }: ProgressRecord,
+  limits: ShipLimits,
+): Promise<Shipped> => ship({ cache, target: services.target, machine, from: arrived, limits });
+
+/** Segments leave the cache once the record says that they have arrived. */
+const release = (services: Services, item: ItemRecord, before: ProgressRecord, shipped: Shipped) =>
+  shipped.segments === 0
+    ? undefined
+    : releaseCache(services.objectsAt(cacheOf(item)), item.machine, before.arrived, shipped.position);
+
+/** Makes a point of every proof that has arrived; returns how many. */
+export async function cutArrived(services: Services, item: ItemRecord): Promise<number> {
+  const { machine } = item;
+  const progress = await progressOf(services, machine);
+  const agent = await services.records.agents.get(machine);
+  const now = services.clock.now();
+  const made = await cut({
+    target: services.target,
+    key: await services.keyOf(machine),
+    machine,
+    disks: sourceOf(item).disks,
+    after: progress.cut,
+    to: progress.arrived,
+    pending: progress.pending,
+    lossesAt: (barrier) =>
+      losses(now, reportedBy(agent?.value), progress.arrived) ?? sinceBarrier(now, barrier),
+  });
+  await services.records.progress.update(machine, (old) =>
+    withCut(old, progress.arrived, made.points, made.pending),
+  );
+  await settleBarriers(services, machine, made.points);
+  return made.points.length;
+}
+
+/** Before the first heartbeat of a generation nothing better is known. */
+function sinceBarrier(now: Micros, { time }: BarrierRecord) {
+  const loss = { seconds: Math.max(now - time, 0) / 1e6, bytes: bytes(0), writes: 0 };
+  return { vm: loss, region: loss };
+}
+
+/** The record of points goes first: a barrier is off the list only when its point can be found. */
+async function settleBarriers(
+  services: Services,
+  machine: MachineId,
+  points: readonly RecoveryPoint[],
+): Promise<void> {
+  const found = await services.records.barriers.get(machine);
+  if (!found || points.length === 0) return;
+  const ids = points.map(({ id }) => id);
+  await services.records.barriers.update(machine, (old) => without(old, ids));
+}
+
+/** Brings the replica to the point, or finds that it was there. */
+export async function checkpointAt(
+  services: Services,
+  item: ItemRecord,
+  point: RecoveryPoint,
+): Promise<Checkpoint> {
+  const { machine } = item;
+  const { replica } = targetOf(item);
+  if (!replica) throw new RangeError(`machine ${machine} has no replica`);
+  const pages = services.pagesAt(endpointOf(replica));
+  const { generation } = point;
+  const reserved = { generation, sequence: point.sequence };
+  const { applied } = await services.records.progress.update(machine, (old) => ({ ...old, reserved }));
+  const from = applied?.generation === generation ? applied : startOf(generation, sequence(0));
+  const key = await services.keyOf(machine);
+  const made = await checkpoint({ target: services.target, pages, key, from, point });
+  const appliedAt = services.clock.now();
+  await services.records.progress.update(machine, (old) => ({ ...old, applied: made.applied, appliedAt }));
+  await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);
+  return made;
+}

@@ -1,0 +1,143 @@
+import { getAvailabilitySet } from "../../engine/azure/availability-set.ts";
+import { type Disk, getDisk } from "../../engine/azure/disk.ts";
+import { getNetworkInterface, getVirtualNetwork } from "../../engine/azure/network.ts";
+import { type VirtualMachine, findVirtualMachine } from "../../engine/azure/virtual-machine.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
+import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
+import { MIB, bytes, diskIndex } from "../../engine/core/units.ts";
+import {
+  type ItemRecord,
+  type SourceDisk,
+  type SourceMachine,
+  type SourceNic,
+  itemKeyOf,
+  lastSegment,
+} from "../../engine/recovery/item.ts";
+import { targetOfRequest } from "../../engine/recovery/target-names.ts";
+import type { Services } from "../services.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+
+export const sourceActivities = {
+  async checkSource({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const source = await readSource(services, item);
+    const target = targetOfRequest(item, source, services.settings.region);
+    if (sameArmId(target.vm, item.vmId))
+      throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
+    await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
+    return {
+      warm: item.policy.replica === "warm",
+      availabilitySet: target.availabilitySet !== undefined,
+      disks: source.disks.length,
+      bytes: bytes(source.disks.reduce((sum, disk) => sum + disk.size, 0)),
+    };
+  },
+} satisfies Partial<Implementations>;
+
+const unsuitable = (message: string) => new LeewardError("SourceUnsuitable", message);
+
+/** Reads all that a failover will need of the source. @throws SourceUnsuitable saying what cannot be protected, and why. */
+async function readSource({ arm, settings }: Services, item: ItemRecord): Promise<SourceMachine> {
+  const vm = await findVirtualMachine(arm, item.vmId);
+  if (!vm) throw unsuitable(`there is no virtual machine ${item.vmId}`);
+  if (vm.location.toLowerCase() === settings.region)
+    throw unsuitable(`${item.vmId} is in ${vm.location}, which is the target region itself`);
+  const nics = await Promise.all(
+    vm.properties.networkProfile.networkInterfaces.map(async ({ id }) => getNetworkInterface(arm, id)),
+  );
+  const subnets = nics.map((nic) =>
+    subnetOf(nic.properties.ipConfigurations[0]?.properties.subnet?.id, nic.id),
+  );
+  const [primary] = subnets;
+  if (!primary) throw unsuitable(`${item.vmId} has no network interface`);
+  const set =
+    vm.properties.availabilitySet && (await getAvailabilitySet(arm, vm.properties.availabilitySet.id));
+  const network = await getVirtualNetwork(arm, primary.network);
+  return {
+    region: vm.location,
+    vmSize: vm.properties.hardwareProfile.vmSize,
+    tags: foreignTags(vm.tags),
+    principal: vm.identity?.principalId,
+    ...(set && {
+      availabilitySet: {
+        name: set.name,
+        faultDomains: set.properties.platformFaultDomainCount,
+        updateDomains: set.properties.platformUpdateDomainCount,
+      },
+    }),
+    network: {
+      name: network.name,
+      addressPrefixes: network.properties.addressSpace.addressPrefixes,
+      subnets: network.properties.subnets.map(({ name, properties }) => ({
+        name,
+        addressPrefix: properties.addressPrefix ?? properties.addressPrefixes?.[0] ?? "",
+      })),
+    },
+    nics: nics.map((nic, at): SourceNic => {
+      const ip = nic.properties.ipConfigurations[0]?.properties;
+      return {
+        name: nic.name,
+        primary: at === 0,
+        privateAddress: ip?.privateIPAddress,
+        subnet: subnets[at]?.subnet ?? primary.subnet,
+        acceleratedNetworking: nic.properties.enableAcceleratedNetworking,
+      };
+    }),
+    disks: await readDisks({ arm }, item, vm),
+  };
+}
+
+/** A VM that was itself built by a failover carries our tags; its next copy gets its own. */
+const foreignTags = (tags: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(tags).filter(([name]) => !name.startsWith("leeward-")));
+
+function subnetOf(id: string | undefined, nic: string): { network: ArmId; subnet: string } {
+  const at = id?.toLowerCase().lastIndexOf("/subnets/") ?? -1;
+  if (!id || at < 0) throw unsuitable(`the network interface ${nic} is in no subnet`);
+  return { network: armId(id.slice(0, at)), subnet: lastSegment(id) };
+}
+
+/** The OS disk first, then the data disks by LUN: their order is the order of disk indexes. */
+async function readDisks(
+  { arm }: Pick<Services, "arm">,
+  item: ItemRecord,
+  vm: VirtualMachine,
+): Promise<SourceDisk[]> {
+  const { osDisk, dataDisks } = vm.properties.storageProfile;
+  const attached = [osDisk, ...dataDisks.toSorted((a, b) => a.lun - b.lun)].map((disk) => {
+    if (!disk.managedDisk)
+      throw unsuitable(`${item.vmId} has a disk that is not a managed one: ${disk.name}`);
+    return { ...disk, id: disk.managedDisk.id };
+  });
+  const wanted = item.request.disks;
+  const missing = wanted?.find((id) => !attached.some((disk) => sameArmId(disk.id, id)));
+  if (missing) throw unsuitable(`${missing} is not attached to ${item.vmId}`);
+  if (wanted && !wanted.some((id) => sameArmId(id, attached[0]?.id ?? "")))
+    throw unsuitable(`the OS disk of ${item.vmId} must be among the protected disks`);
+  const chosen = attached.filter((disk) => !wanted || wanted.some((id) => sameArmId(id, disk.id)));
+  return Promise.all(
+    chosen.map(async (disk, index): Promise<SourceDisk> => {
+      const found = await getDisk(arm, disk.id);
+      checkSize(found);
+      return {
+        index: diskIndex(index),
+        id: disk.id,
+        name: found.name,
+        size: found.properties.diskSizeBytes,
+        sku: found.sku?.name ?? "Standard_LRS",
+        caching: disk.caching,
+        hyperVGeneration: found.properties.hyperVGeneration,
+        ...("lun" in disk
+          ? { lun: disk.lun }
+          : { osType: disk.osType ?? found.properties.osType ?? "Linux" }),
+      };
+    }),
+  );
+}
+
+function checkSize({ id, properties }: Disk): void {
+  const size = properties.diskSizeBytes;
+  if (size === 0 || size % MIB !== 0)
+    throw unsuitable(`${id} has ${size} bytes, which is no whole number of MiB`);
+  if (size > 8 * 1024 ** 4) throw unsuitable(`${id} is larger than 8 TiB`);
+}

@@ -1,0 +1,98 @@
+import { ensureAvailabilitySet } from "../../engine/azure/availability-set.ts";
+import { ensureVirtualNetwork, findVirtualNetwork } from "../../engine/azure/network.ts";
+import type { Ensured } from "../../engine/azure/resource.ts";
+import { ensureResourceGroup, findResourceGroup } from "../../engine/azure/resource-group.ts";
+import { ensureStorageAccount, getStorageAccount } from "../../engine/azure/storage-account.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
+import { sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import type { ArmSent } from "../../orchestrations/contract.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+
+const shared = (role: string) => ({ machine: "shared" as const, role });
+
+/** What the user named is taken as it is; what Leeward names it makes, and marks as its own. */
+export const targetActivities = {
+  async createResourceGroup({ machine }, { services }) {
+    const target = targetOf(await itemOf(services, machine));
+    if (await findResourceGroup(services.arm, target.resourceGroup)) return {};
+    const group = { id: target.resourceGroup, location: target.region, owner: shared("target") };
+    return sent(await ensureResourceGroup(services.arm, group));
+  },
+
+  async createNetwork({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = targetOf(item);
+    const { network } = sourceOf(item);
+    if (item.request.network) {
+      if (await findVirtualNetwork(services.arm, target.network)) return {};
+      throw new LeewardError("SourceUnsuitable", `there is no virtual network ${target.network}`);
+    }
+    const spec = {
+      id: target.network,
+      location: target.region,
+      owner: shared("network"),
+      ...spaceOf(network),
+    };
+    return sent(await ensureVirtualNetwork(services.arm, spec));
+  },
+
+  async createAvailabilitySet({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = targetOf(item);
+    const set = sourceOf(item).availabilitySet;
+    if (!target.availabilitySet || item.request.availabilitySet || !set) return {};
+    const { faultDomains, updateDomains } = set;
+    const owner = shared("availability");
+    const spec = { id: target.availabilitySet, location: target.region, faultDomains, updateDomains, owner };
+    return sent(await ensureAvailabilitySet(services.arm, spec));
+  },
+
+  async createReplicaAccount({ machine }, { services }) {
+    const target = targetOf(await itemOf(services, machine));
+    if (!target.replica) return {};
+    const account = { id: target.replica.id, location: target.region, sku: "Standard_LRS" as const };
+    return sent(await ensureStorageAccount(services.arm, { ...account, owner: shared("replica") }));
+  },
+
+  async createCacheAccount({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const { id } = targetOf(item).cache;
+    const { region } = sourceOf(item);
+    if (item.request.cacheAccount) {
+      const found = await getStorageAccount(services.arm, id);
+      if (found.location.toLowerCase() === region.toLowerCase()) return {};
+      throw new LeewardError(
+        "SourceUnsuitable",
+        `the cache account ${id} is in ${found.location}, not in ${region}`,
+      );
+    }
+    const account = { id, location: region, sku: "Standard_LRS" as const, owner: shared("cache") };
+    return sent(await ensureStorageAccount(services.arm, account));
+  },
+
+  async pollArm({ operation }, { services }) {
+    const polled = await services.arm.poll(operation);
+    return polled.done ? {} : { operation: polled.operation };
+  },
+} satisfies Partial<Implementations>;
+
+/** The operation only: the rest of what ARM said does not belong into the history. */
+export const sent = ({ operation }: Ensured): ArmSent => (operation ? { operation } : {});
+
+interface Space {
+  readonly addressPrefixes: readonly string[];
+  readonly subnets: readonly { readonly name: string; readonly addressPrefix: string }[];
+}
+
+/** Azure's own services keep these to themselves; no machine is in them. */
+const RESERVED = new Set([
+  "gatewaysubnet",
+  "azurebastionsubnet",
+  "azurefirewallsubnet",
+  "azurefirewallmanagementsubnet",
+]);
+
+const spaceOf = ({ addressPrefixes, subnets }: Space): Space => ({
+  addressPrefixes,
+  subnets: subnets.filter(({ name }) => !RESERVED.has(name.toLowerCase())),
+});

@@ -1,0 +1,33 @@
+import type { DurableClient } from "durable-functions";
+import { LeewardError } from "../../engine/core/errors.ts";
+import type { MachineId } from "../../engine/core/ids.ts";
+import { type ItemRecord, itemKeyOf } from "../../engine/recovery/item.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import type { ActivityName, InputOf, OutputOf } from "../../orchestrations/contract.ts";
+import type { Services } from "../services.ts";
+
+/** What an activity reaches besides its input. */
+export interface Tools {
+  readonly services: Services;
+  readonly client: DurableClient;
+}
+
+/** Every activity of the contract, with its input and its output. */
+export type Implementations = {
+  readonly [Name in ActivityName]: (input: InputOf<Name>, tools: Tools) => Promise<OutputOf<Name>>;
+};
+
+/** @throws NotFound */
+export async function itemOf(services: Services, machine: MachineId): Promise<ItemRecord> {
+  const found = await services.records.items.get(itemKeyOf(machine));
+  if (found?.value.machine !== machine)
+    throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
+  return found.value;
+}
+
+/** @throws NotFound before the agent registered for the first time. */
+export async function progressOf(services: Services, machine: MachineId): Promise<ProgressRecord> {
+  const found = await services.records.progress.get(machine);
+  if (!found) throw new LeewardError("NotFound", `machine ${machine} has not begun to replicate`);
+  return found.value;
+}

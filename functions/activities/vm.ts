@@ -1,0 +1,108 @@
+import { checkIpAddress, ensureNetworkInterface, getNetworkInterface } from "../../engine/azure/network.ts";
+import {
+  type VirtualMachineSpec,
+  ensureVirtualMachine,
+  findVirtualMachine,
+  getVirtualMachine,
+  powerStateOf,
+} from "../../engine/azure/virtual-machine.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { type ArmId, type BarrierId, armId, sameArmId } from "../../engine/core/ids.ts";
+import {
+  type ItemRecord,
+  type SourceNic,
+  lastSegment,
+  sourceOf,
+  targetOf,
+} from "../../engine/recovery/item.ts";
+import { targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import type { Services } from "../services.ts";
+import { sent } from "./target.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+
+export const vmActivities = {
+  async createNic({ machine, nic: at }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = targetOf(item);
+    const nic = sourceOf(item).nics[at];
+    if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
+    const subnet = nic.primary && target.subnet ? target.subnet : nic.subnet;
+    const id = targetNic(target, nic.name);
+    const address = await keepableAddress(services, item, id, nic);
+    return sent(
+      await ensureNetworkInterface(services.arm, {
+        id,
+        location: target.region,
+        subnet: armId(`${target.network}/subnets/${subnet}`),
+        ...(address && { address }),
+        enableAcceleratedNetworking: nic.acceleratedNetworking,
+        owner: { machine, role: "target-nic" },
+      }),
+    );
+  },
+
+  async createVm({ machine, point }, { services }) {
+    const item = await itemOf(services, machine);
+    const spec = vmSpec(item, point);
+    await checkBuiltFrom(services, spec, point);
+    return sent(await ensureVirtualMachine(services.arm, spec));
+  },
+
+  async observeVm({ machine }, { services }) {
+    const vm = await getVirtualMachine(services.arm, targetOf(await itemOf(services, machine)).vm);
+    return { running: powerStateOf(vm) === "running" };
+  },
+} satisfies Partial<Implementations>;
+
+/** The source's own address where the target subnet has it free; otherwise the subnet gives one. */
+async function keepableAddress(
+  { arm }: Services,
+  item: ItemRecord,
+  id: ArmId,
+  { privateAddress }: SourceNic,
+): Promise<string | undefined> {
+  if (!privateAddress) return undefined;
+  // A second run: what the first one decided stays.
+  if (await arm.find(id)) {
+    const has = (await getNetworkInterface(arm, id)).properties.ipConfigurations[0]?.properties;
+    return has?.privateIPAllocationMethod === "Static" ? has.privateIPAddress : undefined;
+  }
+  try {
+    const { available } = await checkIpAddress(arm, targetOf(item).network, privateAddress);
+    return available ? privateAddress : undefined;
+  } catch (error) {
+    // An address outside the network is refused with 400, which is an answer as well.
+    if (hasCode(error, "ArmFailed")) return undefined;
+    throw error;
+  }
+}
+
+/** A failover that is tried again with another point must not pass off the VM of the first try as its own. */
+async function checkBuiltFrom({ arm }: Services, spec: VirtualMachineSpec, point: BarrierId): Promise<void> {
+  const found = await findVirtualMachine(arm, spec.id);
+  const has = found?.properties.storageProfile.osDisk.managedDisk?.id;
+  if (!has || sameArmId(has, spec.osDisk.id)) return;
+  throw new LeewardError(
+    "ForeignResource",
+    `${spec.id} exists and runs from ${lastSegment(has)}, which was not built from point ${point}`,
+  );
+}
+
+function vmSpec(item: ItemRecord, point: BarrierId): VirtualMachineSpec {
+  const source = sourceOf(item);
+  const target = targetOf(item);
+  const disks = source.disks.map((disk) => ({ ...disk, id: targetDisk(target, disk.name, point) }));
+  const [osDisk] = disks.flatMap(({ id, caching, osType }) => (osType ? [{ id, caching, osType }] : []));
+  if (!osDisk) throw new LeewardError("NotFound", `machine ${item.machine} has no OS disk`);
+  return {
+    id: target.vm,
+    location: target.region,
+    size: source.vmSize,
+    osDisk,
+    dataDisks: disks.flatMap(({ id, caching, lun }) => (lun === undefined ? [] : [{ id, caching, lun }])),
+    networkInterfaces: source.nics.map(({ name }) => targetNic(target, name)),
+    availabilitySet: target.availabilitySet,
+    tags: source.tags,
+    owner: { machine: item.machine, role: "target-vm" },
+  };
+}

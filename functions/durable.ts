@@ -1,0 +1,86 @@
+import {
+  type DurableClient,
+  type DurableOrchestrationStatus,
+  OrchestrationRuntimeStatus,
+} from "durable-functions";
+import { messageOf } from "../engine/core/errors.ts";
+import type { MachineId } from "../engine/core/ids.ts";
+import { type JobRecord, jobInput } from "../engine/recovery/job.ts";
+import type { RecoveryPointInput } from "../orchestrations/recovery-point.ts";
+import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
+
+/** Names under which the orchestrations are registered. */
+export const ORCHESTRATION = {
+  enable: "enableProtection",
+  failover: "failover",
+  replicate: "replicate",
+  recoveryPoint: "recoveryPoint",
+} as const;
+
+const replicateId = (machine: MachineId) => `replicate-${machine}`;
+const pointId = (machine: MachineId) => `point-${machine}`;
+
+const LIVE: ReadonlySet<OrchestrationRuntimeStatus> = new Set([
+  OrchestrationRuntimeStatus.Pending,
+  OrchestrationRuntimeStatus.Running,
+  OrchestrationRuntimeStatus.ContinuedAsNew,
+  OrchestrationRuntimeStatus.Suspended,
+]);
+
+/** Undefined when the task hub knows no such instance. */
+export async function statusOf(
+  client: DurableClient,
+  instance: string,
+): Promise<DurableOrchestrationStatus | undefined> {
+  try {
+    return await client.getStatus(instance);
+  } catch (error) {
+    // The library has no type for it, only its text.
+    if (messageOf(error).includes("replied with HTTP 404")) return undefined;
+    throw error;
+  }
+}
+
+export const isLive = (status: DurableOrchestrationStatus | undefined): boolean =>
+  status !== undefined && LIVE.has(status.runtimeStatus);
+
+/** Starts the job's orchestration unless the task hub knows it: one job runs once, however often it is asked for. */
+export async function ensureJob(client: DurableClient, job: JobRecord): Promise<void> {
+  const instance = job.operation;
+  if (await statusOf(client, instance)) return;
+  await startOnce(client, ORCHESTRATION[job.kind], instance, jobInput(job));
+}
+
+export async function ensureReplicate(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = replicateId(machine);
+  if (isLive(await statusOf(client, instance))) return;
+  const input: ReplicateInput = { machine };
+  await startOnce(client, ORCHESTRATION.replicate, instance, input);
+}
+
+/** Asks for a recovery point unless one is on its way. */
+export async function ensurePoint(client: DurableClient, input: RecoveryPointInput): Promise<void> {
+  const instance = pointId(input.machine);
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.recoveryPoint, instance, input);
+}
+
+/** Has the machine's replication go on at once; nothing happens when it is not running. */
+export async function wakeReplicate(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = replicateId(machine);
+  if (isLive(await statusOf(client, instance))) await client.raiseEvent(instance, WAKE, {});
+}
+
+/** Of two that start the same instance at the same time, the host refuses one: it runs, which is what both wanted. */
+async function startOnce(
+  client: DurableClient,
+  name: string,
+  instance: string,
+  input: unknown,
+): Promise<void> {
+  try {
+    await client.startNew(name, { instanceId: instance, input });
+  } catch (error) {
+    if (!(await statusOf(client, instance))) throw error;
+  }
+}

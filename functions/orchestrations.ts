@@ -1,0 +1,11 @@
+import { app } from "durable-functions";
+import { enableProtection } from "../orchestrations/enable-protection.ts";
+import { failover } from "../orchestrations/failover.ts";
+import { recoveryPoint } from "../orchestrations/recovery-point.ts";
+import { replicate } from "../orchestrations/replicate.ts";
+import { ORCHESTRATION } from "./durable.ts";
+
+app.orchestration(ORCHESTRATION.enable, enableProtection);
+app.orchestration(ORCHESTRATION.failover, failover);
+app.orchestration(ORCHESTRATION.replicate, replicate);
+app.orchestration(ORCHESTRATION.recoveryPoint, recoveryPoint);

@@ -1,0 +1,62 @@
+import type { HttpRequest } from "@azure/functions";
+import { LeewardError } from "../engine/core/errors.ts";
+import { type ArmId, armId } from "../engine/core/ids.ts";
+
+const VAULT =
+  "subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.RecoveryServices/vaults/{vault}";
+const ITEMS = `${VAULT}/replicationFabrics/{fabric}/replicationProtectionContainers/{container}/replicationProtectedItems`;
+
+/** Route templates of the API; the host matches them whatever the casing. */
+export const PATHS = {
+  vault: VAULT,
+  items: ITEMS,
+  item: `${ITEMS}/{item}`,
+} as const;
+
+/**
+ * The id of the resource that the request's path names, cut behind `type/{name}`, as the caller wrote it: ids keep their
+ * casing for good.
+ */
+export function resourceIn(request: HttpRequest, type: string): ArmId {
+  const path = pathOf(request);
+  const at = path.toLowerCase().indexOf(`/${type.toLowerCase()}/`);
+  if (at < 0) throw new LeewardError("NotFound", `the path names no ${type}`);
+  const end = path.indexOf("/", at + type.length + 2);
+  return checkedId(end < 0 ? path : path.slice(0, end));
+}
+
+/** What ASR takes as a name, in every part of the path. */
+const PART = /^[\w.() -]{1,200}$/;
+
+function pathOf(request: HttpRequest): string {
+  const { pathname } = new URL(request.url);
+  const parts = pathname.split("/").slice(1).map(decoded);
+  const wrong = parts.find((part) => !PART.test(part));
+  if (wrong !== undefined)
+    throw new LeewardError(
+      "InvalidRequest",
+      `the path has a name that cannot be: ${JSON.stringify(wrong.slice(0, 200))}`,
+    );
+  return `/${parts.join("/")}`;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
+
+function checkedId(id: string): ArmId {
+  try {
+    return armId(id);
+  } catch (error) {
+    throw new LeewardError("InvalidRequest", `the path is no resource id: ${JSON.stringify(id)}`, error);
+  }
+}
+
+export const vaultIn = (request: HttpRequest): ArmId => resourceIn(request, "vaults");
+export const containerIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationProtectionContainers");
+export const itemIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectedItems");

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { LeewardError } from "../engine/core/errors.ts";
+
+const https = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/\/+$/, ""));
+
+const schema = z
+  .object({
+    /** Origin of Azure Resource Manager. */
+    LEEWARD_ARM_ENDPOINT: https.default("https://management.azure.com"),
+    LEEWARD_ARM_AUDIENCE: z.string().min(1).default("https://management.azure.com"),
+    LEEWARD_SUBSCRIPTION_ID: z.guid(),
+    /** The region where this app runs, and where it builds what it protects. */
+    LEEWARD_REGION: z.string().regex(/^[a-z0-9]+$/, "not a region's name, as in westeurope"),
+    LEEWARD_TARGET_BLOB_ENDPOINT: https,
+    LEEWARD_TARGET_TABLE_ENDPOINT: https,
+    /** One of the two wraps the data keys. */
+    LEEWARD_KEY_FILE: z.string().min(1).optional(),
+    LEEWARD_KEY_VAULT_KEY_ID: https.optional(),
+    /** Issuer and audience of the bearer tokens that this API takes. */
+    LEEWARD_ISSUER: z.url({ protocol: /^https$/ }),
+    LEEWARD_AUDIENCE: z.string().min(1),
+    /** Where agents and clients reach this app. */
+    LEEWARD_PUBLIC_URL: https,
+    /** Selects a user-assigned identity. */
+    LEEWARD_CLIENT_ID: z.guid().optional(),
+  })
+  .refine((s) => (s.LEEWARD_KEY_FILE === undefined) !== (s.LEEWARD_KEY_VAULT_KEY_ID === undefined), {
+    path: ["LEEWARD_KEY_FILE"],
+    message: "set either this or LEEWARD_KEY_VAULT_KEY_ID",
+  });
+
+export type Settings = ReturnType<typeof readSettings>;
+
+/** @throws InvalidSetting naming every environment variable that is missing or wrong, never its value. */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>) {
+  const found = schema.safeParse(environment);
+  if (!found.success) throw new LeewardError("InvalidSetting", problems(found.error));
+  const s = found.data;
+  return {
+    armEndpoint: s.LEEWARD_ARM_ENDPOINT,
+    armAudience: s.LEEWARD_ARM_AUDIENCE,
+    subscription: s.LEEWARD_SUBSCRIPTION_ID,
+    region: s.LEEWARD_REGION,
+    targetBlobEndpoint: s.LEEWARD_TARGET_BLOB_ENDPOINT,
+    targetTableEndpoint: s.LEEWARD_TARGET_TABLE_ENDPOINT,
+    keyFile: s.LEEWARD_KEY_FILE,
+    keyVaultKey: s.LEEWARD_KEY_VAULT_KEY_ID,
+    issuer: s.LEEWARD_ISSUER,
+    audience: s.LEEWARD_AUDIENCE,
+    publicUrl: s.LEEWARD_PUBLIC_URL,
+    clientId: s.LEEWARD_CLIENT_ID,
+  };
+}
+
+const problems = (error: z.ZodError): string =>
+  error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
