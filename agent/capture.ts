@@ -1,0 +1,200 @@
+import { setImmediate } from "node:timers/promises";
+import type { CapturePolicy } from "../engine/contract/agent-api.ts";
+import { type Clock, systemClock } from "../engine/core/clock.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import type { BarrierId, MachineId } from "../engine/core/ids.ts";
+import {
+  type Bytes,
+  type DiskIndex,
+  type Generation,
+  MIB,
+  type Millis,
+  type Sequence,
+  bytes,
+  diskIndex,
+  millis,
+} from "../engine/core/units.ts";
+import type { JournalPosition } from "../engine/journal/position.ts";
+import { Disk } from "./disk.ts";
+import { GroupedFlush } from "./grouped-flush.ts";
+import type { DiskWrite, Export } from "./nbd/export.ts";
+import type { Destination } from "./outbox.ts";
+import { Pace } from "./pace.ts";
+import { Run, type RunStatus } from "./run.ts";
+import { bootId, forgetState, readState } from "./spool-state.ts";
+
+/** A longer zero request gives others their turn in between; each part is a record of its own. */
+const ZERO_SLICE = 32 * MIB;
+
+/** Until the control plane has said its own. */
+const FIRST_POLICY: CapturePolicy = {
+  sealBytes: bytes(8 * MIB),
+  sealAge: millis(5000),
+  heartbeatEvery: millis(5000),
+};
+
+export interface CaptureSettings {
+  /** In index order. */
+  readonly diskPaths: readonly string[];
+  /** Exists; held by this process alone. */
+  readonly spoolDirectory: string;
+  readonly spoolLimit: Bytes;
+  readonly clock?: Clock;
+}
+
+/** What the control plane answered to a registration. */
+export interface Registration extends Destination {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  /** The last write of the generation before. */
+  readonly from: Sequence;
+  readonly policy: CapturePolicy;
+}
+
+/**
+ * The disks of one machine, with every change recorded on its way. Without a registration, and without a spool to go on
+ * with, changes pass unrecorded.
+ */
+export class Capture {
+  /** One for each disk, in index order: disk0, disk1, … */
+  readonly exports: readonly Export[];
+  readonly #settings: CaptureSettings & { readonly clock: Clock };
+  readonly #disks: readonly Disk[];
+  readonly #pace: Pace;
+  #run: Run | undefined;
+
+  /** Goes on with the spool's journal when it is intact. @throws DiskUnreadable */
+  constructor(settings: CaptureSettings) {
+    const clock = settings.clock ?? systemClock;
+    this.#settings = { ...settings, clock };
+    this.#pace = new Pace(clock);
+    this.#disks = settings.diskPaths.map((path) => new Disk(path));
+    this.exports = this.#disks.map((disk, index) => this.#exportOf(disk, diskIndex(index)));
+    this.#run = this.#resumed();
+  }
+
+  get sizes(): readonly Bytes[] {
+    return this.#disks.map(({ size }) => size);
+  }
+
+  /** Where the journal can go on without a hole. */
+  get resume(): Pick<JournalPosition, "generation" | "next"> | undefined {
+    return this.#run?.resume;
+  }
+
+  /** Undefined while nothing is recorded and nothing ever was. */
+  get status(): RunStatus | undefined {
+    return this.#run?.status;
+  }
+
+  /** Goes on with the journal when the registration says so; otherwise begins its generation with a full copy. */
+  async begin(registration: Registration): Promise<void> {
+    const { machine, generation, from, policy, store, key } = registration;
+    const run = this.#run;
+    if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
+    else {
+      await run?.discard();
+      this.#run = Run.begin({ ...this.#runSettings(policy), machine, generation, from });
+    }
+    this.#run?.connect({ store, key });
+  }
+
+  /** New access to the cache. */
+  connect(destination: Destination): void {
+    this.#run?.connect(destination);
+  }
+
+  setPolicy(policy: CapturePolicy): void {
+    this.#run?.setPolicy(policy);
+  }
+
+  /** Resolves when the barrier is proved, or at once while another is under way or the initial copy is not complete. */
+  async requestBarrier(id: BarrierId): Promise<void> {
+    await this.#run?.requestBarrier(id);
+  }
+
+  /** The journal ends here; the guest goes on. */
+  stop(why: LeewardError): void {
+    this.#run?.break(why);
+  }
+
+  /** Call when no client is left. Uploads what it can within `patience`; the next start goes on from here. */
+  async close(patience: Millis): Promise<void> {
+    await this.#run?.close(patience);
+    for (const disk of this.#disks) await disk.flush();
+    for (const disk of this.#disks) disk.close();
+  }
+
+  #runSettings(policy: CapturePolicy) {
+    const { spoolDirectory, spoolLimit, clock } = this.#settings;
+    return { disks: this.#disks, spoolDirectory, spoolLimit, clock, pace: this.#pace, policy };
+  }
+
+  /**
+   * The page cache outlives a killed process, so disk and spool are as it left them. They do not both outlive a crash of
+   * the machine, and a disk that someone changed while no agent ran has a hole in its journal.
+   */
+  #resumed(): Run | undefined {
+    const state = readState(this.#settings.spoolDirectory);
+    if (!state) return undefined;
+    const sameDisks =
+      state.disks.length === this.#disks.length &&
+      state.disks.every(({ size, changed }, index) => {
+        const disk = this.#disks[index];
+        return disk?.size === size && (changed === undefined || changed === disk.changed);
+      });
+    if (sameDisks && (state.clean || state.boot === bootId())) {
+      try {
+        return Run.resume(this.#runSettings(FIRST_POLICY), state);
+      } catch (error) {
+        if (!(error instanceof LeewardError) || error.code !== "SpoolDamaged") throw error;
+      }
+    }
+    forgetState(this.#settings.spoolDirectory);
+    return undefined;
+  }
+
+  #exportOf(disk: Disk, index: DiskIndex): Export {
+    const flush = new GroupedFlush(() => disk.flush());
+    return {
+      name: `disk${index}`,
+      size: disk.size,
+      read: (offset, into) => {
+        this.#pace.noteGuest();
+        disk.read(offset, into);
+      },
+      write: (writes) => this.#write(disk, index, writes),
+      zero: (offset, length) => this.#zero(disk, index, offset, length),
+      flush: () => flush.run(),
+    };
+  }
+
+  #write(disk: Disk, index: DiskIndex, writes: readonly DiskWrite[]): void {
+    this.#pace.noteGuest();
+    this.#run?.write(index, writes);
+    this.#change(() => {
+      for (const { offset, length, parts } of writes) disk.write(offset, length, parts);
+    });
+  }
+
+  async #zero(disk: Disk, index: DiskIndex, offset: Bytes, length: Bytes): Promise<void> {
+    for (let done = 0; done < length; done += ZERO_SLICE) {
+      if (done > 0) await setImmediate();
+      this.#pace.noteGuest();
+      const at = bytes(offset + done);
+      const part = bytes(Math.min(ZERO_SLICE, length - done));
+      this.#run?.zero(index, at, part);
+      this.#change(() => disk.zero(at, part));
+    }
+  }
+
+  /** A disk that refuses what the journal holds is not what the journal says. */
+  #change(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#run?.break(error);
+      throw error;
+    }
+  }
+}

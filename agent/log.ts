@@ -1,0 +1,115 @@
+import { crc32 } from "node:zlib";
+import { KINDS } from "../engine/journal/entry.ts";
+import { type Layout, getNumber, putNumber, sizeOf } from "../engine/journal/field.ts";
+import {
+  type MarkRecord,
+  payloadLength,
+  readBarrier,
+  readDigests,
+  readProof,
+  writePayload,
+} from "../engine/journal/payload.ts";
+import type { JournalRecord } from "../engine/journal/record.ts";
+import { bytes, diskIndex, micros, sequence } from "../engine/core/units.ts";
+
+/**
+ * A log is the spool's form of a segment to come: frames back to back, each a header and a payload. The checksum is of
+ * the header. A log is only ever appended to, and the kernel appends in order, so a killed process leaves at most one
+ * frame that is shorter than it says, at the end. A machine that crashed leaves a spool that is not continued at all.
+ */
+const FRAME = {
+  checksum: { at: 0, size: 4 },
+  kind: { at: 4, size: 1 },
+  disk: { at: 5, size: 1 },
+  reserved: { at: 6, size: 2 },
+  sequence: { at: 8, size: 8 },
+  time: { at: 16, size: 8 },
+  offset: { at: 24, size: 8 },
+  /** Of the payload; a zero record has none, and this is the length of its range. */
+  length: { at: 32, size: 8 },
+} as const satisfies Layout;
+export const FRAME_BYTES = sizeOf(FRAME);
+
+/** What stands in front of a payload. */
+export interface Frame {
+  readonly kind: keyof typeof KINDS;
+  readonly disk: number;
+  readonly sequence: number;
+  readonly time: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function writeFrame(to: Buffer, at: number, frame: Frame): void {
+  putNumber(to, at, FRAME.kind, KINDS[frame.kind]);
+  putNumber(to, at, FRAME.disk, frame.disk);
+  putNumber(to, at, FRAME.reserved, 0);
+  putNumber(to, at, FRAME.sequence, frame.sequence);
+  putNumber(to, at, FRAME.time, frame.time);
+  putNumber(to, at, FRAME.offset, frame.offset);
+  putNumber(to, at, FRAME.length, frame.length);
+  putNumber(to, at, FRAME.checksum, checksumAt(to, at));
+}
+
+const checksumAt = (of: Buffer, at: number): number =>
+  crc32(of.subarray(at + FRAME.kind.at, at + FRAME_BYTES));
+
+/** A whole frame with its payload. */
+export function encodeMark(record: MarkRecord): Buffer {
+  const length = payloadLength(record);
+  const frame = Buffer.alloc(FRAME_BYTES + length);
+  const disk = record.kind === "digests" ? record.disk : 0;
+  const { kind, sequence: of, time } = record;
+  writeFrame(frame, 0, { kind, disk, sequence: of, time, offset: 0, length });
+  writePayload(record, frame.subarray(FRAME_BYTES));
+  return frame;
+}
+
+export interface LogContent {
+  /** Their data are views of the log. */
+  readonly records: readonly JournalRecord[];
+  /** Length of the whole frames; what follows was torn. */
+  readonly whole: number;
+}
+
+/** Reads as far as the log is sound. */
+export function readLog(log: Buffer): LogContent {
+  const records: JournalRecord[] = [];
+  let at = 0;
+  for (;;) {
+    const end = frameEnd(log, at);
+    if (end === undefined) return { records, whole: at };
+    records.push(readRecord(log, at, log.subarray(at + FRAME_BYTES, end)));
+    at = end;
+  }
+}
+
+function frameEnd(log: Buffer, at: number): number | undefined {
+  if (log.length - at < FRAME_BYTES) return undefined;
+  if (getNumber(log, at, FRAME.checksum) !== checksumAt(log, at)) return undefined;
+  const payload = getNumber(log, at, FRAME.kind) === KINDS.zero ? 0 : getNumber(log, at, FRAME.length);
+  const end = at + FRAME_BYTES + payload;
+  return end <= log.length ? end : undefined;
+}
+
+/** @throws RangeError when a frame with a right checksum makes no sense: it was written wrong. */
+function readRecord(log: Buffer, at: number, payload: Buffer): JournalRecord {
+  const number = (field: keyof typeof FRAME) => getNumber(log, at, FRAME[field]);
+  const common = { sequence: sequence(number("sequence")), time: micros(number("time")) };
+  const disk = diskIndex(number("disk"));
+  const offset = bytes(number("offset"));
+  switch (number("kind")) {
+    case KINDS.data:
+      return { kind: "data", ...common, disk, offset, data: payload };
+    case KINDS.zero:
+      return { kind: "zero", ...common, disk, offset, length: bytes(number("length")) };
+    case KINDS.barrier:
+      return { kind: "barrier", ...common, ...readBarrier(payload) };
+    case KINDS.digests:
+      return { kind: "digests", ...common, disk, ...readDigests(payload) };
+    case KINDS.proof:
+      return { kind: "proof", ...common, ...readProof(payload) };
+    default:
+      throw new RangeError(`not a kind of record: ${number("kind")}`);
+  }
+}

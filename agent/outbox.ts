@@ -1,0 +1,203 @@
+import type { Clock } from "../engine/core/clock.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import type { MachineId } from "../engine/core/ids.ts";
+import { type Bytes, bytes, ordinal } from "../engine/core/units.ts";
+import type { DataKey } from "../engine/journal/key.ts";
+import { dataKeyBytes } from "../engine/journal/key.ts";
+import { segmentName } from "../engine/journal/names.ts";
+import type { JournalPosition } from "../engine/journal/position.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+import { retryDelay } from "./retry-delay.ts";
+import type { Sealed } from "./seal.ts";
+import { Sealer } from "./sealer.ts";
+import { type ClosedLog, segmentFile } from "./spool.ts";
+import { removeSegment, uploadSegment } from "./upload.ts";
+
+const PARALLEL = 4;
+
+/** Where segments go and what seals them; comes with the registration. */
+export interface Destination {
+  readonly store: ObjectStore;
+  readonly key: DataKey;
+}
+
+export interface OutboxEvents {
+  /** Everything before the position is durable in the cache. Write it down: its files go when this returns. */
+  cached(position: JournalPosition, uploaded: Bytes, freed: number): void;
+  /** A log became a segment of another size. */
+  resized(change: number): void;
+  /** An upload failed and is tried again, or the last trouble has passed. */
+  trouble(error: LeewardError | undefined): void;
+  /** The journal cannot go on from here. */
+  broken(error: LeewardError): void;
+}
+
+interface Parcel {
+  readonly log: ClosedLog;
+  sealed?: Sealed;
+  uploading: boolean;
+  done: boolean;
+}
+
+/** Carries closed logs to the cache account: seals one after the other, uploads several at once, tells in order. */
+export class Outbox {
+  readonly #machine: MachineId;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #events: OutboxEvents;
+  readonly #sealer = new Sealer();
+  readonly #stop = new AbortController();
+  /** In order; the first is the one that `cached` waits for. */
+  readonly #parcels: Parcel[] = [];
+  #position: JournalPosition;
+  #uploaded: Bytes;
+  #destination: Destination | undefined;
+  #sealing = false;
+  #chain: JournalPosition["chain"];
+
+  constructor(s: {
+    machine: MachineId;
+    directory: string;
+    clock: Clock;
+    position: JournalPosition;
+    uploaded: Bytes;
+    events: OutboxEvents;
+  }) {
+    this.#machine = s.machine;
+    this.#directory = s.directory;
+    this.#clock = s.clock;
+    this.#events = s.events;
+    this.#position = s.position;
+    this.#chain = s.position.chain;
+    this.#uploaded = s.uploaded;
+  }
+
+  /** Segments that are not in the cache. */
+  get segments(): number {
+    return this.#parcels.length;
+  }
+
+  /** Guest bytes in them. */
+  get payload(): Bytes {
+    return bytes((this.#parcels.at(-1)?.log.end.bytes ?? this.#position.bytes) - this.#position.bytes);
+  }
+
+  /** May be called again with new access; the key must stay. */
+  connect(destination: Destination): void {
+    this.#destination = destination;
+    this.#work();
+  }
+
+  /** Logs come in order. */
+  add(log: ClosedLog): void {
+    this.#parcels.push({ log, uploading: false, done: false });
+    this.#work();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#sealer.close();
+  }
+
+  #work(): void {
+    const to = this.#destination;
+    if (!to || this.#stop.signal.aborted) return;
+    void this.#sealNext(to);
+    const flying = this.#parcels.filter((one) => one.uploading).length;
+    const ready = this.#parcels.filter((one) => one.sealed && !one.uploading && !one.done);
+    for (const parcel of ready.slice(0, PARALLEL - flying)) void this.#upload(parcel);
+  }
+
+  async #sealNext({ key }: Destination): Promise<void> {
+    const parcel = this.#parcels.find((one) => !one.sealed);
+    if (!parcel || this.#sealing) return;
+    this.#sealing = true;
+    try {
+      parcel.sealed = await this.#seal(parcel.log, key);
+      this.#chain = parcel.sealed.digest;
+      this.#events.resized(parcel.sealed.size - parcel.log.size);
+      this.#sealing = false;
+      this.#work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #seal({ ordinal: of, from, end }: ClosedLog, key: DataKey): Promise<Sealed> {
+    const sealed = await this.#sealer.seal({
+      directory: this.#directory,
+      machine: this.#machine,
+      generation: this.#position.generation,
+      ordinal: of,
+      previous: this.#chain,
+      from,
+      key: dataKeyBytes(key),
+    });
+    const { header } = sealed;
+    if (header.previous !== this.#chain || header.from !== from || header.to !== end.sequence)
+      throw new LeewardError("SpoolDamaged", `segment ${of} in the spool does not follow the one before it`);
+    return sealed;
+  }
+
+  async #upload(parcel: Parcel): Promise<void> {
+    parcel.uploading = true;
+    const { ordinal: of } = parcel.log;
+    const name = segmentName(this.#machine, this.#position.generation, of);
+    try {
+      await this.#untilDone(() => uploadSegment(this.#store(), name, segmentFile(this.#directory, of)));
+    } catch (error) {
+      return this.#fail(error);
+    }
+    parcel.uploading = false;
+    parcel.done = true;
+    await this.#advance();
+    this.#work();
+  }
+
+  /** The newest access: an old one may have expired while this waited. */
+  #store(): ObjectStore {
+    if (!this.#destination)
+      throw new LeewardError("StorageUnavailable", "there is no access to the cache yet");
+    return this.#destination.store;
+  }
+
+  /** Storage may be away for any time; only what says that this spool is not the one ends the tries. */
+  async #untilDone(act: () => Promise<void>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await act();
+        this.#events.trouble(undefined);
+        return;
+      } catch (error) {
+        if (!(error instanceof LeewardError) || hasCode(error, "SpoolDamaged")) throw error;
+        this.#events.trouble(error);
+        await this.#clock.sleep(retryDelay(tries), this.#stop.signal);
+      }
+    }
+  }
+
+  /** Moves the mark over all that is uploaded from the front on. The mark is on disk before the files go. */
+  async #advance(): Promise<void> {
+    for (let first = this.#parcels[0]; first?.done && first.sealed; first = this.#parcels[0]) {
+      this.#parcels.shift();
+      const { log, sealed } = first;
+      this.#position = {
+        generation: this.#position.generation,
+        next: ordinal(log.ordinal + 1),
+        chain: sealed.digest,
+        ...log.end,
+      };
+      this.#uploaded = bytes(this.#uploaded + sealed.size);
+      this.#events.cached(this.#position, this.#uploaded, sealed.size);
+      await removeSegment(segmentFile(this.#directory, log.ordinal));
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort();
+    const known =
+      error instanceof LeewardError ? error : new LeewardError("SpoolDamaged", String(error), error);
+    this.#events.broken(known);
+  }
+}

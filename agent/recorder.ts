@@ -1,0 +1,70 @@
+import type { Clock } from "../engine/core/clock.ts";
+import { type Bytes, type DiskIndex, bytes, sequence } from "../engine/core/units.ts";
+import type { MarkRecord } from "../engine/journal/payload.ts";
+import type { DiskDigests } from "./digests.ts";
+import type { DiskWrite } from "./nbd/export.ts";
+import { FRAME_BYTES, encodeMark, writeFrame } from "./log.ts";
+import type { Spool } from "./spool.ts";
+
+/**
+ * Gives every change its place in the machine's one order and appends it to the spool. All calls are synchronous and
+ * come before the disk changes.
+ */
+export class Recorder {
+  readonly #spool: Spool;
+  readonly #digests: readonly DiskDigests[];
+  readonly #clock: Clock;
+  #headers = Buffer.allocUnsafeSlow(64 * FRAME_BYTES);
+
+  /** @param digests of each disk, in index order */
+  constructor(spool: Spool, digests: readonly DiskDigests[], clock: Clock) {
+    this.#spool = spool;
+    this.#digests = digests;
+    this.#clock = clock;
+  }
+
+  /** @throws SpoolFull, SpoolDamaged, DiskUnreadable */
+  write(disk: DiskIndex, writes: readonly DiskWrite[]): void {
+    const time = this.#clock.now();
+    const headers = this.#room(writes.length);
+    const parts: Uint8Array[] = [];
+    let at: number = this.#spool.end.sequence;
+    let payload = 0;
+    for (const [n, { offset, length, parts: data }] of writes.entries()) {
+      this.#digests[disk]?.change(offset, length);
+      writeFrame(headers, n * FRAME_BYTES, { kind: "data", disk, sequence: ++at, time, offset, length });
+      parts.push(headers.subarray(n * FRAME_BYTES, (n + 1) * FRAME_BYTES), ...data);
+      payload += length;
+    }
+    const size = payload + writes.length * FRAME_BYTES;
+    this.#spool.append({ parts, size, payload, sequence: sequence(at), time }, time);
+  }
+
+  /** @throws as `write` */
+  zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+    const time = this.#clock.now();
+    const at = sequence(this.#spool.end.sequence + 1);
+    this.#digests[disk]?.change(offset, length);
+    const header = this.#room(1).subarray(0, FRAME_BYTES);
+    writeFrame(header, 0, { kind: "zero", disk, sequence: at, time, offset, length });
+    this.#spool.append({ parts: [header], size: FRAME_BYTES, payload: 0, sequence: at, time }, time);
+  }
+
+  /** Marks stand behind the newest write and take no place of their own. @throws SpoolFull, SpoolDamaged */
+  mark(record: MarkRecord): void {
+    const frame = encodeMark(record);
+    const { sequence: at } = this.#spool.end;
+    this.#spool.append({ parts: [frame], size: frame.length, payload: 0, sequence: at }, record.time);
+  }
+
+  /** Where a mark made now would stand. */
+  here(): Pick<MarkRecord, "sequence" | "time"> {
+    return { sequence: this.#spool.end.sequence, time: this.#clock.now() };
+  }
+
+  #room(frames: number): Buffer {
+    if (this.#headers.length < frames * FRAME_BYTES)
+      this.#headers = Buffer.allocUnsafeSlow(bytes(2 * frames * FRAME_BYTES));
+    return this.#headers;
+  }
+}

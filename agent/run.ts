@@ -1,0 +1,302 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentMode, CapturePolicy, Mark } from "../engine/contract/agent-api.ts";
+import type { Clock } from "../engine/core/clock.ts";
+import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import type { BarrierId, MachineId } from "../engine/core/ids.ts";
+import {
+  type Bytes,
+  type DiskIndex,
+  type Generation,
+  MIB,
+  type Sequence,
+  bytes,
+  diskIndex,
+  millis,
+} from "../engine/core/units.ts";
+import { type JournalPosition, startOf } from "../engine/journal/position.ts";
+import { Barriers, type SetBarrier } from "./barrier.ts";
+import { DiskDigests } from "./digests.ts";
+import type { Disk } from "./disk.ts";
+import { syncFiles } from "./durable.ts";
+import { type CopyProgress, InitialCopy } from "./initial-copy.ts";
+import type { DiskWrite } from "./nbd/export.ts";
+import { type Destination, Outbox } from "./outbox.ts";
+import type { Pace } from "./pace.ts";
+import { Recorder } from "./recorder.ts";
+import { recover } from "./recover.ts";
+import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
+import { Spool, generationDirectory } from "./spool.ts";
+
+/** The initial copy waits while this much is not in the cache. */
+const COPY_BACKLOG = 64 * MIB;
+/** A segment holds at most 64 MiB; one batch of the guest is at most a little over 32. */
+const MOST_IN_LOG = 24 * MIB;
+
+export interface RunSettings {
+  readonly disks: readonly Disk[];
+  readonly spoolDirectory: string;
+  readonly spoolLimit: Bytes;
+  readonly policy: CapturePolicy;
+  readonly clock: Clock;
+  readonly pace: Pace;
+}
+
+/** Figures of one generation, as the heartbeat reports them. */
+export interface RunStatus {
+  readonly generation: Generation;
+  readonly mode: AgentMode;
+  readonly captured: Mark;
+  readonly cached: JournalPosition;
+  readonly backlog: { readonly segments: number; readonly bytes: Bytes };
+  readonly uploaded: Bytes;
+  readonly initialCopy: CopyProgress;
+  readonly barriers: readonly SetBarrier[];
+  readonly problem: LeewardError | undefined;
+}
+
+/**
+ * One generation, live: from the initial copy until the journal breaks or the process ends. A broken run carries what
+ * it has to the cache and takes nothing more; the guest notices none of it.
+ */
+export class Run {
+  readonly #settings: RunSettings;
+  readonly #spool: Spool;
+  readonly #digests: readonly DiskDigests[];
+  readonly #outbox: Outbox;
+  readonly #recorder: Recorder;
+  readonly #copy: InitialCopy;
+  readonly #barriers: Barriers;
+  readonly #end = new AbortController();
+  #policy: CapturePolicy;
+  #state: SpoolState;
+  #broken: LeewardError | undefined;
+  #trouble: LeewardError | undefined;
+  #watching = false;
+
+  /** A new generation, by full comparison: what an earlier one left in the spool goes. */
+  static begin(s: RunSettings & { machine: MachineId; generation: Generation; from: Sequence }): Run {
+    forgetState(s.spoolDirectory);
+    for (const entry of readdirSync(s.spoolDirectory, { withFileTypes: true }))
+      if (entry.isDirectory()) rmSync(join(s.spoolDirectory, entry.name), { recursive: true });
+    mkdirSync(generationDirectory(s.spoolDirectory, s.generation), { recursive: true, mode: 0o700 });
+    return new Run(s, {
+      format: 1,
+      machine: s.machine,
+      boot: bootId(),
+      clean: false,
+      disks: s.disks.map(({ size }) => ({ size })),
+      cached: startOf(s.generation, s.from),
+      uploaded: bytes(0),
+      copy: { disk: diskIndex(0), offset: bytes(0) },
+      barriers: [],
+    });
+  }
+
+  /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
+  static resume(s: RunSettings, state: SpoolState): Run {
+    const disks = s.disks.map(({ size }) => ({ size }));
+    const run = new Run(s, { ...state, boot: bootId(), clean: false, disks });
+    for (const disk of run.#digests) disk.changeAll();
+    return run;
+  }
+
+  private constructor(s: RunSettings, state: SpoolState) {
+    this.#settings = s;
+    this.#policy = s.policy;
+    this.#state = state;
+    const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
+    const { logs, end, next, used } = recover(directory, state.cached, s.disks);
+    this.#spool = new Spool({ directory, limit: s.spoolLimit, next, end, used });
+    this.#digests = s.disks.map((disk, index) => new DiskDigests(diskIndex(index), disk));
+    const digests = this.#digests;
+    const { clock, pace, disks } = s;
+    const recorder = (this.#recorder = new Recorder(this.#spool, digests, clock));
+    this.#copy = new InitialCopy({ disks, recorder, pace, clock, from: state.copy });
+    this.#barriers = new Barriers({
+      recorder,
+      digests,
+      pace,
+      set: state.barriers,
+      events: {
+        remember: (barriers) => this.#save({ barriers: [...barriers] }),
+        proved: () => this.#rotate(),
+      },
+    });
+    this.#outbox = new Outbox({
+      machine: state.machine,
+      directory,
+      clock,
+      position: state.cached,
+      uploaded: state.uploaded,
+      events: {
+        cached: (cached, uploaded, freed) => this.#cached(cached, uploaded, freed),
+        resized: (change) => void (this.#spool.used += change),
+        trouble: (error) => void (this.#trouble = error),
+        broken: (error) => this.break(error),
+      },
+    });
+    for (const log of logs) this.#outbox.add(log);
+    this.#save({});
+    void this.#background();
+  }
+
+  get machine(): MachineId {
+    return this.#state.machine;
+  }
+
+  get generation(): Generation {
+    return this.#state.cached.generation;
+  }
+
+  /** Where the cache is to go on; undefined when this run cannot be continued. */
+  get resume(): Pick<JournalPosition, "generation" | "next"> | undefined {
+    if (this.#broken) return undefined;
+    const { generation, next } = this.#state.cached;
+    return { generation, next };
+  }
+
+  get status(): RunStatus {
+    const { cached, uploaded } = this.#state;
+    const captured = this.#spool.end;
+    const copying = this.#copy.place !== undefined;
+    return {
+      generation: cached.generation,
+      mode: this.#broken ? "stopped" : copying ? "initial-copy" : "streaming",
+      captured,
+      cached,
+      backlog: {
+        segments: this.#outbox.segments + (this.#spool.openSince === undefined ? 0 : 1),
+        bytes: bytes(captured.bytes - cached.bytes),
+      },
+      uploaded,
+      initialCopy: this.#copy.progress,
+      barriers: this.#barriers.set,
+      problem: this.#broken ?? this.#trouble,
+    };
+  }
+
+  connect(destination: Destination): void {
+    this.#outbox.connect(destination);
+  }
+
+  setPolicy(policy: CapturePolicy): void {
+    this.#policy = policy;
+  }
+
+  /** Call before the disk changes. Never throws: a journal that cannot take the change breaks instead. */
+  write(disk: DiskIndex, writes: readonly DiskWrite[]): void {
+    this.#record(() => this.#recorder.write(disk, writes));
+  }
+
+  /** As `write`. */
+  zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+    this.#record(() => this.#recorder.zero(disk, offset, length));
+  }
+
+  /** Resolves when the barrier is proved, or at once while another one is under way or none may be set yet. */
+  async requestBarrier(id: BarrierId): Promise<void> {
+    await this.#barriers.request(id).catch((error: unknown) => this.break(error));
+  }
+
+  /** Ends the journal in front of what comes next. No later start goes on with it. Returns when that is certain. */
+  break(error: unknown): void {
+    if (this.#broken) return;
+    this.#broken =
+      error instanceof LeewardError ? error : new LeewardError("SpoolDamaged", messageOf(error), error);
+    forgetState(this.#settings.spoolDirectory);
+    this.#end.abort();
+    this.#barriers.close();
+    const log = this.#spool.rotate();
+    if (log) this.#outbox.add(log);
+  }
+
+  /** Ends at once: another generation takes over. */
+  async discard(): Promise<void> {
+    this.break(new LeewardError("FenceLost", `generation ${this.generation} ended`));
+    await this.#outbox.close();
+  }
+
+  /** Carries what it can to the cache within the time, then leaves the rest on stable storage for the next start. */
+  async close(patience = millis(0)): Promise<void> {
+    this.#end.abort();
+    this.#barriers.close();
+    this.#rotate();
+    const { clock, disks, spoolDirectory } = this.#settings;
+    const until = clock.now() + patience * 1000;
+    while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
+    await this.#outbox.close();
+    if (this.#broken) return;
+    for (const disk of disks) await disk.flush();
+    syncFiles(this.#spool.directory);
+    this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
+    syncFiles(spoolDirectory);
+  }
+
+  #record(act: () => void): void {
+    if (this.#broken) return;
+    try {
+      if (this.#full()) this.#rotate();
+      act();
+      if (this.#full()) setImmediate(() => this.#full() && this.#rotate());
+      void this.#watchAge();
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
+  #full(): boolean {
+    return this.#spool.openSize >= Math.min(this.#policy.sealBytes, MOST_IN_LOG);
+  }
+
+  /** A log is never ended between its append and the disk's write: a kill there must find it as the newest. */
+  #rotate(): void {
+    const log = this.#spool.rotate();
+    if (!log) return;
+    this.#outbox.add(log);
+    if (this.#state.copy && !this.#broken) this.#save({});
+  }
+
+  async #watchAge(): Promise<void> {
+    if (this.#watching) return;
+    this.#watching = true;
+    const { clock } = this.#settings;
+    for (let since = this.#spool.openSince; since !== undefined; since = this.#spool.openSince) {
+      const rest = since + this.#policy.sealAge * 1000 - clock.now();
+      if (rest <= 0) this.#rotate();
+      else await clock.sleep(millis(Math.ceil(rest / 1000)), this.#end.signal).catch(() => undefined);
+      if (this.#end.signal.aborted) break;
+    }
+    this.#watching = false;
+  }
+
+  async #background(): Promise<void> {
+    try {
+      await this.#copy.run(() => this.#copyMustWait(), this.#end.signal);
+      if (this.#end.signal.aborted) return;
+      this.#save({});
+      await this.#barriers.open();
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
+  #copyMustWait(): boolean {
+    if (this.#full()) this.#rotate();
+    void this.#watchAge();
+    return this.#spool.end.bytes - this.#state.cached.bytes > COPY_BACKLOG;
+  }
+
+  #cached(cached: JournalPosition, uploaded: Bytes, freed: number): void {
+    this.#spool.used -= freed;
+    this.#save({ cached, uploaded });
+  }
+
+  /** A broken run has no state on disk, only in memory. */
+  #save(change: Partial<SpoolState>): void {
+    const { copy: _, ...rest } = this.#state;
+    const copy = this.#copy.place;
+    this.#state = { ...rest, ...change, ...(copy && { copy }) };
+    if (!this.#broken) writeState(this.#settings.spoolDirectory, this.#state);
+  }
+}

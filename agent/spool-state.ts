@@ -1,0 +1,65 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { checked } from "../engine/core/schema.ts";
+import { barrierId, machineId } from "../engine/core/ids.ts";
+import { bytes, diskIndex, sequence } from "../engine/core/units.ts";
+import { journalPosition } from "../engine/journal/position.ts";
+
+const size = z.number().transform(checked(bytes));
+
+/** What a start must know to go on with the journal where the last one ended. */
+const spoolState = z.object({
+  format: z.literal(1),
+  machine: z.string().transform(checked(machineId)),
+  /** Which boot of the machine wrote it: what the page cache held died with that boot. */
+  boot: z.string(),
+  /** The last process ended in peace, with everything on stable storage. */
+  clean: z.boolean(),
+  /** In index order. `changed`: when the file last changed, known after a clean end only. */
+  disks: z.array(z.object({ size, changed: z.number().optional() })),
+  /** Everything before it is in the cache account; generation and chain are in it. */
+  cached: journalPosition,
+  /** Compressed bytes uploaded in this generation. */
+  uploaded: size,
+  /** Where the initial copy goes on; absent when it is complete. */
+  copy: z.object({ disk: z.number().transform(checked(diskIndex)), offset: size }).optional(),
+  /** Barriers that were set, with or without their proof, newest last: none is ever set twice. */
+  barriers: z.array(
+    z.object({
+      id: z.string().transform(checked(barrierId)),
+      sequence: z.number().transform(checked(sequence)),
+    }),
+  ),
+});
+export type SpoolState = z.infer<typeof spoolState>;
+
+const fileIn = (directory: string) => join(directory, "state.json");
+
+/** Undefined when there is none, or none that can be read: then nothing can be continued. */
+export function readState(directory: string): SpoolState | undefined {
+  try {
+    return spoolState.parse(JSON.parse(readFileSync(fileIn(directory), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Atomic for whoever reads after a kill. @throws the file system's error. */
+export function writeState(directory: string, state: SpoolState): void {
+  const draft = `${fileIn(directory)}.tmp`;
+  writeFileSync(draft, JSON.stringify(state));
+  renameSync(draft, fileIn(directory));
+}
+
+/** From here on no start can continue this journal. Nothing happens when there is no state. */
+export const forgetState = (directory: string): void => rmSync(fileIn(directory), { force: true });
+
+/** Changes with each boot of the machine. Where Linux's id is missing only a clean end can be continued. */
+export function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return `unknown-${process.pid}-${performance.timeOrigin}`;
+  }
+}

@@ -1,0 +1,147 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, writevSync } from "node:fs";
+import { join } from "node:path";
+import type { Mark } from "../engine/contract/agent-api.ts";
+import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import {
+  type Bytes,
+  type Generation,
+  type Micros,
+  type Ordinal,
+  type Sequence,
+  bytes,
+  ordinal,
+} from "../engine/core/units.ts";
+
+/** A log that takes no more records. */
+export interface ClosedLog {
+  readonly ordinal: Ordinal;
+  /** The last write before it. */
+  readonly from: Sequence;
+  /** Its last write, and all guest bytes of the generation up to there. */
+  readonly end: Mark;
+  /** Of the file. */
+  readonly size: number;
+}
+
+/** Frames of some records, to be appended together. */
+export interface Batch {
+  /** Headers and payloads, in order. Nothing is kept after the call. */
+  readonly parts: readonly Uint8Array[];
+  readonly size: number;
+  /** Guest bytes in it. */
+  readonly payload: number;
+  /** The last write in it, or the one before when it holds only marks. */
+  readonly sequence: Sequence;
+  /** Of its last write; undefined when it holds only marks. */
+  readonly time?: Micros;
+}
+
+export const generationDirectory = (spool: string, of: Generation): string =>
+  join(spool, String(of).padStart(6, "0"));
+
+const fileOf = (directory: string, of: Ordinal, kind: "log" | "seg") =>
+  join(directory, `${String(of).padStart(12, "0")}.${kind}`);
+export const logFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "log");
+export const segmentFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "seg");
+
+interface OpenLog {
+  readonly file: number;
+  readonly from: Sequence;
+  readonly opened: Micros;
+  size: number;
+  payload: number;
+}
+
+/** The writing end of the spool: one growing log, which is to become one segment. */
+export class Spool {
+  readonly directory: string;
+  /** Bytes of all its files, whoever wrote them. */
+  used: number;
+  #limit: Bytes;
+  #next: Ordinal;
+  #end: Mark;
+  #log: OpenLog | undefined;
+
+  /** @param end the newest write of the generation so far, in logs before `next` */
+  constructor(s: { directory: string; limit: Bytes; next: Ordinal; end: Mark; used: number }) {
+    this.directory = s.directory;
+    this.#limit = s.limit;
+    this.#next = s.next;
+    this.#end = s.end;
+    this.used = s.used;
+    mkdirSync(s.directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** The newest write. */
+  get end(): Mark {
+    return this.#end;
+  }
+
+  /** Guest bytes in the open log. */
+  get openBytes(): number {
+    return this.#log?.payload ?? 0;
+  }
+
+  get openSize(): number {
+    return this.#log?.size ?? 0;
+  }
+
+  /** When the open log got its first record; undefined when there is none. */
+  get openSince(): Micros | undefined {
+    return this.#log?.opened;
+  }
+
+  /** In the page cache when it returns. @throws SpoolFull; the log may then end with a torn frame. */
+  append(batch: Batch, now: Micros): void {
+    if (this.used + batch.size > this.#limit)
+      throw new LeewardError(
+        "SpoolFull",
+        `the spool in ${this.directory} holds ${this.used} bytes of ${this.#limit}`,
+      );
+    const log = (this.#log ??= this.#open(now));
+    const written = this.#write(log.file, batch.parts);
+    if (written !== batch.size)
+      throw new LeewardError("SpoolFull", `the spool took ${written} of ${batch.size} bytes`);
+    log.size += batch.size;
+    log.payload += batch.payload;
+    this.used += batch.size;
+    this.#end = {
+      sequence: batch.sequence,
+      time: batch.time ?? this.#end.time,
+      bytes: bytes(this.#end.bytes + batch.payload),
+    };
+  }
+
+  /** Ends the open log; undefined when nothing was written since the last. */
+  rotate(): ClosedLog | undefined {
+    const log = this.#log;
+    if (!log) return undefined;
+    closeSync(log.file);
+    this.#log = undefined;
+    const closed = { ordinal: this.#next, from: log.from, end: this.#end, size: log.size };
+    this.#next = ordinal(this.#next + 1);
+    return closed;
+  }
+
+  /** Makes the open log survive a crash of the machine, too. */
+  sync(): void {
+    if (this.#log) fsyncSync(this.#log.file);
+  }
+
+  #open(now: Micros): OpenLog {
+    try {
+      const file = openSync(logFile(this.directory, this.#next), "ax", 0o600);
+      return { file, from: this.#end.sequence, opened: now, size: 0, payload: 0 };
+    } catch (error) {
+      throw new LeewardError("SpoolDamaged", `a log cannot be opened: ${messageOf(error)}`, error);
+    }
+  }
+
+  #write(file: number, parts: readonly Uint8Array[]): number {
+    try {
+      return writevSync(file, parts);
+    } catch (error) {
+      throw new LeewardError("SpoolFull", `the spool cannot be written: ${messageOf(error)}`, error);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { readFile, rm } from "node:fs/promises";
+import { sha256 } from "../engine/core/digest.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+
+/**
+ * Puts a segment file under its name, create-if-absent. What is there already is fine when it is the same: an earlier
+ * try got through, and its answer was lost.
+ * @throws SpoolDamaged when another object has the name; what the store throws.
+ */
+export async function uploadSegment(store: ObjectStore, name: string, file: string): Promise<void> {
+  const segment = await readFile(file).catch((error: unknown) => {
+    throw new LeewardError("SpoolDamaged", `${file} cannot be read`, error);
+  });
+  try {
+    await store.put(name, segment, "absent");
+  } catch (error) {
+    if (!hasCode(error, "ObjectExists")) throw error;
+    const there = await store.get(name);
+    if (!there || sha256(there.body) !== sha256(segment))
+      throw new LeewardError("SpoolDamaged", `${name} in the cache is not the segment of this spool`, error);
+  }
+}
+
+export const removeSegment = (file: string): Promise<void> => rm(file, { force: true });
