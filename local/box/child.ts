@@ -25,6 +25,10 @@ export interface Child {
   kill(): Promise<void>;
 }
 
+/** `{ port: 1 }` as `--port 1`. */
+export const flags = (values: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
 const READY_MILLIS = 60_000;
 
 /**

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * One supervisor for one box. The lock names the process that holds it; the lock of a dead process is taken over, and the
@@ -27,6 +28,35 @@ export function endOrphans(box: string): void {
     if (pid !== undefined && isOfBox(pid)) process.kill(pid, "SIGKILL");
     rmSync(file, { force: true });
   }
+}
+
+/** Keeps a pid file for a process that was started elsewhere, until it is gone. */
+export function notePid(box: string, name: string, pid: number, exited: Promise<void>): void {
+  const file = path.join(box, "pids", `${name}.pid`);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `${pid}\n`);
+  void exited.then(() => rmSync(file, { force: true }));
+}
+
+const SHUTDOWN_MILLIS = 6000;
+
+/**
+ * Shuts the virtual machines down that the box's hypervisor started: machines first, so that their last writes reach
+ * their agents, then the agents.
+ */
+export async function endVirtualMachines(box: string): Promise<void> {
+  const directory = path.join(box, "pids");
+  for (const kind of ["machine-", "agent-"]) {
+    const files = readNames(directory).filter((name) => name.startsWith(kind));
+    const pids = files
+      .map((name) => readNumber(path.join(directory, name)))
+      .filter((pid) => pid !== undefined);
+    const ours = pids.filter(isOfBox);
+    for (const pid of ours) process.kill(pid, "SIGTERM");
+    const until = performance.now() + SHUTDOWN_MILLIS;
+    while (ours.some(isOfBox) && performance.now() < until) await sleep(50);
+  }
+  endOrphans(box);
 }
 
 const OURS = /(local\/(main|arm\/main|functions-host\/main|machine\/main)\.ts|agent\/main\.ts|azurite)/;

@@ -1,4 +1,5 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { constants, existsSync } from "node:fs";
+import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -6,7 +7,7 @@ import { agentConfig } from "../../engine/contract/agent-api.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
 import type { Hypervisor, PoweredVm, VmExtension } from "../arm/hypervisor.ts";
 import { nbdUrl } from "./disk-url.ts";
-import { type VmDirectory, machineInfoOf, vmDirectory } from "./vm-directory.ts";
+import { type VmDirectory, bootImageOf, machineInfoOf, vmDirectory } from "./vm-directory.ts";
 import { isAlive, killProcess, lastWords, runningProcess, startProcess } from "./vm-process.ts";
 
 /** `hypervisor` in the simulator's configuration. */
@@ -15,6 +16,8 @@ export const hypervisorConfig = z.object({
   box: z.string().min(1),
   /** VMs whose disks are reached through the agent. All others open their disk and nothing else. */
   withAgent: z.array(z.string()).default([]),
+  /** Keeps a copy of each disk from before its VM first started, for proofs; not of VMs with an agent. */
+  keepBootImages: z.boolean().default(false),
   /** PEM file of the box's authority, for NODE_EXTRA_CA_CERTS of the agents. */
   caFile: z.string().optional(),
 });
@@ -109,6 +112,7 @@ export class ProcessHypervisor implements Hypervisor {
     const [disk] = vm.disks;
     if (!disk) throw new Error(`${vm.name} has no disk`);
     const agent = this.#hasAgent(vm.id) ? await this.#startAgent(vm, directory) : undefined;
+    if (agent === undefined && this.#config.keepBootImages) await keepBootImages(vm, directory);
     const url = agent === undefined ? pathToFileURL(disk.file).href : nbdUrl(directory.socket, "disk0");
     const machine = await this.#startMachine(vm, directory, url, agent);
     return { vm, directory, machine, agent };
@@ -173,6 +177,16 @@ export class ProcessHypervisor implements Hypervisor {
 
   #hasAgent(vm: ArmId): boolean {
     return this.#config.withAgent.some((id) => id.toLowerCase() === vm.toLowerCase());
+  }
+}
+
+/** Sparse where the file system can; written whole before it gets its name. */
+async function keepBootImages(vm: PoweredVm, directory: VmDirectory): Promise<void> {
+  for (const [index, { file }] of vm.disks.entries()) {
+    const image = bootImageOf(directory, index);
+    if (existsSync(image)) continue;
+    await copyFile(file, `${image}.tmp`, constants.COPYFILE_FICLONE);
+    await rename(`${image}.tmp`, image);
   }
 }
 

@@ -41,6 +41,10 @@ export function vmDirectory(box: string, vm: ArmId): VmDirectory {
   };
 }
 
+/** Copy of a disk, by its place among the VM's disks, as it was when the VM first started. */
+export const bootImageOf = (directory: VmDirectory, disk: number): string =>
+  path.join(directory.path, `boot-${disk}.img`);
+
 const machineInfo = z.object({ pid: z.number().int(), url: z.url() });
 export type MachineInfo = z.infer<typeof machineInfo>;
 

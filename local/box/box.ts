@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import tls from "node:tls";
+import { fileURLToPath } from "node:url";
+import { type Azurite, startAzurite } from "../azurite/azurite.ts";
+import { type Certificates, ensureCertificates } from "../tls/certificate.ts";
+import { type Api, apiAt } from "./api.ts";
+import { type Child, flags, logFile, startChild } from "./child.ts";
+import { openFrontDoor } from "./front-door.ts";
+import { tokenOf } from "./identity.ts";
+import { endVirtualMachines, lockBox, notePid } from "./lock.ts";
+import { API_AUDIENCE, REGIONS } from "./place.ts";
+import { type BoxPlan, planBox } from "./plan.ts";
+import { portsOf } from "./ports.ts";
+
+export interface BoxOptions {
+  readonly directory: string;
+  /** Whole MiB. */
+  readonly diskBytes: number;
+  /** Lays the source machine's disk out, once, before anything starts. */
+  readonly prepareDisk: (plan: BoxPlan) => Promise<void>;
+  /** NCRONTAB of the recovery point timer. */
+  readonly pointSchedule: string;
+  readonly onProgress: (what: string) => void;
+}
+
+/** Azure in a box, running: every part is a process of its own and can be killed like the real one. */
+export interface Box {
+  readonly plan: BoxPlan;
+  readonly certificates: Certificates;
+  /** https origin of the control plane. */
+  readonly endpoint: string;
+  /** http origin of the same, for browsers. */
+  readonly portal: string;
+  readonly api: Api;
+  /** A bearer token of the box's operator for this audience; the control plane's own by default. */
+  token(audience?: string): Promise<string>;
+  /** SIGKILL of everything in the source region: storage, machine and agent, without a warning. */
+  loseSource(): Promise<void>;
+  /** SIGKILL of the Functions host, and a new one over the same state. */
+  killHost(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws Error when another supervisor holds the box, or a part does not start; nothing is left running then. */
+export async function openBox(options: BoxOptions): Promise<Box> {
+  const { directory } = options;
+  const lock = lockBox(directory);
+  const running: { stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const part of running.splice(0).toReversed()) await part.stop();
+    await endVirtualMachines(directory);
+    lock.release();
+  };
+  try {
+    return await assemble(options, running, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(
+  options: BoxOptions,
+  running: { stop(): Promise<void> }[],
+  stop: () => Promise<void>,
+): Promise<Box> {
+  const { directory, onProgress } = options;
+  const certificates = await ensureCertificates(path.join(directory, "tls"));
+  trust(certificates);
+  const plan = planBox(directory, await portsOf(directory), options.diskBytes, certificates.ca);
+  onProgress("laying out the source machine's disk; starting two regions of storage");
+  const [source, target] = await Promise.all([
+    azurite(plan, certificates, "source").then((part) => keep(running, part)),
+    azurite(plan, certificates, "target").then((part) => keep(running, part)),
+    options.prepareDisk(plan),
+  ]);
+  onProgress("starting Azure Resource Manager, which starts the machine");
+  keep(running, await startChild(directory, armSpec(plan, certificates)));
+  onProgress("starting the Functions host");
+  let host = keep(running, await startHost(options, plan, certificates));
+  const endpoint = `https://127.0.0.1:${plan.ports.host}`;
+  const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal));
+  const token = (audience = API_AUDIENCE) => tokenOf(plan, audience);
+  const bearer = await token();
+  return {
+    plan,
+    certificates,
+    endpoint,
+    portal: door.url,
+    api: apiAt(endpoint, () => bearer),
+    token,
+    async loseSource() {
+      await Promise.all([source.kill(), loseRegion(plan)]);
+    },
+    async killHost() {
+      await host.kill();
+      running.splice(running.indexOf(host), 1);
+      host = keep(running, await startHost(options, plan, certificates));
+    },
+    stop: async () => {
+      await stop();
+      await target.exited;
+    },
+  };
+}
+
+const keep = <T extends { stop(): Promise<void> }>(running: { stop(): Promise<void> }[], part: T): T => {
+  running.push(part);
+  return part;
+};
+
+/** Makes this process trust the box's authority beside the usual ones. */
+function trust({ ca }: Certificates): void {
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), readFileSync(ca, "utf8")]);
+}
+
+async function azurite(
+  plan: BoxPlan,
+  certificates: Certificates,
+  side: "source" | "target",
+): Promise<Azurite> {
+  const { ports } = plan;
+  const started = await startAzurite({
+    directory: path.join(plan.directory, "azurite", side),
+    accounts: plan.accounts[side],
+    tls: certificates,
+    log: logFile(plan.directory, `azurite-${side}`),
+    ports:
+      side === "source"
+        ? { blob: ports.sourceBlob, table: ports.sourceTable }
+        : { blob: ports.targetBlob, table: ports.targetTable },
+  });
+  notePid(plan.directory, `azurite-${side}`, started.pid, started.exited);
+  return started;
+}
+
+const script = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+const armSpec = (plan: BoxPlan, { ca, cert, key }: Certificates) => ({
+  name: "arm",
+  script: script("local/arm/main.ts"),
+  args: flags({
+    data: path.join(plan.directory, "arm"),
+    port: plan.ports.arm,
+    "identity-port": plan.ports.identity,
+    cert,
+    key,
+    box: plan.armConfig,
+  }),
+  env: { NODE_EXTRA_CA_CERTS: ca },
+});
+
+function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certificates): Promise<Child> {
+  const arm = `https://127.0.0.1:${plan.ports.arm}`;
+  return startChild(plan.directory, {
+    name: "host",
+    script: script("local/functions-host/main.ts"),
+    args: flags({
+      app: script("."),
+      entry: "functions/main.ts",
+      data: path.join(plan.directory, "host"),
+      port: plan.ports.host,
+      cert,
+      key,
+    }),
+    env: {
+      NODE_EXTRA_CA_CERTS: ca,
+      IDENTITY_ENDPOINT: `http://127.0.0.1:${plan.ports.identity}/msi/token`,
+      IDENTITY_HEADER: plan.app.secret,
+      TASKHUB_NAME: "leeward",
+      LEEWARD_ARM_ENDPOINT: arm,
+      LEEWARD_ARM_AUDIENCE: "https://management.azure.com",
+      LEEWARD_SUBSCRIPTION_ID: plan.subscription,
+      LEEWARD_REGION: REGIONS.target,
+      LEEWARD_TARGET_BLOB_ENDPOINT: plan.targetBlobEndpoint,
+      LEEWARD_TARGET_TABLE_ENDPOINT: plan.targetTableEndpoint,
+      LEEWARD_KEY_FILE: plan.keyFile,
+      LEEWARD_ISSUER: `${arm}/${plan.tenant}/v2.0`,
+      LEEWARD_AUDIENCE: API_AUDIENCE,
+      LEEWARD_PUBLIC_URL: `https://127.0.0.1:${plan.ports.host}`,
+      LEEWARD_POINT_SCHEDULE: options.pointSchedule,
+    },
+  });
+}
+
+/** The simulator kills the region's machines and answers for it no more. */
+async function loseRegion(plan: BoxPlan): Promise<void> {
+  const response = await fetch(`https://127.0.0.1:${plan.ports.arm}/box/regions/${REGIONS.source}/lose`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${plan.adminToken}` },
+  });
+  if (!response.ok) throw new Error(`the simulator answered ${response.status}: ${await response.text()}`);
+}

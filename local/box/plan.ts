@@ -1,0 +1,114 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import type { Ports } from "./ports.ts";
+import { REGIONS, SHOP_GROUP, VAULT, VAULT_GROUP } from "./place.ts";
+import { seedOf } from "./seed.ts";
+
+const ACCOUNTS = {
+  source: ["boxsource1", "boxsource2", "boxsource3"],
+  target: ["boxtarget1", "boxtarget2", "boxtarget3"],
+} as const;
+/** The pool account that the app's own storage account takes. */
+const APP_POOL = ACCOUNTS.target[0];
+
+const secrets = z.object({
+  subscription: z.guid(),
+  tenant: z.guid(),
+  app: z.object({ secret: z.string(), objectId: z.guid() }),
+  operator: z.object({ secret: z.string(), objectId: z.guid() }),
+  adminToken: z.string(),
+});
+type Secrets = z.infer<typeof secrets>;
+
+/** What a box is, drawn once and kept in `box.json`, so that a resumed box is the same one. */
+export interface BoxPlan extends Secrets {
+  readonly directory: string;
+  readonly ports: Ports;
+  readonly accounts: typeof ACCOUNTS;
+  readonly keyFile: string;
+  /** Configuration file of the ARM simulator. */
+  readonly armConfig: string;
+  readonly sourceVm: { readonly id: string; readonly disk: string; readonly diskBytes: number };
+  readonly vaultPath: string;
+  readonly targetBlobEndpoint: string;
+  readonly targetTableEndpoint: string;
+}
+
+/** @param diskBytes size of the source machine's disk; whole MiB. */
+export function planBox(directory: string, ports: Ports, diskBytes: number, ca: string): BoxPlan {
+  const drawn = readOrDraw(path.join(directory, "box.json"));
+  const keyFile = path.join(directory, "master.key");
+  if (!existsSync(keyFile)) writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
+  const group = (name: string) => `/subscriptions/${drawn.subscription}/resourceGroups/${name}`;
+  const plan: BoxPlan = {
+    ...drawn,
+    directory,
+    ports,
+    accounts: ACCOUNTS,
+    keyFile,
+    armConfig: path.join(directory, "arm.json"),
+    sourceVm: {
+      id: `${group(SHOP_GROUP)}/providers/Microsoft.Compute/virtualMachines/ledger`,
+      disk: path.join(directory, "disks", "ledger-os.img"),
+      diskBytes,
+    },
+    vaultPath: `${group(VAULT_GROUP)}/providers/Microsoft.RecoveryServices/vaults/${VAULT}`,
+    targetBlobEndpoint: `https://127.0.0.1:${ports.targetBlob}/${APP_POOL}`,
+    targetTableEndpoint: `https://127.0.0.1:${ports.targetTable}/${APP_POOL}`,
+  };
+  writeFileSync(plan.armConfig, JSON.stringify(armConfig(plan, ca), null, 2), { mode: 0o600 });
+  return plan;
+}
+
+function readOrDraw(file: string): Secrets {
+  if (existsSync(file)) return secrets.parse(JSON.parse(readFileSync(file, "utf8")));
+  const identity = () => ({ secret: randomBytes(24).toString("base64url"), objectId: randomUUID() });
+  const drawn = {
+    subscription: randomUUID(),
+    tenant: randomUUID(),
+    app: identity(),
+    operator: identity(),
+    adminToken: randomBytes(24).toString("base64url"),
+  };
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(`${file}.tmp`, JSON.stringify(drawn, null, 2), { mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
+  return drawn;
+}
+
+function armConfig(plan: BoxPlan, ca: string) {
+  const pool = (names: readonly string[], blob: number, table: number) =>
+    names.map((name) => ({
+      name,
+      blob: `https://127.0.0.1:${blob}/${name}`,
+      table: `https://127.0.0.1:${table}/${name}`,
+    }));
+  const { ports } = plan;
+  return {
+    subscription: plan.subscription,
+    tenant: plan.tenant,
+    regions: [
+      {
+        name: REGIONS.source,
+        displayName: "West Europe",
+        pool: pool(ACCOUNTS.source, ports.sourceBlob, ports.sourceTable),
+      },
+      {
+        name: REGIONS.target,
+        displayName: "North Europe",
+        pool: pool(ACCOUNTS.target, ports.targetBlob, ports.targetTable),
+      },
+    ],
+    disks: path.join(plan.directory, "disks"),
+    identities: [
+      { name: "app", ...plan.app, roles: [], arm: true },
+      { name: "operator", ...plan.operator, roles: ["Leeward.Admin"], arm: true },
+    ],
+    adminToken: plan.adminToken,
+    ca,
+    hypervisor: { box: plan.directory, withAgent: [plan.sourceVm.id], caFile: ca, keepBootImages: true },
+    seed: seedOf(plan, APP_POOL),
+  };
+}

@@ -1,0 +1,95 @@
+import { mebibytes } from "./terminal.ts";
+
+export interface StepReport {
+  readonly title: string;
+  readonly seconds: number;
+  readonly detail: string;
+}
+
+export interface Proof {
+  readonly claim: string;
+  readonly holds: boolean;
+  /** What was counted or compared, or what differed. */
+  readonly evidence: string;
+}
+
+export interface LossReport {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly writes: number;
+}
+
+/** What the demo did, measured and proved. Bytes are bytes, times are seconds. */
+export interface Report {
+  readonly seed: number;
+  readonly replica: "warm" | "none";
+  readonly hostKills: number;
+  readonly steps: readonly StepReport[];
+  readonly volume: {
+    /** Guest data written by the machine while it was protected, initial copy included. */
+    readonly captured: { readonly writes: number; readonly bytes: number };
+    /** What is left of it when each block is kept once: what the target disk was built from. */
+    readonly merged: { readonly bytes: number };
+    /** Compressed and encrypted, carried from region to region. */
+    readonly shipped: { readonly segments: number; readonly bytes: number };
+    /** In the target journal. */
+    readonly stored: { readonly objects: number; readonly bytes: number };
+  };
+  readonly losses: {
+    /** As the control plane showed them just before the region was lost. */
+    readonly shownBefore: { readonly vm: LossReport; readonly region: LossReport };
+    /** As the failover announced it. */
+    readonly announced: LossReport;
+    /** As the lost region's own files tell. */
+    readonly real: LossReport;
+  };
+  readonly rpoSeconds: number;
+  readonly rtoSeconds: number;
+  readonly point: { readonly id: string; readonly time: string };
+  readonly ledgerUrl: string;
+  readonly proofs: readonly Proof[];
+  readonly seconds: number;
+}
+
+export const allHold = (report: Report): boolean =>
+  report.proofs.length > 0 && report.proofs.every(({ holds }) => holds);
+
+const loss = ({ seconds, bytes, writes }: LossReport) =>
+  `${seconds.toFixed(1)} s, ${writes} writes, ${mebibytes(bytes)}`;
+
+/** One screen for a person. */
+export function render(report: Report): string {
+  const { volume, losses } = report;
+  const row = (name: string, text: string) => `  ${name.padEnd(24)} ${text}`;
+  return [
+    "",
+    `What happened (seed ${report.seed}, replica ${report.replica}, Functions host killed ${report.hostKills} times)`,
+    ...report.steps.map(({ title, seconds, detail }) =>
+      row(title, `${seconds.toFixed(1).padStart(6)} s   ${detail}`),
+    ),
+    "",
+    "What was moved",
+    row("captured", `${volume.captured.writes} writes, ${mebibytes(volume.captured.bytes)}`),
+    row("merged", `${mebibytes(volume.merged.bytes)} of distinct blocks`),
+    row(
+      "shipped",
+      `${volume.shipped.segments} segments, ${mebibytes(volume.shipped.bytes)} compressed and encrypted`,
+    ),
+    row("stored in the target", `${volume.stored.objects} objects, ${mebibytes(volume.stored.bytes)}`),
+    "",
+    "What was lost",
+    row("VM loss, just before", loss(losses.shownBefore.vm)),
+    row("region loss, just before", loss(losses.shownBefore.region)),
+    row("announced at failover", loss(losses.announced)),
+    row("real", loss(losses.real)),
+    "",
+    `RPO ${report.rpoSeconds.toFixed(1)} s (point of ${report.point.time})   RTO ${report.rtoSeconds.toFixed(1)} s (request to ledger answering)`,
+    "",
+    "What was proved",
+    ...report.proofs.map(
+      ({ claim, holds, evidence }) => `  ${holds ? "✓" : "✗"} ${claim.padEnd(58)} ${evidence}`,
+    ),
+    "",
+    `${allHold(report) ? "All proofs hold." : "A PROOF DOES NOT HOLD."} ${report.seconds.toFixed(0)} s in all.`,
+  ].join("\n");
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto";
+import { type ArmId, armId } from "../../engine/core/ids.ts";
+import { millis } from "../../engine/core/units.ts";
+import type { Box } from "../box/box.ts";
+import { REGIONS } from "../box/place.ts";
+import { Customers } from "../machine/customers.ts";
+import { machineInfoOf, vmDirectory } from "../machine/vm-directory.ts";
+import path from "node:path";
+import { type ItemView, itemView } from "./item-view.ts";
+
+/** The protected item of the box's one machine, and what is asked of it. */
+export interface Scene {
+  readonly box: Box;
+  readonly itemPath: string;
+  item(): Promise<ItemView>;
+}
+
+export function sceneIn(box: Box): Scene {
+  const itemPath =
+    `${box.plan.vaultPath}/replicationFabrics/${REGIONS.source}/replicationProtectionContainers/` +
+    `${REGIONS.source}-container/replicationProtectedItems/ledger`;
+  return { box, itemPath, item: () => box.api.get(itemPath, itemView) };
+}
+
+/** Seconds rather than minutes everywhere: a story is told in a minute. Durations in milliseconds. */
+const BRISK = {
+  sealAge: 1000,
+  heartbeatEvery: 500,
+  pointInterval: 4000,
+  checkpointInterval: 8000,
+};
+/** Of the timer that looks for points that are due. */
+export const BRISK_SCHEDULE = "*/2 * * * * *";
+
+/** The body of the one call that enables protection. */
+export function enableBody(box: Box, replica: "warm" | "none") {
+  const group = `/subscriptions/${box.plan.subscription}/resourceGroups`;
+  return {
+    properties: {
+      policyId: `${box.plan.vaultPath}/replicationPolicies/brisk`,
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        fabricObjectId: box.plan.sourceVm.id,
+        recoveryResourceGroupId: `${group}/shop-recovery`,
+      },
+      leeward: { policy: { ...BRISK, replica } },
+    },
+  };
+}
+
+export const failoverBody = {
+  properties: {
+    failoverDirection: "PrimaryToRecovery",
+    sourceSiteOperations: "NotRequired",
+    providerSpecificDetails: { instanceType: "A2A" },
+  },
+};
+
+/** URL of the ledger on this VM; undefined while it does not run. */
+export async function ledgerOf(box: Box, vm: ArmId): Promise<string | undefined> {
+  return (await machineInfoOf(vmDirectory(box.plan.directory, vm)))?.url;
+}
+
+/** @throws Error when the source machine does not run. */
+export async function sourceLedger(box: Box): Promise<string> {
+  const url = await ledgerOf(box, armId(box.plan.sourceVm.id));
+  if (!url) throw new Error("the source machine does not run; see logs/");
+  return url;
+}
+
+export const customersAt = (url: string, directory: string, seed: number): Customers =>
+  new Customers({
+    url,
+    seed,
+    customers: 6,
+    thinkTime: millis(60),
+    logFile: path.join(directory, `orders-${randomUUID().slice(0, 8)}.jsonl`),
+  });

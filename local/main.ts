@@ -1,0 +1,52 @@
+import { messageOf } from "../engine/core/errors.ts";
+import { runBox } from "./interactive.ts";
+import { allHold, render } from "./demo/report.ts";
+import { tellStory } from "./demo/story.ts";
+import { terminalOn } from "./demo/terminal.ts";
+import { HELP, type Options, parseOptions } from "./options.ts";
+
+const INTERRUPTED = 130;
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = optionsOf(args);
+  if (!options) return 2;
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const stop = new AbortController();
+  const interrupt = () => stop.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    return options.demo
+      ? await demo(options, stop.signal)
+      : await runBox(options, terminalOn(process.stdout), stop.signal);
+  } catch (error) {
+    if (stop.signal.aborted) {
+      console.error("interrupted; everything was stopped");
+      return INTERRUPTED;
+    }
+    console.error(`${messageOf(error)}`);
+    return 1;
+  }
+}
+
+function optionsOf(args: readonly string[]): Options | undefined {
+  try {
+    return parseOptions(args);
+  } catch (error) {
+    console.error(`${messageOf(error)}\nsee: npm start -- --help`);
+    return undefined;
+  }
+}
+
+async function demo(options: Options, signal: AbortSignal): Promise<number> {
+  const terminal = terminalOn(options.json ? process.stderr : process.stdout);
+  const report = await tellStory(options, terminal, signal);
+  console.log(
+    options.json ? JSON.stringify({ ...report, ok: allHold(report) }, undefined, 2) : render(report),
+  );
+  return allHold(report) ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
