@@ -1,0 +1,38 @@
+import path from "node:path";
+import { build } from "esbuild";
+
+/** Libraries in the bundle are CommonJS, and ask for what an ES module does not have. */
+const BANNER = [
+  'import { createRequire as __createRequire } from "node:module";',
+  'import { fileURLToPath as __fileURLToPath } from "node:url";',
+  'import { dirname as __pathDirname } from "node:path";',
+  "const require = __createRequire(import.meta.url);",
+  "const __filename = __fileURLToPath(import.meta.url);",
+  "const __dirname = __pathDirname(__filename);",
+].join("\n");
+
+/**
+ * One file that a Functions host loads with nothing beside it: package.json's `main`. The worker injects
+ * "@azure/functions-core" when the code asks for it.
+ */
+export async function bundle({ entry, outfile }: { entry: string; outfile: string }): Promise<void> {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node22",
+    format: "esm",
+    banner: { js: BANNER },
+    external: ["@azure/functions-core"],
+    sourcemap: true,
+    minify: false,
+    logLevel: "warning",
+  });
+}
+
+if (import.meta.main)
+  await bundle({
+    entry: path.join(import.meta.dirname, "functions/main.ts"),
+    outfile: path.join(import.meta.dirname, "dist/main.mjs"),
+  });
