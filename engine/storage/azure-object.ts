@@ -95,7 +95,7 @@ export class AzureObjectStore implements ObjectStore {
     );
     for await (const page of pages)
       for (const { name, properties } of page.segment.blobItems)
-        yield { name, size: bytes(properties.contentLength ?? 0), etag: etagOf(properties.etag) };
+        yield { name, size: bytes(properties.contentLength ?? 0), etag: listedETag(properties.etag) };
   }
 
   async delete(names: readonly string[]): Promise<void> {
@@ -131,6 +131,9 @@ export class AzureObjectStore implements ObjectStore {
     });
   }
 }
+
+/** Listings give ETags without the quotes that all other answers have. */
+const listedETag = (text: string) => etagOf(text.startsWith('"') ? text : `"${text}"`);
 
 const conditionsOf = (condition: PutCondition) => {
   if (condition === "any") return {};

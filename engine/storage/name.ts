@@ -5,9 +5,12 @@
  */
 const NAME = /^(?=.{1,1000}$)[A-Za-z0-9._-]*[A-Za-z0-9_-](?:\/[A-Za-z0-9._-]*[A-Za-z0-9_-])*$/;
 
+/** Whether the name keeps the rules above. */
+export const isName = (name: string): boolean => NAME.test(name);
+
 /** @throws RangeError when the name breaks the rules above. */
 export function checkName(name: string): void {
-  if (!NAME.test(name)) throw new RangeError(`not an object name: ${JSON.stringify(name.slice(0, 200))}`);
+  if (!isName(name)) throw new RangeError(`not an object name: ${JSON.stringify(name.slice(0, 200))}`);
 }
 
 /** What Table storage takes without escapes, and what no proxy or emulator rewrites. */

@@ -2,7 +2,7 @@ import type { Bytes } from "../core/units.ts";
 
 /**
  * The narrow waist between Leeward and Azure Storage. `azure-*.ts` are the real ones, `memory.ts` the fast ones,
- * `directory.ts` holds objects that were downloaded; one suite (`test/contract/store.ts`) holds all to every promise
+ * `directory.ts` holds objects that were downloaded; one suite (`test/contract/*-store.ts`) holds all to every promise
  * written here.
  *
  * All methods throw `LeewardError`: `StorageUnavailable` (after the client's own retries), `StorageDenied`,
@@ -113,8 +113,8 @@ export interface StoredRecord {
 }
 
 /**
- * Small JSON documents (at most 60,000 bytes) in Table storage: kind is the partition, key the row. Readers parse the
- * value with their own schema.
+ * Small JSON documents in Table storage: kind is the partition, key the row. A document takes at most 60,000 bytes as
+ * JSON in ASCII, where any other character counts 6 or 12. Readers parse the value with their own schema.
  */
 export interface RecordStore {
   get(kind: string, key: string): Promise<StoredRecord | undefined>;
