@@ -1,0 +1,103 @@
+import { zstdCompressSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { MIB, bytes, sequence } from "../../../../engine/core/units.ts";
+import { bodyLength, encodeBody } from "../../../../engine/journal/body.ts";
+import { encryptInto } from "../../../../engine/journal/cipher.ts";
+import { ENTRY, ENTRY_BYTES } from "../../../../engine/journal/entry.ts";
+import { HEADER_BYTES, type SegmentHeader, VERSION, writeHeader } from "../../../../engine/journal/header.ts";
+import { openSegment } from "../../../../engine/journal/open.ts";
+import { TRAILER_BYTES, checkSegment, digested, writeTrailer } from "../../../../engine/journal/segment.ts";
+import { slicedSha256 } from "../../../../engine/journal/slices.ts";
+import { summarize } from "../../../../engine/journal/summary.ts";
+import { KEY, someContent } from "./arbitrary.ts";
+
+/*
+ * A faulty writer that holds the key: cipher and digest are right, what is inside is not. Readers refuse that too.
+ */
+async function faulty(over: Partial<SegmentHeader>, change: (body: Buffer) => Buffer = (body) => body) {
+  const { records, key, ...place } = someContent();
+  const body = Buffer.alloc(bodyLength(records));
+  encodeBody(place.from, records, body);
+  const stored = change(body);
+  const segment = Buffer.alloc(HEADER_BYTES + stored.length + TRAILER_BYTES);
+  writeHeader(segment, {
+    version: VERSION,
+    ...place,
+    ...summarize(place.from, records),
+    compressed: false,
+    bodyLength: bytes(stored.length),
+    storedLength: bytes(stored.length),
+    nonce: Buffer.alloc(12),
+    ...over,
+  });
+  await encryptInto(segment, stored, key);
+  writeTrailer(segment, await slicedSha256(digested(segment)));
+  return openSegment(checkSegment(segment), KEY);
+}
+
+const damage = (message: string) => ({
+  code: "SegmentDamaged",
+  message: expect.stringContaining(message),
+});
+
+test("the same writer without a fault is understood", async () => {
+  expect(await faulty({})).toHaveLength(3);
+});
+
+test.each<[string, Partial<SegmentHeader>, string]>([
+  ["another last write", { to: sequence(2) }, "header says to 2, its records say 3"],
+  ["fewer bytes of data", { dataBytes: bytes(1) }, "header says dataBytes 1"],
+  ["marks that are not there", { marks: true }, "header says marks true"],
+  ["fewer records", { records: 2, to: sequence(2) }, "bytes behind the last record"],
+  ["a last write before the first", { from: sequence(5), to: sequence(4) }, "writes 5 to 4"],
+  ["more writes than records", { to: sequence(9) }, "writes 0 to 9 in 3 records"],
+  ["more records than fit", { records: 1000, to: sequence(3) }, "1000 records in a body"],
+  ["a body beyond the limit", { bodyLength: bytes(65 * MIB) }, "impossible header"],
+  [
+    "a body that grew",
+    { compressed: true, bodyLength: bytes(1000), records: 0, to: sequence(0), dataBytes: bytes(0) },
+    "stored in",
+  ],
+])("a header that claims %s is refused", async (_, over, message) => {
+  await expect(faulty(over)).rejects.toMatchObject(damage(message));
+});
+
+/** Sets one byte of the first entry. */
+const inEntry = (field: keyof typeof ENTRY, value: number) => (body: Buffer) => {
+  body.writeUInt8(value, ENTRY[field].at);
+  return body;
+};
+
+test.each<[string, (body: Buffer) => Buffer, string]>([
+  ["an unknown kind of record", inEntry("kind", 9), "not a kind of record: 9"],
+  ["a disk that no machine has", inEntry("disk", 64), "not a disk index: 64"],
+  ["reserved bytes in use", inEntry("reserved", 1), "reserved bytes"],
+  ["a sequence that does not follow", inEntry("sequenceDelta", 7), "has sequence 7, not 1"],
+  ["data beyond the end", inEntry("length", 255), "SegmentDamaged"],
+  ["bytes behind the last record", (body) => Buffer.concat([body, Buffer.alloc(5)]), "5 bytes behind"],
+  ["data that are missing", (body) => body.subarray(0, -1), "ends behind the segment"],
+  ["a barrier in the place of data", inEntry("kind", 3), "a payload of 4096 bytes, not 24"],
+])("a body with %s is refused", async (_, change, message) => {
+  const wanted = message === "SegmentDamaged" ? { code: "SegmentDamaged" } : damage(message);
+  await expect(faulty({}, change)).rejects.toMatchObject(wanted);
+});
+
+test("a small body that unpacks to more than its header says is refused before it is unpacked", async () => {
+  const bomb = zstdCompressSync(Buffer.alloc(40 * MIB));
+  const over = {
+    compressed: true,
+    bodyLength: bytes(3 * ENTRY_BYTES + 3 * 4096),
+    storedLength: bytes(bomb.length),
+  };
+  await expect(faulty(over, () => bomb)).rejects.toMatchObject(damage("does not decompress"));
+});
+
+test("a body that unpacks to less than its header says is refused", async () => {
+  const short = zstdCompressSync(Buffer.alloc(5000));
+  const over = {
+    compressed: true,
+    bodyLength: bytes(3 * ENTRY_BYTES + 3 * 4096),
+    storedLength: bytes(short.length),
+  };
+  await expect(faulty(over, () => short)).rejects.toMatchObject(damage("a body of 5000"));
+});
