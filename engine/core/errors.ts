@@ -87,6 +87,11 @@ export const CATALOGUE = {
     500,
     "The spool cannot be continued. A new generation is begun by comparison.",
   ),
+  ControlPlaneUnavailable: entry(
+    "retry",
+    503,
+    "The agent does not get through to the control plane. It tries again by itself, and the guest goes on.",
+  ),
   SpoolFull: entry(
     "retry",
     503,
