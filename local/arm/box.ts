@@ -1,0 +1,29 @@
+import type { Clock } from "../../engine/core/clock.ts";
+import type { BoxConfig } from "./box-config.ts";
+import type { Reply } from "./call.ts";
+import type { Faults } from "./box/fault.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+import type { Operations } from "./operations.ts";
+import type { State } from "./state.ts";
+import type { Issuer } from "./tokens/issuer.ts";
+import type { DiskSas } from "./compute/disk-sas.ts";
+
+/** What every part of the simulator works with. */
+export interface Box {
+  readonly config: BoxConfig;
+  readonly clock: Clock;
+  readonly state: State;
+  readonly hypervisor: Hypervisor;
+  readonly issuer: Issuer;
+  readonly operations: Operations;
+  readonly faults: Faults;
+  readonly diskSas: DiskSas;
+  /** https origin of ARM and of the disk-SAS endpoint. */
+  readonly url: string;
+  /** What a GET of the resource answers now, or an empty 204 when it is gone. */
+  answerFor(resource: string, apiVersion: string): Promise<Reply>;
+  /** http URL that VMs and apps know as IDENTITY_ENDPOINT. */
+  readonly identityEndpoint: string;
+  /** PEM of the authority behind Azurite's certificate. */
+  readonly ca: string | undefined;
+}

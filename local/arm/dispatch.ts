@@ -1,0 +1,86 @@
+import { ArmError } from "./arm-error.ts";
+import { type ArmPath, armPath } from "./arm-path.ts";
+import type { Seed } from "./box-config.ts";
+import type { Box } from "./box.ts";
+import type { Call, Family, Reply } from "./call.ts";
+import { route } from "./families.ts";
+import { groupAt } from "./resources/resource-group.ts";
+
+export interface Request {
+  readonly method: string;
+  readonly pathname: string;
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+  readonly ifNoneMatch?: string | undefined;
+  readonly seed?: Seed;
+}
+
+/** An authenticated ARM call, to its answer. @throws ArmError: nothing has changed then. */
+export async function dispatch(box: Box, request: Request): Promise<Reply & { readonly apiVersion: string }> {
+  const path = armPath(request.pathname);
+  const version = apiVersion(request.query);
+  if (path.subscription.toLowerCase() !== box.config.subscription.toLowerCase())
+    throw new ArmError(
+      404,
+      "SubscriptionNotFound",
+      `The subscription '${path.subscription}' could not be found.`,
+    );
+  const { family, handler } = route(request.method, path);
+  supported(family, version);
+  if (path.group !== undefined && family.type !== "Microsoft.Resources/resourceGroups") groupAt(box, path);
+  refuseLost(box, family, path, request.body);
+  if (request.method !== "GET") refuseBusy(box, path.id);
+  const call: Call = { ...request, box, path: listed(path), apiVersion: version };
+  return { ...(await handler(call)), apiVersion: version };
+}
+
+function apiVersion(query: URLSearchParams): string {
+  const version = query.get("api-version");
+  if (!version)
+    throw new ArmError(
+      400,
+      "MissingApiVersionParameter",
+      "The api-version query parameter (?api-version=) is required for all requests.",
+    );
+  if (!/^\d{4}-\d{2}-\d{2}(-preview)?$/.test(version))
+    throw new ArmError(400, "InvalidApiVersionParameter", `The api-version '${version}' is invalid.`);
+  return version;
+}
+
+/** Newer versions than the one that was modelled are answered like it. */
+function supported(family: Family, version: string): void {
+  if (version >= family.since) return;
+  throw new ArmError(
+    400,
+    "NoRegisteredProviderFound",
+    `No registered resource provider found for API version '${version}' for type '${family.type}'. The supported api-versions are '${family.since}' and later.`,
+  );
+}
+
+/** A region that is lost does not answer for what is in it, nor take anything new. */
+function refuseLost(box: Box, family: Family, path: ArmPath, body: unknown): void {
+  const wanted =
+    typeof body === "object" && body !== null && "location" in body
+      ? String(body.location).toLowerCase()
+      : "";
+  const operation = box.state.operations.all().find(({ id }) => id === path.name);
+  const region = family.find?.(box, path.id)?.location ?? operation?.location ?? wanted;
+  if (family.type !== "Microsoft.Resources/resourceGroups" && box.state.lost.has(region))
+    throw new ArmError(503, "ServiceUnavailable", `Region ${region} does not answer.`);
+}
+
+function refuseBusy(box: Box, id: string): void {
+  const operation = box.operations.busy(id);
+  if (operation)
+    throw new ArmError(
+      409,
+      "AnotherOperationInProgress",
+      `Another operation on ${id} is in progress: ${operation.id}.`,
+    );
+}
+
+/** A collection below the subscription lists what is in all groups. */
+const listed = (path: ArmPath): ArmPath =>
+  path.tail !== undefined && path.group === undefined && path.type === path.namespace
+    ? { ...path, id: `/subscriptions/${path.subscription}` }
+    : path;

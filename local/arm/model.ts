@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { armId } from "../../engine/core/ids.ts";
+import { bytes, micros } from "../../engine/core/units.ts";
+
+/** What the simulator keeps of each resource. `properties` is what a GET answers; `hidden` never leaves the simulator. */
+
+const id = z.string().transform(armId);
+const reference = z.looseObject({ id: z.string() });
+
+const base = z.object({
+  id,
+  name: z.string(),
+  type: z.string(),
+  location: z.string(),
+  tags: z.record(z.string(), z.string()),
+});
+export type Resource = z.infer<typeof base>;
+
+const provisioningState = z.string();
+
+export const group = base.extend({ properties: z.object({ provisioningState }) });
+export type Group = z.infer<typeof group>;
+
+export const securityGroup = base.extend({
+  properties: z.looseObject({ provisioningState, securityRules: z.array(z.looseObject({})) }),
+});
+export type SecurityGroup = z.infer<typeof securityGroup>;
+
+export const subnet = z.object({
+  id: z.string(),
+  name: z.string(),
+  properties: z.looseObject({ provisioningState, addressPrefix: z.string() }),
+});
+export type Subnet = z.infer<typeof subnet>;
+
+export const virtualNetwork = base.extend({
+  properties: z.looseObject({
+    provisioningState,
+    addressSpace: z.object({ addressPrefixes: z.array(z.string()) }),
+    subnets: z.array(subnet),
+  }),
+});
+export type VirtualNetwork = z.infer<typeof virtualNetwork>;
+
+export const networkInterface = base.extend({
+  properties: z.looseObject({
+    provisioningState,
+    ipConfigurations: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        properties: z.looseObject({
+          provisioningState,
+          primary: z.boolean(),
+          subnet: reference,
+          privateIPAddress: z.string(),
+          privateIPAllocationMethod: z.enum(["Static", "Dynamic"]),
+        }),
+      }),
+    ),
+    virtualMachine: reference.optional(),
+  }),
+});
+export type NetworkInterface = z.infer<typeof networkInterface>;
+
+export const storageAccount = base.extend({
+  kind: z.string(),
+  sku: z.looseObject({ name: z.string() }),
+  properties: z.looseObject({ provisioningState }),
+  /** Which account of the region's Azurite stands behind it. */
+  hidden: z.object({ pool: z.string() }),
+});
+export type StorageAccount = z.infer<typeof storageAccount>;
+
+export const disk = base.extend({
+  sku: z.looseObject({ name: z.string() }),
+  zones: z.array(z.string()).optional(),
+  managedBy: z.string().optional(),
+  properties: z.looseObject({
+    provisioningState,
+    diskState: z.enum(["Unattached", "Attached", "Reserved", "ActiveSAS", "ReadyToUpload", "ActiveUpload"]),
+    diskSizeBytes: z.number().transform(bytes),
+    creationData: z.looseObject({ createOption: z.string() }),
+    osType: z.enum(["Linux", "Windows"]).optional(),
+  }),
+  hidden: z.object({
+    /** Absolute path of the raw image. */
+    file: z.string(),
+    /** Live access to its bytes; each makes one SAS URL. */
+    grants: z.array(
+      z.object({ id: z.string(), access: z.enum(["Read", "Write"]), expires: z.number().transform(micros) }),
+    ),
+  }),
+});
+export type Disk = z.infer<typeof disk>;
+
+export const availabilitySet = base.extend({
+  sku: z.looseObject({ name: z.string() }),
+  properties: z.looseObject({
+    platformFaultDomainCount: z.number(),
+    platformUpdateDomainCount: z.number(),
+    virtualMachines: z.array(reference),
+  }),
+});
+export type AvailabilitySet = z.infer<typeof availabilitySet>;
+
+const attached = z.looseObject({ managedDisk: reference });
+
+export const virtualMachine = base.extend({
+  zones: z.array(z.string()).optional(),
+  plan: z.looseObject({}).optional(),
+  identity: z.looseObject({ type: z.string() }).optional(),
+  properties: z.looseObject({
+    provisioningState,
+    vmId: z.string(),
+    hardwareProfile: z.looseObject({ vmSize: z.string() }),
+    storageProfile: z.looseObject({
+      osDisk: attached.extend({ osType: z.enum(["Linux", "Windows"]) }),
+      dataDisks: z.array(attached.extend({ lun: z.number() })),
+    }),
+    networkProfile: z.looseObject({
+      networkInterfaces: z.array(reference.extend({ properties: z.looseObject({ primary: z.boolean() }) })),
+    }),
+    availabilitySet: reference.optional(),
+  }),
+  hidden: z.object({
+    power: z.enum(["running", "stopped", "deallocated"]),
+    /** The identity's secret that its processes send to the token endpoint, and its object id. */
+    secret: z.string(),
+    principal: z.string(),
+  }),
+});
+export type VirtualMachine = z.infer<typeof virtualMachine>;
+
+export const vmExtension = base.extend({
+  properties: z.looseObject({
+    provisioningState,
+    publisher: z.string(),
+    type: z.string(),
+    settings: z.record(z.string(), z.unknown()),
+  }),
+});
+export type VmExtensionResource = z.infer<typeof vmExtension>;
+
+export const operation = z.object({
+  id: z.string(),
+  /** Names the work in the table of `works.ts`. */
+  kind: z.string(),
+  resource: z.string(),
+  location: z.string(),
+  namespace: z.string(),
+  status: z.enum(["InProgress", "Succeeded", "Failed"]),
+  started: z.number().transform(micros),
+  ended: z.number().transform(micros).optional(),
+  /** Small and never secret. */
+  input: z.record(z.string(), z.string()),
+  error: z.object({ status: z.number(), code: z.string(), message: z.string() }).optional(),
+});
+export type Operation = z.infer<typeof operation>;

@@ -1,0 +1,64 @@
+import { toIso } from "../../engine/core/clock.ts";
+import { ArmError, envelope } from "./arm-error.ts";
+import type { Box } from "./box.ts";
+import type { Call, Family, OperationStyle, Reply } from "./call.ts";
+import type { Operation } from "./model.ts";
+
+/** Headers of an accepted call: absolute URLs where its operation is asked for. */
+export function pollHeaders(
+  box: Box,
+  operation: Operation,
+  style: OperationStyle,
+  apiVersion: string,
+): Record<string, string> {
+  const { subscription } = box.config;
+  const { namespace, location, id } = operation;
+  const base =
+    namespace === "Microsoft.Resources"
+      ? `${box.url}/subscriptions/${subscription}/operationresults/${id}?api-version=${apiVersion}`
+      : `${box.url}/subscriptions/${subscription}/providers/${namespace}/locations/${location}/operations/${id}?api-version=${apiVersion}`;
+  return {
+    ...(style !== "location" && { "azure-asyncoperation": base }),
+    ...(style !== "status" && { location: `${base}&monitor=true` }),
+    "retry-after": String(box.config.retryAfter),
+  };
+}
+
+async function poll(call: Call): Promise<Reply> {
+  const { box, path, query, apiVersion } = call;
+  const operation = box.state.operations.all().find(({ id }) => id === path.name);
+  if (!operation) throw new ArmError(404, "OperationNotFound", `The operation '${path.name}' was not found.`);
+  const byLocation = query.get("monitor") === "true";
+  return byLocation ? result(box, operation, apiVersion) : { status: 200, body: statusOf(box, operation) };
+}
+
+/** A failure stands in the document; the call for it succeeds. */
+function statusOf(box: Box, operation: Operation) {
+  const { started, ended, status, id, error } = operation;
+  const output = status === "Succeeded" ? box.operations.output(operation) : undefined;
+  return {
+    name: id,
+    status,
+    startTime: toIso(started),
+    ...(ended !== undefined && { endTime: toIso(ended) }),
+    ...(output !== undefined && { properties: { output } }),
+    ...(error && envelope(error.code, error.message)),
+  };
+}
+
+async function result(box: Box, operation: Operation, apiVersion: string): Promise<Reply> {
+  if (operation.status === "InProgress") return { status: 202, operation: { operation, style: "location" } };
+  if (operation.error)
+    throw new ArmError(operation.error.status, operation.error.code, operation.error.message);
+  const output = box.operations.output(operation);
+  return output === undefined ? box.answerFor(operation.resource, apiVersion) : { status: 200, body: output };
+}
+
+const family = (type: string): Family => ({ type, since: "2021-01-01", get: poll });
+
+export const operationFamilies: readonly Family[] = [
+  family("Microsoft.Compute/locations/operations"),
+  family("Microsoft.Network/locations/operations"),
+  family("Microsoft.Storage/locations/operations"),
+  family("Microsoft.Resources/operationresults"),
+];

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { armId } from "../../../engine/core/ids.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
+import type { Box } from "../box.ts";
+import type { Call, Family } from "../call.ts";
+import type { Group, Resource } from "../model.ts";
+import type { Work } from "../operations.ts";
+import { removeMachine } from "../compute/power.ts";
+import { removeDisk } from "../compute/disk-file.ts";
+import { regionOf } from "../region.ts";
+import { patchTags } from "./tags.ts";
+
+const groupBody = z.object({
+  location: z.string(),
+  tags: z.record(z.string(), z.string()).nullish(),
+});
+
+/** @throws ArmError 404 in ARM's words. */
+export function groupAt(
+  box: Box,
+  path: { readonly subscription: string; readonly group: string | undefined },
+): Group {
+  const name = path.group ?? "";
+  const found = box.state.groups.get(`/subscriptions/${path.subscription}/resourceGroups/${name}`);
+  if (!found)
+    throw new ArmError(404, "ResourceGroupNotFound", `Resource group '${name}' could not be found.`);
+  return found;
+}
+
+function put(call: Call) {
+  const { box, path } = call;
+  const { location, tags } = bodyOf(groupBody, call.body);
+  const region = regionOf(box, location, path.type);
+  const known = box.state.groups.get(path.id);
+  if (known && known.location !== region)
+    throw new ArmError(
+      409,
+      "InvalidResourceGroupLocation",
+      `Invalid resource group location '${location}'. The Resource group already exists in location '${known.location}'.`,
+    );
+  const group = box.state.groups.put({
+    id: known?.id ?? armId(path.id),
+    name: known?.name ?? path.name,
+    type: "Microsoft.Resources/resourceGroups",
+    location: region,
+    tags: tags ?? {},
+    properties: { provisioningState: "Succeeded" },
+  });
+  return { status: known ? 200 : 201, body: group };
+}
+
+function startDelete(call: Call) {
+  const group = groupAt(call.box, call.path);
+  group.properties.provisioningState = "Deleting";
+  const operation = call.box.operations.start({
+    kind: "group.delete",
+    resource: group.id,
+    location: group.location,
+    namespace: "Microsoft.Resources",
+  });
+  return { status: 202, operation: { operation, style: "location" as const } };
+}
+
+/** Everything below a group, in the order in which it can be deleted. */
+function contents({ state }: Box, id: string): Resource[] {
+  const tables = [
+    state.vmExtensions,
+    state.virtualMachines,
+    state.availabilitySets,
+    state.networkInterfaces,
+    state.disks,
+    state.virtualNetworks,
+    state.securityGroups,
+    state.storageAccounts,
+  ];
+  return tables.flatMap((table): Resource[] => table.under(id));
+}
+
+const listed = ({ id, name, type, location, tags }: Resource) => ({ id, name, type, location, tags });
+
+export const resourceGroups: Family = {
+  type: "Microsoft.Resources/resourceGroups",
+  since: "2024-07-01",
+  get: (call) => ({ status: 200, body: groupAt(call.box, call.path) }),
+  head: (call) => ({ status: call.box.state.groups.get(call.path.id) ? 204 : 404 }),
+  put,
+  patch: (call) => patchTags(groupAt(call.box, call.path), call, () => groupAt(call.box, call.path)),
+  delete: startDelete,
+  actions: {
+    resources: {
+      method: "GET",
+      run: ({ box, path }) => ({
+        status: 200,
+        body: { value: contents(box, groupAt(box, path).id).map(listed) },
+      }),
+    },
+  },
+};
+
+export const deleteGroup: Work = {
+  async run(box, { resource: id }) {
+    for (const machine of box.state.virtualMachines.under(id)) await removeMachine(box, machine);
+    for (const disk of box.state.disks.under(id)) removeDisk(box, disk);
+    const { availabilitySets, networkInterfaces, virtualNetworks, securityGroups, storageAccounts } =
+      box.state;
+    for (const table of [
+      availabilitySets,
+      networkInterfaces,
+      virtualNetworks,
+      securityGroups,
+      storageAccounts,
+    ])
+      for (const { id: inside } of table.under(id)) table.delete(inside);
+    box.state.groups.delete(id);
+  },
+};

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { messageOf } from "../../engine/core/errors.ts";
+import { ArmError, envelope } from "./arm-error.ts";
+import { authorize } from "./authorize.ts";
+import { administer } from "./box/admin.ts";
+import type { Box } from "./box.ts";
+import type { Reply } from "./call.ts";
+import { dispatch } from "./dispatch.ts";
+import { pollHeaders } from "./operation-status.ts";
+import { openIdDocument } from "./tokens/endpoints.ts";
+
+const MAX_BODY = 4 * 1024 * 1024;
+
+/** Everything that comes over https: disk bytes, the box's own endpoint, OpenID documents, and ARM. */
+export async function answerArm(box: Box, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", box.url);
+  if (url.pathname.startsWith("/md-")) return box.diskSas.serve(request, response, url);
+  const headers: Record<string, string> = standardHeaders(request);
+  try {
+    await answer(box, request, response, url, headers);
+  } catch (error) {
+    const refusal =
+      error instanceof ArmError ? error : new ArmError(500, "InternalServerError", messageOf(error));
+    send(
+      response,
+      { status: refusal.status, body: envelope(refusal.code, refusal.message) },
+      { ...headers, "x-ms-failure-cause": "gateway", ...refusal.headers },
+    );
+  }
+}
+
+async function answer(
+  box: Box,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  headers: Record<string, string>,
+): Promise<void> {
+  const method = request.method ?? "GET";
+  const { authorization } = request.headers;
+  const document = method === "GET" ? openIdDocument(box.issuer, box.url, url.pathname) : undefined;
+  if (document) return send(response, document);
+  const body = await jsonBody(request);
+  if (url.pathname.startsWith("/box/"))
+    return send(response, await administer(box, method, url.pathname, body, authorization));
+  await authorize(box, authorization, `${method} ${url.pathname}`);
+  const fault = box.faults.refusal(method, url.pathname);
+  if (fault) throw fault;
+  const query = lowerNames(url.searchParams);
+  const ifNoneMatch = request.headers["if-none-match"];
+  const reply = await dispatch(box, { method, pathname: url.pathname, query, body, ifNoneMatch });
+  if (method !== "GET") box.state.save();
+  if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
+  send(response, reply, { ...headers, ...operationHeaders(box, reply, reply.apiVersion) });
+}
+
+/** Answers in JSON; a body of undefined stays empty. */
+export function send(
+  response: ServerResponse,
+  { status, body }: Reply,
+  headers: Record<string, string> = {},
+): void {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  response.writeHead(status, {
+    ...headers,
+    ...(text && { "content-type": "application/json; charset=utf-8" }),
+    ...(status !== 204 && { "content-length": Buffer.byteLength(text) }),
+  });
+  response.end(text);
+}
+
+function operationHeaders(box: Box, { operation }: Reply, apiVersion: string): Record<string, string> {
+  return operation ? pollHeaders(box, operation.operation, operation.style, apiVersion) : {};
+}
+
+function standardHeaders(request: IncomingMessage): Record<string, string> {
+  const id = randomUUID();
+  const client = request.headers["x-ms-client-request-id"];
+  const kind = request.method === "GET" ? "reads" : request.method === "DELETE" ? "deletes" : "writes";
+  return {
+    "x-ms-request-id": id,
+    "x-ms-correlation-request-id": id,
+    [`x-ms-ratelimit-remaining-subscription-${kind}`]: "1199",
+    "cache-control": "no-cache",
+    ...(typeof client === "string" && { "x-ms-client-request-id": client }),
+  };
+}
+
+/** ARM does not care about the case of query names. */
+function lowerNames(query: URLSearchParams): URLSearchParams {
+  const lower = new URLSearchParams();
+  for (const [name, value] of query) lower.append(name.toLowerCase(), value);
+  return lower;
+}
+
+async function jsonBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    size += chunk.length;
+    if (size > MAX_BODY)
+      throw new ArmError(413, "RequestContentTooLarge", "The request content is too large.");
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  if (text === "") return undefined;
+  if (!request.headers["content-type"]?.includes("json"))
+    throw new ArmError(
+      415,
+      "UnsupportedMediaType",
+      "The content media type is not supported. Only 'application/json' is supported.",
+    );
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ArmError(
+      400,
+      "InvalidRequestContent",
+      "The request content was invalid and could not be deserialized.",
+    );
+  }
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { type Clock, systemClock } from "../../engine/core/clock.ts";
+import type { BoxConfig } from "./box-config.ts";
+import type { Box } from "./box.ts";
+import { faults } from "./box/fault.ts";
+import { diskSas } from "./compute/disk-sas.ts";
+import { powerOn } from "./compute/power.ts";
+import { dispatch } from "./dispatch.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+import { operationsOf } from "./operations.ts";
+import { answerArm, send } from "./respond.ts";
+import { sow } from "./seed.ts";
+import { openState } from "./state.ts";
+import { managedIdentityToken } from "./tokens/endpoints.ts";
+import { openIssuer } from "./tokens/issuer.ts";
+
+export interface ArmServerSettings {
+  readonly config: BoxConfig;
+  /** Directory of the state and the keys. */
+  readonly data: string;
+  /** PEM of the server's certificate and key. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly hypervisor: Hypervisor;
+  readonly clock?: Clock;
+  /** Any free ones by default. Give the same after a restart: pollers and VMs keep the URLs. */
+  readonly port?: number;
+  readonly identityPort?: number;
+}
+
+export interface ArmServer {
+  /** https origin of ARM, of the disk-SAS endpoint and of `/box/`. */
+  readonly url: string;
+  /** http URL to set as IDENTITY_ENDPOINT. */
+  readonly identityEndpoint: string;
+  /** Issuer of tokens for the app's own API. */
+  readonly issuer: string;
+  /** Stops serving; VMs run on, and unfinished operations go on at the next start. */
+  close(): Promise<void>;
+  /** As `close`, and pulls the plug of every VM. Those that ran run again at the next start. */
+  stop(): Promise<void>;
+}
+
+/** Starts the simulator on loopback, with what an earlier run left in `data`, or else with the seed. */
+export async function startArm(settings: ArmServerSettings): Promise<ArmServer> {
+  const { config, data, hypervisor, clock = systemClock } = settings;
+  const state = openState(data);
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<Box>();
+  const arm = createTlsServer(
+    settings.tls,
+    (request, response) => void ready.then((box) => answerArm(box, request, response)),
+  );
+  const tokens = createServer(
+    (request, response) => void ready.then((box) => answerToken(box, request, response)),
+  );
+  const url = `https://127.0.0.1:${await listen(arm, settings.port)}`;
+  const identityEndpoint = `http://127.0.0.1:${await listen(tokens, settings.identityPort)}/msi/token`;
+  const issuer = await openIssuer(data, config.tenant, clock, () => url);
+  const operations = operationsOf(() => box);
+  const box: Box = {
+    config,
+    clock,
+    state,
+    hypervisor,
+    issuer,
+    operations,
+    faults: faults(),
+    diskSas: diskSas(data, state, clock, () => url),
+    url,
+    identityEndpoint,
+    ca: config.ca && readFileSync(config.ca, "utf8"),
+    answerFor: (resource, apiVersion) => current(box, resource, apiVersion),
+  };
+  if (state.fresh) await sow(box);
+  else await runAgain(box);
+  isReady(box);
+  const close = async () => {
+    await operations.close();
+    await Promise.all([arm, tokens].map(closed));
+  };
+  return {
+    url,
+    identityEndpoint,
+    issuer: issuer.issuerUrl(),
+    close,
+    async stop() {
+      await close();
+      await Promise.all(state.virtualMachines.all().map(({ id }) => hypervisor.powerOff(id)));
+    },
+  };
+}
+
+/** After a restart: VMs that should run, then operations that were under way. */
+async function runAgain(box: Box): Promise<void> {
+  for (const machine of box.state.virtualMachines.all()) {
+    const { provisioningState } = machine.properties;
+    const settled = provisioningState === "Succeeded" && !box.state.lost.has(machine.location);
+    if (settled && machine.hidden.power === "running") await powerOn(box, machine);
+  }
+  box.operations.resume();
+}
+
+async function current(box: Box, resource: string, apiVersion: string) {
+  try {
+    const query = new URLSearchParams({ "api-version": apiVersion });
+    return await dispatch(box, { method: "GET", pathname: resource, query, body: undefined });
+  } catch {
+    return { status: 204 };
+  }
+}
+
+async function answerToken(box: Box, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://127.0.0.1");
+  if (request.method !== "GET" || url.pathname !== "/msi/token") return send(response, { status: 404 });
+  const header = request.headers["x-identity-header"];
+  const secret = Array.isArray(header) ? header[0] : header;
+  send(response, await managedIdentityToken(box, url.searchParams, secret), {
+    "x-ms-request-id": randomUUID(),
+  });
+}
+
+const listen = (server: Server, port = 0): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("no port"));
+      else resolve(address.port);
+    });
+  });
+
+function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}

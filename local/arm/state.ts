@@ -1,0 +1,130 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import * as model from "./model.ts";
+
+/** Resources of one type, found by id without regard to case. */
+export interface Table<Item extends { id: string }> {
+  get(id: string): Item | undefined;
+  put(item: Item): Item;
+  delete(id: string): void;
+  all(): Item[];
+  /** Those whose id starts with the prefix and a slash: what is in a group, or under a resource. */
+  under(prefix: string): Item[];
+}
+
+const schema = z.object({
+  groups: z.array(model.group),
+  securityGroups: z.array(model.securityGroup),
+  virtualNetworks: z.array(model.virtualNetwork),
+  networkInterfaces: z.array(model.networkInterface),
+  storageAccounts: z.array(model.storageAccount),
+  disks: z.array(model.disk),
+  availabilitySets: z.array(model.availabilitySet),
+  virtualMachines: z.array(model.virtualMachine),
+  vmExtensions: z.array(model.vmExtension),
+  operations: z.array(model.operation),
+  /** Regions that are lost now. */
+  lost: z.array(z.string()),
+  /** Pool accounts that were given out, and are not given again: they hold data. */
+  usedPools: z.array(z.string()),
+});
+type Saved = z.output<typeof schema>;
+
+const TABLES = [
+  "groups",
+  "securityGroups",
+  "virtualNetworks",
+  "networkInterfaces",
+  "storageAccounts",
+  "disks",
+  "availabilitySets",
+  "virtualMachines",
+  "vmExtensions",
+  "operations",
+] as const;
+type TableName = (typeof TABLES)[number];
+
+export type State = { readonly [Name in TableName]: Table<Saved[Name][number]> } & {
+  readonly lost: Set<string>;
+  readonly usedPools: Set<string>;
+  /** True when there was no state before: the seed has to be sown. */
+  readonly fresh: boolean;
+  /** Durable when it returns: the file is replaced in one step. */
+  save(): void;
+};
+
+/** Opens `state.json` in the directory, or begins with nothing. @throws ZodError when the file is not ours. */
+export function openState(directory: string): State {
+  mkdirSync(directory, { recursive: true });
+  const file = path.join(directory, "state.json");
+  const fresh = !existsSync(file);
+  const saved: Saved = fresh ? nothing() : schema.parse(JSON.parse(readFileSync(file, "utf8")));
+  const tables = {
+    groups: table(saved.groups),
+    securityGroups: table(saved.securityGroups),
+    virtualNetworks: table(saved.virtualNetworks),
+    networkInterfaces: table(saved.networkInterfaces),
+    storageAccounts: table(saved.storageAccounts),
+    disks: table(saved.disks),
+    availabilitySets: table(saved.availabilitySets),
+    virtualMachines: table(saved.virtualMachines),
+    vmExtensions: table(saved.vmExtensions),
+    operations: table(saved.operations),
+  };
+  const lost = new Set(saved.lost);
+  const usedPools = new Set(saved.usedPools);
+  const save = () => {
+    const lists = Object.fromEntries(TABLES.map((name) => [name, tables[name].all()]));
+    replace(file, JSON.stringify({ ...lists, lost: [...lost], usedPools: [...usedPools] }));
+  };
+  return { ...tables, lost, usedPools, fresh, save };
+}
+
+const nothing = (): Saved => ({
+  groups: [],
+  securityGroups: [],
+  virtualNetworks: [],
+  networkInterfaces: [],
+  storageAccounts: [],
+  disks: [],
+  availabilitySets: [],
+  virtualMachines: [],
+  vmExtensions: [],
+  operations: [],
+  lost: [],
+  usedPools: [],
+});
+
+function table<Item extends { id: string }>(items: readonly Item[]): Table<Item> {
+  const byId = new Map(items.map((item) => [item.id.toLowerCase(), item]));
+  return {
+    get: (id) => byId.get(id.toLowerCase()),
+    put(item) {
+      byId.set(item.id.toLowerCase(), item);
+      return item;
+    },
+    delete: (id) => void byId.delete(id.toLowerCase()),
+    all: () => [...byId.values()],
+    under: (prefix) =>
+      [...byId].filter(([id]) => id.startsWith(`${prefix.toLowerCase()}/`)).map(([, item]) => item),
+  };
+}
+
+function replace(file: string, text: string): void {
+  const fresh = `${file}.new`;
+  const descriptor = openSync(fresh, "w", 0o600);
+  writeSync(descriptor, text);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+  renameSync(fresh, file);
+}

@@ -1,0 +1,33 @@
+import { closeAccess, openAccess } from "./compute/disk-access.ts";
+import { createDisk, deleteDisk, updateDisk } from "./compute/disk-work.ts";
+import { deleteMachine, startMachine, stopMachine, writeMachine } from "./compute/power.ts";
+import { deleteExtension, writeExtension } from "./compute/vm-extension.ts";
+import { deleteInterface, writeInterface } from "./network/network-interface.ts";
+import { deleteSecurityGroup, writeSecurityGroup } from "./network/security-group.ts";
+import { deleteNetwork, writeNetwork } from "./network/virtual-network.ts";
+import type { Work } from "./operations.ts";
+import { deleteGroup } from "./resources/resource-group.ts";
+import { createAccount } from "./storage/storage-account.ts";
+
+/** What each kind of operation does. Kinds stand in the saved state: never rename one. */
+export const works: Readonly<Record<string, Work>> = {
+  "account.create": createAccount,
+  "disk.begin-access": openAccess,
+  "disk.create": createDisk,
+  "disk.delete": deleteDisk,
+  "disk.end-access": closeAccess,
+  "disk.update": updateDisk,
+  "extension.delete": deleteExtension,
+  "extension.write": writeExtension,
+  "group.delete": deleteGroup,
+  "machine.delete": deleteMachine,
+  "machine.start": startMachine,
+  "machine.stop": stopMachine,
+  "machine.write": writeMachine,
+  "network.delete": deleteNetwork,
+  "network.write": writeNetwork,
+  "nic.delete": deleteInterface,
+  "nic.write": writeInterface,
+  "security-group.delete": deleteSecurityGroup,
+  "security-group.write": writeSecurityGroup,
+};
