@@ -1,0 +1,96 @@
+import { z } from "zod";
+import {
+  type AgentConfig,
+  type HeartbeatRequest,
+  type HeartbeatResponse,
+  type RegisterRequest,
+  type RegisterResponse,
+  heartbeatResponse,
+  registerResponse,
+} from "../engine/contract/agent-api.ts";
+import { CATALOGUE, type ErrorCode, LeewardError, messageOf } from "../engine/core/errors.ts";
+
+const TIMEOUT_MS = 30_000;
+
+/** Gets a bearer token for an audience; renews it by itself. */
+export type TokenSource = () => Promise<string>;
+
+/** The agent's two calls. Both throw LeewardError: what the control plane said, or `ControlPlaneUnavailable`. */
+export interface ControlPlane {
+  register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse>;
+  heartbeat(request: HeartbeatRequest, signal: AbortSignal): Promise<HeartbeatResponse>;
+}
+
+export function connectControlPlane({ endpoint, machine }: AgentConfig, token: TokenSource): ControlPlane {
+  const base = endpoint.replace(/\/+$/, "");
+  const call = async <T>(what: string, schema: z.ZodType<T>, body: unknown, signal: AbortSignal) =>
+    parse(what, schema, await post(what, `${base}/agents/${machine}/${what}`, body, token, signal));
+  return {
+    register: (request, signal) => call("register", registerResponse, request, signal),
+    heartbeat: (request, signal) => call("heartbeat", heartbeatResponse, request, signal),
+  };
+}
+
+async function post(
+  what: string,
+  url: string,
+  body: unknown,
+  token: TokenSource,
+  signal: AbortSignal,
+): Promise<unknown> {
+  let status: number;
+  let text: string;
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${await token()}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      redirect: "error",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    status = answer.status;
+    text = await answer.text();
+  } catch (error) {
+    throw unavailable(`${what}: ${reason(error)}`, error);
+  }
+  if (status !== 200) throw refused(what, status, text);
+  return json(text);
+}
+
+/** `fetch` says only that it failed; why is in the cause. */
+const reason = (error: unknown): string =>
+  error instanceof Error && error.cause !== undefined
+    ? `${error.message}: ${messageOf(error.cause)}`
+    : messageOf(error);
+
+const envelope = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+/** The control plane's own words where it has any. */
+function refused(what: string, status: number, text: string): LeewardError {
+  const { success, data } = envelope.safeParse(json(text));
+  if (!success) return unavailable(`${what}: HTTP status ${status}`);
+  const { code, message } = data.error;
+  if (isKnown(code)) return new LeewardError(code, message);
+  return unavailable(`${what}: HTTP status ${status}, ${code}: ${message}`);
+}
+
+const isKnown = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
+
+/** What was said is left out of the message: an answer holds secrets. */
+function parse<T>(what: string, schema: z.ZodType<T>, body: unknown): T {
+  const { success, data, error } = schema.safeParse(body);
+  if (success) return data;
+  const where = error.issues.map(({ path }) => path.join(".") || "the whole body").join(", ");
+  throw unavailable(`${what}: the answer is not understood: ${where}`);
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const unavailable = (message: string, cause?: unknown): LeewardError =>
+  new LeewardError("ControlPlaneUnavailable", message, cause);

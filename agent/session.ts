@@ -1,0 +1,173 @@
+import { readFile } from "node:fs/promises";
+import {
+  type AgentConfig,
+  type HeartbeatRequest,
+  type RegisterResponse,
+  agentConfig,
+} from "../engine/contract/agent-api.ts";
+import type { Clock } from "../engine/core/clock.ts";
+import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
+import { type Millis, diskIndex, millis } from "../engine/core/units.ts";
+import { type DataKey, dataKey } from "../engine/journal/key.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+import type { Capture } from "./capture.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { retryDelay } from "./retry-delay.ts";
+import type { RunStatus } from "./run.ts";
+
+export const AGENT_VERSION = "0.1.0";
+
+const CONFIG_POLL = millis(500);
+/** How often a machine that was failed over or disabled asks whether it is wanted again. */
+const IDLE_POLL = millis(15_000);
+const LISTED_BARRIERS = 16;
+
+export interface SessionSettings {
+  readonly capture: Capture;
+  readonly configFile: string;
+  readonly clock: Clock;
+  readonly connect: (config: AgentConfig) => ControlPlane;
+  /** Opens the cache container by its URL with SAS. */
+  readonly openCache: (containerUrl: string) => ObjectStore;
+}
+
+/**
+ * The agent's talk with the control plane. Whatever fails is tried again, for ever: nothing of it may end the process
+ * that serves the guest's disks.
+ */
+export class Session {
+  readonly #s: SessionSettings;
+  readonly #stop = new AbortController();
+  #problem: LeewardError | undefined;
+  #key: DataKey | undefined;
+  #every: Millis = millis(5000);
+
+  constructor(settings: SessionSettings) {
+    this.#s = settings;
+  }
+
+  /** What keeps the agent from the control plane at the moment, if anything. */
+  get problem(): LeewardError | undefined {
+    return this.#problem;
+  }
+
+  /** Runs until `close`. */
+  async run(): Promise<void> {
+    for (let tries = 0; !this.#stop.signal.aborted; tries++) {
+      try {
+        const config = await this.#config();
+        await this.#serve(this.#s.connect(config), () => (tries = 0));
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#problem = known(error);
+        await this.#sleep(hasCode(error, "AgentFenced") ? IDLE_POLL : retryDelay(tries));
+      }
+    }
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** Waits until the VM extension has left its settings. @throws InvalidSetting when they make no sense. */
+  async #config(): Promise<AgentConfig> {
+    for (;;) {
+      const text = await readFile(this.#s.configFile, "utf8").catch(() => undefined);
+      if (text !== undefined) return readConfig(this.#s.configFile, text);
+      await this.#sleep(CONFIG_POLL);
+    }
+  }
+
+  /** Registers, then beats until a new registration is needed. */
+  async #serve(controlPlane: ControlPlane, answered: () => void): Promise<void> {
+    const { capture } = this.#s;
+    const { signal } = this.#stop;
+    const registration = await this.#register(controlPlane);
+    answered();
+    await capture.begin(this.#accepted(registration));
+    for (let failures = 0; ;) {
+      const { status } = capture;
+      if (!status || isSpent(status)) return;
+      try {
+        const answer = await controlPlane.heartbeat(heartbeatOf(status, this.#s.clock), signal);
+        this.#problem = undefined;
+        failures = 0;
+        if (!answer.active) throw new LeewardError("AgentFenced", "the control plane ended this generation");
+        capture.setPolicy(answer.policy);
+        this.#every = answer.policy.heartbeatEvery;
+        if (answer.cache && this.#key)
+          capture.connect({ store: this.#s.openCache(answer.cache.containerUrl), key: this.#key });
+        for (const { id } of answer.barriers) void capture.requestBarrier(id);
+        await this.#sleep(this.#every);
+      } catch (error) {
+        if (hasCode(error, "AgentFenced")) capture.stop(known(error));
+        if (signal.aborted || hasCode(error, "AgentFenced")) throw error;
+        this.#problem = known(error);
+        await this.#sleep(retryDelay(failures++));
+      }
+    }
+  }
+
+  async #register(controlPlane: ControlPlane): Promise<RegisterResponse> {
+    const { capture } = this.#s;
+    const { resume } = capture;
+    try {
+      return await controlPlane.register(
+        {
+          agentVersion: AGENT_VERSION,
+          disks: capture.sizes.map((size, index) => ({ index: diskIndex(index), size })),
+          ...(resume && { resume }),
+        },
+        this.#stop.signal,
+      );
+    } catch (error) {
+      if (hasCode(error, "AgentFenced")) capture.stop(known(error));
+      throw error;
+    }
+  }
+
+  #accepted({ dataKey: secret, cache, ...rest }: RegisterResponse) {
+    this.#key = dataKey(Buffer.from(secret, "base64"));
+    this.#every = rest.policy.heartbeatEvery;
+    return { ...rest, key: this.#key, store: this.#s.openCache(cache.containerUrl) };
+  }
+
+  #sleep(duration: Millis): Promise<void> {
+    return this.#s.clock.sleep(duration, this.#stop.signal);
+  }
+}
+
+function readConfig(file: string, text: string): AgentConfig {
+  try {
+    return agentConfig.parse(JSON.parse(text));
+  } catch (error) {
+    throw new LeewardError("InvalidSetting", `--config: ${file}: ${messageOf(error)}`, error);
+  }
+}
+
+/** A broken journal whose remains are in the cache, or cannot get there: time for a new generation. */
+const isSpent = ({ mode, backlog, problem }: RunStatus): boolean =>
+  mode === "stopped" && (backlog.segments === 0 || problem?.code !== "SpoolFull");
+
+function heartbeatOf(status: RunStatus, clock: Clock): HeartbeatRequest {
+  const { generation, mode, captured, cached, backlog, uploaded, initialCopy, problem } = status;
+  return {
+    agentVersion: AGENT_VERSION,
+    generation,
+    mode,
+    time: clock.now(),
+    captured,
+    cached: { sequence: cached.sequence, time: cached.time, bytes: cached.bytes },
+    cachedNext: cached.next,
+    backlog,
+    uploaded,
+    initialCopy,
+    barriers: status.barriers.slice(-LISTED_BARRIERS),
+    ...(problem && { problem: { code: problem.code, message: problem.message.slice(0, 2000) } }),
+  };
+}
+
+const known = (error: unknown): LeewardError =>
+  error instanceof LeewardError
+    ? error
+    : new LeewardError("ControlPlaneUnavailable", messageOf(error), error);

@@ -1,0 +1,87 @@
+import { parseArgs } from "node:util";
+import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import { type Bytes, MIB, bytes } from "../engine/core/units.ts";
+import type { ListenOn } from "./nbd/server.ts";
+
+export interface AgentSettings {
+  /** In index order. */
+  readonly diskPaths: readonly string[];
+  readonly listen: ListenOn;
+  readonly spoolDirectory: string;
+  readonly spoolLimit: Bytes;
+  /** Absent: a plain NBD server that records nothing. */
+  readonly configFile: string | undefined;
+}
+
+export const USAGE = `Usage: node agent/main.ts --disk <path> [--disk <path> ...] --listen <address> --spool <directory> [options]
+
+Serves the disks over NBD and replicates every write.
+
+  --disk <path>          raw file or block device; the first is the OS disk (disk0)
+  --listen <address>     unix:<path> or tcp:<port> on 127.0.0.1, port 0 for a free one
+  --spool <directory>    where writes wait for their upload; made when it is missing
+  --spool-limit <MiB>    most it may hold, at least 64 (default 1024)
+  --config <file>        waits for this file, which the VM extension writes, then replicates;
+                         without it nothing is recorded
+  --help                 this text
+`;
+
+const LEAST_SPOOL = 64;
+
+/** Undefined when help was asked for. @throws InvalidSetting naming the argument. */
+export function readSettings(args: readonly string[]): AgentSettings | undefined {
+  const { disk, listen, spool, config, help, "spool-limit": limit } = parse(args);
+  if (help) return undefined;
+  if (!disk || disk.length === 0) throw wrong("--disk", "at least one is needed");
+  if (disk.length > 64) throw wrong("--disk", `at most 64, not ${disk.length}`);
+  if (new Set(disk).size < disk.length) throw wrong("--disk", "the same disk twice");
+  if (!listen) throw wrong("--listen", "is missing");
+  if (!spool) throw wrong("--spool", "is missing");
+  return {
+    diskPaths: disk,
+    listen: readListen(listen),
+    spoolDirectory: spool,
+    spoolLimit: readLimit(limit ?? "1024"),
+    configFile: config,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        disk: { type: "string", multiple: true },
+        listen: { type: "string" },
+        spool: { type: "string" },
+        "spool-limit": { type: "string" },
+        config: { type: "string" },
+        help: { type: "boolean" },
+      },
+    }).values;
+  } catch (error) {
+    throw new LeewardError("InvalidSetting", messageOf(error), error);
+  }
+}
+
+function readListen(text: string): ListenOn {
+  const [, kind, rest] = /^(unix|tcp):(.+)$/.exec(text) ?? [];
+  if (kind === "unix" && rest) {
+    // The kernel cuts longer names off without a word.
+    if (Buffer.byteLength(rest) > 107) throw wrong("--listen", "a socket's path has at most 107 bytes");
+    return { kind: "unix", path: rest };
+  }
+  const port = Number(rest);
+  if (kind === "tcp" && Number.isInteger(port) && port >= 0 && port <= 65_535) return { kind: "tcp", port };
+  throw wrong("--listen", `not unix:<path> or tcp:<port>: ${text}`);
+}
+
+function readLimit(text: string): Bytes {
+  const mebibytes = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (mebibytes < LEAST_SPOOL)
+    throw wrong("--spool-limit", `not a number of MiB from ${LEAST_SPOOL} on: ${text}`);
+  return bytes(mebibytes * MIB);
+}
+
+const wrong = (argument: string, why: string): LeewardError =>
+  new LeewardError("InvalidSetting", `${argument}: ${why}`);
