@@ -9,6 +9,7 @@ import { fileKey } from "../engine/journal/file-key.ts";
 import {
   type DataKey,
   type KeyWrapper,
+  dataKey,
   decodeWrappedKey,
   encodeWrappedKey,
   newDataKey,
@@ -76,9 +77,9 @@ async function build(settings: Settings): Promise<Services> {
   };
 }
 
-function wrapperOf(settings: Settings, credential: TokenCredential): Promise<KeyWrapper> {
+async function wrapperOf(settings: Settings, credential: TokenCredential): Promise<KeyWrapper> {
   if (settings.keyFile !== undefined) return fileKey(settings.keyFile);
-  return keyVaultKey(settings.keyVaultKey ?? "", credential);
+  return keyVaultKey(settings.keyVaultKey ?? "", credential, dataKey);
 }
 
 function keys(target: ObjectStore, wrapper: KeyWrapper): (machine: MachineId) => Promise<DataKey> {

@@ -1,30 +1,15 @@
-import type { TokenCredential } from "@azure/identity";
-import {
-  type HttpMethods,
-  type Pipeline,
-  bearerTokenAuthenticationPolicy,
-  createDefaultHttpClient,
-  createHttpHeaders,
-  createPipelineFromOptions,
-  createPipelineRequest,
-} from "@azure/core-rest-pipeline";
-import { LeewardError } from "../core/errors.ts";
-import { type Millis, millis } from "../core/units.ts";
+import type { HttpMethods } from "@azure/core-rest-pipeline";
+import { millis } from "../core/units.ts";
 import { apiVersionOf } from "./api-versions.ts";
-import { type ArmReply, refusal, unreachable } from "./arm-failure.ts";
+import { refusal } from "./arm-failure.ts";
+import { type AzureHttpSettings, azureHttp, httpsOrigin } from "./azure-http.ts";
 import { type ArmOperation, type Polled, checkPollUrl, operationOf, progressOf } from "./operation.ts";
 
-export interface ArmSettings {
+export interface ArmSettings extends AzureHttpSettings {
   /** https origin of Azure Resource Manager, e.g. `https://management.azure.com`. */
   readonly endpoint: string;
   /** Audience of its tokens; mostly equal to the endpoint. */
   readonly audience: string;
-  readonly credential: TokenCredential;
-  /** PEM of authorities to trust instead of the public ones. */
-  readonly tls?: { readonly ca: string };
-  readonly userAgent?: string;
-  /** How long one call may take; 20 s by default. A dead region must not hold an activity for minutes. */
-  readonly timeout?: Millis;
 }
 
 export interface ArmAnswer {
@@ -63,18 +48,10 @@ export interface ArmClient {
   watch(path: string): ArmOperation;
 }
 
-interface Call {
-  readonly method: HttpMethods;
-  readonly path: string;
-  readonly url: string;
-  readonly body?: unknown;
-  readonly onlyIfAbsent?: boolean | undefined;
-}
-
 /** @throws InvalidSetting when the endpoint is not https: tokens never travel in the clear. */
 export function armClient(settings: ArmSettings): ArmClient {
-  const endpoint = originOf(settings.endpoint);
-  const send = sender(settings);
+  const endpoint = httpsOrigin(settings.endpoint, "the ARM endpoint");
+  const send = azureHttp(settings, settings.audience);
 
   async function ask(method: HttpMethods, path: string, body: unknown, options: ArmOptions = {}) {
     const call = {
@@ -122,16 +99,6 @@ export function armClient(settings: ArmSettings): ArmClient {
   };
 }
 
-function originOf(endpoint: string): string {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (url?.protocol !== "https:")
-    throw new LeewardError(
-      "InvalidSetting",
-      `the ARM endpoint is not an https URL: ${JSON.stringify(endpoint)}`,
-    );
-  return url.origin;
-}
-
 function urlOf(endpoint: string, path: string, options: ArmOptions): string {
   const url = new URL(path, endpoint);
   if (url.origin !== endpoint || !path.startsWith("/"))
@@ -139,60 +106,4 @@ function urlOf(endpoint: string, path: string, options: ArmOptions): string {
   url.searchParams.set("api-version", apiVersionOf(url.pathname));
   for (const [name, value] of Object.entries(options.query ?? {})) url.searchParams.set(name, value);
   return url.href;
-}
-
-function sender(settings: ArmSettings): (call: Call) => Promise<ArmReply> {
-  const http = createDefaultHttpClient();
-  const pipeline = authorized(settings);
-  const timeout = settings.timeout ?? millis(20_000);
-  return async (call) => {
-    const request = createPipelineRequest({
-      url: call.url,
-      method: call.method,
-      timeout,
-      headers: headersOf(call),
-    });
-    if (call.body !== undefined) request.body = JSON.stringify(call.body);
-    try {
-      const response = await pipeline.sendRequest(http, request);
-      const text = response.bodyAsText ?? "";
-      return {
-        status: response.status,
-        body: text === "" ? undefined : jsonOf(text),
-        header: (name) => response.headers.get(name),
-      };
-    } catch (error) {
-      throw unreachable(`${call.method} ${call.path}`, error);
-    }
-  };
-}
-
-function authorized(settings: ArmSettings): Pipeline {
-  const pipeline = createPipelineFromOptions({
-    retryOptions: { maxRetries: 0 },
-    redirectOptions: { maxRetries: 0 },
-    userAgentOptions: { userAgentPrefix: settings.userAgent ?? "leeward" },
-    ...(settings.tls && { tlsOptions: settings.tls }),
-  });
-  const scopes = `${settings.audience.replace(/\/$/, "")}/.default`;
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential: settings.credential, scopes }), {
-    phase: "Sign",
-  });
-  return pipeline;
-}
-
-const headersOf = (call: Call) =>
-  createHttpHeaders({
-    accept: "application/json",
-    ...(call.body !== undefined && { "content-type": "application/json" }),
-    ...(call.onlyIfAbsent && { "if-none-match": "*" }),
-  });
-
-/** Not every error page on the way to ARM is JSON; the text itself is then the body. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
