@@ -47,7 +47,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   mkdirSync(path.dirname(options.log), { recursive: true });
   const log = openSync(options.log, "a");
   const child = spawn(process.execPath, [program(), ...flags(options)], {
-    env: { ...process.env, AZURITE_ACCOUNTS: accountList(options.accounts) },
+    env: environment(options),
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -77,6 +77,13 @@ function flags({ directory, tls, ports }: AzuriteOptions): string[] {
   const modes = ["--oauth=basic", "--skipApiVersionCheck", "--disableTelemetry", "--silent"];
   return [...services, ...files, ...modes];
 }
+
+/** It calls itself when the source of a copy is authorised by a SAS, so it must trust its own certificate. */
+const environment = ({ accounts, tls }: AzuriteOptions): NodeJS.ProcessEnv => ({
+  ...process.env,
+  AZURITE_ACCOUNTS: accountList(accounts),
+  NODE_EXTRA_CA_CERTS: tls.ca,
+});
 
 /** Keys that nobody knows: as on Azure with shared keys off, only tokens and user-delegation SAS open an account. */
 const accountList = (accounts: readonly string[]) =>
