@@ -34,12 +34,23 @@ export interface SegmentPlace {
 /** The inverse of `segmentName`; undefined for any other name. */
 export function parseSegmentName(name: string): SegmentPlace | undefined {
   const found = /^machines\/([^/]+)\/journal\/(\d{6})\/(\d{12})\.seg$/.exec(name);
-  if (!found?.[1]) return undefined;
-  return {
-    machine: machineId(found[1]),
-    generation: generation(Number(found[2])),
-    ordinal: ordinal(Number(found[3])),
-  };
+  if (!found) return undefined;
+  const [, machine = "", of, first] = found;
+  return unlessImpossible(() => ({
+    machine: machineId(machine),
+    generation: generation(Number(of)),
+    ordinal: ordinal(Number(first)),
+  }));
+}
+
+/** A name may have the right form and say what cannot be, such as generation 0. */
+function unlessImpossible<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 export const pointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}points/`;
@@ -58,13 +69,14 @@ export interface PointPlace {
 /** The inverse of `pointName`; undefined for any other name. */
 export function parsePointName(name: string): PointPlace | undefined {
   const found = /^machines\/([^/]+)\/points\/(\d{6})\/(\d{16})-([0-9a-f-]{36})\.json$/.exec(name);
-  if (!found?.[1] || !found[4]) return undefined;
-  return {
-    machine: machineId(found[1]),
-    generation: generation(Number(found[2])),
-    sequence: sequence(Number(found[3])),
-    id: barrierId(found[4]),
-  };
+  if (!found) return undefined;
+  const [, machine = "", of, at, id = ""] = found;
+  return unlessImpossible(() => ({
+    machine: machineId(machine),
+    generation: generation(Number(of)),
+    sequence: sequence(Number(at)),
+    id: barrierId(id),
+  }));
 }
 
 export const checkpointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}checkpoints/`;

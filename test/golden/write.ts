@@ -1,0 +1,46 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { follow } from "../../engine/journal/chain.ts";
+import { masterKey } from "../../engine/journal/file-key.ts";
+import { encodeWrappedKey } from "../../engine/journal/key.ts";
+import { encodeManifest } from "../../engine/journal/manifest.ts";
+import { startOf } from "../../engine/journal/position.ts";
+import { sealSegment } from "../../engine/journal/seal.ts";
+import {
+  DATA_KEY,
+  FOLDER,
+  FROM,
+  GENERATION,
+  KEY_FILE,
+  MACHINE,
+  MASTER_KEY,
+  PACK_FILE,
+  POINT_FILE,
+  RECORDS,
+  SEGMENT_FILES,
+  pointOf,
+} from "./version-1.ts";
+
+/** `node test/golden/write.ts`: writes the golden files of the newest version, once. What is there is never replaced. */
+await mkdir(FOLDER, { recursive: true });
+const put = (name: string, content: Uint8Array) => writeFile(new URL(name, FOLDER), content, { flag: "wx" });
+
+let position = startOf(GENERATION, FROM);
+const sealed: Buffer[] = [];
+for (const records of RECORDS) {
+  const { generation, next: ordinal, chain: previous, sequence: from } = position;
+  const segment = await sealSegment({
+    machine: MACHINE,
+    generation,
+    ordinal,
+    previous,
+    from,
+    records,
+    key: DATA_KEY,
+  });
+  await put(SEGMENT_FILES[ordinal] ?? `${ordinal}.seg`, segment.bytes);
+  sealed.push(segment.bytes);
+  position = follow(MACHINE, position, segment);
+}
+await put(PACK_FILE, Buffer.concat(sealed));
+await put(POINT_FILE, encodeManifest(pointOf(position.chain)));
+await put(KEY_FILE, encodeWrappedKey(await masterKey(MASTER_KEY).wrap(DATA_KEY)));

@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { zstdDecompressSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { bodyLength, encodeBody } from "../../../../engine/journal/body.ts";
+import { follow } from "../../../../engine/journal/chain.ts";
+import { decryptInto } from "../../../../engine/journal/cipher.ts";
+import { masterKey } from "../../../../engine/journal/file-key.ts";
+import { dataKeyBytes, decodeWrappedKey } from "../../../../engine/journal/key.ts";
+import { decodeManifest } from "../../../../engine/journal/manifest.ts";
+import { openSegment } from "../../../../engine/journal/open.ts";
+import { startOf } from "../../../../engine/journal/position.ts";
+import { checkSegment, splitPack } from "../../../../engine/journal/segment.ts";
+import * as v1 from "../../../golden/version-1.ts";
+
+const read = (name: string): Buffer => readFileSync(new URL(name, v1.FOLDER));
+const segments = v1.SEGMENT_FILES.map((name, i) => ({ bytes: read(name), records: v1.RECORDS[i] ?? [] }));
+
+test("segments of version 1 open to what was sealed then", async () => {
+  for (const { bytes, records } of segments)
+    expect(await openSegment(checkSegment(bytes), v1.DATA_KEY)).toEqual(records);
+});
+
+test("segments of version 1 chain to the position of their point", () => {
+  const start = startOf(v1.GENERATION, v1.FROM);
+  const end = segments.reduce(
+    (position, { bytes }) => follow(v1.MACHINE, position, checkSegment(bytes)),
+    start,
+  );
+  expect(end).toEqual(v1.positionOf(end.chain));
+  expect(decodeManifest(read(v1.POINT_FILE))).toEqual(v1.pointOf(end.chain));
+});
+
+test("both forms of a body, stored as is and compressed, are among them", () => {
+  const forms = segments.map(({ bytes }) => checkSegment(bytes).header.compressed);
+  expect(forms.slice(0, 2)).toEqual([true, false]);
+});
+
+test("a pack of version 1 splits into its segments", () => {
+  expect(splitPack(read(v1.PACK_FILE))).toEqual(segments.map(({ bytes }) => bytes));
+});
+
+test("a wrapped key of version 1 unwraps", async () => {
+  const key = await masterKey(v1.MASTER_KEY).unwrap(decodeWrappedKey(read(v1.KEY_FILE)));
+  expect(dataKeyBytes(key)).toEqual(dataKeyBytes(v1.DATA_KEY));
+});
+
+test("today's writer lays out the same records in the same bytes", async () => {
+  for (const { bytes, records } of segments) {
+    const checked = checkSegment(bytes);
+    const stored = Buffer.alloc(checked.header.storedLength);
+    await decryptInto(stored, checked, v1.DATA_KEY);
+    const body = Buffer.alloc(bodyLength(records));
+    encodeBody(checked.header.from, records, body);
+    expect(checked.header.compressed ? zstdDecompressSync(stored) : stored).toEqual(body);
+  }
+});
