@@ -113,6 +113,7 @@ export const CATALOGUE = {
   NoRecoveryPoint: entry("input", 409, "Wait for the first recovery point, or name one that is listed."),
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
   AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
+  PointLate: entry("retry", 500, "See the other health errors: the agent or replication is behind."),
   TimedOut: entry("person", 500, "Look at the health errors of the item; the operation may be tried again."),
   IssuerUnavailable: entry("retry", 503, "The token issuer did not answer. Send the request again."),
   Forbidden: entry("input", 403, "Ask an administrator for the app role that the message names."),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
-import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
+import { type Micros, bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import type { Reported } from "./losses.ts";
 
 const size = z.number().transform(checked(bytes));
@@ -30,11 +30,20 @@ export const agentRecord = z.object({
   machine: z.string().transform(checked(machineId)),
   version: z.string(),
   registeredAt: time,
+  /** When its access to the cache ends. */
+  accessUntil: time,
   /** When the last heartbeat came, by our clock. */
   heardAt: time.optional(),
   heartbeat: heartbeat.optional(),
 });
 export type AgentRecord = z.infer<typeof agentRecord>;
+
+/** A heartbeat that was overtaken by a newer one changes nothing. */
+export const withHeartbeat = (old: AgentRecord, beat: Heartbeat, heardAt: Micros): AgentRecord =>
+  old.heartbeat && isNewer(old.heartbeat, beat) ? old : { ...old, heardAt, heartbeat: beat };
+
+const isNewer = (a: Heartbeat, b: Heartbeat): boolean =>
+  a.generation > b.generation || (a.generation === b.generation && a.captured.sequence > b.captured.sequence);
 
 /** A barrier that the agent was asked for, and that has not become a point yet. */
 const barrierRequest = z.object({

@@ -136,6 +136,8 @@ export const itemRecord = z.object({
     operation: z.string().transform(checked(operationId)),
     kind: z.enum(["enable", "failover"]),
     startTime: time,
+    /** What a failover asked for. */
+    point: z.string().transform(checked(barrierId)).optional(),
     /** Its outcome is in this record. */
     ended: z.boolean(),
   }),

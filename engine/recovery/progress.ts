@@ -18,6 +18,8 @@ const barrier = z.object({
 export const progressRecord = z.object({
   format: z.literal(1),
   machine: z.string().transform(checked(machineId)),
+  /** The last write before this generation. */
+  from: z.number().transform(checked(sequence)),
   /** Everything before it is in the target region, and was checked there. */
   arrived: journalPosition,
   /** Every proof before it has become a recovery point. */

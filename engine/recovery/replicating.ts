@@ -17,10 +17,21 @@ export function beginGeneration(
   of: Generation,
   old: ProgressRecord | undefined,
 ): ProgressRecord {
-  const start = startOf(of, old?.arrived.sequence ?? sequence(0));
+  const from = old?.arrived.sequence ?? sequence(0);
+  const start = startOf(of, from);
   const shipped = old?.shipped ?? { segments: 0, objects: 0, bytes: bytes(0) };
   const { problem: _, ...kept } = old ?? {};
-  return { ...kept, format: 1, machine, arrived: start, cut: start, marks: false, pending: [], shipped };
+  return {
+    ...kept,
+    format: 1,
+    machine,
+    from,
+    arrived: start,
+    cut: start,
+    marks: false,
+    pending: [],
+    shipped,
+  };
 }
 
 /** Whether shipping goes on: `wait` while a generation is being begun. */

@@ -1,0 +1,111 @@
+import { z } from "zod";
+
+const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+const mark = z.object({ generation: z.number(), sequence: z.number() });
+
+const jobStep = z.object({
+  name: z.string(),
+  state: z.enum(["InProgress", "Succeeded", "Failed"]),
+  startTime: z.string(),
+  endTime: z.string().optional(),
+});
+
+/** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
+const leewardItem = z.object({
+  machine: z.string(),
+  state: z.string(),
+  generation: z.number(),
+  /** What would be lost if the machine, or its whole region, were gone now; null while there is nothing to count. */
+  losses: z.object({ vm: loss, region: loss }).nullable(),
+  watermarks: z.object({
+    captured: mark.optional(),
+    cached: mark.optional(),
+    arrived: mark.optional(),
+    applied: mark.optional(),
+  }),
+  policy: z.record(z.string(), z.union([z.string(), z.number()])),
+  /** The job at work, or the agent's initial copy. Sizes in bytes, `rate` a second. */
+  progress: z
+    .object({
+      phase: z.string(),
+      done: z.number(),
+      total: z.number(),
+      rate: z.number(),
+      etaSeconds: z.number().nullable(),
+      percentComplete: z.number(),
+      steps: z.array(jobStep),
+    })
+    .nullable(),
+  /** The agent's last report; null before the first. */
+  agent: z
+    .object({
+      version: z.string(),
+      mode: z.string(),
+      lastHeartbeat: z.string().nullable(),
+      backlog: z.object({ segments: z.number(), bytes: z.number() }),
+      capturedBytes: z.number(),
+      uploadedBytes: z.number(),
+    })
+    .nullable(),
+  shipped: z.object({ segments: z.number(), objects: z.number(), bytes: z.number() }),
+  latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
+  /** The last failover; `announced` is everything after the point's barrier. */
+  failover: z
+    .object({
+      operation: z.string(),
+      recoveryPointId: z.string(),
+      pointTime: z.string(),
+      consistency: z.string(),
+      road: z.enum(["import", "upload"]),
+      startTime: z.string(),
+      endTime: z.string().nullable(),
+      rtoSeconds: z.number().nullable(),
+      announced: z.object({
+        after: z.number(),
+        seconds: z.number(),
+        writes: z.number(),
+        bytes: z.number(),
+        knownSequence: z.number(),
+        knownUntil: z.string(),
+      }),
+      steps: z.array(jobStep),
+      targetVmId: z.string(),
+    })
+    .nullable(),
+});
+
+const healthError = z.object({
+  errorCode: z.string(),
+  errorLevel: z.string(),
+  errorCategory: z.string(),
+  summaryMessage: z.string(),
+  errorMessage: z.string(),
+  recommendedAction: z.string(),
+  creationTimeUtc: z.string(),
+});
+
+/** Answer of `GET …/replicationProtectedItems/{name}`: ASR's resource, with `leeward` beside its properties. */
+export const protectedItem = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  properties: z.looseObject({
+    friendlyName: z.string(),
+    protectionState: z.string(),
+    protectionStateDescription: z.string(),
+    activeLocation: z.enum(["Primary", "Recovery"]),
+    allowedOperations: z.array(z.string()),
+    replicationHealth: z.enum(["None", "Normal", "Warning", "Critical"]),
+    healthErrors: z.array(healthError),
+    providerSpecificDetails: z.looseObject({
+      instanceType: z.literal("A2A"),
+      fabricObjectId: z.string(),
+      rpoInSeconds: z.number().nullable(),
+      vmProtectionState: z.string(),
+      monitoringPercentageCompletion: z.number().nullable(),
+    }),
+    leeward: leewardItem,
+  }),
+});
+export type ProtectedItem = z.infer<typeof protectedItem>;
+export type LeewardItem = ProtectedItem["properties"]["leeward"];

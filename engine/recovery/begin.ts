@@ -1,0 +1,104 @@
+import { isDeepStrictEqual } from "node:util";
+import { LeewardError } from "../core/errors.ts";
+import { type ArmId, type BarrierId, type OperationId, sameArmId } from "../core/ids.ts";
+import { type Micros, generation } from "../core/units.ts";
+import { type ItemRecord, type ProtectionRequest, lastSegment, machineIdFor, move } from "./item.ts";
+import { type JobKind, type JobRecord, operationFor } from "./job.ts";
+import type { RecoveryPolicy } from "./policy.ts";
+import { STATES } from "./state.ts";
+
+/** What a user wants to be protected, and how. */
+export interface Wish {
+  readonly id: ArmId;
+  readonly vmId: ArmId;
+  readonly policy: RecoveryPolicy;
+  readonly request: ProtectionRequest;
+  readonly policyId?: string | undefined;
+  readonly recoveryContainerId?: string | undefined;
+}
+
+/** When a job was asked for, and the client's own id of the request if it sent one. */
+export interface Asked {
+  readonly now: Micros;
+  readonly token?: string | undefined;
+  readonly point?: BarrierId | undefined;
+}
+
+/**
+ * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing.
+ * @throws Conflict for another VM or other settings; StateNotAllowed after a failover
+ */
+export function beginEnable(old: ItemRecord | undefined, wish: Wish, asked: Asked): ItemRecord {
+  if (!old) return newItem(wish, asked);
+  const name = lastSegment(old.id);
+  if (!sameArmId(old.id, wish.id))
+    throw new LeewardError("Conflict", `${wish.id} cannot be told from ${old.id}: choose another name`);
+  if (old.state === "EnableFailed") {
+    const { failure: _, ...kept } = move(old, "enable");
+    return { ...kept, ...wish, job: nextJob(old, "enable", asked) };
+  }
+  if (!isSame(old, wish))
+    throw new LeewardError("Conflict", `${name} is ${old.state} with another machine or other settings`);
+  if (!STATES[old.state].replicating)
+    throw new LeewardError("StateNotAllowed", `${name} is ${old.state} and cannot be enabled`);
+  return old;
+}
+
+/**
+ * The item once its failover has begun. The same write fences it: its generation is over, so that neither its agent nor
+ * its shipping goes on.
+ * @throws Conflict while another job is at work; StateNotAllowed
+ */
+export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
+  const name = lastSegment(old.id);
+  if (asked.token && old.job.operation === operationFor(old.id, "failover", asked.token)) return old;
+  const { busy, allowed } = STATES[old.state];
+  if (busy)
+    throw new LeewardError("Conflict", `job ${old.job.operation} (${old.job.kind}) is at work on ${name}`);
+  if (!allowed.includes("UnplannedFailover"))
+    throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: UnplannedFailover is not possible`);
+  const { failure: _, ...kept } = move(old, "failover");
+  return { ...kept, generation: generation(old.generation + 1), job: nextJob(old, "failover", asked) };
+}
+
+/** The record of the item's newest job as it begins. */
+export const jobOf = (item: ItemRecord): JobRecord => ({
+  format: 1,
+  operation: item.job.operation,
+  kind: item.job.kind,
+  item: item.id,
+  machine: item.machine,
+  point: item.job.point,
+  state: "InProgress",
+  startTime: item.job.startTime,
+  steps: [],
+});
+
+const newItem = (wish: Wish, asked: Asked): ItemRecord => ({
+  format: 1,
+  ...wish,
+  machine: machineIdFor(wish.id, wish.vmId),
+  state: "Enabling",
+  generation: generation(1),
+  job: jobStart(operationFor(wish.id, "enable", asked.token ?? "first"), "enable", asked),
+});
+
+/** Without an id of the client's, the job before tells one request from the next. */
+const nextJob = (old: ItemRecord, kind: JobKind, asked: Asked): ItemRecord["job"] =>
+  jobStart(operationFor(old.id, kind, asked.token ?? `after ${old.job.operation}`), kind, asked);
+
+const jobStart = (operation: OperationId, kind: JobKind, { now, point }: Asked): ItemRecord["job"] => ({
+  operation,
+  kind,
+  startTime: now,
+  ended: false,
+  ...(point && { point }),
+});
+
+const isSame = (old: ItemRecord, wish: Wish): boolean =>
+  sameArmId(old.vmId, wish.vmId) &&
+  isDeepStrictEqual(plain(old.policy), plain(wish.policy)) &&
+  isDeepStrictEqual(plain(old.request), plain(wish.request));
+
+/** As it comes back from the record: a field that is undefined is not there. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -1,0 +1,90 @@
+import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
+import type { Micros } from "../core/units.ts";
+import type { AgentRecord } from "./agent-record.ts";
+import type { ItemRecord } from "./item.ts";
+import type { ProgressRecord } from "./progress.ts";
+import { STATES } from "./state.ts";
+
+export interface HealthError {
+  readonly code: string;
+  readonly level: "Error" | "Warning";
+  readonly message: string;
+  readonly remedy: string;
+  readonly since: Micros;
+}
+
+export interface Known {
+  readonly item: ItemRecord;
+  readonly agent: AgentRecord | undefined;
+  readonly progress: ProgressRecord | undefined;
+}
+
+/** Everything that is wrong with a machine's protection now, the worst first. */
+export function healthOf(known: Known, now: Micros): readonly HealthError[] {
+  const found = [
+    jobFailure(known),
+    stoppedReplication(known),
+    agentProblem(known),
+    silence(known, now),
+    lag(known, now),
+  ];
+  return found
+    .filter((error) => error !== undefined)
+    .toSorted((a, b) => Number(b.level === "Error") - Number(a.level === "Error"));
+}
+
+const remedyOf = (code: string): string =>
+  isCode(code) ? CATALOGUE[code].remedy : CATALOGUE.Unexpected.remedy;
+const isCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
+
+function jobFailure({ item }: Known): HealthError | undefined {
+  if (!item.failure) return undefined;
+  const { code, message, step } = item.failure;
+  return {
+    code,
+    level: "Error",
+    message: `${step}: ${message}`,
+    remedy: remedyOf(code),
+    since: item.job.startTime,
+  };
+}
+
+function stoppedReplication({ progress }: Known): HealthError | undefined {
+  if (!progress?.problem) return undefined;
+  const { code, message, since, stopped } = progress.problem;
+  return { code, level: stopped ? "Error" : "Warning", message, remedy: remedyOf(code), since };
+}
+
+function agentProblem({ agent, item }: Known): HealthError | undefined {
+  const beat = agent?.heartbeat;
+  if (!beat?.problem || !STATES[item.state].replicating) return undefined;
+  const { code, message } = beat.problem;
+  const level = beat.mode === "stopped" ? "Error" : "Warning";
+  return { code, level, message, remedy: remedyOf(code), since: beat.at };
+}
+
+/** An agent is silent when it missed many heartbeats, and at least for so long. */
+const SILENT_BEATS = 10;
+const LEAST_SILENCE = 30e6;
+
+function silence({ agent, item }: Known, now: Micros): HealthError | undefined {
+  const heardAt = agent?.heardAt;
+  if (heardAt === undefined || !STATES[item.state].replicating) return undefined;
+  const patience = Math.max(SILENT_BEATS * item.policy.heartbeatEvery * 1000, LEAST_SILENCE);
+  if (now - heardAt < patience) return undefined;
+  const seconds = Math.round((now - heardAt) / 1e6);
+  const message = `the agent has been silent for ${seconds} s`;
+  return { code: "AgentSilent", level: "Error", message, remedy: remedyOf("AgentSilent"), since: heardAt };
+}
+
+/** ASR warns after an hour without a point; here it is after many missed intervals. */
+const LATE_POINTS = 10;
+
+function lag({ progress, item }: Known, now: Micros): HealthError | undefined {
+  const { point } = progress ?? {};
+  if (!point || item.state !== "Protected") return undefined;
+  const late = now - point.time;
+  if (late < Math.max(LATE_POINTS * item.policy.pointInterval * 1000, 10 * LEAST_SILENCE)) return undefined;
+  const message = `the newest recovery point is ${Math.round(late / 1e6)} s old`;
+  return { code: "PointLate", level: "Warning", message, remedy: remedyOf("PointLate"), since: point.time };
+}

@@ -1,0 +1,71 @@
+import type { DurableClient } from "durable-functions";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { type ArmId, sameArmId } from "../engine/core/ids.ts";
+import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
+import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import { listPoints } from "../engine/replication/points.ts";
+import { ensureJob } from "./durable.ts";
+import type { Services } from "./services.ts";
+
+/**
+ * Begins an enablement: the item's record first, which decides; then the job's record and its orchestration, which the
+ * timer function makes up for should this process die between.
+ */
+export async function enable(
+  services: Services,
+  client: DurableClient,
+  wish: Wish,
+  asked: Asked,
+): Promise<ItemRecord> {
+  await checkUnprotected(services, wish);
+  const item = await services.records.items.upsert(itemKey(wish.id), (old) => beginEnable(old, wish, asked));
+  await carryOn(services, client, item);
+  return item;
+}
+
+/** Begins a failover, in the same order. @throws NotFound, NoRecoveryPoint, Conflict, StateNotAllowed: nothing changed */
+export async function failOver(
+  services: Services,
+  client: DurableClient,
+  id: ArmId,
+  asked: Asked,
+): Promise<ItemRecord> {
+  const known = await findItem(services, id);
+  await checkPoint(services, known, asked);
+  const item = await services.records.items.update(itemKey(id), (old) => beginFailover(old, asked));
+  await carryOn(services, client, item);
+  return item;
+}
+
+/** Has the item's newest job run, if it has not ended. May run any number of times. */
+export async function carryOn(services: Services, client: DurableClient, item: ItemRecord): Promise<void> {
+  if (item.job.ended) return;
+  const job = jobOf(item);
+  try {
+    await services.records.jobs.create(job.operation, job);
+  } catch (error) {
+    if (!hasCode(error, "ObjectExists")) throw error;
+  }
+  await ensureJob(client, job);
+}
+
+/** @throws NotFound */
+export async function findItem(services: Services, id: ArmId): Promise<ItemRecord> {
+  const found = await services.records.items.get(itemKey(id));
+  if (!found || !sameArmId(found.value.id, id)) throw new LeewardError("NotFound", `there is no ${id}`);
+  return found.value;
+}
+
+async function checkUnprotected({ records }: Services, wish: Wish): Promise<void> {
+  for await (const item of records.items.list())
+    if (sameArmId(item.vmId, wish.vmId) && !sameArmId(item.id, wish.id))
+      throw new LeewardError("Conflict", `${lastSegment(wish.vmId)} is protected already, as ${item.id}`);
+}
+
+async function checkPoint({ target }: Services, { machine }: ItemRecord, { point }: Asked): Promise<void> {
+  const points = await listPoints(target, machine);
+  if (points.length === 0)
+    throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point yet`);
+  if (point && !points.some(({ id }) => id === point))
+    throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point ${point}`);
+}

@@ -1,0 +1,15 @@
+import { unplannedFailoverRequest } from "../engine/contract/unplanned-failover.ts";
+import { failOver } from "./begin.ts";
+import { bodyOf, durableRoute } from "./http.ts";
+import { accepted } from "./lro.ts";
+import { PATHS, itemIn } from "./paths.ts";
+import { askedIn } from "./protected-items.ts";
+
+const path = `${PATHS.item}/unplannedFailover`;
+
+durableRoute("unplannedFailover", { method: "POST", path, role: "Admin", versioned: true }, async (call) => {
+  const { properties } = await bodyOf(call.request, unplannedFailoverRequest);
+  const point = properties.providerSpecificDetails?.recoveryPointId;
+  const item = await failOver(call.services, call.client, itemIn(call.request), { ...askedIn(call), point });
+  return accepted(call, item);
+});

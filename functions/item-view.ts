@@ -1,0 +1,157 @@
+import type { LeewardItem, ProtectedItem } from "../engine/contract/protected-item.ts";
+import { toIso } from "../engine/core/clock.ts";
+import type { Micros } from "../engine/core/units.ts";
+import { reportedBy } from "../engine/recovery/agent-record.ts";
+import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
+import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
+import { losses } from "../engine/recovery/losses.ts";
+import { STATES, type ItemState } from "../engine/recovery/state.ts";
+import { watermarks } from "../engine/recovery/watermarks.ts";
+import type { JobStatus } from "../orchestrations/job-status.ts";
+import type { DurableCall } from "./http.ts";
+import { jobStatusOf } from "./job-status.ts";
+import { providerDetails } from "./provider-details.ts";
+
+const TYPE =
+  "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectedItems";
+
+/** ASR's words for where an item is, as its clients know them. */
+const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: string]> = {
+  Enabling: ["EnablingProtection", "Enabling protection"],
+  EnableFailed: ["EnablingFailed", "Enabling protection failed"],
+  InitialReplication: ["InitialReplicationInProgress", "Initial replication is in progress"],
+  Protected: ["Protected", "Protected"],
+  FailingOver: ["UnplannedFailoverInProgress", "Failing over"],
+  FailoverFailed: ["UnplannedFailoverFailed", "The failover failed and may be tried again"],
+  UnplannedFailoverCommitPending: [
+    "UnplannedFailoverCommitPendingStatesBegin",
+    "Failed over; commit is pending",
+  ],
+};
+
+/** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
+export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
+  const [agent, progress, job] = await Promise.all([
+    services.records.agents.get(item.machine),
+    services.records.progress.get(item.machine),
+    item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
+  ]);
+  const known: Known = { item, agent: agent?.value, progress: progress?.value };
+  const now = services.clock.now();
+  const errors = healthOf(known, now);
+  const [protectionState, protectionStateDescription] = PROTECTION_STATE[item.state];
+  return {
+    id: item.id,
+    name: lastSegment(item.id),
+    type: TYPE,
+    properties: {
+      friendlyName: lastSegment(item.vmId),
+      protectionState,
+      protectionStateDescription,
+      activeLocation: item.state === "UnplannedFailoverCommitPending" ? "Recovery" : "Primary",
+      testFailoverState: "None",
+      allowedOperations: [...STATES[item.state].allowed],
+      replicationHealth: overall(item, errors),
+      failoverHealth: "Normal",
+      healthErrors: errors.map(healthError),
+      policyId: item.policyId ?? null,
+      currentScenario: scenario(item),
+      failoverRecoveryPointId: item.failover ? `${item.id}/recoveryPoints/${item.failover.point}` : null,
+      recoveryContainerId: item.recoveryContainerId ?? null,
+      providerSpecificDetails: providerDetails(known, now, job),
+      leeward: leewardOf(known, now, job),
+    },
+  };
+}
+
+function overall(
+  item: ItemRecord,
+  errors: readonly HealthError[],
+): "None" | "Normal" | "Warning" | "Critical" {
+  if (errors.some(({ level }) => level === "Error")) return "Critical";
+  if (errors.length > 0) return "Warning";
+  return STATES[item.state].replicating ? "Normal" : "None";
+}
+
+const healthError = (error: HealthError) => ({
+  errorCode: error.code,
+  errorLevel: error.level,
+  errorCategory: "Replication",
+  summaryMessage: error.message,
+  errorMessage: error.message,
+  recommendedAction: error.remedy,
+  creationTimeUtc: toIso(error.since),
+});
+
+/** ASR's figures for "no job": the name None, and the year 1753. */
+function scenario(item: ItemRecord) {
+  const jobs = `${vaultOf(item.id)}/replicationJobs`;
+  if (item.job.ended)
+    return { scenarioName: "None", jobId: `${jobs}/None`, startTime: "1753-01-01T01:01:01Z" };
+  const scenarioName = item.job.kind === "enable" ? "EnableDr" : "UnplannedFailover";
+  return { scenarioName, jobId: `${jobs}/${item.job.operation}`, startTime: toIso(item.job.startTime) };
+}
+
+function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): LeewardItem {
+  const { item, agent, progress } = known;
+  const live = item.state === "Protected" || item.state === "InitialReplication";
+  const { point } = progress ?? {};
+  return {
+    machine: item.machine,
+    state: item.state,
+    generation: item.generation,
+    losses: (live && progress && losses(now, reportedBy(agent), progress.arrived)) || null,
+    watermarks: watermarks(agent, progress),
+    policy: item.policy,
+    progress: progressOf(known, job),
+    agent: agentOf(known),
+    shipped: progress?.shipped ?? { segments: 0, objects: 0, bytes: 0 },
+    latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
+    failover: item.failover ? failoverOf(item, item.failover) : null,
+  };
+}
+
+function progressOf({ agent }: Known, job: JobStatus | undefined): LeewardItem["progress"] {
+  const copy = agent?.heartbeat?.mode === "initial-copy" ? agent.heartbeat.initialCopy : undefined;
+  if (!job && !copy) return null;
+  const { done = 0, total = 0, rate = 0 } = copy ?? job?.progress ?? {};
+  return {
+    phase: job?.phase ?? "initial copy",
+    done,
+    total,
+    rate,
+    etaSeconds: rate > 0 ? Math.ceil((total - done) / rate) : null,
+    percentComplete: job?.percentComplete ?? (total > 0 ? Math.floor((100 * done) / total) : 0),
+    steps: [...(job?.steps ?? [])],
+  };
+}
+
+function agentOf({ agent }: Known): LeewardItem["agent"] {
+  if (!agent) return null;
+  const { heartbeat: beat, heardAt, version } = agent;
+  return {
+    version,
+    mode: beat?.mode ?? "starting",
+    lastHeartbeat: heardAt === undefined ? null : toIso(heardAt),
+    backlog: beat?.backlog ?? { segments: 0, bytes: 0 },
+    capturedBytes: beat?.captured.bytes ?? 0,
+    uploadedBytes: beat?.uploaded ?? 0,
+  };
+}
+
+function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["failover"] {
+  const { announced } = report;
+  return {
+    operation: report.operation,
+    recoveryPointId: report.point,
+    pointTime: toIso(report.pointTime),
+    consistency: report.consistency,
+    road: report.road,
+    startTime: toIso(report.startTime),
+    endTime: report.endTime === undefined ? null : toIso(report.endTime),
+    rtoSeconds: report.rtoSeconds ?? null,
+    announced: { ...announced, knownUntil: toIso(announced.knownUntil) },
+    steps: report.steps,
+    targetVmId: item.target?.vm ?? "",
+  };
+}

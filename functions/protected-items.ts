@@ -1,0 +1,76 @@
+import type { HttpResponseInit } from "@azure/functions";
+import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
+import type { EnableProtectionRequest } from "../engine/contract/enable-protection.ts";
+import type { ArmId } from "../engine/core/ids.ts";
+import type { Wish } from "../engine/recovery/begin.ts";
+import { type ItemRecord, inVault } from "../engine/recovery/item.ts";
+import { recoveryPolicy } from "../engine/recovery/policy.ts";
+import { z } from "zod";
+import { enable, findItem } from "./begin.ts";
+import { type DurableCall, bodyOf, checkInput, durableRoute } from "./http.ts";
+import { accepted } from "./lro.ts";
+import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
+import { viewItem } from "./item-view.ts";
+
+const read = { method: "GET", role: "Reader", versioned: true } as const;
+
+durableRoute(
+  "putProtectedItem",
+  { method: "PUT", path: PATHS.item, role: "Operator", versioned: true },
+  async (call) => {
+    const id = itemIn(call.request);
+    const body = await bodyOf(call.request, enableProtectionRequest);
+    const item = await enable(call.services, call.client, wishOf(id, body), askedIn(call));
+    if (!item.job.ended) return accepted(call, item);
+    return { status: 200, jsonBody: await viewItem(call, item) };
+  },
+);
+
+durableRoute("getProtectedItem", { ...read, path: PATHS.item }, async (call) => ({
+  jsonBody: await viewItem(call, await findItem(call.services, itemIn(call.request))),
+}));
+
+durableRoute("listProtectedItems", { ...read, path: `${PATHS.vault}/replicationProtectedItems` }, (call) => {
+  const vault = vaultIn(call.request);
+  return list(call, (item) => inVault(item, vault));
+});
+
+durableRoute("listContainerItems", { ...read, path: PATHS.items }, (call) => {
+  const prefix = `${containerIn(call.request)}/`.toLowerCase();
+  return list(call, (item) => item.id.toLowerCase().startsWith(prefix));
+});
+
+async function list(call: DurableCall, wanted: (item: ItemRecord) => boolean): Promise<HttpResponseInit> {
+  const value = [];
+  for await (const item of call.services.records.items.list())
+    if (wanted(item)) value.push(await viewItem(call, item));
+  return { jsonBody: { value, nextLink: null } };
+}
+
+export const askedIn = ({ request, services }: DurableCall) => ({
+  now: services.clock.now(),
+  token: request.headers.get("x-ms-client-request-id") ?? undefined,
+});
+
+const leeward = z.strictObject({ policy: recoveryPolicy.prefault({}) });
+
+/** Our own part of the body is strict: a misspelt policy must not pass for the default one. */
+function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
+  const { providerSpecificDetails: details } = properties;
+  const { policy } = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
+  return {
+    id,
+    vmId: details.fabricObjectId,
+    policy,
+    policyId: properties.policyId,
+    recoveryContainerId: details.recoveryContainerId,
+    request: {
+      resourceGroup: details.recoveryResourceGroupId,
+      network: details.recoveryAzureNetworkId,
+      subnet: details.recoverySubnetName,
+      availabilitySet: details.recoveryAvailabilitySetId,
+      cacheAccount: details.vmManagedDisks?.[0]?.primaryStagingAzureStorageAccountId,
+      disks: details.vmManagedDisks?.map(({ diskId }) => diskId),
+    },
+  };
+}
