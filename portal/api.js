@@ -1,0 +1,113 @@
+const API_VERSION = "2025-08-01";
+const TIMEOUT_MILLIS = 10_000;
+const TOKEN = "leeward-token";
+
+/** What an answer that is no success says: `code`, `message`, `remedy`; `status` 0 when there was no answer. */
+export class ApiError extends Error {
+  constructor(status, { code, message, remedy }) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.remedy = remedy;
+  }
+}
+
+/** The token may come in the fragment, which no server sees; it is taken out of the address at once. */
+export function takeTokenFromAddress() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return;
+  keepToken(token);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+export const keepToken = (token) => sessionStorage.setItem(TOKEN, token.trim());
+export const forgetToken = () => sessionStorage.removeItem(TOKEN);
+
+/** `config.json` of the app: where its vault is. */
+export const readConfig = () => call("/portal/config.json", {});
+
+export function vaultPath({ subscriptionId, resourceGroup, vault }) {
+  const group = `/subscriptions/${part(subscriptionId)}/resourceGroups/${part(resourceGroup)}`;
+  return `${group}/providers/Microsoft.RecoveryServices/vaults/${part(vault)}`;
+}
+
+export function itemPath(config, name) {
+  const container = `/replicationFabrics/${part(config.fabric)}/replicationProtectionContainers/${part(config.container)}`;
+  return `${vaultPath(config)}${container}/replicationProtectedItems/${part(name)}`;
+}
+
+/** Every entry of a list, over all its pages. */
+export async function list(path) {
+  const found = [];
+  let next = versioned(path);
+  while (next) {
+    const { value, nextLink } = await call(next, authorized());
+    found.push(...value);
+    // Only the path: a page must not lead the token to another host.
+    next = nextLink ? new URL(nextLink).pathname + new URL(nextLink).search : undefined;
+  }
+  return found;
+}
+
+export const put = (path, body) => send("PUT", path, body);
+export const post = (path, body) => send("POST", path, body);
+
+const send = (method, path, body) =>
+  call(versioned(path), {
+    method,
+    body: JSON.stringify(body),
+    headers: {
+      ...authorized().headers,
+      "content-type": "application/json",
+      "x-ms-client-request-id": crypto.randomUUID(),
+    },
+  });
+
+const authorized = () => ({ headers: { authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` } });
+const versioned = (path) => `${path}?api-version=${API_VERSION}`;
+const part = (name) => encodeURIComponent(name);
+
+async function call(path, options) {
+  const response = await answer(path, options);
+  const text = await response.text();
+  if (response.ok) return text === "" ? undefined : parse(text, response.status);
+  const { error } = parseOr(text, {});
+  throw new ApiError(response.status, {
+    code: error?.code ?? `HTTP ${response.status}`,
+    message: error?.message ?? `The control plane answered ${response.status} ${response.statusText}.`,
+    remedy: error?.remedy,
+  });
+}
+
+async function answer(path, options) {
+  try {
+    return await fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MILLIS) });
+  } catch (error) {
+    const late = error.name === "TimeoutError";
+    throw new ApiError(0, {
+      code: late ? "NoAnswerInTime" : "Unreachable",
+      message: late
+        ? "The control plane did not answer within 10 seconds."
+        : "The control plane cannot be reached.",
+      remedy: "Check that the app runs. This page keeps trying.",
+    });
+  }
+}
+
+function parse(text, status) {
+  const value = parseOr(text, undefined);
+  if (value !== undefined) return value;
+  throw new ApiError(status, {
+    code: "NotJson",
+    message: "The answer is not JSON: is this the right address?",
+  });
+}
+
+function parseOr(text, fallback) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return fallback;
+  }
+}

@@ -1,0 +1,185 @@
+import * as api from "./api.js";
+import { render } from "./dom.js";
+import { enableDialog, failoverDialog } from "./dialogs.js";
+import { pageView, signInView, topView } from "./views.js";
+
+const POLL_MILLIS = 1500;
+const HIDDEN_POLL_MILLIS = 10_000;
+const SLOWEST_POLL_MILLIS = 8000;
+const TICK_MILLIS = 500;
+
+/** Everything that the page shows. Only this module changes it. */
+const model = {
+  config: undefined,
+  /** What the API last said: items (each with its `points`), jobs, machines that can be protected. */
+  data: undefined,
+  readAt: undefined,
+  /** Why the last reading failed. */
+  failure: undefined,
+  failures: 0,
+  /** What came of the user's last request: `{ kind, title, message, remedy }`. */
+  notice: undefined,
+  /** `{ kind: "enable", machine }` or `{ kind: "failover", item }`. */
+  dialog: undefined,
+  sending: false,
+};
+
+const top = document.getElementById("top");
+const main = document.getElementById("main");
+const dialog = document.getElementById("dialog");
+let wake = () => {};
+
+const actions = {
+  signIn(token) {
+    api.keepToken(token);
+    model.failure = undefined;
+    wake();
+    show();
+  },
+  signOut() {
+    api.forgetToken();
+    model.data = undefined;
+    model.failure = undefined;
+    show();
+  },
+  dismiss() {
+    model.notice = undefined;
+    show();
+  },
+  askEnable: (machine) => open({ kind: "enable", machine }),
+  askFailover: (item) => open({ kind: "failover", id: item.id }),
+  close: () => dialog.close(),
+  enable: (machine, { name, group, replica }) =>
+    request(`Protection of ${machine.name} was started.`, () =>
+      api.put(api.itemPath(model.config, name), {
+        properties: {
+          providerSpecificDetails: {
+            instanceType: "A2A",
+            fabricObjectId: machine.id,
+            recoveryResourceGroupId: `/subscriptions/${model.config.subscriptionId}/resourceGroups/${group}`,
+          },
+          leeward: { policy: { replica } },
+        },
+      }),
+    ),
+  failover: (item, point) =>
+    request(`The failover of ${item.name} was started.`, () =>
+      api.post(`${item.id}/unplannedFailover`, {
+        properties: {
+          failoverDirection: "PrimaryToRecovery",
+          sourceSiteOperations: "NotRequired",
+          providerSpecificDetails: { instanceType: "A2A", ...(point ? { recoveryPointId: point } : {}) },
+        },
+      }),
+    ),
+};
+
+function open(what) {
+  model.dialog = what;
+  model.notice = undefined;
+  render(dialog);
+  show();
+  dialog.showModal();
+}
+
+dialog.addEventListener("close", () => {
+  model.dialog = undefined;
+  show();
+});
+
+/** Sends what the dialog decided; the answer, good or bad, is shown above the machines. */
+async function request(title, work) {
+  if (model.sending) return;
+  model.sending = true;
+  show();
+  try {
+    await work();
+    model.notice = { kind: "good", title, message: "Its steps appear under Jobs." };
+  } catch (error) {
+    const said = error instanceof api.ApiError;
+    model.notice = {
+      kind: "bad",
+      title: "Nothing was started.",
+      message: said ? `${error.code}: ${error.message}` : String(error),
+      remedy: said ? error.remedy : undefined,
+    };
+  }
+  model.sending = false;
+  dialog.close();
+  wake();
+  show();
+}
+
+async function read() {
+  model.config ??= await api.readConfig();
+  const vault = api.vaultPath(model.config);
+  const [items, jobs, machines] = await Promise.all([
+    api.list(`${vault}/replicationProtectedItems`),
+    api.list(`${vault}/replicationJobs`),
+    api.list(`${vault}/leewardProtectableMachines`),
+  ]);
+  const points = await Promise.all(items.map((item) => api.list(`${item.id}/recoveryPoints`)));
+  return {
+    jobs,
+    machines,
+    items: items.map((item, index) => ({ ...item, points: newestFirst(points[index]) })),
+  };
+}
+
+const newestFirst = (points) =>
+  points.toSorted((a, b) =>
+    String(b.properties.recoveryPointTime).localeCompare(String(a.properties.recoveryPointTime)),
+  );
+
+async function readOnce() {
+  try {
+    model.data = await read();
+    model.readAt = Date.now();
+    model.failure = undefined;
+    model.failures = 0;
+  } catch (error) {
+    if (error.status === 401) api.forgetToken();
+    model.failure = error instanceof api.ApiError ? error : notUnderstood(error);
+    model.failures += 1;
+  }
+}
+
+const notUnderstood = (error) =>
+  new api.ApiError(0, {
+    code: "NotUnderstood",
+    message: `The control plane's answer was not understood: ${error.message}.`,
+    remedy: "Reload this page; it may be older than the app.",
+  });
+
+async function keepReading() {
+  for (;;) {
+    if (api.hasToken()) {
+      await readOnce();
+      show();
+    }
+    const pause = document.hidden ? HIDDEN_POLL_MILLIS : POLL_MILLIS * 2 ** Math.min(model.failures, 4);
+    await new Promise((resolve) => {
+      wake = resolve;
+      setTimeout(resolve, document.hidden ? pause : Math.min(pause, SLOWEST_POLL_MILLIS));
+    });
+  }
+}
+
+function show() {
+  const signedIn = api.hasToken();
+  render(top, topView(model, signedIn, actions));
+  render(main, signedIn ? pageView(model, actions) : signInView(model, actions));
+  main.setAttribute("aria-busy", String(signedIn && !model.data && !model.failure));
+  if (model.dialog?.kind === "enable") render(dialog, enableDialog(model, actions));
+  if (model.dialog?.kind === "failover") render(dialog, failoverDialog(model, actions));
+}
+
+api.takeTokenFromAddress();
+document.addEventListener("visibilitychange", () => wake());
+addEventListener("hashchange", () => {
+  api.takeTokenFromAddress();
+  wake();
+});
+setInterval(show, TICK_MILLIS);
+show();
+await keepReading();

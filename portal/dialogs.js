@@ -1,0 +1,128 @@
+import { h } from "./dom.js";
+import { clock, count, duration, secondsSince, size } from "./format.js";
+import { consistencyOf, nameOfMachine } from "./machine.js";
+
+const POINTS_OFFERED = 50;
+
+/** Asks where a machine shall come up. */
+export function enableDialog(model, actions) {
+  const { machine } = model.dialog;
+  const { region } = model.config;
+  const submit = (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const replica = form.get("warm") ? "warm" : "none";
+    void actions.enable(machine, { name: machine.name, group: form.get("group"), replica });
+  };
+  return h(
+    "form",
+    { key: `enable ${machine.id}`, onsubmit: submit },
+    h("h2", { id: "dialog-title" }, `Protect ${machine.name}`),
+    h(
+      "p",
+      null,
+      `Its disks are copied from ${machine.region} to ${region} while it runs, then every write follows.`,
+    ),
+    h("label", { for: "group" }, `Resource group in ${region}, made if it is missing`),
+    h("input", {
+      id: "group",
+      name: "group",
+      initial: `${groupOf(machine.id)}-${region}`,
+      required: true,
+      maxlength: 90,
+      pattern: "[A-Za-z0-9_\\(\\)\\-.]*[A-Za-z0-9_\\(\\)\\-]",
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
+    h(
+      "label",
+      { class: "check" },
+      h("input", { type: "checkbox", name: "warm", initial: true }),
+      h(
+        "span",
+        null,
+        "Keep replica disks warm. ",
+        h(
+          "span",
+          { class: "hint" },
+          "A failover is faster; without, the disks are built from the journal alone.",
+        ),
+      ),
+    ),
+    buttons(model, actions, "primary", "Enable protection"),
+  );
+}
+
+/** Says what will be lost before it is lost. */
+export function failoverDialog(model, actions) {
+  const item = model.data.items.find(({ id }) => id === model.dialog.id);
+  if (!item) return h("p", null, "This machine is gone.");
+  const name = nameOfMachine(item);
+  const points = item.points.slice(0, POINTS_OFFERED);
+  const chosen = points.find((point) => point.name === model.dialog.point) ?? points[0];
+  const choose = (event) => {
+    model.dialog.point = event.target.value;
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    void actions.failover({ id: item.id, name }, model.dialog.point);
+  };
+  return h(
+    "form",
+    { key: `failover ${item.id}`, onsubmit: submit },
+    h("h2", { id: "dialog-title" }, `Fail over ${name}?`),
+    h(
+      "p",
+      null,
+      `A new machine is built in ${model.config.region} from the recovery point. `,
+      "Replication from the source stops for good: nothing that it writes from now on is kept.",
+    ),
+    h("label", { for: "point" }, "Recovery point"),
+    h(
+      "select",
+      { id: "point", onchange: choose },
+      h("option", { key: "newest", value: "" }, "The newest when the failover starts"),
+      points.map((point) =>
+        h(
+          "option",
+          { key: point.name, value: point.name },
+          `${clock(point.properties.recoveryPointTime)}, ${consistencyOf(point.properties)}-consistent`,
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { class: "notice bad", id: "will-be-lost" },
+      h("p", null, h("strong", null, "What will be lost: "), lostWith(item, chosen)),
+    ),
+    buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
+  );
+}
+
+function lostWith(item, point) {
+  if (!point) return "there is no recovery point to fail over to.";
+  const since = `everything that ${nameOfMachine(item)} wrote after ${clock(point.properties.recoveryPointTime)}, ${duration(secondsSince(point.properties.recoveryPointTime))} ago`;
+  const { captured } = item.properties.leeward?.watermarks ?? {};
+  const sequence = point.properties.leeward?.sequence;
+  if (!captured || sequence === undefined || captured.sequence < sequence) return `${since}.`;
+  const region = item.properties.leeward.losses?.region;
+  const away = region
+    ? `; ${count(region.writes, "write")} of them (${size(region.bytes)}) have not left the source region`
+    : "";
+  return `${since}: ${count(captured.sequence - sequence, "write")} so far${away}.`;
+}
+
+function buttons(model, actions, kind, words, disabled = false) {
+  return h(
+    "div",
+    { class: "actions" },
+    h("button", { type: "button", onclick: actions.close }, "Cancel"),
+    h(
+      "button",
+      { type: "submit", class: kind, disabled: disabled || model.sending },
+      model.sending ? "Sending…" : words,
+    ),
+  );
+}
+
+const groupOf = (id) => /\/resourceGroups\/([^/]+)/i.exec(id)?.[1] ?? "recovered";

@@ -1,0 +1,97 @@
+import { h } from "./dom.js";
+import { clock, duration, nameOf, secondsSince, toDate } from "./format.js";
+
+const JOBS_SHOWN = 12;
+const KINDS = { Succeeded: "good", Failed: "bad", InProgress: "busy", NotStarted: "idle", Cancelled: "idle" };
+const WORDS = { InProgress: "at work", NotStarted: "to come", Succeeded: "done", Failed: "failed" };
+
+export function jobsView(jobs) {
+  const newest = jobs.toSorted((a, b) =>
+    String(b.properties.startTime).localeCompare(String(a.properties.startTime)),
+  );
+  return h(
+    "section",
+    { key: "jobs", "aria-labelledby": "jobs-title" },
+    h("h2", { id: "jobs-title" }, "Jobs"),
+    jobs.length === 0 && h("p", { class: "hint" }, "No job has run yet."),
+    h("ul", { class: "plain" }, newest.slice(0, JOBS_SHOWN).map(jobView)),
+  );
+}
+
+function jobView({ id, name, properties }) {
+  const {
+    friendlyName,
+    scenarioName,
+    state,
+    startTime,
+    tasks = [],
+    errors = [],
+    targetObjectName,
+  } = properties;
+  const target = targetObjectName ?? nameOf(properties.targetObjectId);
+  return h(
+    "li",
+    { class: "card job", key: id ?? name },
+    h(
+      "div",
+      { class: "spread" },
+      h(
+        "strong",
+        null,
+        [friendlyName ?? scenarioName ?? name, target && ` · ${target}`].filter(Boolean).join(""),
+      ),
+      h("span", { class: `pill ${KINDS[state] ?? "busy"}` }, WORDS[state] ?? state),
+    ),
+    h(
+      "div",
+      { class: "hint" },
+      [startTime && `started ${clock(startTime)}`, durationOf(properties)].filter(Boolean).join(" · "),
+    ),
+    errors.map((error) => errorView(error)),
+    tasks.length > 0 &&
+      h(
+        "details",
+        null,
+        h("summary", null, stepsSummary(tasks)),
+        stepsView(
+          tasks.map((task) => ({ ...task, name: task.friendlyName ?? task.name, took: durationOf(task) })),
+        ),
+      ),
+  );
+}
+
+const stepsSummary = (tasks) =>
+  `${tasks.filter(({ state }) => state === "Succeeded").length} of ${tasks.length} steps done`;
+
+function errorView({ serviceErrorDetails, providerErrorDetails }) {
+  const { code, message, errorCode, errorMessage, recommendedAction } =
+    serviceErrorDetails ?? providerErrorDetails ?? {};
+  return h(
+    "div",
+    { class: "notice bad", key: `${code} ${message}` },
+    h("p", null, h("strong", null, code ?? errorCode ?? "Error"), ` ${message ?? errorMessage ?? ""}`),
+    recommendedAction && h("p", null, recommendedAction),
+  );
+}
+
+export function stepsView(steps) {
+  return h(
+    "ol",
+    { class: "steps" },
+    steps.map((step, index) =>
+      h(
+        "li",
+        { key: `${index} ${step.name}`, class: KINDS[step.state] ?? "busy" },
+        h("span", null, step.name),
+        h("span", { class: "hint" }, [WORDS[step.state] ?? step.state, step.took].filter(Boolean).join(", ")),
+      ),
+    ),
+  );
+}
+
+/** How long something took, or takes so far. */
+export function durationOf({ startTime, endTime, state }) {
+  if (!startTime) return undefined;
+  if (endTime) return duration((toDate(endTime) - toDate(startTime)) / 1000);
+  return state === "InProgress" ? duration(secondsSince(startTime)) : undefined;
+}

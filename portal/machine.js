@@ -1,0 +1,209 @@
+import { h } from "./dom.js";
+import { clock, count, duration, nameOf, secondsSince, size } from "./format.js";
+import { durationOf, stepsView } from "./jobs.js";
+
+/** What each state of an item means to its owner, and how it is coloured. */
+const STATES = {
+  Enabling: ["busy", "Being enabled"],
+  EnableFailed: ["bad", "Enabling failed"],
+  InitialReplication: ["busy", "First copy under way"],
+  Protected: ["good", "Protected"],
+  FailingOver: ["busy", "Failing over"],
+  FailoverFailed: ["bad", "Failover failed"],
+  UnplannedFailoverCommitPending: ["done", "Failed over"],
+};
+const POINTS_SHOWN = 20;
+
+export function machineView(item, model, actions) {
+  const { leeward = {}, allowedOperations = [] } = item.properties;
+  const [kind, words] = STATES[leeward.state] ?? ["busy", leeward.state ?? item.properties.protectionState];
+  const titleId = `machine-${item.name}`;
+  return h(
+    "article",
+    { class: "card machine", key: item.id, "aria-labelledby": titleId },
+    h(
+      "header",
+      null,
+      h("h2", { id: titleId }, nameOfMachine(item)),
+      h("span", { class: `pill ${kind}` }, words),
+      h("span", { class: "hint" }, journeyOf(item, model)),
+    ),
+    problemsView(item),
+    progressView(item),
+    leeward.failover ? failoverView(leeward.failover, model) : lossesView(leeward, model.config.region),
+    pointsView(item),
+    h(
+      "div",
+      { class: "actions" },
+      allowedOperations.includes("UnplannedFailover") &&
+        h(
+          "button",
+          {
+            class: "danger",
+            type: "button",
+            onclick: () => actions.askFailover(item),
+            disabled: model.sending,
+          },
+          "Fail over…",
+          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
+        ),
+    ),
+  );
+}
+
+export const nameOfMachine = (item) => item.properties.friendlyName ?? item.name;
+
+function journeyOf(item, { config }) {
+  const from = item.properties.providerSpecificDetails?.primaryFabricLocation;
+  return from ? `${from} → ${config.region}` : `→ ${config.region}`;
+}
+
+/** What is wrong with it, in the words of whoever noticed. */
+function problemsView({ properties }) {
+  const { problem, failure } = properties.leeward ?? {};
+  const health = (properties.healthErrors ?? []).map((error) => ({
+    code: error.errorCode,
+    message: error.errorMessage ?? error.summaryMessage,
+    remedy: error.recommendedAction,
+  }));
+  return [problem, failure, ...health]
+    .filter(Boolean)
+    .map(({ code, message, remedy }) =>
+      h(
+        "div",
+        { class: "notice bad", key: `${code} ${message}` },
+        h("p", null, h("strong", null, code), ` ${message}`),
+        remedy && h("p", null, remedy),
+      ),
+    );
+}
+
+function progressView({ name, properties }) {
+  const { progress } = properties.leeward ?? {};
+  if (!progress || !(progress.total > 0) || progress.done >= progress.total) return undefined;
+  const { phase, done, total, rate, etaSeconds } = progress;
+  const facts = [
+    `${size(done)} of ${size(total)}`,
+    rate > 0 && `${size(rate)}/s`,
+    etaSeconds > 0 && `about ${duration(Math.max(10, etaSeconds))} left`,
+  ];
+  const label = `${phase ?? "progress"}`.replaceAll("-", " ");
+  return h(
+    "div",
+    { class: "progress", key: "progress" },
+    h(
+      "div",
+      { class: "spread" },
+      h("span", { class: "phase" }, label),
+      h("span", null, `${Math.floor((100 * done) / total)} %`),
+    ),
+    h("progress", { max: total, value: done, "aria-label": `${label} of ${name}` }),
+    h("div", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+  );
+}
+
+function lossesView({ losses }, region) {
+  return h(
+    "div",
+    { class: "losses", key: "losses" },
+    lossView(
+      "VM loss",
+      losses?.vm,
+      "If only this machine died now: the writes that the cache in its region does not hold yet.",
+    ),
+    lossView(
+      "Region loss",
+      losses?.region,
+      `If its whole region were lost now: the writes that have not arrived in ${region} yet.`,
+    ),
+  );
+}
+
+function lossView(name, loss, sentence) {
+  return h(
+    "section",
+    { class: "loss", key: name },
+    h("h3", null, name),
+    h("p", { class: "figure" }, loss ? duration(loss.seconds) : "everything"),
+    h(
+      "p",
+      { class: "facts" },
+      loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : "nothing is safe yet",
+    ),
+    h("p", { class: "hint" }, sentence),
+  );
+}
+
+function failoverView(failover, { config }) {
+  const { announced, rtoSeconds, pointTime, road, steps = [] } = failover;
+  const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
+  const lost = announced
+    ? `${duration(announced.seconds)}: ${count(announced.writes, "write")} (${size(announced.bytes)}) that the source is known to have made after the point`
+    : "being counted";
+  const facts = [
+    ["Point", pointTime ? clock(pointTime) : nameOf(failover.point)],
+    ["Lost", lost],
+    ["Disks", roads[road] ?? road],
+    ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],
+  ];
+  return h(
+    "section",
+    { class: "failover", key: "failover" },
+    h("h3", null, "Failover"),
+    h(
+      "dl",
+      null,
+      facts.flatMap(([term, fact]) => [
+        h("dt", { key: `t${term}` }, term),
+        h("dd", { key: `d${term}` }, fact ?? ""),
+      ]),
+    ),
+    stepsView(steps.map((step) => ({ ...step, took: durationOf(step) }))),
+  );
+}
+
+function pointsView(item) {
+  const [newest] = item.points;
+  const summary = newest
+    ? `${count(item.points.length, "recovery point")}, the newest ${duration(secondsSince(newest.properties.recoveryPointTime))} old`
+    : "No recovery point yet";
+  if (!newest) return h("p", { class: "hint", key: "points" }, summary);
+  return h(
+    "details",
+    { key: "points" },
+    h("summary", null, summary),
+    h(
+      "table",
+      null,
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Time", "Consistency", "VM loss", "Region loss"].map((name) =>
+            h("th", { scope: "col", key: name }, name),
+          ),
+        ),
+      ),
+      h("tbody", null, item.points.slice(0, POINTS_SHOWN).map(pointRow)),
+    ),
+    item.points.length > POINTS_SHOWN && h("p", { class: "hint" }, `The newest ${POINTS_SHOWN} are shown.`),
+  );
+}
+
+function pointRow({ id, name, properties }) {
+  const { losses } = properties.leeward ?? {};
+  const loss = (one) => (one ? duration(one.seconds) : "–");
+  return h(
+    "tr",
+    { key: id ?? name },
+    h("td", null, h("time", { datetime: properties.recoveryPointTime }, clock(properties.recoveryPointTime))),
+    h("td", null, consistencyOf(properties)),
+    h("td", null, loss(losses?.vm)),
+    h("td", null, loss(losses?.region)),
+  );
+}
+
+export const consistencyOf = ({ recoveryPointType }) =>
+  /app/i.test(recoveryPointType ?? "") ? "application" : "crash";

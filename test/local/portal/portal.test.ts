@@ -1,0 +1,354 @@
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { type Browser, type Page, chromium } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type FakeApi, type Script, TOKEN, itemId, startFakeApi, vmId } from "./fake-api.ts";
+
+const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const present = existsSync(BROWSER);
+if (!present) console.warn(`skipped: no ${BROWSER} (Debian: chromium; or set CHROMIUM)`);
+/** Set to keep pictures of the page. */
+const PICTURES = process.env["PICTURES"];
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const MIB = 1024 * 1024;
+const micros = (secondsAgo: number) => (Date.now() - 1000 * secondsAgo) * 1000;
+const iso = (secondsAgo: number) => new Date(Date.now() - 1000 * secondsAgo).toISOString();
+
+const machine = { id: vmId("ledger"), name: "ledger", region: "westeurope", protected: false };
+
+function item(leeward: Record<string, unknown>, allowedOperations: string[] = []) {
+  return {
+    id: itemId("ledger"),
+    name: "ledger",
+    properties: {
+      friendlyName: "ledger",
+      allowedOperations,
+      providerSpecificDetails: { instanceType: "A2A", primaryFabricLocation: "westeurope", rpoInSeconds: 3 },
+      leeward: { generation: 1, ...leeward },
+    },
+  };
+}
+const losses = {
+  vm: { seconds: 1.23, bytes: 40_960, writes: 10 },
+  region: { seconds: 4.56, bytes: 5 * MIB, writes: 1234 },
+};
+const protectedItem = () =>
+  item(
+    {
+      state: "Protected",
+      losses,
+      watermarks: { captured: { sequence: 9000, time: micros(0), bytes: 1 } },
+    },
+    ["UnplannedFailover"],
+  );
+const point = (name: string, secondsAgo: number, sequence: number) => ({
+  id: `${itemId("ledger")}/recoveryPoints/${name}`,
+  name,
+  properties: {
+    recoveryPointTime: iso(secondsAgo),
+    recoveryPointType: "CrashConsistent",
+    leeward: { sequence, losses },
+  },
+});
+const POINTS = [
+  point("22222222-2222-4222-8222-222222222222", 65, 8000),
+  point("11111111-1111-4111-8111-111111111111", 5, 8900),
+];
+const job = (state: string) => ({
+  id: "/jobs/1",
+  name: "job-1",
+  properties: {
+    friendlyName: "Failover",
+    targetObjectName: "ledger",
+    state,
+    startTime: iso(12),
+    tasks: [
+      {
+        name: "choosePoint",
+        friendlyName: "Choose the point",
+        state: "Succeeded",
+        startTime: iso(12),
+        endTime: iso(11.5),
+      },
+      { name: "buildDisks", friendlyName: "Build the disks", state: "InProgress", startTime: iso(11.5) },
+      { name: "startVm", friendlyName: "Start the VM", state: "NotStarted" },
+    ],
+  },
+});
+
+describe.skipIf(!present)("the portal in a browser", () => {
+  let browser: Browser;
+  let api: FakeApi;
+  let script: Script;
+  let page: Page;
+  let complaints: string[];
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+  beforeEach(async () => {
+    api = await startFakeApi();
+    script = api.script;
+    page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    complaints = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      // The browser itself reports every answer that is no success; those are the subject of some tests.
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+        complaints.push(message.text());
+    });
+    page.on("request", (request) => {
+      if (!request.url().startsWith(api.url) && !request.url().startsWith("data:"))
+        complaints.push(request.url());
+    });
+  });
+  afterEach(async () => {
+    expect(complaints).toEqual([]);
+    await page.close();
+    await api.close();
+  });
+
+  const open = () => page.goto(`${api.url}/portal#token=${TOKEN}`);
+  const see = (text: string | RegExp) => page.getByText(text).first().waitFor();
+  const picture = async (name: string) => {
+    if (!PICTURES) return;
+    mkdirSync(PICTURES, { recursive: true });
+    await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
+  };
+
+  test("takes the token from the address and out of it", async () => {
+    script.machines = [machine];
+    await open();
+    await see("ledger");
+    expect(page.url()).toBe(`${api.url}/portal`);
+    await page.reload();
+    await see("ledger");
+  });
+
+  test("asks for a token without one, and again when it is refused", async () => {
+    await page.goto(`${api.url}/portal`);
+    await page.getByLabel("Token").fill("wrong");
+    await picture("sign-in");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await see("Unauthorized: the token has expired");
+    await page.getByLabel("Token").fill(TOKEN);
+    await page.keyboard.press("Enter");
+    await see("No machine is protected yet.");
+    expect(await page.getByLabel("Token").count()).toBe(0);
+  });
+
+  test("enables a machine by keyboard, with the body that the API wants", async () => {
+    script.machines = [machine, { ...machine, id: vmId("web"), name: "web", protected: true }];
+    await open();
+    await page.getByRole("button", { name: "Enable protection of ledger" }).focus();
+    expect(await page.getByRole("button", { name: "Enable protection of web" }).count()).toBe(0);
+    await page.keyboard.press("Enter");
+    const group = page.getByLabel(/Resource group in northeurope/);
+    expect(await group.inputValue()).toBe("shop-northeurope");
+    await group.fill("rescued");
+    await page.getByLabel(/Keep replica disks warm/).uncheck();
+    await picture("enable");
+    await group.press("Enter");
+    await see("Protection of ledger was started.");
+    expect(script.received).toEqual([
+      {
+        method: "PUT",
+        path: itemId("ledger"),
+        body: {
+          properties: {
+            providerSpecificDetails: {
+              instanceType: "A2A",
+              fabricObjectId: machine.id,
+              recoveryResourceGroupId: "/subscriptions/sub-1/resourceGroups/rescued",
+            },
+            leeward: { policy: { replica: "none" } },
+          },
+        },
+      },
+    ]);
+  });
+
+  test("shows the first copy as it goes", async () => {
+    const progress = {
+      phase: "initial-copy",
+      done: 100 * MIB,
+      total: 400 * MIB,
+      rate: 20 * MIB,
+      etaSeconds: 15,
+    };
+    script.items = [item({ state: "InitialReplication", progress })];
+    await open();
+    await see("First copy under way");
+    await see("100 MiB of 400 MiB · 20.0 MiB/s · about 15 s left");
+    const bar = page.getByRole("progressbar", { name: "initial copy of ledger" });
+    expect(await bar.getAttribute("value")).toBe(String(100 * MIB));
+    await see("nothing is safe yet");
+    await picture("copying");
+    script.items = [item({ state: "InitialReplication", progress: { ...progress, done: 300 * MIB } })];
+    await see("75 %");
+  });
+
+  test("shows both losses live, each explained, and keeps focus and opened parts meanwhile", async () => {
+    script.items = [protectedItem()];
+    script.points = POINTS;
+    script.jobs = [job("InProgress")];
+    await open();
+    await see("1.2 s");
+    await see("4.6 s");
+    await see("1,234 writes, 5.0 MiB");
+    await see("If its whole region were lost now: the writes that have not arrived in northeurope yet.");
+    await page.getByText("2 recovery points").click();
+    await see("crash");
+    await page.getByText("1 of 3 steps done").click();
+    await see("Build the disks");
+    const button = page.getByRole("button", { name: "Fail over… ledger" });
+    await button.focus();
+    await picture("protected");
+    script.items = [
+      item({ state: "Protected", losses: { ...losses, vm: { seconds: 2.34, bytes: 1, writes: 1 } } }, [
+        "UnplannedFailover",
+      ]),
+    ];
+    await see("2.3 s");
+    await see("1 write, 1 bytes");
+    expect(await button.evaluate((element) => element === element.ownerDocument.activeElement)).toBe(true);
+    expect(await page.getByText("Build the disks").isVisible()).toBe(true);
+  });
+
+  test("fails over only after it named machine, point and loss", async () => {
+    script.items = [protectedItem()];
+    script.points = POINTS;
+    await open();
+    await page.getByRole("button", { name: "Fail over… ledger" }).click();
+    const dialog = page.getByRole("dialog", { name: "Fail over ledger?" });
+    await dialog
+      .getByText(/everything that ledger wrote after .*: 100 writes so far; 1,234 writes of them/)
+      .waitFor();
+    await picture("failover");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    expect(script.received).toEqual([]);
+
+    await page.getByRole("button", { name: "Fail over… ledger" }).click();
+    await dialog.getByLabel("Recovery point").selectOption(POINTS[0]?.name ?? "");
+    await dialog.getByText(/1,000 writes so far/).waitFor();
+    await dialog.getByRole("button", { name: "Fail over ledger now" }).click();
+    await see("The failover of ledger was started.");
+    expect(script.received).toEqual([
+      {
+        method: "POST",
+        path: `${itemId("ledger")}/unplannedFailover`,
+        body: {
+          properties: {
+            failoverDirection: "PrimaryToRecovery",
+            sourceSiteOperations: "NotRequired",
+            providerSpecificDetails: { instanceType: "A2A", recoveryPointId: POINTS[0]?.name },
+          },
+        },
+      },
+    ]);
+  });
+
+  test("shows a failover and what it cost", async () => {
+    const steps = [
+      { name: "Choose the point", state: "Succeeded", startTime: iso(20), endTime: iso(19) },
+      { name: "Build the disks", state: "Succeeded", startTime: iso(19), endTime: iso(12) },
+    ];
+    const announced = {
+      after: 1,
+      seconds: 7.5,
+      writes: 321,
+      bytes: 3 * MIB,
+      knownSequence: 1,
+      knownUntil: micros(25),
+    };
+    const failover = { point: "p", pointTime: micros(30), road: "import", announced, rtoSeconds: 9.4, steps };
+    script.items = [item({ state: "UnplannedFailoverCommitPending", failover })];
+    script.points = POINTS;
+    await open();
+    await see("Failed over");
+    await see(/7\.5 s: 321 writes \(3\.0 MiB\)/);
+    await see("9.4 s, up in northeurope");
+    await see("done, 7.0 s");
+    expect(await page.getByRole("button", { name: /Fail over/ }).count()).toBe(0);
+    await picture("failed-over");
+  });
+
+  test("says why a request was refused and what to do", async () => {
+    script.machines = [machine];
+    script.refusal = { status: 409, code: "Conflict", message: "a job is at work", remedy: "Wait for it." };
+    await open();
+    await page.getByRole("button", { name: "Enable protection of ledger" }).click();
+    await page.getByRole("button", { name: "Enable protection", exact: true }).click();
+    const alert = page.getByRole("alert");
+    await alert.getByText("Conflict: a job is at work").waitFor();
+    await alert.getByText("Wait for it.").waitFor();
+    await alert.getByRole("button", { name: "Dismiss" }).click();
+    expect(await alert.count()).toBe(0);
+  });
+
+  test("keeps showing what it knows when the app fails or is gone, says how old it is, and recovers", async () => {
+    script.items = [protectedItem()];
+    await open();
+    await see("4.6 s");
+    script.outage = {
+      status: 503,
+      code: "StorageUnavailable",
+      message: "the table did not answer",
+      remedy: "Wait.",
+    };
+    await see("the table did not answer");
+    await see(/What you see is from .* ago, and may be wrong by now\./);
+    await see(/^stale: read/);
+    await see("4.6 s");
+    await picture("stale");
+    delete script.outage;
+    await see("live");
+    expect(await page.getByRole("alert").count()).toBe(0);
+    const block = (route: { abort(): Promise<void> }) => route.abort();
+    await page.route("**/subscriptions/**", block);
+    await see("The control plane cannot be reached.");
+    await page.unroute("**/subscriptions/**", block);
+    await see("live");
+  });
+
+  test("treats everything that the API says as text", async () => {
+    const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+    script.machines = [{ ...machine, name: evil, region: evil }];
+    script.items = [item({ state: evil, problem: { code: evil, message: evil, remedy: evil } })];
+    script.jobs = [
+      { ...job("InProgress"), properties: { ...job("InProgress").properties, friendlyName: evil } },
+    ];
+    await open();
+    await see(evil);
+    expect(await page.title()).toBe("Leeward");
+    expect(await page.locator("img, main script").count()).toBe(0);
+  });
+
+  test("fits a telephone, in the dark", async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    script.items = [protectedItem()];
+    script.points = POINTS;
+    script.jobs = [job("InProgress")];
+    script.machines = [machine];
+    await open();
+    await page.getByText("2 recovery points").click();
+    await picture("telephone");
+    const wide = await page.evaluate("document.documentElement.scrollWidth");
+    expect(wide).toBe(360);
+  });
+});
