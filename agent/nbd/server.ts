@@ -57,6 +57,8 @@ function attend(accepted: Socket, exports: readonly Export[]): Socket {
     end: (why: "done" | "garbage") => void (why === "done" ? socket.end() : socket.destroy()),
   };
   const connection = new Connection(client, exports);
+  // The server counts the accepted one.
+  socket.on("close", () => accepted.destroy());
   socket.on("drain", () => socket.resume());
   // A client may vanish at any time; `close` follows.
   socket.on("error", () => socket.destroy());
