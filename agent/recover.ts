@@ -27,7 +27,7 @@ export interface Recovered {
 export function recover(directory: string, cached: JournalPosition, disks: readonly Disk[]): Recovered {
   removeDrafts(directory);
   const logs: ClosedLog[] = [];
-  let end: Mark = cached;
+  let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
   let next = cached.next;
   let newest: readonly JournalRecord[] = [];
   for (;;) {

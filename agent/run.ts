@@ -28,7 +28,7 @@ import { recover } from "./recover.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
 import { Spool, generationDirectory } from "./spool.ts";
 
-/** The initial copy waits while this much is not in the cache. */
+/** The initial copy waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
 const COPY_BACKLOG = 64 * MIB;
 /** A segment holds at most 64 MiB; one batch of the guest is at most a little over 32. */
 const MOST_IN_LOG = 24 * MIB;
@@ -284,7 +284,7 @@ export class Run {
   #copyMustWait(): boolean {
     if (this.#full()) this.#rotate();
     void this.#watchAge();
-    return this.#spool.end.bytes - this.#state.cached.bytes > COPY_BACKLOG;
+    return this.#spool.used > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4);
   }
 
   #cached(cached: JournalPosition, uploaded: Bytes, freed: number): void {
