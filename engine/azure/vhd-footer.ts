@@ -1,5 +1,5 @@
 import { LeewardError } from "../core/errors.ts";
-import { type Bytes, MIB, SECTOR } from "../core/units.ts";
+import { type Bytes, MIB } from "../core/units.ts";
 
 /** A fixed VHD is the raw disk followed by this many bytes (Microsoft, "Virtual Hard Disk Image Format Specification"). */
 export const VHD_FOOTER_BYTES = 512;
@@ -11,6 +11,11 @@ const CHECKSUM_AT = 64;
 const UNIQUE_ID_AT = 68;
 /** The format counts seconds from 2000-01-01 UTC. Zero here, so that equal disks have equal footers. */
 const TIME_STAMP = 0;
+/**
+ * The largest there is, which tells readers to take the size from its own field: cylinders, heads and sectors round most
+ * sizes down. `qemu-img -o subformat=fixed,force_size`, which Azure's documentation asks for, does the same.
+ */
+const GEOMETRY = { cylinders: 0xffff, heads: 16, sectors: 255 };
 
 /**
  * The footer of a fixed VHD. Equal arguments give equal bytes.
@@ -21,7 +26,6 @@ const TIME_STAMP = 0;
 export function vhdFooter(size: Bytes, uniqueId: Uint8Array): Buffer {
   if (size === 0 || size % MIB !== 0) throw new RangeError(`not a whole number of MiB: ${size}`);
   if (uniqueId.length !== 16) throw new RangeError(`a unique id has 16 bytes, not ${uniqueId.length}`);
-  const { cylinders, heads, sectors } = geometry(size);
   const footer = Buffer.alloc(VHD_FOOTER_BYTES);
   footer.write(COOKIE, 0, "latin1");
   footer.writeUInt32BE(2, 8); // features: the reserved bit is always set
@@ -33,9 +37,9 @@ export function vhdFooter(size: Bytes, uniqueId: Uint8Array): Buffer {
   footer.write("Wi2k", 36, "latin1"); // creator host: readers accept only Windows and Mac
   footer.writeBigUInt64BE(BigInt(size), 40); // size at creation
   footer.writeBigUInt64BE(BigInt(size), 48); // size now
-  footer.writeUInt16BE(cylinders, 56);
-  footer.writeUInt8(heads, 58);
-  footer.writeUInt8(sectors, 59);
+  footer.writeUInt16BE(GEOMETRY.cylinders, 56);
+  footer.writeUInt8(GEOMETRY.heads, 58);
+  footer.writeUInt8(GEOMETRY.sectors, 59);
   footer.writeUInt32BE(FIXED, 60);
   footer.set(uniqueId, UNIQUE_ID_AT);
   footer.writeUInt32BE(checksum(footer), CHECKSUM_AT);
@@ -73,24 +77,4 @@ function checksum(footer: Uint8Array): number {
   for (let at = 0; at < VHD_FOOTER_BYTES; at++)
     if (at < CHECKSUM_AT || at >= UNIQUE_ID_AT) sum += footer[at] ?? 0;
   return ~sum >>> 0;
-}
-
-/** The appendix "CHS Calculation" of the specification, word for word. */
-function geometry(size: Bytes): { cylinders: number; heads: number; sectors: number } {
-  const total = Math.min(size / SECTOR, 65535 * 16 * 255);
-  if (total > 65535 * 16 * 63) return { cylinders: Math.floor(total / 255 / 16), heads: 16, sectors: 255 };
-  let sectors = 17;
-  let tracks = Math.floor(total / sectors);
-  let heads = Math.max(4, Math.floor((tracks + 1023) / 1024));
-  if (tracks >= heads * 1024 || heads > 16) {
-    sectors = 31;
-    heads = 16;
-    tracks = Math.floor(total / sectors);
-  }
-  if (tracks >= heads * 1024) {
-    sectors = 63;
-    heads = 16;
-    tracks = Math.floor(total / sectors);
-  }
-  return { cylinders: Math.floor(tracks / heads), heads, sectors };
 }
