@@ -6,9 +6,8 @@ import { statusOf } from "./durable.ts";
 const step = z.object({
   name: z.string(),
   state: z.enum(["InProgress", "Succeeded", "Failed"]),
-  // The durable library revives what looks like a time stamp.
-  startTime: z.coerce.string(),
-  endTime: z.coerce.string().optional(),
+  startTime: z.string(),
+  endTime: z.string().optional(),
 });
 
 const jobStatus = z.object({

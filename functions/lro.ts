@@ -4,7 +4,7 @@ import { vaultOf } from "../engine/recovery/item.ts";
 import type { Call } from "./http.ts";
 
 /** Seconds after which to ask again. */
-const RETRY_AFTER = "2";
+export const RETRY_AFTER = "2";
 
 /** ARM's answer to a call that goes on: 202 with both places to ask, absolute. */
 export function accepted(call: Call, item: ItemRecord): HttpResponseInit {

@@ -33,7 +33,8 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
     .toSorted((a, b) => Number(b.level === "Error") - Number(a.level === "Error"));
 }
 
-const remedyOf = (code: string): string =>
+/** What to do about an error of this code; anything unknown is treated as Unexpected. */
+export const remedyOf = (code: string): string =>
   isCode(code) ? CATALOGUE[code].remedy : CATALOGUE.Unexpected.remedy;
 const isCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
 

@@ -176,7 +176,7 @@ export async function newestPoint(
 }
 
 /** The manifest of this name, which must say what its name says. */
-async function readPointAt(target: ObjectStore, name: string): Promise<RecoveryPoint> {
+export async function readPointAt(target: ObjectStore, name: string): Promise<RecoveryPoint> {
   const object = await target.get(name);
   if (!object) throw new LeewardError("NotFound", `there is no recovery point ${name}`);
   const point = decodeManifest(object.body);

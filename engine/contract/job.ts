@@ -1,0 +1,45 @@
+import { z } from "zod";
+
+const failure = z.object({
+  serviceErrorDetails: z.object({
+    code: z.string(),
+    message: z.string(),
+    recommendedAction: z.string(),
+    activityId: z.string(),
+  }),
+  errorLevel: z.string(),
+  taskId: z.string(),
+});
+
+const task = z.object({
+  taskId: z.string(),
+  name: z.string(),
+  friendlyName: z.string(),
+  state: z.string(),
+  startTime: z.string(),
+  endTime: z.string().nullable(),
+});
+
+/** ASR's job; its name is the id of the operation that started it. */
+export const job = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  properties: z.object({
+    activityId: z.string(),
+    scenarioName: z.string(),
+    friendlyName: z.string(),
+    state: z.enum(["InProgress", "Succeeded", "Failed"]),
+    stateDescription: z.string(),
+    tasks: z.array(task),
+    errors: z.array(failure),
+    startTime: z.string(),
+    endTime: z.string().nullable(),
+    allowedActions: z.array(z.string()),
+    targetObjectId: z.string(),
+    targetObjectName: z.string(),
+    targetInstanceType: z.string(),
+    customDetails: z.object({ instanceType: z.string() }),
+  }),
+});
+export type Job = z.infer<typeof job>;

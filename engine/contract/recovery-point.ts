@@ -1,0 +1,29 @@
+import { z } from "zod";
+
+const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+
+/** ASR's recovery point, with what is ours in `leeward`. */
+export const recoveryPointResource = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  properties: z.object({
+    recoveryPointTime: z.string(),
+    recoveryPointType: z.enum(["CrashConsistent", "AppConsistent"]),
+    providerSpecificDetails: z.object({
+      instanceType: z.literal("A2A"),
+      recoveryPointSyncType: z.string(),
+      disks: z.array(z.string()),
+    }),
+    leeward: z.object({
+      generation: z.number(),
+      /** The last write that is in it. */
+      sequence: z.number(),
+      /** As they were when the point was made. */
+      losses: z.object({ vm: loss, region: loss }),
+      /** `root` is the digest tree over the disk's 64 KiB blocks, taken at the source. */
+      disks: z.array(z.object({ index: z.number(), name: z.string(), size: z.number(), root: z.string() })),
+    }),
+  }),
+});
+export type RecoveryPointResource = z.infer<typeof recoveryPointResource>;

@@ -1,0 +1,27 @@
+import type { RegisterResponse } from "../engine/contract/agent-api.ts";
+import { type Micros, micros, millis } from "../engine/core/units.ts";
+import { CONTAINER } from "../engine/journal/names.ts";
+import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
+import { containerSas } from "../engine/storage/connect.ts";
+import type { Services } from "./services.ts";
+
+export type CacheAccess = RegisterResponse["cache"];
+
+const LIFETIME = millis(12 * 3600 * 1000);
+/** Renewed well before its end, so that an agent outlives some hours without this app. */
+const RENEW_BEFORE = 6 * 3600 * 1e6;
+
+/** Access for the agent: it may create and read in the cache container, never overwrite, delete or list. A secret. */
+export async function cacheAccess({ credential }: Services, item: ItemRecord): Promise<CacheAccess> {
+  const endpoint = endpointOf(targetOf(item).cache);
+  const sas = await containerSas({
+    endpoint,
+    container: CONTAINER,
+    credential,
+    permissions: "rc",
+    lifetime: LIFETIME,
+  });
+  return { containerUrl: sas.url, expires: micros(sas.expires.getTime() * 1000) };
+}
+
+export const renewalDue = (now: Micros, until: Micros): boolean => until - now < RENEW_BEFORE;

@@ -1,0 +1,58 @@
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import type { MachineId } from "../engine/core/ids.ts";
+import { type Generation, type Ordinal, generation } from "../engine/core/units.ts";
+import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
+import type { ProgressRecord } from "../engine/recovery/progress.ts";
+import { beginGeneration } from "../engine/recovery/replicating.ts";
+import { STATES } from "../engine/recovery/state.ts";
+import type { Services } from "./services.ts";
+import { itemOf } from "./activities/tools.ts";
+
+interface Resume {
+  readonly generation: Generation;
+  readonly next: Ordinal;
+}
+
+/**
+ * The generation that a registering agent writes: its own while it can go on without a hole behind what has arrived,
+ * otherwise a new one. The item's record issues it by compare-and-swap.
+ * @throws AgentFenced when the machine was failed over meanwhile
+ */
+export async function generationFor(
+  services: Services,
+  machine: MachineId,
+  resume: Resume | undefined,
+): Promise<ProgressRecord> {
+  const item = await itemOf(services, machine);
+  const found = (await services.records.progress.get(machine))?.value;
+  if (found && resume && goesOn(item, found, resume)) return found;
+  if (!found) {
+    const first = beginGeneration(machine, item.generation, undefined);
+    if (await created(services, first)) return first;
+  }
+  const { generation: issued } = await services.records.items.update(itemKeyOf(machine), issueNext);
+  return services.records.progress.upsert(machine, (old) =>
+    old && old.arrived.generation >= issued ? old : beginGeneration(machine, issued, old),
+  );
+}
+
+const goesOn = (item: ItemRecord, { arrived }: ProgressRecord, resume: Resume): boolean =>
+  resume.generation === item.generation &&
+  resume.generation === arrived.generation &&
+  resume.next >= arrived.next;
+
+function issueNext(item: ItemRecord): ItemRecord {
+  if (!STATES[item.state].replicating)
+    throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
+  return { ...item, generation: generation(item.generation + 1) };
+}
+
+async function created({ records }: Services, first: ProgressRecord): Promise<boolean> {
+  try {
+    await records.progress.create(first.machine, first);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ObjectExists")) return false;
+    throw error;
+  }
+}

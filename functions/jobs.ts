@@ -1,0 +1,94 @@
+import type { Job } from "../engine/contract/job.ts";
+import { toIso } from "../engine/core/clock.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import { type OperationId, operationId, sameArmId } from "../engine/core/ids.ts";
+import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
+import type { JobRecord } from "../engine/recovery/job.ts";
+import type { JobStatus } from "../orchestrations/job-status.ts";
+import { remedyOf } from "../engine/recovery/health.ts";
+import { type Call, type DurableCall, durableRoute } from "./http.ts";
+import { jobStatusOf } from "./job-status.ts";
+import { PATHS, vaultIn } from "./paths.ts";
+
+const path = `${PATHS.vault}/replicationJobs`;
+const read = { method: "GET", role: "Reader", versioned: true } as const;
+
+durableRoute("listJobs", { ...read, path }, async (call) => {
+  const vault = vaultIn(call.request);
+  const found = [];
+  for await (const job of call.services.records.jobs.list())
+    if (sameArmId(vaultOf(job.item), vault)) found.push(job);
+  const newestFirst = found.toSorted((a, b) => b.startTime - a.startTime);
+  return {
+    jsonBody: { value: await Promise.all(newestFirst.map((job) => view(call, job))), nextLink: null },
+  };
+});
+
+durableRoute("getJob", { ...read, path: `${path}/{job}` }, async (call) => ({
+  jsonBody: await view(call, await findJob(call, call.param("job"))),
+}));
+
+/** A job of the vault in the path. @throws NotFound */
+export async function findJob(call: Call, name: string): Promise<JobRecord> {
+  const vault = vaultIn(call.request);
+  const operation = parseOperation(name);
+  const found = operation && (await call.services.records.jobs.get(operation));
+  if (!found || !sameArmId(vaultOf(found.value.item), vault))
+    throw new LeewardError("NotFound", `there is no job ${name.slice(0, 100)} in ${lastSegment(vault)}`);
+  return found.value;
+}
+
+function parseOperation(name: string): OperationId | undefined {
+  try {
+    return operationId(name.toLowerCase());
+  } catch {
+    return undefined;
+  }
+}
+
+const SCENARIO: Record<JobRecord["kind"], readonly [name: string, friendly: string]> = {
+  enable: ["EnableDr", "Enable replication"],
+  failover: ["UnplannedFailover", "Unplanned failover"],
+};
+
+async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
+  const live = record.state === "InProgress" ? await jobStatusOf(client, record.operation) : undefined;
+  const [scenarioName, friendlyName] = SCENARIO[record.kind];
+  return {
+    id: `${vaultOf(record.item)}/replicationJobs/${record.operation}`,
+    name: record.operation,
+    type: "Microsoft.RecoveryServices/vaults/replicationJobs",
+    properties: {
+      activityId: record.operation,
+      scenarioName,
+      friendlyName,
+      state: record.state,
+      stateDescription: record.failure?.message ?? live?.phase ?? record.state,
+      tasks: (live?.steps ?? record.steps).map(task),
+      errors: errorsOf(record),
+      startTime: toIso(record.startTime),
+      endTime: record.endTime === undefined ? null : toIso(record.endTime),
+      allowedActions: [],
+      targetObjectId: record.item,
+      targetObjectName: lastSegment(record.item),
+      targetInstanceType: "ProtectionEntity",
+      customDetails: { instanceType: "AsrJobDetails" },
+    },
+  };
+}
+
+const task = (step: JobStatus["steps"][number]): Job["properties"]["tasks"][number] => ({
+  taskId: step.name.replaceAll(" ", "-"),
+  name: step.name,
+  friendlyName: step.name,
+  state: step.state,
+  startTime: step.startTime,
+  endTime: step.endTime ?? null,
+});
+
+function errorsOf({ failure, operation }: JobRecord): Job["properties"]["errors"] {
+  if (!failure) return [];
+  const { code, message, step } = failure;
+  const details = { code, message, recommendedAction: remedyOf(code), activityId: operation };
+  return [{ serviceErrorDetails: details, errorLevel: "Error", taskId: step.replaceAll(" ", "-") }];
+}

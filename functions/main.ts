@@ -1,0 +1,12 @@
+import "./activities.ts";
+import "./agents.ts";
+import "./failover.ts";
+import "./health.ts";
+import "./jobs.ts";
+import "./operations.ts";
+import "./orchestrations.ts";
+import "./point-timer.ts";
+import "./portal.ts";
+import "./protectable-machines.ts";
+import "./protected-items.ts";
+import "./recovery-points.ts";

@@ -1,0 +1,38 @@
+import { randomUUID } from "node:crypto";
+import { app, type DurableClient } from "durable-functions";
+import { barrierId } from "../engine/core/ids.ts";
+import type { ItemRecord } from "../engine/recovery/item.ts";
+import { pointDue } from "../engine/recovery/replicating.ts";
+import { STATES } from "../engine/recovery/state.ts";
+import { carryOn } from "./begin.ts";
+import { ensurePoint, ensureReplicate } from "./durable.ts";
+import { type Services, services } from "./services.ts";
+
+app.client.timer("pointTimer", {
+  schedule: "%LEEWARD_POINT_SCHEDULE%",
+  handler: async (_timer: unknown, client: DurableClient) => {
+    const found = await services();
+    const failures: unknown[] = [];
+    for await (const item of found.records.items.list())
+      await tend(found, client, item).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0)
+      throw new AggregateError(failures, `${failures.length} items could not be tended`);
+  },
+});
+
+/**
+ * Sees to it that what should run for an item does run: its job, its replication, a due recovery point. The records alone
+ * decide, so an app whose task hub was lost goes on within one tick.
+ */
+async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
+  await carryOn(found, client, item);
+  if (!STATES[item.state].replicating) return;
+  const { machine } = item;
+  const progress = (await found.records.progress.get(machine))?.value;
+  if (!progress || progress.problem?.stopped) return;
+  await ensureReplicate(client, machine);
+  const agent = (await found.records.agents.get(machine))?.value;
+  const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
+  if (item.state === "Protected" && streams && pointDue(found.clock.now(), item.policy, progress))
+    await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+}

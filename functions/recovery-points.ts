@@ -1,0 +1,67 @@
+import type { RecoveryPointResource } from "../engine/contract/recovery-point.ts";
+import { barrierIdField } from "../engine/contract/field.ts";
+import { toIso } from "../engine/core/clock.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import { mapInOrder } from "../engine/core/in-order.ts";
+import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import { pointName } from "../engine/journal/names.ts";
+import type { ItemRecord } from "../engine/recovery/item.ts";
+import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
+import { z } from "zod";
+import { findItem } from "./begin.ts";
+import { type Call, checkInput, route } from "./http.ts";
+import { PATHS, itemIn } from "./paths.ts";
+
+const path = `${PATHS.item}/recoveryPoints`;
+const read = { method: "GET", role: "Reader", versioned: true } as const;
+
+const PAGE = 100;
+const paging = z.object({ $skipToken: z.coerce.number().int().nonnegative().default(0) });
+
+/** Newest first, a page at a time. */
+route("listRecoveryPoints", { ...read, path }, async (call) => {
+  const item = await findItem(call.services, itemIn(call.request));
+  const { $skipToken: skip } = checkInput(paging, Object.fromEntries(call.request.query));
+  const places = (await listPoints(call.services.target, item.machine)).toReversed();
+  const page = places.slice(skip, skip + PAGE);
+  const value = [];
+  const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) =>
+    readPointAt(call.services.target, pointName(machine, generation, sequence, id)),
+  );
+  for await (const point of points) value.push(view(item, point));
+  return { jsonBody: { value, nextLink: places.length > skip + PAGE ? nextLink(call, skip + PAGE) : null } };
+});
+
+route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => {
+  const item = await findItem(call.services, itemIn(call.request));
+  const id = barrierIdField.safeParse(call.param("point"));
+  if (!id.success) throw new LeewardError("NotFound", `there is no recovery point of this name`);
+  return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data)) };
+});
+
+function nextLink({ request, services }: Call, skip: number): string {
+  const { pathname, searchParams } = new URL(request.url);
+  searchParams.set("$skipToken", String(skip));
+  return `${services.settings.publicUrl}${pathname}?${searchParams}`;
+}
+
+const view = (item: ItemRecord, point: RecoveryPoint): RecoveryPointResource => ({
+  id: `${item.id}/recoveryPoints/${point.id}`,
+  name: point.id,
+  type: "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectedItems/recoveryPoints",
+  properties: {
+    recoveryPointTime: toIso(point.time),
+    recoveryPointType: point.consistency === "crash" ? "CrashConsistent" : "AppConsistent",
+    providerSpecificDetails: {
+      instanceType: "A2A",
+      recoveryPointSyncType: "PerVmRecoveryPoint",
+      disks: point.disks.map(({ name }) => name),
+    },
+    leeward: {
+      generation: point.generation,
+      sequence: point.sequence,
+      losses: point.losses,
+      disks: point.disks,
+    },
+  },
+});
