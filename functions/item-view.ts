@@ -120,7 +120,7 @@ function progressOf({ agent }: Known, job: JobStatus | undefined): LeewardItem["
     done,
     total,
     rate,
-    etaSeconds: rate > 0 ? Math.ceil((total - done) / rate) : null,
+    ...(rate > 0 && { etaSeconds: Math.ceil((total - done) / rate) }),
     percentComplete: job?.percentComplete ?? (total > 0 ? Math.floor((100 * done) / total) : 0),
     steps: [...(job?.steps ?? [])],
   };
@@ -140,17 +140,16 @@ function agentOf({ agent }: Known): LeewardItem["agent"] {
 }
 
 function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["failover"] {
-  const { announced } = report;
   return {
     operation: report.operation,
-    recoveryPointId: report.point,
+    point: report.point,
     pointTime: toIso(report.pointTime),
     consistency: report.consistency,
     road: report.road,
     startTime: toIso(report.startTime),
     endTime: report.endTime === undefined ? null : toIso(report.endTime),
     rtoSeconds: report.rtoSeconds ?? null,
-    announced: { ...announced, knownUntil: toIso(announced.knownUntil) },
+    announced: report.announced,
     steps: report.steps,
     targetVmId: item.target?.vm ?? "",
   };

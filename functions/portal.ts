@@ -71,9 +71,11 @@ async function config() {
   const { settings } = await services();
   return {
     subscriptionId: settings.subscription,
-    targetRegion: settings.region,
-    issuer: settings.issuer,
-    audience: settings.audience,
-    apiVersion: "2025-08-01",
+    resourceGroup: settings.vaultGroup,
+    vault: settings.vault,
+    // Where the page puts what it enables; the API takes any fabric and container.
+    fabric: "azure",
+    container: "azure-container",
+    region: settings.region,
   };
 }

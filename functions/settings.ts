@@ -21,6 +21,9 @@ const schema = z
     LEEWARD_AUDIENCE: z.string().min(1),
     /** Where agents and clients reach this app. */
     LEEWARD_PUBLIC_URL: https,
+    /** The vault that the portal shows; the API itself takes any. */
+    LEEWARD_RESOURCE_GROUP: z.string().min(1).default("leeward"),
+    LEEWARD_VAULT: z.string().min(1).default("leeward-vault"),
     /** Selects a user-assigned identity. */
     LEEWARD_CLIENT_ID: z.guid().optional(),
   })
@@ -48,6 +51,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     issuer: s.LEEWARD_ISSUER,
     audience: s.LEEWARD_AUDIENCE,
     publicUrl: s.LEEWARD_PUBLIC_URL,
+    vaultGroup: s.LEEWARD_RESOURCE_GROUP,
+    vault: s.LEEWARD_VAULT,
     clientId: s.LEEWARD_CLIENT_ID,
   };
 }

@@ -1,7 +1,13 @@
 import { z } from "zod";
 
 const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
-const mark = z.object({ generation: z.number(), sequence: z.number() });
+/** `time` in microseconds since 1970, `bytes` of guest data since the generation began. */
+const mark = z.object({
+  generation: z.number(),
+  sequence: z.number(),
+  time: z.number(),
+  bytes: z.number(),
+});
 
 const jobStep = z.object({
   name: z.string(),
@@ -31,7 +37,7 @@ const leewardItem = z.object({
       done: z.number(),
       total: z.number(),
       rate: z.number(),
-      etaSeconds: z.number().nullable(),
+      etaSeconds: z.number().optional(),
       percentComplete: z.number(),
       steps: z.array(jobStep),
     })
@@ -53,7 +59,7 @@ const leewardItem = z.object({
   failover: z
     .object({
       operation: z.string(),
-      recoveryPointId: z.string(),
+      point: z.string(),
       pointTime: z.string(),
       consistency: z.string(),
       road: z.enum(["import", "upload"]),
@@ -66,7 +72,8 @@ const leewardItem = z.object({
         writes: z.number(),
         bytes: z.number(),
         knownSequence: z.number(),
-        knownUntil: z.string(),
+        /** Microseconds since 1970, by the source's clock. */
+        knownUntil: z.number(),
       }),
       steps: z.array(jobStep),
       targetVmId: z.string(),

@@ -1,34 +1,25 @@
-import type { Generation, Sequence } from "../core/units.ts";
-import type { AgentRecord } from "./agent-record.ts";
+import { type AgentRecord, reportedBy } from "./agent-record.ts";
+import type { Reached } from "./losses.ts";
 import type { ProgressRecord } from "./progress.ts";
-
-/** A write of a generation. Sequences may be used anew by a later generation. */
-interface Mark {
-  readonly generation: Generation;
-  readonly sequence: Sequence;
-}
 
 /**
  * How far a machine's writes have come: captured by the agent, durable in the cache, arrived in the target region, applied
- * to the replica. Each holds at least what the next one holds. A mark that is missing is not known or not begun.
+ * to the replica. Sequences may be used anew by a later generation. Each holds at least what the next one holds. A mark that is missing is not known or not begun.
  */
 export interface Watermarks {
-  readonly captured?: Mark;
-  readonly cached?: Mark;
-  readonly arrived?: Mark;
-  readonly applied?: Mark;
+  readonly captured?: Reached;
+  readonly cached?: Reached;
+  readonly arrived?: Reached;
+  readonly applied?: Reached;
 }
 
 /** What is farther down the way has passed all that lies before, whatever the last report said. */
 export function watermarks(agent: AgentRecord | undefined, progress: ProgressRecord | undefined): Watermarks {
-  const beat = agent?.heartbeat;
+  const reported = reportedBy(agent);
   const applied = markOf(progress?.applied);
   const arrived = farthest(markOf(progress?.arrived), applied);
-  const cached = farthest(beat && { generation: beat.generation, sequence: beat.cached.sequence }, arrived);
-  const captured = farthest(
-    beat && { generation: beat.generation, sequence: beat.captured.sequence },
-    cached,
-  );
+  const cached = farthest(reported?.cached, arrived);
+  const captured = farthest(reported?.captured, cached);
   return {
     ...(captured && { captured }),
     ...(cached && { cached }),
@@ -37,10 +28,11 @@ export function watermarks(agent: AgentRecord | undefined, progress: ProgressRec
   };
 }
 
-const markOf = (mark: Mark | undefined): Mark | undefined =>
-  mark && { generation: mark.generation, sequence: mark.sequence };
+/** Of a journal position, only what a mark has. */
+const markOf = (at: Reached | undefined): Reached | undefined =>
+  at && { generation: at.generation, sequence: at.sequence, time: at.time, bytes: at.bytes };
 
-function farthest(a: Mark | undefined, b: Mark | undefined): Mark | undefined {
+function farthest(a: Reached | undefined, b: Reached | undefined): Reached | undefined {
   if (!a || !b) return a ?? b;
   if (a.generation !== b.generation) return a.generation > b.generation ? a : b;
   return a.sequence >= b.sequence ? a : b;
