@@ -1,7 +1,8 @@
 import path from "node:path";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { type Clock, systemClock } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
-import { millis } from "../../engine/core/units.ts";
+import { type Millis, millis } from "../../engine/core/units.ts";
 import { loadApp, terminateApp } from "./app.ts";
 import { clientInputs } from "./client-binding.ts";
 import { type LogSink, type RegisteredFunction, registry, triggerOf } from "./core-api.ts";
@@ -38,7 +39,7 @@ export interface Host {
   readonly url: string;
   readonly hub: TaskHub;
   readonly keys: Keys;
-  /** Resolves when no orchestration or activity can go on before the clock moves or someone calls. */
+  /** Resolves when nothing can go on before the clock moves or someone calls. */
   idle(): Promise<void>;
   /** Stops taking work, lets running invocations end for some seconds, closes the state. */
   stop(): Promise<void>;
@@ -123,15 +124,32 @@ function serve(
     url: listeners.open.origin,
     hub,
     keys,
-    idle: () => hub.dispatcher.idle(),
+    idle: () => settled(hub, invoker),
     stop: async () => {
       hub.dispatcher.stop();
       for (const timer of timers.values()) timer.stop();
-      await Promise.all([closeAll(listeners, GRACE), invoker.drained(GRACE)]);
+      await Promise.all([closeAll(listeners, GRACE), within(GRACE, invoker.idle())]);
       await terminateApp();
       hub.store.db.close();
     },
   };
+}
+
+/** What the clock has just woken gets a round of the event loop to begin. */
+async function settled(hub: TaskHub, invoker: Invoker): Promise<void> {
+  do {
+    await setImmediate();
+    await invoker.idle();
+    await hub.dispatcher.idle();
+  } while (invoker.running > 0);
+}
+
+/** Of real time: at the end of it what still runs is left to itself. */
+async function within(limit: Millis, work: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const expired = setTimeout(limit, undefined, { signal: over.signal }).catch(() => undefined);
+  await Promise.race([work, expired]);
+  over.abort();
 }
 
 /** Refuses loudly, by name, whatever this host does not emulate. */

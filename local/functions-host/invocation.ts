@@ -51,14 +51,12 @@ export class Invoker {
     }
   }
 
-  /** Resolves when nothing runs, or after the grace period of real time. */
-  async drained(grace: Millis): Promise<void> {
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
     if (this.running === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#idle.push(resolve);
-    const timer = setTimeout(resolve, grace);
     await promise;
-    clearTimeout(timer);
   }
 
   async #within<T>(limit: Millis, fn: RegisteredFunction, id: string, outcome: Promise<T>): Promise<T> {

@@ -41,5 +41,11 @@ app.activity("door", {
     }),
 });
 
+app.activity("detailed", {
+  handler: () => {
+    throw new TypeError("typed");
+  },
+});
+
 app.activity("large", { handler: ({ size }: { size: number }) => "x".repeat(size) });
 app.activity("nothing", { handler: () => undefined });

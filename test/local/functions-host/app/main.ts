@@ -2,5 +2,4 @@ import "./activities.ts";
 import "./events.ts";
 import "./http.ts";
 import "./orchestrations.ts";
-import "./random.ts";
 import "./timers.ts";

@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import { useFixture } from "./fixture.ts";
+import { ledger, times } from "./app/ledger.ts";
+
+const host = useFixture();
+
+test("a durable timer wakes its orchestration when its time has come, not before", async () => {
+  const id = await host.begin("sleeps", { seconds: 3600 });
+  await host.advance(3599);
+  expect((await host.status(id)).runtimeStatus).toBe("Running");
+  await host.advance(1);
+  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: 3600 });
+});
+
+test("a timer of twenty days is made of pieces and ends to the second", async () => {
+  const id = await host.begin("sleeps", { seconds: 20 * 86_400 });
+  await host.advance(20 * 86_400 - 1);
+  expect((await host.status(id)).runtimeStatus).toBe("Running");
+  await host.advance(1);
+  expect((await host.status(id)).output).toBe(20 * 86_400);
+  const { historyEvents } = await host.status(id, "showHistory=true");
+  // three days at a time while more than six are left: 3, 3, 3, 3, 3 and the last 5
+  expect(historyEvents?.filter((event) => event["EventType"] === "TimerFired")).toHaveLength(6);
+});
+
+test("a timer in the past fires at once", async () => {
+  expect(await host.run("sleeps", { seconds: -5 })).toMatchObject({ runtimeStatus: "Completed", output: 0 });
+});
+
+test("timers go on after the host was stopped over their time", async () => {
+  const id = await host.begin("sleeps", { seconds: 60 });
+  await host.stop();
+  await host.clock.advance(90_000, () => Promise.resolve());
+  await host.start();
+  await host.host.idle();
+  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: 90 });
+});
+
+test("an event reaches the orchestration that waits for it, with its data", async () => {
+  const id = await host.begin("waits", {});
+  expect(await host.raise(id, "first", { n: 1 })).toBe(202);
+  await host.raise(id, "second", "two");
+  expect((await host.status(id)).output).toEqual({ first: { n: 1 }, second: "two" });
+});
+
+test("events that come before they are waited for are kept in order", async () => {
+  const id = await host.begin("waits", {});
+  await host.raise(id, "second", "early");
+  await host.raise(id, "second", "second early");
+  await host.raise(id, "first", 1);
+  expect((await host.status(id)).output).toEqual({ first: 1, second: "early" });
+});
+
+test("ten events of one name are each taken once, in order", async () => {
+  const id = await host.begin("collects", { count: 10 });
+  await Promise.all(Array.from({ length: 10 }, (_, i) => host.raise(id, "item", i)));
+  const { output } = await host.status(id);
+  expect(output).toHaveLength(10);
+  expect(new Set(Array.isArray(output) ? output : [])).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+});
+
+test("events in parallel are matched by name", async () => {
+  const id = await host.begin("waitsForBoth", {});
+  await host.raise(id, "right", "r");
+  expect((await host.status(id)).runtimeStatus).toBe("Running");
+  await host.raise(id, "left", "l");
+  expect((await host.status(id)).output).toEqual(["l", "r"]);
+});
+
+test("an event that nobody waits for changes nothing", async () => {
+  const id = await host.begin("waits", {});
+  expect(await host.raise(id, "unheard", {})).toBe(202);
+  expect((await host.status(id)).runtimeStatus).toBe("Running");
+});
+
+test("an event wins over its deadline, whose cancelled timer holds nothing up", async () => {
+  const id = await host.begin("approval", { minutes: 5 });
+  await host.advance(60);
+  await host.raise(id, "approved", "yes");
+  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: "yes" });
+});
+
+test("a deadline wins over an event that comes too late", async () => {
+  const id = await host.begin("approval", { minutes: 5 });
+  await host.advance(300);
+  expect((await host.status(id)).output).toBe("too late");
+  expect(await host.raise(id, "approved", "yes")).toBe(410);
+});
+
+test("a timer that is not cancelled keeps the instance Running until it fires", async () => {
+  const id = await host.begin("forgetsTimer", {});
+  expect((await host.status(id)).runtimeStatus).toBe("Running");
+  await host.advance(3600);
+  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: "done" });
+});
+
+test("retries wait longer each time, up to their limit, and then succeed", async () => {
+  const id = await host.begin("retry", { key: "patient", failures: 4, attempts: 6 });
+  const seen: number[] = [];
+  for (let second = 0; second <= 12; second++) {
+    seen.push(times("patient"));
+    await host.advance(1);
+  }
+  // at 0, then after 1, 2, 4 and 5 (8, were it not for the limit) seconds more
+  expect(seen).toEqual([1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5]);
+  expect((await host.status(id)).output).toBe("patient after 5");
+});
+
+test("when all attempts failed the last error comes out, without another wait", async () => {
+  const id = await host.begin("retry", { key: "hopeless", failures: 9, attempts: 3 });
+  await host.advance(3);
+  const status = await host.status(id);
+  expect(status.runtimeStatus).toBe("Failed");
+  expect(status.output).toContain("failure 3 of hopeless");
+  expect(times("hopeless")).toBe(3);
+});
+
+test("retries in parallel do not mix up each other's results", async () => {
+  const id = await host.begin("retriesInParallel", {});
+  await host.advance(5);
+  expect((await host.status(id)).output).toEqual([
+    `${id}/1 after 1`,
+    `${id}/2 after 2`,
+    `${id}/3 after 3`,
+    "after",
+  ]);
+});
+
+test("a sub-orchestration is retried as a whole", async () => {
+  const id = await host.begin("parentWithRetry", {});
+  await host.advance(1);
+  expect((await host.status(id)).output).toBe(`${id} child after 2`);
+});
+
+test("continueAsNew goes through ten generations under one id, with a short history", async () => {
+  const status = await host.run("generations", { left: 10, seen: 0, events: false, items: [] });
+  expect(status.output).toEqual({ generations: 10, items: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] });
+  const { historyEvents } = await host.status(status.instanceId, "showHistory=true");
+  expect(historyEvents?.length).toBeLessThan(5);
+});
+
+test("events wait for the generation that takes them", async () => {
+  const id = await host.begin("generations", { left: 3, seen: 0, events: true, items: [] });
+  for (const item of ["a", "b", "c"]) await host.raise(id, "item", item);
+  expect((await host.status(id)).output).toEqual({ generations: 3, items: ["a", "b", "c"] });
+});
+
+test("events in the same turn as continueAsNew, after it, go to the next generation", async () => {
+  const id = await host.begin("generations", { left: 3, seen: 0, events: true, items: [] });
+  await host.command(id, "suspend");
+  for (const item of ["a", "b", "c"]) await host.raise(id, "item", item);
+  await host.command(id, "resume");
+  expect((await host.status(id)).output).toEqual({ generations: 3, items: ["a", "b", "c"] });
+});
+
+test("a delivered event that nobody took is lost by continueAsNew, as on Azure, with a warning", async () => {
+  const id = await host.begin("losesEvents", {});
+  await host.raise(id, "unread", 1);
+  await host.raise(id, "go", 1);
+  expect((await host.status(id)).output).toBe("second");
+  expect(host.logs.join()).toContain(`continueAsNew of losesEvents '${id}' loses the events unread`);
+});
+
+test("an eternal orchestration is woken by events and by its timer", async () => {
+  const id = await host.begin("eternal", { woken: 0, ticks: 0 });
+  await host.advance(60);
+  await host.raise(id, "wake", "go on");
+  await host.advance(180);
+  await host.raise(id, "wake", "stop");
+  expect(await host.status(id)).toMatchObject({
+    runtimeStatus: "Completed",
+    output: { woken: 1, ticks: 4 },
+  });
+});
+
+test("suspend holds events, answers and timers; resume gives them in order", async () => {
+  const waiting = await host.begin("waits", {});
+  const sleeping = await host.begin("sleeps", { seconds: 10 });
+  for (const id of [waiting, sleeping]) expect(await host.command(id, "suspend")).toBe(202);
+  await host.raise(waiting, "first", 1);
+  await host.raise(waiting, "second", 2);
+  await host.advance(60);
+  for (const id of [waiting, sleeping]) expect((await host.status(id)).runtimeStatus).toBe("Suspended");
+  for (const id of [waiting, sleeping]) await host.command(id, "resume");
+  expect((await host.status(waiting)).output).toEqual({ first: 1, second: 2 });
+  expect((await host.status(sleeping)).output).toBe(60);
+});
+
+test("a suspended instance is suspended still after a restart of the host", async () => {
+  const id = await host.begin("sleeps", { seconds: 10 });
+  await host.command(id, "suspend");
+  await host.stop();
+  await host.start();
+  await host.advance(60);
+  expect((await host.status(id)).runtimeStatus).toBe("Suspended");
+  await host.command(id, "resume");
+  expect((await host.status(id)).runtimeStatus).toBe("Completed");
+});
+
+test("terminate ends an instance with the reason as its output", async () => {
+  const id = await host.begin("waits", {});
+  expect(await host.command(id, "terminate", "not needed any more")).toBe(202);
+  expect(await host.status(id)).toMatchObject({
+    runtimeStatus: "Terminated",
+    output: "not needed any more",
+  });
+});
+
+test("a suspended instance can be terminated", async () => {
+  const id = await host.begin("waits", {});
+  await host.command(id, "suspend");
+  await host.command(id, "terminate", "enough");
+  expect((await host.status(id)).runtimeStatus).toBe("Terminated");
+});
+
+test("the parent of a terminated sub-orchestration gets the reason as an error", async () => {
+  const id = await host.begin("parentOfWaiting", {});
+  await host.command(`${id}-waits`, "terminate", "by hand");
+  expect((await host.status(id)).output).toContain("by hand");
+});
+
+test("rewind runs only what failed again", async () => {
+  const id = await host.begin("rewindable", {});
+  await host.advance(1);
+  expect((await host.status(id)).runtimeStatus).toBe("Failed");
+  expect(await host.command(id, "rewind")).toBe(202);
+  await host.advance(1);
+  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: `${id} after 4` });
+  expect(ledger.filter((line) => line === `${id} before`)).toHaveLength(1);
+});

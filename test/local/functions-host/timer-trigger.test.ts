@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { useFixture } from "./fixture.ts";
+import { times } from "./app/ledger.ts";
+import { ticks } from "./app/timers.ts";
+
+const host = useFixture();
+const ticksOf = (name: string) => ticks.filter((tick) => tick.name === name).map((tick) => tick.timer);
+
+test("a timer function runs by the schedule of its setting, not at start", async () => {
+  expect(ticksOf("everyMinute")).toHaveLength(0);
+  await host.advance(59);
+  expect(ticksOf("everyMinute")).toHaveLength(0);
+  await host.advance(1);
+  expect(ticksOf("everyMinute")).toHaveLength(1);
+  await host.advance(180);
+  expect(ticksOf("everyMinute")).toHaveLength(4);
+});
+
+test("it is told its status", () => {
+  expect(ticksOf("everyMinute").at(-1)).toMatchObject({
+    isPastDue: false,
+    schedule: { adjustForDST: true },
+    scheduleStatus: { last: "2030-01-01T00:03:00.000Z", next: "2030-01-01T00:04:00.000Z" },
+  });
+});
+
+test("an interval under a minute keeps no status", async () => {
+  const before = ticksOf("everyTenSeconds").length;
+  await host.advance(30);
+  expect(ticksOf("everyTenSeconds")).toHaveLength(before + 3);
+});
+
+test("a run missed while the host was down is made up for once, past due", async () => {
+  const before = ticksOf("everyMinute").length;
+  await host.stop();
+  await host.clock.advance(600_000, () => Promise.resolve());
+  await host.start();
+  await host.host.idle();
+  expect(ticksOf("everyMinute")).toHaveLength(before + 1);
+  expect(ticksOf("everyMinute").at(-1)?.isPastDue).toBe(true);
+  await host.advance(60);
+  expect(ticksOf("everyMinute").at(-1)?.isPastDue).toBe(false);
+});
+
+test("after a change of the schedule nothing is past due", async () => {
+  const before = ticksOf("everyMinute").length;
+  await host.stop();
+  process.env["TEST_SCHEDULE"] = "0 0 3 * * *";
+  await host.clock.advance(600_000, () => Promise.resolve());
+  await host.start();
+  await host.host.idle();
+  expect(ticksOf("everyMinute")).toHaveLength(before);
+});
+
+test("a timer that fails runs again at its next time", async () => {
+  const before = times("tick failing");
+  await host.advance(7200);
+  expect(times("tick failing")).toBe(before + 2);
+  expect(host.logs.join()).toContain("this timer always fails");
+});
+
+test("the admin route runs a timer function by hand, for the master key", async () => {
+  const before = ticksOf("everyMinute").length;
+  const fire = (key: string) =>
+    host.fetch("/admin/functions/everyMinute", { method: "POST", headers: { "x-functions-key": key } });
+  expect((await fire(host.host.keys.function)).status).toBe(401);
+  expect((await fire(host.host.keys.master)).status).toBe(202);
+  await host.host.idle();
+  expect(ticksOf("everyMinute")).toHaveLength(before + 1);
+});
