@@ -25,7 +25,7 @@ import { type Cost, type Row, interleaved, printTable } from "./measure.ts";
 
 const SEGMENT = 8 * MIB;
 const SEGMENTS = 3;
-const ROUNDS = 15;
+const ROUNDS = 11;
 const FROM = sequence(0);
 
 const compress = promisify(zstdCompress);

@@ -16,7 +16,6 @@ export interface Row {
 /** Runs the rows in turn, round after round, so that what else the machine does hits all alike; medians per row. */
 export async function interleaved(rows: readonly Row[], rounds: number): Promise<Map<string, Cost>> {
   const costs = new Map<string, Cost[]>(rows.map(({ name }) => [name, []]));
-  for (const { run } of rows) await run();
   for (let round = 0; round < rounds; round++)
     for (const { name, run } of rows) costs.get(name)?.push(await cost(run));
   return new Map([...costs].map(([name, all]) => [name, medianCost(all)]));
@@ -25,9 +24,10 @@ export async function interleaved(rows: readonly Row[], rounds: number): Promise
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** Collects first, so that no row pays for what another left behind. */
+/** Collects first and runs once unmeasured, so that no row pays for the garbage or the page faults of another. */
 async function cost(run: () => Promise<void>): Promise<Cost> {
   collectGarbage();
+  await run();
   const before = process.cpuUsage();
   const start = performance.now();
   await run();
