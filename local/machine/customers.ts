@@ -61,7 +61,8 @@ export class Customers {
   readonly #options: CustomersOptions;
   readonly #file: WriteStream;
   readonly #stopping = new AbortController();
-  readonly #hangUp = new AbortController();
+  /** Requests on their way. Each has a signal of its own: a shared one would gather their listeners for ever. */
+  readonly #open = new Set<AbortController>();
   readonly #acknowledged: AcknowledgedOrder[] = [];
   readonly #unanswered: UnansweredOrder[] = [];
   #refused = 0;
@@ -97,7 +98,7 @@ export class Customers {
   /** No new orders; waits two seconds for the answers to those that are on their way. The log is then on disk. */
   async stop(): Promise<OrderLog> {
     this.#stopping.abort();
-    const timer = setTimeout(() => this.#hangUp.abort(), GRACE);
+    const timer = setTimeout(() => this.#open.forEach((request) => request.abort()), GRACE);
     await this.#all;
     clearTimeout(timer);
     this.#file.end();
@@ -119,11 +120,13 @@ export class Customers {
 
   async #order(request: OrderRequest): Promise<boolean> {
     const requestedAt = systemClock.now();
+    const hangUp = new AbortController();
+    this.#open.add(hangUp);
     try {
       const response = await fetch(new URL("/orders", this.#options.url), {
         method: "POST",
         body: JSON.stringify(request),
-        signal: this.#hangUp.signal,
+        signal: hangUp.signal,
       });
       if (response.status !== 201) throw new Error(`HTTP ${response.status}: ${await response.text()}`);
       const placed = placedOrder.parse(await response.json());
@@ -134,6 +137,8 @@ export class Customers {
     } catch (error) {
       this.#miss(request, requestedAt, error);
       return false;
+    } finally {
+      this.#open.delete(hangUp);
     }
   }
 
