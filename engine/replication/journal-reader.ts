@@ -7,7 +7,7 @@ import { journalPrefix, parseSegmentName, segmentName } from "../journal/names.t
 import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { readPack } from "./pack.ts";
+import { fetchPack } from "./pack.ts";
 
 /** A part of one generation's journal, in the target: [from, to). */
 export interface JournalRange {
@@ -91,17 +91,11 @@ const PARALLEL = 4;
 const fetched = (range: JournalRange, firsts: readonly Ordinal[]): AsyncGenerator<FetchedPack> =>
   mapInOrder(firsts, range.parallel ?? PARALLEL, async (first) => ({
     first,
-    pack: await fetchPack(range, first),
+    pack: await packAt(range, first),
   }));
 
-async function fetchPack(
-  { objects, machine, from }: JournalRange,
-  first: Ordinal,
-): Promise<CheckedSegment[]> {
-  const { generation } = from;
-  const object = await objects.get(segmentName(machine, generation, first));
-  return object ? readPack({ machine, generation, first }, object.body) : [];
-}
+const packAt = async ({ objects, machine, from }: JournalRange, first: Ordinal): Promise<CheckedSegment[]> =>
+  (await fetchPack(objects, { machine, generation: from.generation, first })) ?? [];
 
 /** First ordinals of all packs that may hold a part of the range, ascending. */
 async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Ordinal[]> {
@@ -138,7 +132,7 @@ async function packHolding(
 ): Promise<CheckedSegment[]> {
   const candidates = firsts.slice(0, firsts.findLastIndex((first) => first <= wanted) + 1);
   for (const first of candidates.slice(-LOOK_BACK).toReversed()) {
-    const pack = await fetchPack(range, first);
+    const pack = await packAt(range, first);
     if (lastOf(pack) >= wanted) return pack;
   }
   throw missing(range, wanted);
@@ -171,7 +165,7 @@ export async function journalStart(
 ): Promise<JournalPosition> {
   const position = startOf(generation, sequence(0));
   const range = { objects, machine, from: position, to: position };
-  const [first] = await fetchPack(range, position.next);
+  const [first] = await packAt(range, position.next);
   if (!first) throw missing(range, position.next);
   return startOf(generation, first.header.from);
 }

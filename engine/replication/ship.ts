@@ -7,7 +7,7 @@ import { segmentName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { readPack } from "./pack.ts";
+import { fetchPack } from "./pack.ts";
 
 export interface ShipLimits {
   /** Small segments are packed up to this size; a larger one gets an object of its own. */
@@ -154,20 +154,20 @@ class ShipRun {
     const { generation } = this.#position;
     let before = this.#position;
     let taken = this.#bytes;
-    const objects = mapInOrder(ordinalsFrom(before.next), limits.parallel, (n) =>
-      cache.get(segmentName(machine, generation, n)),
+    const objects = mapInOrder(ordinalsFrom(before.next), limits.parallel, (first) =>
+      fetchPack(cache, { machine, generation, first }),
     );
-    for await (const object of objects) {
-      if (!object) {
+    for await (const segments of objects) {
+      if (!segments) {
         this.#hole = before.next;
         return;
       }
-      for (const segment of readPack({ machine, generation, first: before.next }, object.body)) {
+      for (const segment of segments) {
         const after = follow(machine, before, segment);
         yield { segment, before, after };
         before = after;
+        taken += segment.bytes.length;
       }
-      taken += object.size;
       if (taken >= limits.maxBytes) return;
     }
   }
@@ -204,11 +204,10 @@ async function adopt(
   machine: MachineId,
   start: JournalPosition,
 ): Promise<Pack | undefined> {
-  const { generation, next } = start;
-  const object = await target.get(segmentName(machine, generation, next));
-  if (!object) return undefined;
-  const segments = readPack({ machine, generation, first: next }, object.body);
-  return { start, segments, end: followAll(machine, start, segments), bytes: object.size };
+  const segments = await fetchPack(target, { machine, generation: start.generation, first: start.next });
+  if (!segments) return undefined;
+  const size = segments.reduce((sum, segment) => sum + segment.bytes.length, 0);
+  return { start, segments, end: followAll(machine, start, segments), bytes: size };
 }
 
 const followAll = (machine: MachineId, start: JournalPosition, segments: readonly CheckedSegment[]) =>
