@@ -2,7 +2,8 @@ import { z } from "zod";
 import { toIso } from "../engine/core/clock.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
-import { listPoints, readPoint } from "../engine/replication/points.ts";
+import { pointName } from "../engine/journal/names.ts";
+import { listPoints, readPointAt } from "../engine/replication/points.ts";
 import { SOURCE_HELP, SOURCE_OPTIONS, openSource, sourceSchema } from "./source.ts";
 import { parseOptions } from "./usage.ts";
 
@@ -31,7 +32,9 @@ export async function run(args: readonly string[]): Promise<void> {
   const objects = openSource(from);
   const all = await listPoints(objects, machine);
   const points: RecoveryPoint[] = [];
-  const reads = mapInOrder(all.slice(-last), PARALLEL, ({ id }) => readPoint(objects, machine, id));
+  const reads = mapInOrder(all.slice(-last), PARALLEL, ({ generation, sequence, id }) =>
+    readPointAt(objects, pointName(machine, generation, sequence, id)),
+  );
   for await (const point of reads) points.push(point);
   if (json) console.log(JSON.stringify(points.map((point) => ({ ...point, time: toIso(point.time) }))));
   else for (const line of table(points, all.length)) console.log(line);

@@ -153,7 +153,7 @@ export async function listPoints(target: ObjectStore, machine: MachineId): Promi
   return places;
 }
 
-/** @throws NotFound, ManifestDamaged, ManifestVersionUnknown */
+/** One listing and one GET. @throws NotFound, ManifestDamaged, ManifestVersionUnknown */
 export async function readPoint(
   target: ObjectStore,
   machine: MachineId,
