@@ -165,7 +165,19 @@ async function keepReading() {
   }
 }
 
+/** A page that cannot show what it read says so, and does not go on showing something older. */
 function show() {
+  try {
+    draw();
+  } catch (error) {
+    reportError(error);
+    model.data = undefined;
+    model.failure = notUnderstood(error);
+    draw();
+  }
+}
+
+function draw() {
   const signedIn = api.hasToken();
   render(top, topView(model, signedIn, actions));
   render(main, signedIn ? pageView(model, actions) : signInView(model, actions));

@@ -93,23 +93,24 @@ export function failoverDialog(model, actions) {
     h(
       "div",
       { class: "notice bad", id: "will-be-lost" },
-      h("p", null, h("strong", null, "What will be lost: "), lostWith(item, chosen)),
+      h("p", null, h("strong", null, "What will be lost: "), lostWith(item, chosen, model.config.region)),
     ),
     buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
 }
 
-function lostWith(item, point) {
+function lostWith(item, point, region) {
   if (!point) return "there is no recovery point to fail over to.";
   const since = `everything that ${nameOfMachine(item)} wrote after ${clock(point.properties.recoveryPointTime)}, ${duration(secondsSince(point.properties.recoveryPointTime))} ago`;
-  const { captured } = item.properties.leeward?.watermarks ?? {};
-  const sequence = point.properties.leeward?.sequence;
-  if (!captured || sequence === undefined || captured.sequence < sequence) return `${since}.`;
-  const region = item.properties.leeward.losses?.region;
-  const away = region
-    ? `; ${count(region.writes, "write")} of them (${size(region.bytes)}) have not left the source region`
-    : "";
-  return `${since}: ${count(captured.sequence - sequence, "write")} so far${away}.`;
+  const { losses, watermarks } = item.properties.leeward ?? {};
+  const { generation, sequence } = point.properties.leeward ?? {};
+  const captured = watermarks?.captured;
+  // Sequences compare within one generation only.
+  if (!losses || !captured || captured.generation !== generation || captured.sequence < sequence)
+    return `${since}.`;
+  const { writes, bytes } = losses.region;
+  const away = `${count(writes, "write")} (${size(bytes)}) of them not yet in ${region}`;
+  return `${since}: ${count(captured.sequence - sequence, "write")} so far, ${away}.`;
 }
 
 function buttons(model, actions, kind, words, disabled = false) {

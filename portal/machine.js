@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { clock, count, duration, nameOf, secondsSince, size } from "./format.js";
+import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
 
 /** What each state of an item means to its owner, and how it is coloured. */
@@ -13,6 +13,7 @@ const STATES = {
   UnplannedFailoverCommitPending: ["done", "Failed over"],
 };
 const POINTS_SHOWN = 20;
+const SILENT_SECONDS = 15;
 
 export function machineView(item, model, actions) {
   const { leeward = {}, allowedOperations = [] } = item.properties;
@@ -30,7 +31,8 @@ export function machineView(item, model, actions) {
     ),
     problemsView(item),
     progressView(item),
-    leeward.failover ? failoverView(leeward.failover, model) : lossesView(leeward, model.config.region),
+    leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
+    agentView(leeward),
     pointsView(item),
     h(
       "div",
@@ -60,34 +62,29 @@ function journeyOf(item, { config }) {
 
 /** What is wrong with it, in the words of whoever noticed. */
 function problemsView({ properties }) {
-  const { problem, failure } = properties.leeward ?? {};
-  const health = (properties.healthErrors ?? []).map((error) => ({
-    code: error.errorCode,
-    message: error.errorMessage ?? error.summaryMessage,
-    remedy: error.recommendedAction,
-  }));
-  return [problem, failure, ...health]
-    .filter(Boolean)
-    .map(({ code, message, remedy }) =>
-      h(
-        "div",
-        { class: "notice bad", key: `${code} ${message}` },
-        h("p", null, h("strong", null, code), ` ${message}`),
-        remedy && h("p", null, remedy),
-      ),
-    );
+  return properties.healthErrors.map(({ errorCode, errorMessage, recommendedAction }) =>
+    h(
+      "div",
+      { class: "notice bad", key: `${errorCode} ${errorMessage}` },
+      h("p", null, h("strong", null, errorCode), ` ${errorMessage}`),
+      recommendedAction && h("p", null, recommendedAction),
+    ),
+  );
 }
 
+/** Bytes where they are known, otherwise how much of the job is done. */
 function progressView({ name, properties }) {
   const { progress } = properties.leeward ?? {};
-  if (!progress || !(progress.total > 0) || progress.done >= progress.total) return undefined;
-  const { phase, done, total, rate, etaSeconds } = progress;
-  const facts = [
+  if (!progress) return undefined;
+  const { phase, done, total, rate, etaSeconds, percentComplete } = progress;
+  const inBytes = total > 0;
+  const [value, max] = inBytes ? [done, total] : [percentComplete ?? 0, 100];
+  const facts = inBytes && [
     `${size(done)} of ${size(total)}`,
     rate > 0 && `${size(rate)}/s`,
     etaSeconds > 0 && `about ${duration(Math.max(10, etaSeconds))} left`,
   ];
-  const label = `${phase ?? "progress"}`.replaceAll("-", " ");
+  const label = phase.replaceAll("-", " ");
   return h(
     "div",
     { class: "progress", key: "progress" },
@@ -95,25 +92,29 @@ function progressView({ name, properties }) {
       "div",
       { class: "spread" },
       h("span", { class: "phase" }, label),
-      h("span", null, `${Math.floor((100 * done) / total)} %`),
+      h("span", null, `${Math.floor((100 * value) / max)} %`),
     ),
-    h("progress", { max: total, value: done, "aria-label": `${label} of ${name}` }),
-    h("div", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+    h("progress", { max, value, "aria-label": `${label} of ${name}` }),
+    facts && h("div", { class: "hint" }, facts.filter(Boolean).join(" · ")),
   );
 }
 
-function lossesView({ losses }, region) {
+function lossesView({ points, properties }, region) {
+  const { state, losses } = properties.leeward ?? {};
+  if (state !== "Protected" && state !== "InitialReplication") return undefined;
+  // Before the first point there is nothing to fail over to, however much has arrived.
+  const counted = points.length > 0 ? losses : undefined;
   return h(
     "div",
     { class: "losses", key: "losses" },
     lossView(
       "VM loss",
-      losses?.vm,
+      counted?.vm,
       "If only this machine died now: the writes that the cache in its region does not hold yet.",
     ),
     lossView(
       "Region loss",
-      losses?.region,
+      counted?.region,
       `If its whole region were lost now: the writes that have not arrived in ${region} yet.`,
     ),
   );
@@ -128,10 +129,30 @@ function lossView(name, loss, sentence) {
     h(
       "p",
       { class: "facts" },
-      loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : "nothing is safe yet",
+      loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : "there is no recovery point yet",
     ),
     h("p", { class: "hint" }, sentence),
   );
+}
+
+/** When the machine was last heard of: figures from a silent source are the last that are known. */
+function agentView({ agent, state }) {
+  if (!agent?.lastHeartbeat || (state !== "Protected" && state !== "InitialReplication")) return undefined;
+  const silence = secondsSince(agent.lastHeartbeat);
+  if (silence > SILENT_SECONDS)
+    return h(
+      "div",
+      { class: "notice bad", key: "agent" },
+      h("p", null, h("strong", null, `The agent has been silent for ${duration(silence)}.`)),
+      h(
+        "p",
+        null,
+        "Its machine, its region or the way from there may be gone. Fail over if it is not coming back.",
+      ),
+    );
+  const waiting =
+    agent.backlog.bytes > 0 ? `${size(agent.backlog.bytes)} waiting for the cache` : "nothing waiting";
+  return h("p", { class: "hint", key: "agent" }, `Agent ${agent.version}, ${agent.mode}, ${waiting}.`);
 }
 
 function failoverView(failover, { config }) {
@@ -141,7 +162,7 @@ function failoverView(failover, { config }) {
     ? `${duration(announced.seconds)}: ${count(announced.writes, "write")} (${size(announced.bytes)}) that the source is known to have made after the point`
     : "being counted";
   const facts = [
-    ["Point", pointTime ? clock(pointTime) : nameOf(failover.point)],
+    ["Point", clock(pointTime)],
     ["Lost", lost],
     ["Disks", roads[road] ?? road],
     ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],
