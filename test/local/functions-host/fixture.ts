@@ -38,7 +38,8 @@ export class Fixture {
 
   async open(): Promise<void> {
     process.env["TEST_HUB"] = "TestHub";
-    process.env["TEST_SCHEDULE"] ??= "0 * * * * *";
+    process.env["TEST_SCHEDULE"] ??= "0 0 0 1 1 *";
+    process.env["TEST_FAST_SCHEDULE"] ??= "0 0 0 1 1 *";
     this.#data = await mkdtemp(path.join(tmpdir(), "functions-host-"));
     await this.start();
   }

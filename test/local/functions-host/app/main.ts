@@ -2,4 +2,5 @@ import "./activities.ts";
 import "./events.ts";
 import "./http.ts";
 import "./orchestrations.ts";
+import "./random.ts";
 import "./timers.ts";

@@ -11,10 +11,10 @@ const record = (name: string) => (timer: Timer) => {
 
 app.timer("everyMinute", { schedule: "%TEST_SCHEDULE%", handler: record("everyMinute") });
 
-app.timer("everyTenSeconds", { schedule: "*/10 * * * * *", handler: record("everyTenSeconds") });
+app.timer("everyTenSeconds", { schedule: "%TEST_FAST_SCHEDULE%", handler: record("everyTenSeconds") });
 
 app.timer("failing", {
-  schedule: "0 0 * * * *",
+  schedule: "%TEST_SCHEDULE%",
   handler: () => {
     note("tick failing");
     throw new Error("this timer always fails");

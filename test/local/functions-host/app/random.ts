@@ -1,0 +1,104 @@
+import { app, type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { type Flow, result } from "./flow.ts";
+
+/** Anything that can stand inside Task.all and Task.any. */
+export type TaskNode =
+  | { kind: "activity"; value: number }
+  | { kind: "failure" }
+  | { kind: "retry"; key: string; failures: number; attempts: number; first: number }
+  | { kind: "sleep"; seconds: number }
+  | { kind: "event"; name: string }
+  | { kind: "child"; program: Program; attempts: number }
+  | { kind: "all"; tasks: TaskNode[] }
+  /** `quick` needs no time, the timer hours. */
+  | { kind: "any"; quick: TaskNode; seconds: number; cancel: boolean };
+
+export interface Program {
+  steps: TaskNode[];
+  /** Fails at its end. */
+  fails: boolean;
+  /** Continues as new with the rest. */
+  rest: Program | null;
+}
+
+export type Outcome = number | string | Outcome[];
+
+type Df = OrchestrationContext["df"];
+
+/** Carries out a random program: each step gives an outcome, and an error is one too. */
+app.orchestration("program", function* ({ df }: OrchestrationContext): Flow<Outcome[] | undefined> {
+  const { program, before } = df.getInput<{ program: Program; before: Outcome[] }>();
+  const outcomes = [...before];
+  for (const step of program.steps) outcomes.push(yield* outcomeOf(df, step));
+  if (program.rest) {
+    df.continueAsNew({ program: program.rest, before: outcomes });
+    return undefined;
+  }
+  if (program.fails) throw new Error("this program fails");
+  return outcomes;
+});
+
+function* outcomeOf(df: Df, node: TaskNode): Flow<Outcome> {
+  try {
+    if (node.kind === "any") return yield* firstOf(df, node);
+    return toOutcome(yield* result(taskOf(df, node)));
+  } catch {
+    return "failed";
+  }
+}
+
+function* firstOf(df: Df, node: Extract<TaskNode, { kind: "any" }>): Flow<Outcome> {
+  const quick = taskOf(df, node.quick);
+  const timer = df.createTimer(after(df, node.seconds));
+  const winner = yield* result(df.Task.any([quick, timer]));
+  if (node.cancel) timer.cancel();
+  if (winner !== quick) return "the timer won";
+  return quick.isFaulted ? "failed" : toOutcome(quick.result);
+}
+
+function taskOf(df: Df, node: TaskNode): Task {
+  switch (node.kind) {
+    case "activity":
+      return df.callActivity("echo", node.value);
+    case "failure":
+      return df.callActivity("fail", { message: "on purpose" });
+    case "retry":
+      return df.callActivityWithRetry("failFirst", retries(node.first, node.attempts), {
+        key: `${df.instanceId}/${node.key}`,
+        failures: node.failures,
+      });
+    case "sleep":
+      return df.createTimer(after(df, node.seconds));
+    case "event":
+      return df.waitForExternalEvent(node.name);
+    case "child":
+      return node.attempts > 1
+        ? df.callSubOrchestratorWithRetry("program", retries(1000, node.attempts), {
+            program: node.program,
+            before: [],
+          })
+        : df.callSubOrchestrator("program", { program: node.program, before: [] });
+    case "all":
+      return df.Task.all(node.tasks.map((task) => taskOf(df, task)));
+    case "any":
+      return df.Task.any([taskOf(df, node.quick), df.createTimer(after(df, node.seconds))]);
+  }
+}
+
+const after = (df: Df, seconds: number) => new Date(df.currentUtcDateTime.getTime() + seconds * 1000);
+
+function retries(first: number, attempts: number): RetryOptions {
+  const options = new RetryOptions(first, attempts);
+  options.backoffCoefficient = 2;
+  return options;
+}
+
+/** A long timer gives one nothing for each of its pieces. A timer and a nested Task.any have no value worth comparing; ids of instances, in front of a slash, are random. */
+function toOutcome(value: unknown): Outcome {
+  if (Array.isArray(value)) return isLongTimer(value) ? "done" : value.map(toOutcome);
+  if (typeof value === "string") return value.slice(value.lastIndexOf("/") + 1);
+  return typeof value === "number" ? value : "done";
+}
+
+const isLongTimer = (value: readonly unknown[]): boolean =>
+  value.length > 0 && value.every((piece) => piece === undefined);

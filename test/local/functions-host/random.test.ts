@@ -1,0 +1,124 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Status, useFixture } from "./fixture.ts";
+import type { Outcome, Program, TaskNode } from "./app/random.ts";
+
+const RUNS = 300;
+const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
+
+const host = useFixture();
+let keys = 0;
+
+/** Events are raised on the outermost instance only, so only that one waits for them. */
+const { outer: programs } = fc.letrec<{
+  quick: TaskNode;
+  task: TaskNode;
+  child: Program;
+  outer: Program;
+}>((tie) => {
+  const activity = fc.record({ kind: fc.constant("activity" as const), value: fc.nat(99) });
+  const failure = fc.record({ kind: fc.constant("failure" as const) });
+  const retry = fc
+    .record({
+      kind: fc.constant("retry" as const),
+      failures: fc.nat(4),
+      attempts: fc.integer({ min: 1, max: 4 }),
+      first: fc.constantFrom(1, 1000, 60_000),
+    })
+    .map((node) => ({ ...node, key: `key-${keys++}` }));
+  const sleep = fc.record({
+    kind: fc.constant("sleep" as const),
+    seconds: fc.constantFrom(-1, 0, 1, 60, 864_000),
+  });
+  const sub = fc.record({
+    kind: fc.constant("child" as const),
+    program: tie("child"),
+    attempts: fc.integer({ min: 1, max: 3 }),
+  });
+  const all = (of: fc.Arbitrary<TaskNode>) =>
+    fc.record({ kind: fc.constant("all" as const), tasks: fc.array(of, { minLength: 1, maxLength: 4 }) });
+  const any = fc.record({
+    kind: fc.constant("any" as const),
+    quick: tie("quick"),
+    seconds: fc.constantFrom(3600, 864_000),
+    cancel: fc.boolean(),
+  });
+  const event = fc.constantFrom("a", "b", "c").map((name) => ({ kind: "event" as const, name }));
+  const depth = { maxDepth: 3, depthSize: "small" as const };
+  return {
+    quick: fc.oneof(depth, activity, failure, all(fc.oneof(activity, failure))),
+    task: fc.oneof(depth, activity, failure, retry, sleep, all(tie("task")), sub, any),
+    child: fc.record({
+      steps: fc.array(tie("task"), { maxLength: 3 }),
+      fails: fc.boolean(),
+      rest: fc.option(tie("child"), depth),
+    }),
+    outer: fc.record({
+      steps: fc.array(fc.oneof(tie("task"), event, all(fc.oneof(tie("task"), event))), { maxLength: 5 }),
+      fails: fc.boolean(),
+      rest: fc.constant(null),
+    }),
+  };
+});
+
+test(`${RUNS} random orchestrations end as the model says (SEED=${seed})`, async () => {
+  await fc.assert(
+    fc.asyncProperty(programs, async (program) => {
+      const id = await host.begin("program", { program, before: [] });
+      for (const name of eventsOf(program)) await host.raise(id, name, `event ${name}`);
+      const status = await endOf(id);
+      const expected = modelOf(program);
+      if (expected === "failed") expect(status.runtimeStatus).toBe("Failed");
+      else expect(status).toMatchObject({ runtimeStatus: "Completed", output: expected });
+    }),
+    { numRuns: RUNS, seed, endOnFailure: false },
+  );
+}, 300_000);
+
+async function endOf(id: string): Promise<Status> {
+  for (let months = 0; months < 100; months++) {
+    const status = await host.status(id);
+    if (status.runtimeStatus !== "Running" && status.runtimeStatus !== "Pending") return status;
+    await host.advance(30 * 86_400);
+  }
+  return host.status(id);
+}
+
+/** Each event node once, in any order. */
+function eventsOf(program: Program): string[] {
+  const events = (node: TaskNode): string[] => {
+    if (node.kind === "event") return [node.name];
+    return node.kind === "all" ? node.tasks.flatMap(events) : [];
+  };
+  return program.steps.flatMap(events);
+}
+
+function modelOf({ steps, fails, rest }: Program): Outcome[] | "failed" {
+  const outcomes = steps.map(outcomeOf);
+  if (!rest) return fails ? "failed" : outcomes;
+  const more = modelOf(rest);
+  return more === "failed" ? "failed" : [...outcomes, ...more];
+}
+
+function outcomeOf(node: TaskNode): Outcome {
+  switch (node.kind) {
+    case "activity":
+      return node.value;
+    case "failure":
+      return "failed";
+    case "retry":
+      return node.failures < node.attempts ? `${node.key} after ${node.failures + 1}` : "failed";
+    case "sleep":
+      return "done";
+    case "event":
+      return `event ${node.name}`;
+    case "child":
+      return modelOf(node.program);
+    case "any":
+      return outcomeOf(node.quick);
+    case "all": {
+      const outcomes = node.tasks.map((task) => (task.kind === "any" ? "done" : outcomeOf(task)));
+      return outcomes.includes("failed") ? "failed" : outcomes;
+    }
+  }
+}
