@@ -1,7 +1,7 @@
 import type { LeewardItem, ProtectedItem } from "../engine/contract/protected-item.ts";
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
-import { reportedBy } from "../engine/recovery/agent-record.ts";
+import { type AgentRecord, reportedBy } from "../engine/recovery/agent-record.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
 import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import { losses } from "../engine/recovery/losses.ts";
@@ -112,19 +112,27 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
 }
 
 function progressOf({ agent }: Known, job: JobStatus | undefined): LeewardItem["progress"] {
-  const copy = agent?.heartbeat?.mode === "initial-copy" ? agent.heartbeat.initialCopy : undefined;
+  const beat = agent?.heartbeat;
+  const copy = beat?.mode === "initial-copy" ? beat.initialCopy : undefined;
   if (!job && !copy) return null;
-  const { done = 0, total = 0, rate = 0 } = copy ?? job?.progress ?? {};
   return {
     phase: job?.phase ?? "initial copy",
-    done,
-    total,
-    rate,
-    ...(rate > 0 && { etaSeconds: Math.ceil((total - done) / rate) }),
-    percentComplete: job?.percentComplete ?? (total > 0 ? Math.floor((100 * done) / total) : 0),
+    ...(copy && bytesOf(copy)),
+    percentComplete: job?.percentComplete ?? (copy ? percentOf(copy) : 0),
     steps: [...(job?.steps ?? [])],
   };
 }
+
+type Copy = NonNullable<AgentRecord["heartbeat"]>["initialCopy"];
+
+const bytesOf = ({ done, total, rate }: Copy) => ({
+  done,
+  total,
+  rate,
+  ...(rate > 0 && { etaSeconds: Math.ceil((total - done) / rate) }),
+});
+
+const percentOf = ({ done, total }: Copy) => (total > 0 ? Math.floor((100 * done) / total) : 0);
 
 function agentOf({ agent }: Known): LeewardItem["agent"] {
   if (!agent) return null;

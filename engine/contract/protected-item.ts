@@ -30,13 +30,13 @@ const leewardItem = z.object({
     applied: mark.optional(),
   }),
   policy: z.record(z.string(), z.union([z.string(), z.number()])),
-  /** The job at work, or the agent's initial copy. Sizes in bytes, `rate` a second. */
+  /** The job at work, or the agent's initial copy. Bytes, and bytes a second, where the step at work moves bytes. */
   progress: z
     .object({
       phase: z.string(),
-      done: z.number(),
-      total: z.number(),
-      rate: z.number(),
+      done: z.number().optional(),
+      total: z.number().optional(),
+      rate: z.number().optional(),
       etaSeconds: z.number().optional(),
       percentComplete: z.number(),
       steps: z.array(jobStep),
