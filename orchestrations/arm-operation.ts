@@ -1,4 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
+import type { ArmOperation } from "../engine/azure/operation.ts";
+import { type Millis, millis } from "../engine/core/units.ts";
 import { type Activities, type ActivityName, type ArmSent, type InputOf, call } from "./contract.ts";
 import { sleep } from "./timer.ts";
 
@@ -17,10 +19,27 @@ export function* armOperation<Name extends Sender>(
   name: Name,
   input: InputOf<Name>,
 ): Generator<Task, void, never> {
-  let left: ArmSent = yield* call(context, name, input);
-  while (left.operation) {
-    const { operation } = left;
-    yield* sleep(context, operation.retryAfter);
-    left = yield* call(context, "pollArm", { operation });
+  yield* armOperations(context, [call(context, name, input)]);
+}
+
+/** As `armOperation`, for writes that do not need each other: all are sent, then all are waited for. */
+export function* armOperations(
+  context: OrchestrationContext,
+  sends: readonly Generator<Task, ArmSent, never>[],
+): Generator<Task, void, never> {
+  let running: ArmOperation[] = [];
+  for (const send of sends) running.push(...operationIn(yield* send));
+  while (running.length > 0) {
+    yield* sleep(context, longest(running));
+    const still: ArmOperation[] = [];
+    for (const operation of running)
+      still.push(...operationIn(yield* call(context, "pollArm", { operation })));
+    running = still;
   }
 }
+
+const operationIn = ({ operation }: ArmSent): ArmOperation[] => (operation ? [operation] : []);
+
+/** Nobody is asked sooner than he wants to be. */
+const longest = (operations: readonly ArmOperation[]): Millis =>
+  millis(Math.max(...operations.map(({ retryAfter }) => retryAfter)));

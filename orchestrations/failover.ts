@@ -4,8 +4,8 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { millis } from "../engine/core/units.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
-import { armOperation } from "./arm-operation.ts";
-import { type AtPoint, type Machine, call } from "./contract.ts";
+import { armOperations } from "./arm-operation.ts";
+import { type ArmSent, type AtPoint, type Machine, call } from "./contract.ts";
 import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 
@@ -13,9 +13,9 @@ const WEIGHTS = {
   "drain the cache": 2,
   "choose the recovery point": 1,
   "bring the replica to the point": 4,
-  "build the disks": 6,
+  "create disks and network interfaces": 6,
   "rebuild from the journal": 8,
-  "create the network interfaces": 1,
+  "tidy up": 1,
   "create the virtual machine": 3,
   "wait until it runs": 3,
 };
@@ -43,20 +43,20 @@ function* failOver(
   yield* steps.run("drain the cache", call(context, "drain", machine));
   const plan = yield* steps.run("choose the recovery point", call(context, "planFailover", input));
   for (const { name, part } of stagesOf(plan.steps))
-    yield* steps.run(name, stage(context, { ...machine, point: plan.point }, part, steps));
+    yield* steps.run(name, stage(context, { ...machine, point: plan.point }, part));
 }
 
 type StageName = keyof typeof WEIGHTS;
 
 const STAGE_OF: Record<FailoverStep["do"], StageName> = {
   checkpoint: "bring the replica to the point",
-  import: "build the disks",
-  discard: "build the disks",
-  upload: "build the disks",
+  import: "create disks and network interfaces",
+  upload: "create disks and network interfaces",
+  nic: "create disks and network interfaces",
   restore: "rebuild from the journal",
-  nic: "create the network interfaces",
   vm: "create the virtual machine",
   running: "wait until it runs",
+  discard: "tidy up",
 };
 
 /** The plan's steps in order, those of one kind together: what a person reads as one step. */
@@ -71,15 +71,36 @@ function stagesOf(steps: readonly FailoverStep[]): { name: StageName; part: Fail
   return stages;
 }
 
+/** What only asks ARM for something is asked together; the rest goes one by one. */
 function* stage(
   context: OrchestrationContext,
   at: AtPoint,
   part: readonly FailoverStep[],
-  steps: JobSteps,
 ): Generator<Task, void, never> {
-  for (const [done, step] of part.entries()) {
-    steps.show({ done, total: part.length });
-    yield* perform(context, at, step);
+  yield* armOperations(
+    context,
+    part.flatMap((step) => sendOf(context, at, step) ?? []),
+  );
+  for (const step of part) yield* perform(context, at, step);
+}
+
+/** The write to ARM that the step is, if it is one. */
+function sendOf(
+  context: OrchestrationContext,
+  at: AtPoint,
+  step: FailoverStep,
+): Generator<Task, ArmSent, never> | undefined {
+  switch (step.do) {
+    case "import":
+      return call(context, "importDisk", { ...at, disk: step.disk });
+    case "upload":
+      return call(context, "createUploadDisk", { ...at, disk: step.disk });
+    case "nic":
+      return call(context, "createNic", { machine: at.machine, nic: step.nic });
+    case "vm":
+      return call(context, "createVm", at);
+    default:
+      return undefined;
   }
 }
 
@@ -91,20 +112,14 @@ function* perform(
   switch (step.do) {
     case "checkpoint":
       return void (yield* call(context, "checkpointTo", at));
-    case "import":
-      return yield* armOperation(context, "importDisk", { ...at, disk: step.disk });
     case "discard":
       return void (yield* call(context, "deletePromoted", { ...at, disk: step.disk }));
-    case "upload":
-      return yield* armOperation(context, "createUploadDisk", { ...at, disk: step.disk });
     case "restore":
       return void (yield* call(context, "restoreDisks", at));
-    case "nic":
-      return yield* armOperation(context, "createNic", { machine: at.machine, nic: step.nic });
-    case "vm":
-      return yield* armOperation(context, "createVm", at);
     case "running":
       return yield* running(context, at.machine, at.point);
+    default:
+      return;
   }
 }
 

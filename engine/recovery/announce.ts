@@ -19,8 +19,8 @@ export const announcement = z.object({
 export type Announcement = z.infer<typeof announcement>;
 
 /**
- * `point` is the chosen barrier. Its `bytes` may count writes that came shortly after the barrier, up to the end of the
- * segment with its proof: the announced bytes are then that much too low, the writes are exact.
+ * What everything after the chosen barrier comes to, as far as it is known. A point of an older generation than what is
+ * known has all of the newer one behind it, and an unknown part of its own: the bytes are then a lower bound.
  */
 export function announce(now: Micros, point: Reached, arrived: Reached, reported?: Reported): Announcement {
   const known = newest([point, arrived, ...(reported ? [reported.captured, reported.cached] : [])]);

@@ -30,18 +30,13 @@ export interface FailoverFacts {
  * otherwise.
  */
 export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
-  const road = roadTo(facts);
-  const disks = facts.disks;
-  const build: readonly FailoverStep[] =
-    road === "import"
-      ? [
-          ...(facts.checkpointed ? [] : [{ do: "checkpoint" } as const]),
-          ...disks.map((disk) => ({ do: "import", disk }) as const),
-          ...disks.map((disk) => ({ do: "discard", disk }) as const),
-        ]
-      : [...disks.map((disk) => ({ do: "upload", disk }) as const), { do: "restore" }];
+  const each = <Do extends "import" | "upload" | "discard">(what: Do) =>
+    facts.disks.map((disk) => ({ do: what, disk }) as const);
   const nics = Array.from({ length: facts.nics }, (_, nic) => ({ do: "nic", nic }) as const);
-  return [...build, ...nics, { do: "vm" }, { do: "running" }];
+  const start: readonly FailoverStep[] = [{ do: "vm" }, { do: "running" }];
+  if (roadTo(facts) === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
+  const reach: readonly FailoverStep[] = facts.checkpointed ? [] : [{ do: "checkpoint" }];
+  return [...reach, ...each("import"), ...nics, ...start, ...each("discard")];
 }
 
 export function roadTo(facts: FailoverFacts): "import" | "upload" {

@@ -19,6 +19,7 @@ import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { newestPoint, readPoint } from "../../engine/replication/points.ts";
 import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
+import { bytesAtBarrier } from "./barrier-bytes.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
@@ -53,7 +54,7 @@ export const failoverActivities = {
       checkpointed,
     };
     const agent = await services.records.agents.get(machine);
-    const reached = { ...point, bytes: point.position.bytes };
+    const reached = { ...point, bytes: await bytesAtBarrier(services, point) };
     const report: FailoverReport = {
       operation,
       point: point.id,

@@ -1,0 +1,40 @@
+import { LeewardError } from "../../engine/core/errors.ts";
+import { type Bytes, bytes } from "../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import { openSegment } from "../../engine/journal/open.ts";
+import { startOf } from "../../engine/journal/position.ts";
+import { readBackward } from "../../engine/replication/journal-reader.ts";
+import type { Services } from "../services.ts";
+
+/**
+ * Guest bytes of the generation up to exactly the point's barrier: the point's position lies behind its proof and counts
+ * the writes between as well. Reads the few segments between the two. Where they cannot be read the position's own figure
+ * is given, since a point that the replica holds can be used all the same.
+ */
+export async function bytesAtBarrier(services: Services, point: RecoveryPoint): Promise<Bytes> {
+  try {
+    return bytes(point.position.bytes - (await bytesBehind(services, point)));
+  } catch (error) {
+    if (error instanceof LeewardError) return point.position.bytes;
+    throw error;
+  }
+}
+
+async function bytesBehind({ target, keyOf }: Services, point: RecoveryPoint): Promise<number> {
+  const { machine, position, sequence } = point;
+  const key = await keyOf(machine);
+  const range = {
+    objects: target,
+    machine,
+    from: startOf(point.generation, sequence),
+    to: position,
+    parallel: 1,
+  };
+  let behind = 0;
+  for await (const segment of readBackward(range)) {
+    if (segment.header.to <= sequence) break;
+    for (const record of await openSegment(segment, key))
+      if (record.kind === "data" && record.sequence > sequence) behind += record.data.length;
+  }
+  return behind;
+}
