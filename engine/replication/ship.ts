@@ -7,6 +7,7 @@ import { segmentName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { type Cargo, adopt, checkSame } from "./adopt.ts";
 import { fetchPack } from "./pack.ts";
 
 export interface ShipLimits {
@@ -60,18 +61,17 @@ export async function ship(s: ShipRequest): Promise<Shipped> {
   try {
     while (await run.round());
   } catch (error) {
-    if (!(error instanceof LeewardError) || run.segments === 0) throw error;
+    if (!(error instanceof LeewardError)) throw error;
     run.problem = error;
   }
+  if (run.problem && run.segments === 0) throw run.problem;
   return run.result();
 }
 
-/** A run of whole segments, ready to be one object of the target. */
-interface Pack {
-  readonly start: JournalPosition;
-  readonly segments: CheckedSegment[];
-  end: JournalPosition;
-  bytes: number;
+interface Followed {
+  readonly segment: CheckedSegment;
+  readonly before: JournalPosition;
+  readonly after: JournalPosition;
 }
 
 class ShipRun {
@@ -105,6 +105,7 @@ class ShipRun {
   async round(): Promise<boolean> {
     const { target, limits } = this.#s;
     this.#hole = undefined;
+    this.problem = undefined;
     let moved = false;
     for await (const { pack, placed } of mapInOrder(this.#packs(), limits.parallel, (p) => this.#place(p))) {
       this.#arrive(placed);
@@ -113,13 +114,13 @@ class ShipRun {
       if (placed.end.next !== pack.end.next) return true;
     }
     if (moved || this.#bytes >= limits.maxBytes) return false;
-    // The cache lacks it, perhaps because it was shipped and released by a run whose position was lost.
+    // The cache lacks it or spoiled it, but a run whose position was lost may have shipped it before.
     const adopted = await adopt(target, this.#s.machine, this.#position);
     if (adopted) this.#arrive(adopted);
     return adopted !== undefined && this.#bytes < limits.maxBytes;
   }
 
-  #arrive(pack: Pack): void {
+  #arrive(pack: Cargo): void {
     this.#position = pack.end;
     this.segments += pack.segments.length;
     this.#objects++;
@@ -128,9 +129,9 @@ class ShipRun {
     this.#s.onProgress?.(this.result());
   }
 
-  async *#packs(): AsyncGenerator<Pack> {
+  async *#packs(): AsyncGenerator<Cargo> {
     const { objectBytes } = this.#s.limits;
-    let pack: Pack | undefined;
+    let pack: Cargo | undefined;
     for await (const { segment, before, after } of this.#cached()) {
       const size = segment.bytes.length;
       if (pack && pack.bytes + size > objectBytes) {
@@ -145,34 +146,39 @@ class ShipRun {
     if (pack) yield pack;
   }
 
-  async *#cached(): AsyncGenerator<{
-    segment: CheckedSegment;
-    before: JournalPosition;
-    after: JournalPosition;
-  }> {
-    const { cache, machine, limits } = this.#s;
-    const { generation } = this.#position;
-    let before = this.#position;
+  /** Ends at a hole, at the limit, or at a problem: what came before that is shipped first. */
+  async *#cached(): AsyncGenerator<Followed> {
+    let position = this.#position;
     let taken = this.#bytes;
-    const objects = mapInOrder(ordinalsFrom(before.next), limits.parallel, (first) =>
-      fetchPack(cache, { machine, generation, first }),
-    );
-    for await (const segments of objects) {
-      if (!segments) {
-        this.#hole = before.next;
-        return;
+    try {
+      for await (const segments of this.#fetched()) {
+        if (!segments) {
+          this.#hole = position.next;
+          return;
+        }
+        for (const segment of segments) {
+          const before = position;
+          position = follow(this.#s.machine, before, segment);
+          taken += segment.bytes.length;
+          yield { segment, before, after: position };
+        }
+        if (taken >= this.#s.limits.maxBytes) return;
       }
-      for (const segment of segments) {
-        const after = follow(machine, before, segment);
-        yield { segment, before, after };
-        before = after;
-        taken += segment.bytes.length;
-      }
-      if (taken >= limits.maxBytes) return;
+    } catch (error) {
+      if (!(error instanceof LeewardError)) throw error;
+      this.problem = error;
     }
   }
 
-  async #place(pack: Pack): Promise<{ pack: Pack; placed: Pack }> {
+  #fetched(): AsyncGenerator<CheckedSegment[] | undefined> {
+    const { cache, machine, limits } = this.#s;
+    const { generation, next } = this.#position;
+    return mapInOrder(ordinalsFrom(next), limits.parallel, (first) =>
+      fetchPack(cache, { machine, generation, first }),
+    );
+  }
+
+  async #place(pack: Cargo): Promise<{ pack: Cargo; placed: Cargo }> {
     const { target, machine } = this.#s;
     const name = segmentName(machine, pack.start.generation, pack.start.next);
     try {
@@ -197,29 +203,3 @@ const join = (segments: readonly CheckedSegment[]): Buffer =>
   segments.length === 1 && segments[0]
     ? segments[0].bytes
     : Buffer.concat(segments.map((segment) => segment.bytes));
-
-/** The target's object that begins at the position, checked to follow it; undefined when there is none. */
-async function adopt(
-  target: ObjectStore,
-  machine: MachineId,
-  start: JournalPosition,
-): Promise<Pack | undefined> {
-  const segments = await fetchPack(target, { machine, generation: start.generation, first: start.next });
-  if (!segments) return undefined;
-  const size = segments.reduce((sum, segment) => sum + segment.bytes.length, 0);
-  return { start, segments, end: followAll(machine, start, segments), bytes: size };
-}
-
-const followAll = (machine: MachineId, start: JournalPosition, segments: readonly CheckedSegment[]) =>
-  segments.reduce((position, segment) => follow(machine, position, segment), start);
-
-function checkSame(name: string, ours: Pack, theirs: Pack): void {
-  for (const [index, segment] of theirs.segments.entries()) {
-    const own = ours.segments[index];
-    if (own && own.digest !== segment.digest)
-      throw new LeewardError(
-        "ChainBroken",
-        `the target's ${name} holds segment ${segment.header.ordinal} as ${segment.digest}, the cache as ${own.digest}`,
-      );
-  }
-}
