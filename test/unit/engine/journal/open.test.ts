@@ -4,9 +4,22 @@ import { MIB, bytes, sequence } from "../../../../engine/core/units.ts";
 import { bodyLength, encodeBody } from "../../../../engine/journal/body.ts";
 import { encryptInto } from "../../../../engine/journal/cipher.ts";
 import { ENTRY, ENTRY_BYTES } from "../../../../engine/journal/entry.ts";
-import { HEADER_BYTES, type SegmentHeader, VERSION, writeHeader } from "../../../../engine/journal/header.ts";
+import {
+  HEADER,
+  HEADER_BYTES,
+  type SegmentHeader,
+  VERSION,
+  writeHeader,
+} from "../../../../engine/journal/header.ts";
 import { openSegment } from "../../../../engine/journal/open.ts";
-import { TRAILER_BYTES, checkSegment, digested, writeTrailer } from "../../../../engine/journal/segment.ts";
+import { sealSegment } from "../../../../engine/journal/seal.ts";
+import {
+  TRAILER_BYTES,
+  checkSegment,
+  digested,
+  splitPack,
+  writeTrailer,
+} from "../../../../engine/journal/segment.ts";
 import { slicedSha256 } from "../../../../engine/journal/slices.ts";
 import { summarize } from "../../../../engine/journal/summary.ts";
 import { KEY, someContent } from "./arbitrary.ts";
@@ -52,7 +65,8 @@ test.each<[string, Partial<SegmentHeader>, string]>([
   ["a last write before the first", { from: sequence(5), to: sequence(4) }, "writes 5 to 4"],
   ["more writes than records", { to: sequence(9) }, "writes 0 to 9 in 3 records"],
   ["more records than fit", { records: 1000, to: sequence(3) }, "1000 records in a body"],
-  ["a body beyond the limit", { bodyLength: bytes(65 * MIB) }, "impossible header"],
+  ["a body beyond the limit", { compressed: true, bodyLength: bytes(65 * MIB) }, "a body of 68157440 bytes"],
+  ["more data than body", { dataBytes: bytes(50_000) }, "50000 bytes of data in a body of"],
   [
     "a body that grew",
     { compressed: true, bodyLength: bytes(1000), records: 0, to: sequence(0), dataBytes: bytes(0) },
@@ -60,6 +74,30 @@ test.each<[string, Partial<SegmentHeader>, string]>([
   ],
 ])("a header that claims %s is refused", async (_, over, message) => {
   await expect(faulty(over)).rejects.toMatchObject(damage(message));
+});
+
+test.each<[string, number, string]>([
+  ["an unknown flag", HEADER.flags.at, "flags 128"],
+  ["reserved bytes in use", HEADER.reserved.at, "reserved bytes in use"],
+  ["another length of the header", HEADER.headerLength.at, "impossible header: lengths 128 and"],
+  ["bytes behind the machine id", HEADER.machine.at + 63, "machine id without an end"],
+])("a header with %s is refused", async (_, at, message) => {
+  const { bytes: segment } = await sealSegment(someContent());
+  segment.writeUInt8(128, at);
+  writeTrailer(segment, await slicedSha256(digested(segment)));
+  expect(() => checkSegment(segment)).toThrow(expect.objectContaining(damage(message)));
+});
+
+test("a header that claims gigabytes is refused before anybody waits for them", async () => {
+  const { bytes: segment } = await sealSegment(someContent());
+  segment.writeUInt32LE(0xf0000000, HEADER.storedLength.at);
+  expect(() => splitPack(segment)).toThrow(expect.objectContaining(damage("impossible header")));
+});
+
+test("a pack is not taken for a segment", async () => {
+  const { bytes: segment } = await sealSegment(someContent());
+  const pack = Buffer.concat([segment, segment]);
+  expect(() => checkSegment(pack)).toThrow(expect.objectContaining(damage(`came with ${pack.length}`)));
 });
 
 /** Sets one byte of the first entry. */
