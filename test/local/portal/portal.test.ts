@@ -255,14 +255,25 @@ describe.skipIf(!present)("the portal in a browser", () => {
     expect(await alert.count()).toBe(0);
   });
 
-  test("warns when the source has gone silent", async () => {
+  test("says when the source was last heard of, and what the app makes of its silence", async () => {
     script.items = [protectedItem({ agent: agent(1) })];
     script.points = POINTS;
     await open();
-    await see("Agent 0.1.0, streaming, 3.0 MiB waiting for the cache.");
-    script.items = [protectedItem({ agent: agent(40) })];
-    await see(/The agent has been silent for 4\d s\./);
-    expect(await page.getByText("waiting for the cache").count()).toBe(0);
+    await see(/Agent 0\.1\.0: streaming, heard \d\.\d s ago, 3\.0 MiB waiting for the cache\./);
+    const silence = {
+      errorCode: "AgentSilent",
+      errorLevel: "Error",
+      errorCategory: "Replication",
+      summaryMessage: "the agent has been silent for 40 s",
+      errorMessage: "the agent has been silent for 40 s",
+      recommendedAction: "See whether it runs.",
+      creationTimeUtc: iso(40),
+    };
+    const silent = protectedItem({ agent: agent(40) });
+    script.items = [{ ...silent, properties: { ...silent.properties, healthErrors: [silence] } }];
+    await see("the agent has been silent for 40 s");
+    await see("See whether it runs.");
+    expect(await page.getByText(/heard 4\d s ago/).count()).toBe(1);
     await picture("silent");
   });
 
