@@ -77,49 +77,37 @@ function* stage(
   at: AtPoint,
   part: readonly FailoverStep[],
 ): Generator<Task, void, never> {
+  const doings = part.map((step) => doingOf(context, at, step));
   yield* armOperations(
     context,
-    part.flatMap((step) => sendOf(context, at, step) ?? []),
+    doings.flatMap((doing) => ("send" in doing ? [doing.send] : [])),
   );
-  for (const step of part) yield* perform(context, at, step);
+  for (const doing of doings) if ("work" in doing) yield* doing.work;
 }
 
-/** The write to ARM that the step is, if it is one. */
-function sendOf(
-  context: OrchestrationContext,
-  at: AtPoint,
-  step: FailoverStep,
-): Generator<Task, ArmSent, never> | undefined {
-  switch (step.do) {
-    case "import":
-      return call(context, "importDisk", { ...at, disk: step.disk });
-    case "upload":
-      return call(context, "createUploadDisk", { ...at, disk: step.disk });
-    case "nic":
-      return call(context, "createNic", { machine: at.machine, nic: step.nic });
-    case "vm":
-      return call(context, "createVm", at);
-    default:
-      return undefined;
-  }
-}
+type Doing =
+  | { readonly send: Generator<Task, ArmSent, never> }
+  | { readonly work: Generator<Task, unknown, never> };
 
-function* perform(
-  context: OrchestrationContext,
-  at: AtPoint,
-  step: FailoverStep,
-): Generator<Task, void, never> {
+function doingOf(context: OrchestrationContext, at: AtPoint, step: FailoverStep): Doing {
+  const { machine } = at;
   switch (step.do) {
     case "checkpoint":
-      return void (yield* call(context, "checkpointTo", at));
-    case "discard":
-      return void (yield* call(context, "deletePromoted", { ...at, disk: step.disk }));
+      return { work: call(context, "checkpointTo", at) };
+    case "import":
+      return { send: call(context, "importDisk", { ...at, disk: step.disk }) };
+    case "upload":
+      return { send: call(context, "createUploadDisk", { ...at, disk: step.disk }) };
     case "restore":
-      return void (yield* call(context, "restoreDisks", at));
+      return { work: call(context, "restoreDisks", at) };
+    case "nic":
+      return { send: call(context, "createNic", { machine, nic: step.nic }) };
+    case "vm":
+      return { send: call(context, "createVm", at) };
     case "running":
-      return yield* running(context, at.machine, at.point);
-    default:
-      return;
+      return { work: running(context, machine, at.point) };
+    case "discard":
+      return { work: call(context, "deletePromoted", { ...at, disk: step.disk }) };
   }
 }
 
