@@ -1,5 +1,6 @@
 /** `npm run bench -- <name>`: each benchmark is a file here that exports `run`. */
 const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
+  capture: () => import("./capture.ts"),
   journal: () => import("./journal.ts"),
 };
 

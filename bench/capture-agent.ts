@@ -1,0 +1,47 @@
+import { writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Capture } from "../agent/capture.ts";
+import { serveNbd } from "../agent/nbd/server.ts";
+import { machineId } from "../engine/core/ids.ts";
+import { GIB, MIB, bytes, generation, millis, sequence } from "../engine/core/units.ts";
+import { newDataKey } from "../engine/journal/key.ts";
+import { MemoryObjectStore } from "../engine/storage/memory.ts";
+import { etagOf } from "../engine/storage/store.ts";
+
+/**
+ * The agent as it stands in front of a disk, with a cache that takes everything and keeps the newest object only.
+ * Arguments: disk, socket, spool, sink. Answers each message of its parent when all is uploaded.
+ */
+const [disk = "", socket = "", spool = "", sink = ""] = process.argv.slice(2);
+
+class Sink extends MemoryObjectStore {
+  override async put(name: string, body: Uint8Array) {
+    await writeFile(sink, body);
+    return etagOf(name);
+  }
+}
+
+const capture = new Capture({ diskPaths: [disk], spoolDirectory: spool, spoolLimit: bytes(16 * GIB) });
+await serveNbd({ kind: "unix", path: socket }, capture.exports);
+await capture.begin({
+  machine: machineId("bench"),
+  generation: generation(1),
+  from: sequence(0),
+  policy: { sealBytes: bytes(8 * MIB), sealAge: millis(5000), heartbeatEvery: millis(5000) },
+  store: new Sink(),
+  key: newDataKey(),
+});
+
+/** @throws when the journal broke: the figures would be those of something else. */
+async function quiet(): Promise<void> {
+  for (;;) {
+    const { status } = capture;
+    if (status?.problem) throw status.problem;
+    if (status?.mode === "streaming" && status.backlog.segments === 0) return;
+    await sleep(20);
+  }
+}
+
+process.on("message", () => void quiet().then(() => process.send?.("quiet")));
+process.on("disconnect", () => process.exit());
+process.send?.("ready");
