@@ -1,0 +1,297 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { SECTOR, bytes, diskIndex, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
+import { checkpointName, replicaName } from "../../../../engine/journal/names.ts";
+import { type JournalPosition, startOf } from "../../../../engine/journal/position.ts";
+import { type CheckpointProgress, checkpoint } from "../../../../engine/replication/checkpoint.ts";
+import {
+  type Checkpoint,
+  dropCheckpoints,
+  listCheckpoints,
+  readCheckpoint,
+} from "../../../../engine/replication/checkpoints.ts";
+import { createReplica, deleteReplica } from "../../../../engine/replication/replica.ts";
+import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
+import type { ObjectStore, PageStore } from "../../../../engine/storage/store.ts";
+import { FOOTER, carry } from "../../../fixtures/carried.ts";
+import { failing } from "../../../fixtures/failing.ts";
+import { DISKS, type Event, type Story, tell } from "../../../fixtures/story.ts";
+
+const write = (disk: number, sector: number, sectors: number, fill: number): Event => ({
+  kind: "write",
+  disk,
+  sector,
+  sectors,
+  fill,
+});
+const zero = (disk: number, sector: number, sectors: number): Event => ({
+  kind: "zero",
+  disk,
+  sector,
+  sectors,
+});
+const point: Event[] = [{ kind: "barrier" }, { kind: "prove" }];
+const seal: Event = { kind: "seal" };
+
+/** Three points; writes that follow a barrier lie in the same segment as it. */
+const EVENTS: Event[] = [
+  write(0, 0, 100, 1),
+  write(1, 10, 50, 2),
+  seal,
+  write(0, 50, 60, 3),
+  ...point,
+  write(0, 52, 4, 4),
+  seal,
+  zero(0, 0, 20),
+  write(1, 0, 12, 5),
+  seal,
+  write(0, 300, 100, 6),
+  ...point,
+  zero(1, 0, 193),
+  write(0, 301, 1, 0),
+  seal,
+  write(1, 100, 3, 7),
+  ...point,
+  seal,
+];
+
+let story: Story;
+let target: MemoryObjectStore;
+let pages: MemoryPageStore;
+let points: RecoveryPoint[];
+
+beforeEach(async () => {
+  story = await tell(EVENTS);
+  ({ target, pages, points } = await fresh());
+});
+
+async function fresh() {
+  const objects = new MemoryObjectStore();
+  const blobs = new MemoryPageStore();
+  for (const disk of DISKS) await createReplica(blobs, story.machine, disk, FOOTER);
+  return { target: objects, pages: blobs, points: await carry(story, objects, 300) };
+}
+
+function pointAt(n: number): RecoveryPoint {
+  const found = points.at(n);
+  if (!found) throw new RangeError(`no point ${n}`);
+  return found;
+}
+
+const bring = (
+  from: JournalPosition,
+  to: RecoveryPoint,
+  stores: { target?: ObjectStore; pages?: PageStore } = {},
+) => checkpoint({ target, pages, key: story.key, from, point: to, ...stores });
+
+/** Whether the snapshots are the n-th point to the byte, with the footer behind it. */
+async function holds(made: Checkpoint | undefined, n: number): Promise<boolean> {
+  if (made?.id !== pointAt(n).id) return false;
+  const right = made.disks.map(async ({ index, size, snapshot }) => {
+    const all = bytes(size + SECTOR);
+    const content = await pages.read(replicaName(story.machine, index), bytes(0), all, snapshot);
+    const truth = story.moments.at(n)?.disks[index] ?? Buffer.alloc(0);
+    return content.equals(Buffer.concat([truth, FOOTER]));
+  });
+  return (await Promise.all(right)).every(Boolean);
+}
+
+describe("a checkpoint", () => {
+  test("holds exactly its barrier, though later writes share its segment", async () => {
+    expect(await holds(await bring(story.start, pointAt(0)), 0)).toBe(true);
+  });
+
+  test("goes on where the one before ended, and leaves that one as it was", async () => {
+    const first = await bring(story.start, pointAt(0));
+    const second = await bring(first.applied, pointAt(1));
+    const third = await bring(second.applied, pointAt(2));
+    expect(second.applied.next).toBeGreaterThan(0);
+    expect(await holds(first, 0)).toBe(true);
+    expect(await holds(second, 1)).toBe(true);
+    expect(await holds(third, 2)).toBe(true);
+    expect(await listCheckpoints(target, story.machine)).toEqual([third, second, first]);
+  });
+
+  test("says how far the replica is as a shipper that stopped there would", async () => {
+    const { applied, sequence: at } = await bring(story.start, pointAt(1));
+    expect(applied.sequence).toBeLessThanOrEqual(at);
+    const before = story.segments[applied.next - 1]?.header;
+    expect(applied).toMatchObject({
+      chain: story.segments[applied.next]?.header.previous,
+      time: before?.lastTime,
+    });
+    const data = story.segments.slice(0, applied.next).reduce((sum, { header }) => sum + header.dataBytes, 0);
+    expect(applied.bytes).toBe(data);
+  });
+
+  test("writes each byte once and reports what it wrote", async () => {
+    const seen: CheckpointProgress[] = [];
+    await checkpoint({
+      target,
+      pages,
+      key: story.key,
+      from: story.start,
+      point: pointAt(2),
+      onProgress: (progress) => seen.push(progress),
+    });
+    expect(seen.at(-1)?.done).toBe(seen.at(-1)?.segments);
+    expect(seen.at(-1)?.written).toBeLessThanOrEqual(DISKS.reduce((sum, { size }) => sum + size, 0));
+  });
+
+  test("is made once: the second run finds it and writes nothing", async () => {
+    const first = await bring(story.start, pointAt(1));
+    const fault = { calls: 0, at: -1, when: "before" } as const;
+    expect(await bring(story.start, pointAt(1), { pages: failing(pages, fault) })).toEqual(first);
+    expect(fault.calls).toBe(0);
+  });
+
+  test("may die at any storage call, before or after it took effect: run again, it is right", async () => {
+    let deaths = 0;
+    for (const when of ["before", "after"] as const)
+      for (let at = 1; ; at++) {
+        ({ target, pages, points } = await fresh());
+        const { applied } = await bring(story.start, pointAt(0));
+        const fault = { calls: 0, at, when };
+        const stores = { target: failing(target, fault), pages: failing(pages, fault) };
+        await bring(applied, pointAt(1), stores).catch(() => undefined);
+        if (fault.calls < at) break;
+        deaths++;
+        const again = await bring(applied, pointAt(1));
+        expect(await holds(again, 1)).toBe(true);
+        expect(await holds(await bring(again.applied, pointAt(2)), 2)).toBe(true);
+      }
+    expect(deaths).toBeGreaterThan(30);
+  });
+
+  test("that died may be followed by one to a later point from the same position", async () => {
+    let deaths = 0;
+    for (let at = 1; ; at++) {
+      ({ target, pages, points } = await fresh());
+      const fault = { calls: 0, at, when: "after" as const };
+      const stores = { target: failing(target, fault), pages: failing(pages, fault) };
+      await bring(story.start, pointAt(0), stores).catch(() => undefined);
+      if (fault.calls < at) break;
+      deaths++;
+      expect(await holds(await bring(story.start, pointAt(2)), 2)).toBe(true);
+    }
+    expect(deaths).toBeGreaterThan(10);
+  });
+
+  test("to an older point is refused where a newer one had begun, unless everything is rebuilt", async () => {
+    const first = await bring(story.start, pointAt(0));
+    const fault = { calls: 0, at: 9, when: "after" as const };
+    const stores = { target: failing(target, fault), pages: failing(pages, fault) };
+    await expect(bring(first.applied, pointAt(2), stores)).rejects.toMatchObject({
+      code: "StorageUnavailable",
+    });
+    const refused = bring(first.applied, pointAt(1));
+    await expect(refused).rejects.toMatchObject({ code: "StateNotAllowed" });
+    await expect(refused).rejects.toThrow(pointAt(2).id);
+    expect(await holds(await bring(story.start, pointAt(1)), 1)).toBe(true);
+  });
+
+  test("rebuilt from the start clears what another generation left, but not the footer", async () => {
+    await bring(story.start, pointAt(2));
+    const options = { generation: generation(2), from: sequence(1000), key: story.key };
+    story = await tell([write(0, 7, 1, 9), ...point, seal], options);
+    points = await carry(story, target);
+    expect(await holds(await bring(startOf(generation(2), sequence(0)), pointAt(0)), 0)).toBe(true);
+  });
+
+  test("of an older generation is refused for ever", async () => {
+    const old = pointAt(1);
+    story = await tell(EVENTS, { generation: generation(2), key: story.key });
+    points = await carry(story, target);
+    await bring(story.start, pointAt(0));
+    await expect(bring(startOf(generation(1), sequence(0)), old)).rejects.toMatchObject({
+      code: "StateNotAllowed",
+    });
+  });
+
+  test("ends with FenceLost when a second one takes over, which then is right", async () => {
+    const first = await bring(story.start, pointAt(0));
+    let taken = false;
+    const stolen = new Proxy(pages, {
+      get: (store, name) => {
+        const method: unknown = Reflect.get(store, name);
+        if (typeof method !== "function") return method;
+        return async (...args: unknown[]): Promise<unknown> => {
+          if (name === "snapshot" && !taken) {
+            taken = true;
+            await bring(first.applied, pointAt(2));
+          }
+          return Reflect.apply(method, store, args);
+        };
+      },
+    });
+    await expect(bring(first.applied, pointAt(1), { pages: stolen })).rejects.toMatchObject({
+      code: "FenceLost",
+    });
+    const newest = await readCheckpoint(target, pointAt(2));
+    expect(await listCheckpoints(target, story.machine)).toHaveLength(2);
+    expect(await holds(newest, 2)).toBe(true);
+  });
+
+  test("is not made over a journal with a hole", async () => {
+    await target.delete(["machines/ledger-1/journal/000001/000000000001.seg"]);
+    await expect(bring(story.start, pointAt(1))).rejects.toMatchObject({ code: "SegmentMissing" });
+    expect(await listCheckpoints(target, story.machine)).toEqual([]);
+  });
+
+  test("document that was tampered with is not believed", async () => {
+    const { id, sequence: at } = await bring(story.start, pointAt(0));
+    const name = checkpointName(story.machine, generation(1), at, id);
+    for (const body of ["", "{}", JSON.stringify({ format: 2 }), '{"format":1}']) {
+      await target.put(name, Buffer.from(body), "any");
+      await expect(readCheckpoint(target, pointAt(0))).rejects.toMatchObject({ code: "ManifestDamaged" });
+    }
+  });
+});
+
+describe("old checkpoints", () => {
+  test("are dropped with their snapshots, and the newest stay", async () => {
+    const made: Checkpoint[] = [];
+    for (const [i, each] of points.entries())
+      made.push(await bring(made[i - 1]?.applied ?? story.start, each));
+    const dropped = await dropCheckpoints(target, pages, story.machine, 1);
+    expect(dropped).toEqual(made.slice(0, 2));
+    expect(await listCheckpoints(target, story.machine)).toEqual(made.slice(2));
+    expect(await dropCheckpoints(target, pages, story.machine, 1)).toEqual([]);
+    for (const { index, snapshot } of made[0]?.disks ?? [])
+      await expect(
+        pages.read(replicaName(story.machine, index), bytes(0), bytes(SECTOR), snapshot),
+      ).rejects.toMatchObject({ code: "NotFound" });
+    for (const last of made.slice(2)) expect(await holds(last, 2)).toBe(true);
+  });
+});
+
+describe("a replica", () => {
+  test("is created once, with its footer, and a second run takes no fence", async () => {
+    const name = replicaName(story.machine, diskIndex(0));
+    const fence = await pages.takeFence(name);
+    for (const each of DISKS) await createReplica(pages, story.machine, each, FOOTER);
+    await pages.write(name, fence, bytes(0), Buffer.alloc(SECTOR, 1));
+    expect((await pages.read(name, bytes(0), bytes(SECTOR))).equals(Buffer.alloc(SECTOR, 1))).toBe(true);
+  });
+
+  test("takes no footer of another size", async () => {
+    for (const each of DISKS)
+      await expect(createReplica(pages, story.machine, each, Buffer.alloc(511))).rejects.toThrow(RangeError);
+  });
+
+  test("that is deleted takes its checkpoints along, and can be made and filled again", async () => {
+    await bring(story.start, pointAt(2));
+    const disks = DISKS.map(({ index }) => index);
+    await deleteReplica(target, pages, story.machine, disks);
+    await deleteReplica(target, pages, story.machine, disks);
+    expect(await listCheckpoints(target, story.machine)).toEqual([]);
+    for (const disk of DISKS) await createReplica(pages, story.machine, disk, FOOTER);
+    expect(await holds(await bring(story.start, pointAt(1)), 1)).toBe(true);
+  });
+});
+
+test("a position that is not before the point is refused", async () => {
+  const { position } = pointAt(0);
+  const behind = { ...position, next: ordinal(position.next + 1) };
+  await expect(bring(behind, pointAt(0))).rejects.toThrow(RangeError);
+});
