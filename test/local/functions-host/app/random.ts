@@ -41,7 +41,7 @@ app.orchestration("program", function* ({ df }: OrchestrationContext): Flow<Outc
 function* outcomeOf(df: Df, node: TaskNode): Flow<Outcome> {
   try {
     if (node.kind === "any") return yield* firstOf(df, node);
-    return toOutcome(yield* result(taskOf(df, node)));
+    return toOutcome(node, yield* result(taskOf(df, node)));
   } catch {
     return "failed";
   }
@@ -53,7 +53,7 @@ function* firstOf(df: Df, node: Extract<TaskNode, { kind: "any" }>): Flow<Outcom
   const winner = yield* result(df.Task.any([quick, timer]));
   if (node.cancel) timer.cancel();
   if (winner !== quick) return "the timer won";
-  return quick.isFaulted ? "failed" : toOutcome(quick.result);
+  return quick.isFaulted ? "failed" : toOutcome(node.quick, quick.result);
 }
 
 function taskOf(df: Df, node: TaskNode): Task {
@@ -93,12 +93,18 @@ function retries(first: number, attempts: number): RetryOptions {
   return options;
 }
 
-/** A long timer gives one nothing for each of its pieces. A timer and a nested Task.any have no value worth comparing; ids of instances, in front of a slash, are random. */
-function toOutcome(value: unknown): Outcome {
-  if (Array.isArray(value)) return isLongTimer(value) ? "done" : value.map(toOutcome);
-  if (typeof value === "string") return value.slice(value.lastIndexOf("/") + 1);
-  return typeof value === "number" ? value : "done";
+/** A timer and a nested Task.any have no value worth comparing; ids of instances, in front of a slash, are random. */
+function toOutcome(node: TaskNode, value: unknown): Outcome {
+  if (node.kind === "sleep" || node.kind === "any") return "done";
+  if (node.kind === "all") return node.tasks.map((task, i) => toOutcome(task, elementOf(value, i)));
+  return plain(value);
 }
 
-const isLongTimer = (value: readonly unknown[]): boolean =>
-  value.length > 0 && value.every((piece) => piece === undefined);
+function plain(value: unknown): Outcome {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === "string") return value.slice(value.lastIndexOf("/") + 1);
+  return typeof value === "number" ? value : `not an outcome: ${typeof value}`;
+}
+
+const elementOf = (value: unknown, index: number): unknown =>
+  Array.isArray(value) ? value[index] : "not an array";
