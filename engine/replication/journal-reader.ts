@@ -42,7 +42,7 @@ export async function* readForward(range: JournalRange): AsyncGenerator<PlacedSe
       yield { segment, after: position };
     }
   }
-  for await (const { first, pack } of fetched(range, firsts)) {
+  for await (const { first, pack } of fetched(range, within(range, firsts))) {
     while (position.next < first) yield* take(await packHolding(range, firsts, position.next));
     yield* take(pack);
   }
@@ -72,7 +72,7 @@ export async function* readBackward(range: JournalRange): AsyncGenerator<Checked
       yield segment;
     }
   }
-  for await (const { pack } of fetched(range, firsts.toReversed())) {
+  for await (const { pack } of fetched(range, within(range, firsts).toReversed())) {
     while (next > from.next && lastOf(pack) < next - 1)
       yield* take(await packHolding(range, firsts, ordinal(next - 1)));
     yield* take(pack);
@@ -97,7 +97,7 @@ const fetched = (range: JournalRange, firsts: readonly Ordinal[]): AsyncGenerato
 const packAt = async ({ objects, machine, from }: JournalRange, first: Ordinal): Promise<CheckedSegment[]> =>
   (await fetchPack(objects, { machine, generation: from.generation, first })) ?? [];
 
-/** First ordinals of all packs that may hold a part of the range, ascending. */
+/** First ordinals of all packs that begin before the end of the range, ascending. */
 async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Ordinal[]> {
   if (from.generation !== to.generation || from.next > to.next)
     throw new RangeError(
@@ -111,12 +111,13 @@ async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Or
     if (place.ordinal >= to.next) break;
     firsts.push(place.ordinal);
   }
-  return firsts.slice(
-    Math.max(
-      0,
-      firsts.findLastIndex((first) => first <= from.next),
-    ),
-  );
+  return firsts;
+}
+
+/** Without those that end before the range, unless packs overlap. */
+function within({ from }: JournalRange, firsts: readonly Ordinal[]): Ordinal[] {
+  const begin = firsts.findLastIndex((first) => first <= from.next);
+  return firsts.slice(Math.max(0, begin));
 }
 
 /**
