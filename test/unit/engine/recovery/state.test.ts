@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { ITEM_STATES, type ItemEvent, STATES, nextState } from "../../../../engine/recovery/state.ts";
+
+const EVENTS: readonly ItemEvent[] = [
+  "enable",
+  "enableFailed",
+  "copying",
+  "protected",
+  "failover",
+  "failoverFailed",
+  "failedOver",
+];
+
+test("an item lives from enablement to a failover that waits for its commit", () => {
+  const life: ItemEvent[] = ["copying", "protected", "failover", "failoverFailed", "failover", "failedOver"];
+  let state = ITEM_STATES[0];
+  const seen = life.map((event) => (state = nextState(state, event) ?? "Enabling"));
+  expect(seen).toEqual([
+    "InitialReplication",
+    "Protected",
+    "FailingOver",
+    "FailoverFailed",
+    "FailingOver",
+    "UnplannedFailoverCommitPending",
+  ]);
+});
+
+test.each(ITEM_STATES)("an event that led to %s may come twice", (state) => {
+  const leading = EVENTS.filter((event) => ITEM_STATES.some((from) => from !== state && nextState(from, event) === state));
+  for (const event of leading) expect(nextState(state, event)).toBe(state);
+});
+
+test("nothing is replicated once a failover has begun", () => {
+  const replicating = ITEM_STATES.filter((state) => STATES[state].replicating);
+  expect(replicating).toEqual(["Enabling", "InitialReplication", "Protected"]);
+});
+
+test.each(ITEM_STATES)("what %s allows is possible in it, and nothing is while a job is at work", (state) => {
+  const { allowed, busy } = STATES[state];
+  expect(allowed.includes("UnplannedFailover")).toBe(!busy && nextState(state, "failover") !== undefined);
+});
