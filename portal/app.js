@@ -7,12 +7,15 @@ const POLL_MILLIS = 1500;
 const HIDDEN_POLL_MILLIS = 10_000;
 const SLOWEST_POLL_MILLIS = 8000;
 const TICK_MILLIS = 500;
+const MACHINES_MILLIS = 6000;
 
 /** Everything that the page shows. Only this module changes it. */
 const model = {
   config: undefined,
-  /** What the API last said: items (each with its `points`), jobs, machines that can be protected. */
+  /** What the API last said: items (each with its `points`) and jobs. */
   data: undefined,
+  /** Virtual machines that Azure has, as far as it answered. */
+  machines: { value: undefined, failure: undefined, readAfter: 0 },
   readAt: undefined,
   /** Why the last reading failed. */
   failure: undefined,
@@ -105,6 +108,7 @@ async function request(title, work) {
     };
   }
   model.sending = false;
+  model.machines.readAfter = 0;
   dialog.close();
   wake();
   show();
@@ -113,17 +117,41 @@ async function request(title, work) {
 async function read() {
   model.config ??= await api.readConfig();
   const vault = api.vaultPath(model.config);
-  const [items, jobs, machines] = await Promise.all([
+  void readMachines(vault);
+  const [items, jobs] = await Promise.all([
     api.list(`${vault}/replicationProtectedItems`),
     api.list(`${vault}/replicationJobs`),
-    api.list(`${vault}/leewardProtectableMachines`),
   ]);
   const points = await Promise.all(items.map((item) => api.list(`${item.id}/recoveryPoints`)));
   return {
     jobs,
-    machines,
     items: items.map((item, index) => ({ ...item, points: newestFirst(points[index]) })),
   };
+}
+
+/**
+ * Azure is asked for these, so seldom; and when it does not answer, as in the disaster that all this is for, everything
+ * else must still be seen, and not wait for it.
+ */
+async function readMachines(vault) {
+  const { machines } = model;
+  if (Date.now() < machines.readAfter) return;
+  machines.readAfter = Infinity;
+  try {
+    const found = await api.list(`${vault}/leewardProtectableMachines`);
+    machines.value = found.map(({ id, name, properties }) => ({
+      id,
+      name,
+      region: properties.location,
+      size: properties.vmSize,
+      protected: Boolean(properties.protectedItemId),
+    }));
+    machines.failure = undefined;
+  } catch (error) {
+    machines.failure = error;
+  }
+  machines.readAfter = Date.now() + MACHINES_MILLIS;
+  show();
 }
 
 const newestFirst = (points) =>

@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { clock, count, duration, secondsSince, size } from "./format.js";
+import { clock, duration, secondsSince } from "./format.js";
 import { jobsView } from "./jobs.js";
 import { machineView } from "./machine.js";
 
@@ -108,13 +108,27 @@ function machinesView(model, actions) {
   );
 }
 
-function protectableView(model, actions) {
-  const open = model.data.machines.filter((machine) => !machine.protected);
+function protectableView({ machines }, actions) {
+  const open = machines.value?.filter((machine) => !machine.protected) ?? [];
   return h(
     "section",
     { key: "protectable", "aria-labelledby": "protectable-title" },
     h("h2", { id: "protectable-title" }, "Not protected"),
-    open.length === 0 && h("p", { class: "hint" }, "Every machine that Leeward can see is protected."),
+    machines.failure &&
+      h(
+        "div",
+        { class: "notice bad", key: "failure" },
+        h("p", null, `Azure could not be asked for its machines: ${machines.failure.message}`),
+      ),
+    open.length === 0 &&
+      !machines.failure &&
+      h(
+        "p",
+        { class: "hint" },
+        machines.value
+          ? "Every machine that Leeward can see is protected."
+          : "Asking Azure for its machines…",
+      ),
     h(
       "ul",
       { class: "plain" },
@@ -122,7 +136,12 @@ function protectableView(model, actions) {
         h(
           "li",
           { class: "card row", key: machine.id },
-          h("div", null, h("strong", null, machine.name), h("div", { class: "hint" }, machineHint(machine))),
+          h(
+            "div",
+            null,
+            h("strong", null, machine.name),
+            h("div", { class: "hint" }, [machine.region, machine.size].filter(Boolean).join(" · ")),
+          ),
           h(
             "button",
             { class: "primary", type: "button", onclick: () => actions.askEnable(machine) },
@@ -134,6 +153,3 @@ function protectableView(model, actions) {
     ),
   );
 }
-
-const machineHint = ({ region, disks, sizeBytes }) =>
-  [region, disks > 0 && count(disks, "disk"), sizeBytes > 0 && size(sizeBytes)].filter(Boolean).join(" · ");

@@ -92,7 +92,7 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
 
 function failure(error: unknown): Answer {
   const known =
-    error instanceof LeewardError ? error : new LeewardError("DiskUnreadable", messageOf(error), error);
+    error instanceof LeewardError ? error : new LeewardError("Unexpected", messageOf(error), error);
   const { code, message, remedy, status } = known;
   return { status, body: { error: { code, message, remedy } } };
 }

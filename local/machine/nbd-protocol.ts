@@ -15,7 +15,7 @@ const REPLY_ACK = 1;
 const REPLY_INFO = 3;
 const INFO_EXPORT = 0;
 
-export const COMMANDS = { read: 0, write: 1, disconnect: 2, flush: 3 } as const;
+const COMMANDS = { read: 0, write: 1, disconnect: 2, flush: 3 } as const;
 type Command = keyof typeof COMMANDS;
 
 interface ServerReply {

@@ -30,7 +30,7 @@ export interface Superblock {
   readonly length: number;
 }
 
-export interface Region {
+interface Region {
   readonly offset: number;
   readonly size: number;
 }

@@ -14,7 +14,7 @@ export const itemId = (name: string) => `${CONTAINER}/replicationProtectedItems/
 export const vmId = (name: string) =>
   `/subscriptions/sub-1/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/${name}`;
 
-export interface Received {
+interface Received {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
@@ -30,6 +30,8 @@ export interface Script {
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
   outage?: { status: number; code: string; message: string; remedy: string };
+  /** When set, the list of machines is refused with it. */
+  noAzure?: { status: number; code: string; message: string; remedy: string };
   readonly received: Received[];
 }
 
@@ -118,7 +120,8 @@ function read(script: Script, pathname: string): Answer {
   if (pathname.endsWith("/recoveryPoints")) return json(200, { value: script.points });
   if (pathname === `${VAULT}/replicationProtectedItems`) return json(200, { value: script.items });
   if (pathname === `${VAULT}/replicationJobs`) return json(200, { value: script.jobs });
-  if (pathname === `${VAULT}/leewardProtectableMachines`) return json(200, { value: script.machines });
+  if (pathname === `${VAULT}/leewardProtectableMachines`)
+    return script.noAzure ? failure(script.noAzure) : json(200, { value: script.machines });
   return failure({ status: 404, code: "NotFound", message: `no ${pathname}`, remedy: "Look." });
 }
 

@@ -6,7 +6,11 @@ import { itemId, vmId } from "./fake-api.ts";
 const MIB = 1024 * 1024;
 export const iso = (secondsAgo: number) => new Date(Date.now() - 1000 * secondsAgo).toISOString();
 
-export const machine = { id: vmId("ledger"), name: "ledger", region: "westeurope", protected: false };
+export const machine = (name: string, location = "westeurope", protectedItemId: string | null = null) => ({
+  id: vmId(name),
+  name,
+  properties: { location, vmSize: "Standard_B2s", protectedItemId },
+});
 
 export const losses = {
   vm: { seconds: 1.23, bytes: 40_960, writes: 10 },

@@ -68,7 +68,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
   };
 
   test("takes the token from the address and out of it", async () => {
-    script.machines = [machine];
+    script.machines = [machine("ledger")];
     await open();
     await see("ledger");
     expect(page.url()).toBe(`${api.url}/portal`);
@@ -89,7 +89,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
   });
 
   test("enables a machine by keyboard, with the body that the API wants", async () => {
-    script.machines = [machine, { ...machine, id: vmId("web"), name: "web", protected: true }];
+    script.machines = [machine("ledger"), machine("web", "westeurope", itemId("web"))];
     await open();
     await page.getByRole("button", { name: "Enable protection of ledger" }).focus();
     expect(await page.getByRole("button", { name: "Enable protection of web" }).count()).toBe(0);
@@ -109,7 +109,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
           properties: {
             providerSpecificDetails: {
               instanceType: "A2A",
-              fabricObjectId: machine.id,
+              fabricObjectId: vmId("ledger"),
               recoveryResourceGroupId: "/subscriptions/sub-1/resourceGroups/rescued",
             },
             leeward: { policy: { replica: "none" } },
@@ -243,7 +243,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
   });
 
   test("says why a request was refused and what to do", async () => {
-    script.machines = [machine];
+    script.machines = [machine("ledger")];
     script.refusal = { status: 409, code: "Conflict", message: "a job is at work", remedy: "Wait for it." };
     await open();
     await page.getByRole("button", { name: "Enable protection of ledger" }).click();
@@ -303,9 +303,20 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await see("live");
   });
 
+  test("shows the rest when Azure itself does not answer", async () => {
+    script.items = [protectedItem()];
+    script.points = POINTS;
+    script.noAzure = { status: 503, code: "ArmUnavailable", message: "Azure is away", remedy: "Wait." };
+    await open();
+    await see("Azure could not be asked for its machines: Azure is away");
+    await see("4.6 s");
+    expect(await page.getByRole("button", { name: "Fail over… ledger" }).count()).toBe(1);
+    expect(await page.getByText("live", { exact: true }).count()).toBe(1);
+  });
+
   test("treats everything that the API says as text", async () => {
     const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
-    script.machines = [{ ...machine, name: evil, region: evil }];
+    script.machines = [machine(evil, evil)];
     const error = {
       errorCode: evil,
       errorLevel: "Error",
@@ -329,7 +340,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
     script.items = [protectedItem()];
     script.points = POINTS;
     script.jobs = [job("Failover")];
-    script.machines = [machine];
+    script.machines = [machine("ledger")];
     await open();
     await page.getByText("2 recovery points").click();
     await picture("telephone");
