@@ -99,19 +99,27 @@ async function request(title, work) {
     await work();
     model.notice = { kind: "good", title, message: "Its steps appear under Jobs." };
   } catch (error) {
-    const said = error instanceof api.ApiError;
-    model.notice = {
-      kind: "bad",
-      title: "Nothing was started.",
-      message: said ? `${error.code}: ${error.message}` : String(error),
-      remedy: said ? error.remedy : undefined,
-    };
+    model.notice = refusal(error);
   }
   model.sending = false;
   model.machines.readAfter = 0;
   dialog.close();
   wake();
   show();
+}
+
+function refusal(error) {
+  const said = error instanceof api.ApiError;
+  // Without an answer, or with a broken one, the request may have arrived all the same.
+  const unsure = !said || error.status === 0 || error.status >= 500;
+  return {
+    kind: "bad",
+    title: unsure
+      ? "Whether this was started is not known: see Jobs before you try again."
+      : "Nothing was started.",
+    message: said ? `${error.code}: ${error.message}` : String(error),
+    remedy: said ? error.remedy : undefined,
+  };
 }
 
 async function read() {

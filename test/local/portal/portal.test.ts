@@ -249,10 +249,14 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await page.getByRole("button", { name: "Enable protection of ledger" }).click();
     await page.getByRole("button", { name: "Enable protection", exact: true }).click();
     const alert = page.getByRole("alert");
-    await alert.getByText("Conflict: a job is at work").waitFor();
+    await alert.getByText("Nothing was started. Conflict: a job is at work").waitFor();
     await alert.getByText("Wait for it.").waitFor();
     await alert.getByRole("button", { name: "Dismiss" }).click();
     expect(await alert.count()).toBe(0);
+    script.refusal = { status: 500, code: "Unexpected", message: "it broke", remedy: "Look." };
+    await page.getByRole("button", { name: "Enable protection of ledger" }).click();
+    await page.getByRole("button", { name: "Enable protection", exact: true }).click();
+    await alert.getByText(/not known: see Jobs before you try again/).waitFor();
   });
 
   test("says when the source was last heard of, and what the app makes of its silence", async () => {
