@@ -49,3 +49,12 @@ export const itemView = z.object({
 export type ItemView = z.infer<typeof itemView>;
 
 export const pointsView = z.object({ value: z.array(z.object({ name: z.string() })) });
+
+/** A job's tasks, in order. */
+export const jobView = z.object({
+  properties: z.object({
+    tasks: z.array(
+      z.object({ friendlyName: z.string(), startTime: z.string().nullish(), endTime: z.string().nullish() }),
+    ),
+  }),
+});

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { toIso } from "../../engine/core/clock.ts";
-import { BLOCK, type Bytes } from "../../engine/core/units.ts";
+import { BLOCK, type Bytes, micros } from "../../engine/core/units.ts";
 import { zeroDigests } from "../../engine/journal/digest-tree.ts";
 import { journalPrefix } from "../../engine/journal/names.ts";
 import { rawImage } from "../../engine/replication/raw-image.ts";
@@ -13,7 +13,7 @@ import { type OrderComparison, compareOrders, ordersProved } from "../machine/pr
 import type { ItemView } from "./item-view.ts";
 import { allOrders, checkIntegrity } from "./ledger-client.ts";
 import { realLoss } from "./real-loss.ts";
-import type { LossReport, Proof, Report } from "./report.ts";
+import type { Proof, Report } from "./report.ts";
 import { bootImage } from "./target-disk.ts";
 import { type Vantage, vantageOn } from "./vantage.ts";
 
@@ -27,10 +27,8 @@ export interface Evidence {
   readonly lostAt: number;
 }
 
-export interface Proved extends Pick<Report, "proofs" | "volume" | "point" | "rpoSeconds"> {
-  readonly announced: LossReport;
-  readonly real: LossReport;
-}
+export type Proved = Pick<Report, "proofs" | "volume" | "point" | "rpoSeconds"> &
+  Pick<Report["losses"], "announced" | "real">;
 
 /** Everything that the story claims, checked from outside: the ledger, the disks, the objects, the lost region's files. */
 export async function proveAll(evidence: Evidence, onProgress: (what: string) => void): Promise<Proved> {
@@ -49,13 +47,14 @@ export async function proveAll(evidence: Evidence, onProgress: (what: string) =>
   onProgress("the lost region's files are read");
   const { announced } = failover;
   const found = await realLoss(box, sight, announced);
+  const seconds = Math.max(0, lostAt - point.time / 1000) / 1000;
   return {
     proofs: [...orders, ...disks, rebuilt, found.proof],
-    announced,
-    real: { ...found.real, seconds: Math.max(0, lostAt - point.time / 1000) / 1000 },
+    announced: { ...announced, until: toIso(micros(announced.knownUntil)) },
+    real: { ...found.real, seconds },
     volume: await volumeOf(sight, found.captured, digests),
     point: { id: point.id, time: toIso(point.time) },
-    rpoSeconds: (lostAt - point.time / 1000) / 1000,
+    rpoSeconds: seconds,
   };
 }
 

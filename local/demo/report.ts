@@ -4,6 +4,8 @@ export interface StepReport {
   readonly title: string;
   readonly seconds: number;
   readonly detail: string;
+  /** What the control plane's own job says of its steps. */
+  readonly parts?: readonly { readonly name: string; readonly seconds: number }[];
 }
 
 export interface Proof {
@@ -39,9 +41,12 @@ export interface Report {
     /** As the control plane showed them just before the region was lost. */
     readonly shownBefore: { readonly vm: LossReport; readonly region: LossReport };
     /** As the failover announced it. */
-    readonly announced: LossReport;
-    /** As the lost region's own files tell. */
-    readonly real: LossReport;
+    readonly announced: LossReport & {
+      /** The moment of the agent's last report: what came after it, nobody alive could know. */
+      readonly until: string;
+    };
+    /** As the lost region's own files tell: up to that moment, and after it. */
+    readonly real: LossReport & { readonly after: { readonly bytes: number; readonly writes: number } };
   };
   readonly rpoSeconds: number;
   readonly rtoSeconds: number;
@@ -57,16 +62,33 @@ export const allHold = (report: Report): boolean =>
 const loss = ({ seconds, bytes, writes }: LossReport) =>
   `${seconds.toFixed(1)} s, ${writes} writes, ${mebibytes(bytes)}`;
 
+const LINE = 96;
+
+/** `name 0.4 s · name 1.2 s`, folded; what took no time to speak of is left out. */
+function partLines(parts: readonly { readonly name: string; readonly seconds: number }[]): string[] {
+  const lines: string[] = [];
+  for (const { name, seconds } of parts.filter((part) => part.seconds >= 0.05)) {
+    const text = `${name} ${seconds.toFixed(1)} s`;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + text.length + 3 <= LINE)
+      lines[lines.length - 1] = `${last} · ${text}`;
+    else lines.push(text);
+  }
+  return lines.map((line) => `           ${line}`);
+}
+
 /** One screen for a person. */
 export function render(report: Report): string {
   const { volume, losses } = report;
+  const { announced, real } = losses;
   const row = (name: string, text: string) => `  ${name.padEnd(24)} ${text}`;
   return [
     "",
     `What happened (seed ${report.seed}, replica ${report.replica}, Functions host killed ${report.hostKills} times)`,
-    ...report.steps.map(({ title, seconds, detail }) =>
+    ...report.steps.flatMap(({ title, seconds, detail, parts }) => [
       row(title, `${seconds.toFixed(1).padStart(6)} s   ${detail}`),
-    ),
+      ...(parts ? partLines(parts).map((line) => row("", line)) : []),
+    ]),
     "",
     "What was moved",
     row("captured", `${volume.captured.writes} writes, ${mebibytes(volume.captured.bytes)}`),
@@ -80,8 +102,8 @@ export function render(report: Report): string {
     "What was lost",
     row("VM loss, just before", loss(losses.shownBefore.vm)),
     row("region loss, just before", loss(losses.shownBefore.region)),
-    row("announced at failover", loss(losses.announced)),
-    row("real", loss(losses.real)),
+    row("announced at failover", `${loss(announced)}, and what came after ${announced.until}`),
+    row("real", `${loss(real)}, and ${real.after.writes} writes, ${mebibytes(real.after.bytes)} after that`),
     "",
     `RPO ${report.rpoSeconds.toFixed(1)} s (point of ${report.point.time})   RTO ${report.rtoSeconds.toFixed(1)} s (request to ledger answering)`,
     "",

@@ -6,7 +6,7 @@ import type { Operation } from "../box/api.ts";
 import type { Customers } from "../machine/customers.ts";
 import type { Options } from "../options.ts";
 
-import { type ItemView, pointsView } from "./item-view.ts";
+import { type ItemView, jobView, pointsView } from "./item-view.ts";
 import { HostKiller } from "./killer.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "./ledger-disk.ts";
 import { type Evidence, proveAll } from "./proofs.ts";
@@ -104,14 +104,14 @@ async function play(options: Options, told: Told, box: Box, begun: number): Prom
 async function step<T>(
   told: Told,
   title: string,
-  work: (line: Step) => Promise<{ value: T; detail: string }>,
+  work: (line: Step) => Promise<{ value: T; detail: string; parts?: StepReport["parts"] }>,
 ): Promise<T> {
   const begun = performance.now();
   const line = told.terminal.step(title);
   try {
-    const { value, detail } = await work(line);
+    const { value, detail, parts } = await work(line);
     line.done(detail);
-    told.steps.push({ title, detail, seconds: (performance.now() - begun) / 1000 });
+    told.steps.push({ title, detail, seconds: (performance.now() - begun) / 1000, ...(parts && { parts }) });
     return value;
   } catch (error) {
     line.failed(error instanceof Error ? error.message : String(error));
@@ -138,7 +138,11 @@ const protect = (told: Told, scene: Scene, { replica }: Options, customers: Cust
     await finished(scene, operation, ENABLE_LIMIT, async () =>
       line.update(...progressOf(await scene.item())),
     );
-    return { value: undefined, detail: `${customers.figures.acknowledged} orders taken meanwhile` };
+    return {
+      value: undefined,
+      detail: `${customers.figures.acknowledged} orders taken meanwhile`,
+      parts: await partsOf(scene.box, operation),
+    };
   });
 
 /** Looks at an operation until it is done; the page that a person sees is refreshed beside it. */
@@ -167,6 +171,8 @@ function progressOf(item: ItemView): [string, number | undefined] {
   if (!progress) return [state, undefined];
   const { phase, done, total, rate, etaSeconds } = progress;
   if (done === undefined || !total) return [phase, undefined];
+  // Only what moves bytes has a rate; elsewhere `done` counts parts.
+  if (rate === undefined) return [`${phase}: ${done + 1} of ${total}`, undefined];
   const speed = rate ? `, ${mebibytes(rate)}/s` : "";
   const left = etaSeconds === undefined ? "" : `, ${Math.ceil(etaSeconds)} s left`;
   return [`${phase}: ${mebibytes(done)} of ${mebibytes(total)}${speed}${left}`, done / total];
@@ -226,8 +232,18 @@ const failOver = (told: Told, scene: Scene): Promise<{ url: string; item: ItemVi
     return {
       value: { url, item, rtoSeconds },
       detail: `the ledger answers again at ${url}`,
+      parts: await partsOf(scene.box, operation),
     };
   });
+
+/** The steps of the job behind an operation, with their durations. */
+async function partsOf(box: Box, { id }: Operation): Promise<StepReport["parts"]> {
+  const { properties } = await box.api.get(`${box.plan.vaultPath}/replicationJobs/${id}`, jobView);
+  return properties.tasks.map(({ friendlyName, startTime, endTime }) => ({
+    name: friendlyName,
+    seconds: startTime && endTime ? (Date.parse(endTime) - Date.parse(startTime)) / 1000 : 0,
+  }));
+}
 
 const health = z.object({ status: z.literal("up") });
 
