@@ -29,5 +29,8 @@ test("an idle machine announces no writes, only the time", () => {
 });
 
 test("without a report only what arrived is known", () => {
-  expect(announce(NOW, point, position(8, 80, { time: ago(5) }))).toMatchObject({ writes: 10, knownUntil: ago(5) });
+  expect(announce(NOW, point, position(8, 80, { time: ago(5) }))).toMatchObject({
+    writes: 10,
+    knownUntil: ago(5),
+  });
 });

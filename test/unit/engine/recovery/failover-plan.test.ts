@@ -18,7 +18,16 @@ const facts = (changes: Partial<FailoverFacts> = {}): FailoverFacts => ({
 const verbs = (f: FailoverFacts) => planFailover(f).map((step) => step.do);
 
 test("a point ahead of the replica is reached by one more checkpoint and imported", () => {
-  expect(verbs(facts())).toEqual(["checkpoint", "import", "import", "nic", "vm", "running", "discard", "discard"]);
+  expect(verbs(facts())).toEqual([
+    "checkpoint",
+    "import",
+    "import",
+    "nic",
+    "vm",
+    "running",
+    "discard",
+    "discard",
+  ]);
 });
 
 test("a point that is a checkpoint is imported as it is", () => {
@@ -63,5 +72,7 @@ test("every disk and every NIC appears once, and the VM comes after all of them"
   const vm = plan.findIndex((step) => step.do === "vm");
   const before = plan.slice(0, vm);
   expect(before.filter((step) => step.do === "nic")).toEqual([0, 1, 2].map((nic) => ({ do: "nic", nic })));
-  expect(before.filter((step) => step.do === "import")).toEqual([0, 1].map((n) => ({ do: "import", disk: n })));
+  expect(before.filter((step) => step.do === "import")).toEqual(
+    [0, 1].map((n) => ({ do: "import", disk: n })),
+  );
 });

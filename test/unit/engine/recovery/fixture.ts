@@ -16,7 +16,9 @@ export const VAULT = armId(
 export const ITEM = armId(
   `${VAULT}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/Ledger`,
 );
-export const VM = armId(`${SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/Ledger_VM`);
+export const VM = armId(
+  `${SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/Ledger_VM`,
+);
 export const POINT = barrierId("00000000-0000-4000-8000-000000000001");
 
 export const SECOND = 1_000_000;
@@ -42,7 +44,11 @@ export const protectedItem = (changes: Partial<ItemRecord> = {}): ItemRecord => 
   return { ...enabled, job: { ...enabled.job, ended: true }, ...changes };
 };
 
-export const position = (next: number, at: number, changes: Partial<JournalPosition> = {}): JournalPosition => ({
+export const position = (
+  next: number,
+  at: number,
+  changes: Partial<JournalPosition> = {},
+): JournalPosition => ({
   generation: generation(1),
   next: ordinal(next),
   chain: NO_DIGEST,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ITEM_STATES, type ItemEvent, STATES, nextState } from "../../../../engine/recovery/state.ts";
+import { ITEM_STATES, type ItemEvent, type ItemState, STATES, nextState } from "../../../../engine/recovery/state.ts";
 
 const EVENTS: readonly ItemEvent[] = [
   "enable",
@@ -13,7 +13,7 @@ const EVENTS: readonly ItemEvent[] = [
 
 test("an item lives from enablement to a failover that waits for its commit", () => {
   const life: ItemEvent[] = ["copying", "protected", "failover", "failoverFailed", "failover", "failedOver"];
-  let state = ITEM_STATES[0];
+  let state: ItemState = "Enabling";
   const seen = life.map((event) => (state = nextState(state, event) ?? "Enabling"));
   expect(seen).toEqual([
     "InitialReplication",
@@ -26,7 +26,9 @@ test("an item lives from enablement to a failover that waits for its commit", ()
 });
 
 test.each(ITEM_STATES)("an event that led to %s may come twice", (state) => {
-  const leading = EVENTS.filter((event) => ITEM_STATES.some((from) => from !== state && nextState(from, event) === state));
+  const leading = EVENTS.filter((event) =>
+    ITEM_STATES.some((from) => from !== state && nextState(from, event) === state),
+  );
   for (const event of leading) expect(nextState(state, event)).toBe(state);
 });
 

@@ -15,7 +15,11 @@ test("each mark holds at least what the next one holds, whatever was reported wh
       const of = generation(reported.of);
       const point = (n: number) => ({ sequence: sequence(n), time: NOW, bytes: bytes(n) });
       const found = watermarks(
-        agent({ generation: of, captured: point(reported.at), cached: point(Math.min(cachedAt, reported.at)) }),
+        agent({
+          generation: of,
+          captured: point(reported.at),
+          cached: point(Math.min(cachedAt, reported.at)),
+        }),
         progress({
           arrived: position(1, arrived.at, { generation: generation(arrived.of) }),
           applied: position(1, applied.at, { generation: generation(applied.of) }),
