@@ -86,6 +86,16 @@ test("a root does not hang on when it is asked for", () => {
   expect(tree.root()).toBe(before);
 });
 
+test("a tree keeps digests of its own", () => {
+  const leaves = Buffer.concat([leaf(1), leaf(2)]);
+  const tree = new DigestTree(blocks(2), leaves);
+  const before = tree.root();
+  leaves.fill(0);
+  tree.set(0, leaf(1));
+  expect(tree.root()).toBe(before);
+  expect(leaves.every((byte) => byte === 0)).toBe(true);
+});
+
 test.each([
   ["too few digests", () => rootOf(blocks(2), leaf(1))],
   ["too many digests", () => rootOf(blocks(1), Buffer.concat([leaf(1), leaf(2)]))],

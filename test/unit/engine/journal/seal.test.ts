@@ -92,6 +92,12 @@ test.each([
   expect(record?.kind === "data" && Buffer.compare(record.data, data)).toBe(0);
 });
 
+test("an index that shrinks does not make dense data worth compressing", async () => {
+  const records = Array.from({ length: 20 }, (_, i) => write(i + 1, randomBytes(4096)));
+  const { header } = await sealSegment(someContent({ records }));
+  expect(header).toMatchObject({ compressed: false, storedLength: 20 * (4096 + 32) });
+});
+
 test("many segments sealed at once keep apart", async () => {
   const contents = Array.from({ length: 12 }, (_, i) => someContent({ from: sequence(i * 100) }, 40 + i));
   const sealed = await Promise.all(contents.map(sealSegment));
