@@ -88,8 +88,7 @@ export class DirectoryObjectStore implements ObjectStore {
     return await this.#guard(`reading ${name}`, async () => {
       const place = await inside(root, name);
       if (!place || !(await stat(place)).isFile()) return undefined;
-      await using file = await open(place);
-      return await use(file);
+      return await withFile(place, "r", use);
     });
   }
 
@@ -104,16 +103,13 @@ export class DirectoryObjectStore implements ObjectStore {
       throw new LeewardError("ObjectChanged", `${name} was changed by someone else`);
     // "~" is in no object's name, so a listing passes over what a crash leaves.
     const fresh = `${place}~${randomUUID()}`;
-    await using file = await open(fresh, "wx");
-    await file.writeFile(body);
-    await file.sync();
-    try {
-      if (condition === "absent") await link(fresh, place);
+    return await withFile(fresh, "wx", async (file) => {
+      await file.writeFile(body);
+      await file.sync();
+      if (condition === "absent") await link(fresh, place).finally(() => rm(fresh));
       else await rename(fresh, place);
-    } finally {
-      await rm(fresh, { force: true });
-    }
-    return etagOfFile(await file.stat({ bigint: true }));
+      return etagOfFile(await file.stat({ bigint: true }));
+    });
   }
 
   async #root(): Promise<string> {
@@ -135,6 +131,16 @@ export class DirectoryObjectStore implements ObjectStore {
         error,
       );
     }
+  }
+}
+
+/** Node 22 has no `await using`. */
+async function withFile<T>(place: string, flags: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(place, flags);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
   }
 }
 
