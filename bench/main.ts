@@ -1,7 +1,9 @@
 /** `npm run bench -- <name>`: each benchmark is a file here that exports `run`. */
 const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   capture: () => import("./capture.ts"),
+  checkpoint: () => import("./checkpoint.ts"),
   journal: () => import("./journal.ts"),
+  ship: () => import("./ship.ts"),
 };
 
 const name = process.argv[2] ?? "";
