@@ -1,6 +1,7 @@
 import "./activities.ts";
 import "./events.ts";
 import "./http.ts";
+import "./journey.ts";
 import "./orchestrations.ts";
 import "./random.ts";
 import "./timers.ts";

@@ -1,0 +1,169 @@
+import { once } from "node:events";
+import { IncomingMessage } from "node:http";
+import https from "node:https";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, afterEach, expect, test } from "vitest";
+import { ensureCertificates } from "../../../local/tls/certificate.ts";
+import { type ChildHost, end, spawnHost } from "./child-host.ts";
+import { APP, type Status } from "./fixture.ts";
+import type { Leg } from "./app/journey.ts";
+
+const KILLS = 10;
+const JOURNEYS = 15;
+const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
+
+const folders: string[] = [];
+const running: ChildHost[] = [];
+
+afterEach(() => {
+  for (const host of running.splice(0)) host.process.kill("SIGKILL");
+});
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+function newFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "functions-host-"));
+  folders.push(folder);
+  return folder;
+}
+
+async function start(data: string, ...more: string[]): Promise<ChildHost> {
+  const args = ["--app", APP, "--data", data, "--port", "0", ...more];
+  const host = await spawnHost(args, { LEDGER_FILE: path.join(data, "ledger") });
+  running.push(host);
+  return host;
+}
+
+function manage(host: ChildHost, data: string, target: string, init?: RequestInit): Promise<Response> {
+  const keys: { durable: string } = JSON.parse(readFileSync(path.join(data, "keys.json"), "utf8"));
+  const url = `${host.url}/runtime/webhooks/durabletask/${target}`;
+  return fetch(url, { ...init, headers: { "x-functions-key": keys.durable } });
+}
+
+async function list(host: ChildHost, data: string, query: string): Promise<Status[]> {
+  const statuses: Status[] = JSON.parse(await (await manage(host, data, `instances?${query}`)).text());
+  return statuses;
+}
+
+test(`${JOURNEYS} orchestrations end right under ${KILLS} kill -9, no decision taken twice (SEED=${seed})`, async () => {
+  const random = randomOf(seed);
+  const data = newFolder();
+  let host = await start(data);
+  for (let i = 0; i < JOURNEYS; i++) {
+    const body = JSON.stringify({ key: `j${i}`, generation: 0 });
+    const answer = await manage(host, data, `orchestrators/journey/j${i}`, { method: "POST", body });
+    expect(answer.status).toBe(202);
+  }
+  let alive = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    await new Promise((resolve) => setTimeout(resolve, random() * 120));
+    await end(host, "SIGKILL");
+    host = await start(data);
+    alive += (await list(host, data, "runtimeStatus=Running,Pending&instanceIdPrefix=j")).length > 0 ? 1 : 0;
+  }
+  expect(alive).toBeGreaterThanOrEqual(8);
+  await expect
+    .poll(async () => (await list(host, data, "runtimeStatus=Running,Pending")).length, { timeout: 60_000 })
+    .toBe(0);
+  const all = await list(host, data, "instanceIdPrefix=j&top=1000");
+  const keys = Array.from({ length: JOURNEYS }, (_, i) => `j${i}`);
+  const ends = all.map(({ runtimeStatus, output }) => ({ runtimeStatus, output }));
+  for (const key of keys)
+    expect(ends).toContainEqual({ runtimeStatus: "Completed", output: expect.objectContaining({ key }) });
+  const reasons = reasonsIn(path.join(data, "ledger"));
+  expect([...reasons].filter(([, from]) => from.size > 1)).toEqual([]);
+  // three generations of six steps and their three children of six, each exactly known
+  expect(reasons.size).toBe(JOURNEYS * (3 * 6 + 3 * 6));
+}, 120_000);
+
+/** Why each step was taken, over all its attempts. A line cut by a kill is no step. */
+function reasonsIn(ledger: string): Map<string, Set<string>> {
+  const reasons = new Map<string, Set<string>>();
+  for (const line of readFileSync(ledger, "utf8").split("\n").filter(isWhole)) {
+    const { key, step, from }: Leg = JSON.parse(line);
+    const name = `${key} ${step}`;
+    reasons.set(name, (reasons.get(name) ?? new Set()).add(from));
+  }
+  return reasons;
+}
+
+const isWhole = (line: string): boolean => line.startsWith("{") && line.endsWith("}");
+
+/** mulberry32 */
+function randomOf(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test("SIGTERM ends the host with code 0, and what ran goes on after the next start", async () => {
+  const data = newFolder();
+  const first = await start(data);
+  const body = '{"seconds":0.5}';
+  await manage(first, data, "orchestrators/sleeps/over-restart", { method: "POST", body });
+  expect(await end(first, "SIGTERM")).toBe(0);
+  const second = await start(data);
+  const status = async () => (await list(second, data, "instanceIdPrefix=over-restart"))[0]?.runtimeStatus;
+  await expect.poll(status, { timeout: 10_000 }).toBe("Completed");
+});
+
+test("an error that nobody catches ends the process and loses nothing", async () => {
+  const data = newFolder();
+  const first = await start(data);
+  await manage(first, data, "orchestrators/waits/survivor", { method: "POST", body: "{}" });
+  const ended = once(first.process, "exit");
+  expect((await fetch(`${first.url}/uncaught`, { method: "POST" })).status).toBe(202);
+  expect((await ended)[0]).toBe(70);
+  expect(first.log()).toContain("nobody catches this");
+  const second = await start(data);
+  expect(await list(second, data, "instanceIdPrefix=survivor")).toHaveLength(1);
+});
+
+test("a second host over the same state is refused", async () => {
+  const data = newFolder();
+  await start(data);
+  await expect(start(data)).rejects.toThrow("cannot open");
+});
+
+test("with a certificate it speaks https, and the app's own client works all the same", async () => {
+  const data = newFolder();
+  const { ca, cert, key } = await ensureCertificates(data);
+  const host = await start(data, "--cert", cert, "--key", key);
+  expect(host.url).toMatch(/^https:/);
+  expect(await post(`${host.url}/wait/chain`, readFileSync(ca, "utf8"), '{"steps":3}')).toBe("200 3");
+});
+
+async function post(url: string, ca: string, body: string): Promise<string> {
+  const request = https.request(url, { method: "POST", ca });
+  request.end(body);
+  const [response]: unknown[] = await once(request, "response");
+  if (!(response instanceof IncomingMessage)) throw new Error("no response");
+  return `${response.statusCode} ${await text(response)}`;
+}
+
+test.each([
+  ["no app", ["--data", "/nowhere", "--port", "0"], "usage:"],
+  [
+    "a folder without an app",
+    ["--app", tmpdir(), "--data", tmpdir(), "--port", "0"],
+    "package.json does not exist",
+  ],
+  ["a missing entry", ["--app", APP, "--entry", "no.ts", "--data", tmpdir(), "--port", "0"], "cannot load"],
+  ["a bad port", ["--app", APP, "--data", tmpdir(), "--port", "70000"], "port"],
+  ["a certificate without its key", ["--app", APP, "--data", tmpdir(), "--cert", "x"], "belong together"],
+])("%s is refused with a sentence and code 1", async (_, args, message) => {
+  await expect(spawnHost(args)).rejects.toThrow(message);
+  await expect(spawnHost(args)).rejects.toThrow("ended with 1");
+});
+
+test("a schedule that is none is named at start", async () => {
+  const data = newFolder();
+  const args = ["--app", APP, "--data", data, "--port", "0"];
+  await expect(spawnHost(args, { TEST_SCHEDULE: "0 0 25 * * *" })).rejects.toThrow('"0 0 25 * * *" is not');
+});
