@@ -106,8 +106,12 @@ export class DirectoryObjectStore implements ObjectStore {
     return await withFile(fresh, "wx", async (file) => {
       await file.writeFile(body);
       await file.sync();
-      if (condition === "absent") await link(fresh, place).finally(() => rm(fresh));
-      else await rename(fresh, place);
+      try {
+        if (condition === "absent") await link(fresh, place);
+        else await rename(fresh, place);
+      } finally {
+        await rm(fresh, { force: true });
+      }
       return etagOfFile(await file.stat({ bigint: true }));
     });
   }
