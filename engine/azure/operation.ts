@@ -40,7 +40,12 @@ export function operationOf(
   const writes = request.method === "PUT" || request.method === "PATCH";
   if (reply.status === 204 || (writes && reply.status < 202 && state === "Succeeded")) return undefined;
   const found = whereToAsk(reply) ?? (writes && running(state) ? resourceItself(request.url) : undefined);
-  if (found) return { ...checked(found, request.url), resource: request.path, retryAfter: retryAfter(reply) };
+  if (found)
+    return {
+      ...checked(found, request.url),
+      resource: request.path,
+      retryAfter: retryAfter(reply) ?? DEFAULT_RETRY,
+    };
   if (reply.status === 202)
     throw new LeewardError("ArmFailed", `${request.method} ${request.path}: 202 without a URL to poll`);
   if (writes && state && running(state) === false && state !== "Succeeded")
@@ -87,7 +92,11 @@ function again(operation: ArmOperation, reply: ArmReply): Polled {
   const pollUrl = moved?.mode === operation.mode ? checkPollUrl(moved.pollUrl, operation.pollUrl) : undefined;
   return {
     done: false,
-    operation: { ...operation, pollUrl: pollUrl ?? operation.pollUrl, retryAfter: retryAfter(reply) },
+    operation: {
+      ...operation,
+      pollUrl: pollUrl ?? operation.pollUrl,
+      retryAfter: retryAfter(reply) ?? operation.retryAfter,
+    },
   };
 }
 
@@ -116,11 +125,10 @@ function provisioningState(body: unknown): string | undefined {
 const running = (state: string | undefined): boolean =>
   state !== undefined && !["succeeded", "failed", "canceled"].includes(state.toLowerCase());
 
-function retryAfter(reply: ArmReply): Millis {
+function retryAfter(reply: ArmReply): Millis | undefined {
   const text = reply.header("retry-after");
-  if (!text) return DEFAULT_RETRY;
+  if (!text) return undefined;
   const seconds = Number(text);
-  if (Number.isFinite(seconds)) return millis(Math.max(0, Math.ceil(seconds * 1000)));
-  const wait = Date.parse(text) - Date.now();
-  return Number.isFinite(wait) ? millis(Math.max(0, wait)) : DEFAULT_RETRY;
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(wait) ? millis(Math.max(0, Math.ceil(wait))) : undefined;
 }

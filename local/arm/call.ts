@@ -20,6 +20,7 @@ export interface Reply {
   readonly status: number;
   readonly body?: unknown;
   /** An operation that goes on; the headers that point to it follow the style. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly operation?: { readonly operation: Operation; readonly style: OperationStyle };
 }
 

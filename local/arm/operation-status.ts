@@ -29,7 +29,13 @@ async function poll(call: Call): Promise<Reply> {
   const operation = box.state.operations.all().find(({ id }) => id === path.name);
   if (!operation) throw new ArmError(404, "OperationNotFound", `The operation '${path.name}' was not found.`);
   const byLocation = query.get("monitor") === "true";
-  return byLocation ? result(box, operation, apiVersion) : { status: 200, body: statusOf(box, operation) };
+  if (byLocation) return result(box, operation, apiVersion);
+  const headers = { "retry-after": String(box.config.retryAfter) };
+  return {
+    status: 200,
+    body: statusOf(box, operation),
+    ...(operation.status === "InProgress" && { headers }),
+  };
 }
 
 /** A failure stands in the document; the call for it succeeds. */

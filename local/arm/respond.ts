@@ -52,7 +52,7 @@ async function answer(
   const reply = await dispatch(box, { method, pathname: url.pathname, query, body, ifNoneMatch });
   if (method !== "GET") box.state.save();
   if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
-  send(response, reply, { ...headers, ...operationHeaders(box, reply, reply.apiVersion) });
+  send(response, reply, { ...headers, ...reply.headers, ...operationHeaders(box, reply, reply.apiVersion) });
 }
 
 /** Answers in JSON; a body of undefined stays empty. */

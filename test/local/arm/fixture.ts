@@ -1,0 +1,190 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { type ArmClient, armClient } from "../../../engine/azure/arm.ts";
+import type { Ensured } from "../../../engine/azure/resource.ts";
+import { type Clock, systemClock } from "../../../engine/core/clock.ts";
+import { type ArmId, armId } from "../../../engine/core/ids.ts";
+import { boxConfig } from "../../../local/arm/box-config.ts";
+import type { Hypervisor, PoweredVm, VmExtension } from "../../../local/arm/hypervisor.ts";
+import { type ArmServer, startArm } from "../../../local/arm/server.ts";
+import { type Certificates, ensureCertificates } from "../../../local/tls/certificate.ts";
+
+export const SUBSCRIPTION = "11111111-1111-4111-8111-111111111111";
+export const TENANT = "22222222-2222-4222-8222-222222222222";
+export const ARM_AUDIENCE = "https://management.azure.com";
+export const OPERATOR = { name: "operator", secret: "operator-secret-0001", arm: true };
+export const AGENT = { name: "agent", secret: "agent-secret-00000001", arm: false };
+const ADMIN_TOKEN = "admin-token-0000001";
+export const WEST = "westeurope";
+export const NORTH = "northeurope";
+
+/** Notes what it was asked; VMs run when they were powered on. */
+export class RecordingHypervisor implements Hypervisor {
+  readonly calls: string[] = [];
+  readonly running = new Map<string, PoweredVm>();
+  readonly extensions: VmExtension[] = [];
+  /** When set, the next power-on fails with it. */
+  refusal: string | undefined;
+
+  async powerOn(vm: PoweredVm): Promise<void> {
+    this.calls.push(`on ${vm.name}`);
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal) throw new Error(refusal);
+    this.running.set(vm.id.toLowerCase(), vm);
+  }
+  async powerOff(vm: ArmId): Promise<void> {
+    this.calls.push(`off ${vm.split("/").at(-1)}`);
+    this.running.delete(vm.toLowerCase());
+  }
+  async installExtension(_: ArmId, extension: VmExtension): Promise<void> {
+    this.extensions.push(extension);
+  }
+  async state(vm: ArmId): Promise<"running" | "stopped"> {
+    return this.running.has(vm.toLowerCase()) ? "running" : "stopped";
+  }
+}
+
+interface Settings {
+  readonly clock?: Clock;
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Of an earlier box, to come back with its state. */
+  readonly directory?: string;
+  readonly port?: number;
+}
+
+export interface TestBox extends ArmServer {
+  readonly directory: string;
+  readonly hypervisor: RecordingHypervisor;
+  readonly client: ArmClient;
+  readonly certificates: Certificates;
+  readonly ca: string;
+  /** A token as a process of that identity gets it. */
+  token(secret: string, audience: string): Promise<string>;
+  /** Any https call, unchecked. */
+  call(method: string, path: string, headers?: Record<string, string>, body?: unknown): Promise<Answer>;
+  /** A call of the box's admin, under `/box/`. */
+  admin(method: string, path: string, body?: unknown): Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: unknown;
+}
+
+export async function startBox(settings: Settings = {}): Promise<TestBox> {
+  const directory = settings.directory ?? mkdtempSync(path.join(tmpdir(), "leeward-arm-"));
+  const certificates = await ensureCertificates(path.join(directory, "tls"));
+  const read = (file: string) => readFileSync(file, "utf8");
+  const hypervisor = new RecordingHypervisor();
+  const config = boxConfig.parse({
+    subscription: SUBSCRIPTION,
+    tenant: TENANT,
+    regions: [
+      { name: WEST, displayName: "West Europe", pool: pool("west") },
+      { name: NORTH, displayName: "North Europe", pool: pool("north") },
+    ],
+    disks: path.join(directory, "disks"),
+    identities: [
+      { ...OPERATOR, objectId: "33333333-3333-4333-8333-333333333333", roles: ["Leeward.Operator"] },
+      { ...AGENT, objectId: "44444444-4444-4444-8444-444444444444", roles: ["Leeward.Agent"] },
+    ],
+    adminToken: ADMIN_TOKEN,
+    retryAfter: 0,
+    operationTime: 0,
+    ...settings.config,
+  });
+  const server = await startArm({
+    config,
+    data: path.join(directory, "arm"),
+    tls: { cert: read(certificates.cert), key: read(certificates.key) },
+    hypervisor,
+    ...(settings.clock && { clock: settings.clock }),
+    ...(settings.port !== undefined && { port: settings.port }),
+  });
+  const ca = read(certificates.ca);
+  const token = (secret: string, audience: string) => tokenFrom(server.identityEndpoint, secret, audience);
+  const credential = {
+    getToken: async () => ({
+      token: await token(OPERATOR.secret, ARM_AUDIENCE),
+      expiresOnTimestamp: Date.now() + 3_600_000,
+    }),
+  };
+  const call: TestBox["call"] = (method, target, headers, body) =>
+    httpsCall(new URL(target, server.url), ca, method, headers ?? {}, body);
+  return {
+    ...server,
+    directory,
+    hypervisor,
+    certificates,
+    ca,
+    client: armClient({ endpoint: server.url, audience: ARM_AUDIENCE, credential, tls: { ca } }),
+    token,
+    call,
+    admin: (method, target, body) => call(method, target, { authorization: `Bearer ${ADMIN_TOKEN}` }, body),
+  };
+}
+
+const pool = (side: string) =>
+  [1, 2].map((n) => ({
+    name: `${side}${n}`,
+    blob: `https://127.0.0.1:10000/${side}${n}`,
+    table: `https://127.0.0.1:10002/${side}${n}`,
+  }));
+
+async function tokenFrom(endpoint: string, secret: string, audience: string): Promise<string> {
+  const url = new URL(endpoint);
+  url.searchParams.set("api-version", "2019-08-01");
+  url.searchParams.set("resource", audience);
+  const response = await fetch(url, { headers: { "x-identity-header": secret } });
+  return z.object({ access_token: z.string() }).parse(await response.json()).access_token;
+}
+
+function httpsCall(
+  url: URL,
+  ca: string,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body: unknown,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const json = body === undefined ? {} : { "content-type": "application/json" };
+    const sending = request(
+      url,
+      { ca, method, headers: { ...json, ...headers }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          const isJson = response.headers["content-type"]?.includes("json");
+          const parsed: unknown = isJson ? JSON.parse(text) : text;
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed });
+        });
+      },
+    );
+    sending.on("error", reject);
+    sending.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+export const idOf = (group: string, type: string, name: string): ArmId =>
+  armId(`/subscriptions/${SUBSCRIPTION}/resourceGroups/${group}/providers/${type}/${name}`);
+export const groupId = (name: string): ArmId =>
+  armId(`/subscriptions/${SUBSCRIPTION}/resourceGroups/${name}`);
+
+/** Polls what was begun to its end, as an orchestration would with durable timers. */
+export async function finished(client: ArmClient, begun: Pick<Ensured, "operation">): Promise<unknown> {
+  let { operation } = begun;
+  while (operation) {
+    const polled = await client.poll(operation);
+    if (polled.done) return polled.body;
+    operation = polled.operation;
+    await systemClock.sleep(operation.retryAfter);
+  }
+  return undefined;
+}
