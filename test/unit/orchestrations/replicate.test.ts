@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { replicate } from "../../../orchestrations/replicate.ts";
+import { Driver, type Script } from "./driver.ts";
+import { MACHINE, failing, shipped } from "./fixture.ts";
+
+const ROUND: Script = {
+  ship: () => shipped(),
+  cut: () => ({ points: 1 }),
+  checkpoint: () => null,
+  noteHealth: () => null,
+};
+const play = (script: Script, failures = 0, events: string[] = []) => {
+  const driver = new Driver({ ...ROUND, ...script });
+  driver.events = events;
+  return driver.play(replicate, { machine: MACHINE, failures });
+};
+
+test("a round ships, cuts what has marks, checkpoints what is due, and goes on as a new execution", () => {
+  const { trace, continued } = play({ ship: () => shipped({ marks: true, checkpointDue: true }) });
+  expect(trace).toEqual(["ship", "cut", "checkpoint", "sleep 500"]);
+  expect(continued).toEqual({ machine: MACHINE, failures: 0 });
+});
+
+test("an idle machine is looked at less often, a busy one at once", () => {
+  expect(play({ ship: () => shipped({ state: "idle" }) }).trace).toEqual(["ship", "sleep 2000"]);
+  expect(play({ ship: () => shipped({ more: true }) }).trace).toEqual(["ship", "sleep 1"]);
+});
+
+test("an event wakes it before its time", () => {
+  expect(play({}, 0, ["wake"]).trace).toEqual(["ship", "event wake"]);
+});
+
+test("it ends for good when the machine is no longer replicated", () => {
+  const played = play({ ship: () => shipped({ state: "ended" }) });
+  expect(played.trace).toEqual(["ship"]);
+  expect(played).not.toHaveProperty("continued");
+});
+
+test.each([
+  [0, 1],
+  [3, 8],
+  [5, 30],
+  [50, 30],
+])("after %i failures that may pass it waits %i minutes, and says so", (failures, minutes) => {
+  const { trace, inputs, continued } = play({ ship: () => failing("StorageUnavailable") }, failures);
+  expect(trace).toEqual(["ship", "noteHealth", `sleep ${minutes * 60_000}`]);
+  expect(inputs[1]?.input).toMatchObject({ problem: { code: "StorageUnavailable" }, stopped: false });
+  expect(continued).toEqual({ machine: MACHINE, failures: failures + 1 });
+});
+
+test("the first good round clears the health", () => {
+  const { inputs, continued } = play({}, 4);
+  expect(inputs[1]).toMatchObject({ name: "noteHealth", input: { machine: MACHINE, stopped: false } });
+  expect(inputs[1]?.input).not.toHaveProperty("problem");
+  expect(continued).toEqual({ machine: MACHINE, failures: 0 });
+});
+
+test("a broken chain stops it cleanly, with the reason in the record", () => {
+  const played = play({ cut: () => failing("ChainBroken"), ship: () => shipped({ marks: true }) });
+  expect(played.trace).toEqual(["ship", "cut", "noteHealth"]);
+  expect(played.inputs[2]?.input).toMatchObject({ problem: { code: "ChainBroken" }, stopped: true });
+  expect(played).not.toHaveProperty("continued");
+  expect(played.error).toBeUndefined();
+});
