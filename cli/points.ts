@@ -29,7 +29,7 @@ export async function run(args: readonly string[]): Promise<void> {
     { ...SOURCE_OPTIONS, last: { type: "string" } },
     schema,
   );
-  const objects = openSource(from);
+  const objects = await openSource(from);
   const all = await listPoints(objects, machine);
   const points: RecoveryPoint[] = [];
   const reads = mapInOrder(all.slice(-last), PARALLEL, ({ generation, sequence, id }) =>

@@ -54,7 +54,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   );
   const { out, machine } = options;
   if (existsSync(out) && !options.force) throw new UsageError(`${out} exists; --force replaces it`);
-  const objects = openSource(options.from);
+  const objects = await openSource(options.from);
   const point = await findPoint(objects, machine, options.point);
   const disk = point.disks.find(({ index }) => index === options.disk);
   if (!disk) throw new UsageError(`point ${point.id} has no disk ${options.disk}`);

@@ -7,8 +7,6 @@ import { type DataKey, decodeWrappedKey } from "../engine/journal/key.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { keyName } from "../engine/journal/names.ts";
 import { newestPoint, readPoint } from "../engine/replication/points.ts";
-import { AzureObjectStore } from "../engine/storage/azure-object.ts";
-import { connectContainerBySas } from "../engine/storage/connect.ts";
 import { DirectoryObjectStore } from "../engine/storage/directory.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 
@@ -42,10 +40,15 @@ export const pointSchema = required('the id of a recovery point, or "latest"').t
 );
 
 /** @throws InvalidRequest when it is neither a directory nor an https URL */
-export function openSource(place: string): ObjectStore {
+export async function openSource(place: string): Promise<ObjectStore> {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return new DirectoryObjectStore(place);
   if (!/^https:\/\//i.test(place))
     throw new LeewardError("InvalidRequest", "--from: a URL must begin with https://");
+  // Azure's library takes most of the time that a command needs to start.
+  const [{ AzureObjectStore }, { connectContainerBySas }] = await Promise.all([
+    import("../engine/storage/azure-object.ts"),
+    import("../engine/storage/connect.ts"),
+  ]);
   return new AzureObjectStore(connectContainerBySas(place));
 }
 

@@ -44,7 +44,7 @@ export async function run(args: readonly string[]): Promise<void> {
     schema,
   );
   const { machine, image } = options;
-  const objects = openSource(options.from);
+  const objects = await openSource(options.from);
   const point = await findPoint(objects, machine, options.point);
   const disk = point.disks.find(({ index }) => index === options.disk);
   if (!disk) throw new UsageError(`point ${point.id} has no disk ${options.disk}`);
