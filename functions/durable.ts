@@ -41,7 +41,7 @@ export async function statusOf(
   }
 }
 
-export const isLive = (status: DurableOrchestrationStatus | undefined): boolean =>
+const isLive = (status: DurableOrchestrationStatus | undefined): boolean =>
   status !== undefined && LIVE.has(status.runtimeStatus);
 
 /** Starts the job's orchestration unless the task hub knows it: one job runs once, however often it is asked for. */

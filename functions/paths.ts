@@ -17,7 +17,7 @@ export const PATHS = {
  * The id of the resource that the request's path names, cut behind `type/{name}`, as the caller wrote it: ids keep their
  * casing for good.
  */
-export function resourceIn(request: HttpRequest, type: string): ArmId {
+function resourceIn(request: HttpRequest, type: string): ArmId {
   const path = pathOf(request);
   const at = path.toLowerCase().indexOf(`/${type.toLowerCase()}/`);
   if (at < 0) throw new LeewardError("NotFound", `the path names no ${type}`);

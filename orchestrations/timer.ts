@@ -2,7 +2,7 @@ import type { OrchestrationContext, Task, TimerTask } from "durable-functions";
 import { type Millis, millis } from "../engine/core/units.ts";
 
 /** A durable timer that fires the duration after this turn of the orchestrator; cancel it when it is not waited for. */
-export function timerIn(context: OrchestrationContext, wait: Millis): TimerTask {
+function timerIn(context: OrchestrationContext, wait: Millis): TimerTask {
   // A copy, because the library goes on using its own; arithmetic on the replayed clock is the same at every replay.
   const at = structuredClone(context.df.currentUtcDateTime);
   at.setTime(at.getTime() + wait);

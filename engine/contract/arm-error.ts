@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The body of every error answer: ARM's envelope, and what to do about it. */
-export const armError = z.object({
+const armError = z.object({
   error: z.object({
     code: z.string(),
     message: z.string(),

@@ -21,7 +21,7 @@ const task = z.object({
 });
 
 /** ASR's job; its name is the id of the operation that started it. */
-export const job = z.object({
+const job = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

@@ -92,7 +92,7 @@ const healthError = z.object({
 });
 
 /** Answer of `GET …/replicationProtectedItems/{name}`: ASR's resource, with `leeward` beside its properties. */
-export const protectedItem = z.object({
+const protectedItem = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

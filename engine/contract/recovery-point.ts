@@ -3,7 +3,7 @@ import { z } from "zod";
 const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
 
 /** ASR's recovery point, with what is ours in `leeward`. */
-export const recoveryPointResource = z.object({
+const recoveryPointResource = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

@@ -16,4 +16,3 @@ export const unplannedFailoverRequest = z.object({
       .optional(),
   }),
 });
-export type UnplannedFailoverRequest = z.infer<typeof unplannedFailoverRequest>;

@@ -46,7 +46,7 @@ const sourceNic = z.object({
 export type SourceNic = z.infer<typeof sourceNic>;
 
 /** Everything about the source VM that a failover needs, copied while its region is there to ask. */
-export const sourceMachine = z.object({
+const sourceMachine = z.object({
   region: z.string(),
   vmSize: z.string(),
   tags: z.record(z.string(), z.string()),
@@ -67,7 +67,7 @@ export const sourceMachine = z.object({
 export type SourceMachine = z.infer<typeof sourceMachine>;
 
 /** Where the target is, or will be, built. */
-export const targetMachine = z.object({
+const targetMachine = z.object({
   region: z.string(),
   resourceGroup: arm,
   network: arm,
@@ -81,7 +81,7 @@ export const targetMachine = z.object({
 export type TargetMachine = z.infer<typeof targetMachine>;
 
 /** What the user asked for. */
-export const protectionRequest = z.object({
+const protectionRequest = z.object({
   resourceGroup: arm,
   network: arm.optional(),
   subnet: z.string().optional(),
@@ -100,7 +100,7 @@ export const stepReport = z.object({
 });
 
 /** How a failover goes, from the choice of its point to its end. */
-export const failoverReport = z.object({
+const failoverReport = z.object({
   operation: z.string().transform(checked(operationId)),
   point: z.string().transform(checked(barrierId)),
   pointTime: time,

@@ -6,7 +6,7 @@ import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { progressRecord } from "./progress.ts";
 
-export interface Kept<Value> {
+interface Kept<Value> {
   readonly value: Value;
   readonly etag: ETag;
 }

@@ -20,7 +20,7 @@ export const ITEM_STATES = [
 export type ItemState = (typeof ITEM_STATES)[number];
 
 /** ASR's words for what a user may ask of an item. */
-export type AllowedOperation = "UnplannedFailover";
+type AllowedOperation = "UnplannedFailover";
 
 interface StateRow {
   readonly allowed: readonly AllowedOperation[];

@@ -38,7 +38,7 @@ export const targetNic = (target: TargetMachine, nicName: string): ArmId =>
   inGroup(target.resourceGroup, "Microsoft.Network/networkInterfaces", nicName);
 
 /** The group of any resource. */
-export function groupOf(id: ArmId): ArmId {
+function groupOf(id: ArmId): ArmId {
   const found = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+/i.exec(id);
   return armId(found?.[0] ?? id);
 }

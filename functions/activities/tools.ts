@@ -7,7 +7,7 @@ import type { ActivityName, InputOf, OutputOf } from "../../orchestrations/contr
 import type { Services } from "../services.ts";
 
 /** What an activity reaches besides its input. */
-export interface Tools {
+interface Tools {
   readonly services: Services;
   readonly client: DurableClient;
 }

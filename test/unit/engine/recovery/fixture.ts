@@ -21,7 +21,7 @@ export const VM = armId(
 );
 export const POINT = barrierId("00000000-0000-4000-8000-000000000001");
 
-export const SECOND = 1_000_000;
+const SECOND = 1_000_000;
 export const NOW = micros(1_900_000_000 * SECOND);
 export const ago = (seconds: number) => micros(NOW - seconds * SECOND);
 
@@ -63,7 +63,7 @@ export const progress = (changes: Partial<ProgressRecord> = {}): ProgressRecord 
   ...changes,
 });
 
-export const beat = (changes: Partial<Heartbeat> = {}): Heartbeat => ({
+const beat = (changes: Partial<Heartbeat> = {}): Heartbeat => ({
   generation: generation(1),
   mode: "streaming",
   at: ago(1),

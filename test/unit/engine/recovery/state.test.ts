@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { ITEM_STATES, type ItemEvent, type ItemState, STATES, nextState } from "../../../../engine/recovery/state.ts";
+import {
+  ITEM_STATES,
+  type ItemEvent,
+  type ItemState,
+  STATES,
+  nextState,
+} from "../../../../engine/recovery/state.ts";
 
 const EVENTS: readonly ItemEvent[] = [
   "enable",
