@@ -4,11 +4,9 @@ import { build } from "esbuild";
 /** Libraries in the bundle are CommonJS, and ask for what an ES module does not have. */
 const BANNER = [
   'import { createRequire as __createRequire } from "node:module";',
-  'import { fileURLToPath as __fileURLToPath } from "node:url";',
-  'import { dirname as __pathDirname } from "node:path";',
   "const require = __createRequire(import.meta.url);",
-  "const __filename = __fileURLToPath(import.meta.url);",
-  "const __dirname = __pathDirname(__filename);",
+  "const __bundleFile = import.meta.filename;",
+  "const __bundleFolder = import.meta.dirname;",
 ].join("\n");
 
 /**
@@ -24,6 +22,8 @@ export async function bundle({ entry, outfile }: { entry: string; outfile: strin
     target: "node22",
     format: "esm",
     banner: { js: BANNER },
+    // Not declared under their own names: some libraries declare those themselves.
+    define: { __filename: "__bundleFile", __dirname: "__bundleFolder" },
     external: ["@azure/functions-core"],
     sourcemap: true,
     minify: false,
