@@ -48,7 +48,11 @@ async function compare(name: string, data: Buffer): Promise<void> {
   const contents = split(data, SEGMENT).map(contentOf);
   const sealed = await inTurn(contents, sealSegment);
   const stored = sealed.reduce((sum, { bytes: all }) => sum + all.length, 0);
-  const costs = await interleaved([...wholeRows(contents, sealed), ...(await partRows(data))], ROUNDS);
+  const costs = await interleaved(
+    [...wholeRows(contents, sealed), ...(await partRows(data))],
+    ROUNDS,
+    "each",
+  );
   const part = (...names: string[]) => sumOf(names.map((each) => costOf(costs, each)));
   const seal = part("seal");
   const open = part("open");

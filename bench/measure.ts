@@ -13,21 +13,30 @@ export interface Row {
   readonly run: () => Promise<void>;
 }
 
-/** Runs the rows in turn, round after round, so that what else the machine does hits all alike; medians per row. */
-export async function interleaved(rows: readonly Row[], rounds: number): Promise<Map<string, Cost>> {
+/**
+ * Runs the rows in turn, round after round, so that what else the machine does hits all alike; medians per row.
+ * Each row runs unmeasured once, or before each time: where page faults of fresh memory would show in the figures.
+ */
+export async function interleaved(
+  rows: readonly Row[],
+  rounds: number,
+  warm: "once" | "each" = "once",
+): Promise<Map<string, Cost>> {
   const costs = new Map<string, Cost[]>(rows.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++)
-    for (const { name, run } of rows) costs.get(name)?.push(await cost(run));
+    for (const { name, run } of rows) {
+      // No row pays for the garbage that another left behind.
+      collectGarbage();
+      if (round === 0 || warm === "each") await run();
+      costs.get(name)?.push(await cost(run));
+    }
   return new Map([...costs].map(([name, all]) => [name, medianCost(all)]));
 }
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** Collects first and runs once unmeasured, so that no row pays for the garbage or the page faults of another. */
 async function cost(run: () => Promise<void>): Promise<Cost> {
-  collectGarbage();
-  await run();
   const before = process.cpuUsage();
   const start = performance.now();
   await run();
