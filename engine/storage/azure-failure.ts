@@ -29,7 +29,7 @@ const STATUSES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** Azure's own code of a refusal, e.g. `BlobNotFound`; otherwise the network's, e.g. `ECONNREFUSED`; otherwise empty. */
-export function azureCode(error: unknown): string {
+function azureCode(error: unknown): string {
   if (!(error instanceof Error)) return "";
   const header = isRestError(error) ? error.response?.headers.get("x-ms-error-code") : undefined;
   // Table storage puts it in a JSON body, or in XML before it knows whom it talks to.

@@ -209,6 +209,18 @@ describe("who may do what", () => {
     expect(everythingIn(error)).not.toContain(new URL(url).searchParams.get("sig"));
   });
 
+  test("a SAS to create and read neither deletes nor lists", async () => {
+    const { url } = await sas("rc");
+    const store = new AzureObjectStore(connectContainerBySas(url, region.options));
+    await store.put("sas/kept", body, "absent");
+    const denied = { code: "StorageDenied" };
+    await expect(store.delete(["sas/kept"])).rejects.toMatchObject(denied);
+    await expect(store.delete(["sas/kept", "sas/other"])).rejects.toMatchObject(denied);
+    await expect(store.put("sas/kept", Buffer.from("?"), "any")).rejects.toMatchObject(denied);
+    await expect(collect(store.list("sas/"))).rejects.toMatchObject(denied);
+    expect((await store.get("sas/kept"))?.body).toEqual(body);
+  });
+
   test("a damaged SAS is denied", async () => {
     const { url } = await sas("racwdl");
     const store = new AzureObjectStore(
