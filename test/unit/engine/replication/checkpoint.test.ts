@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { SECTOR, bytes, diskIndex, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { checkpointName, replicaName } from "../../../../engine/journal/names.ts";
+import { checkpointName, replicaName, replicaStateName } from "../../../../engine/journal/names.ts";
 import { type JournalPosition, startOf } from "../../../../engine/journal/position.ts";
 import { type CheckpointProgress, checkpoint } from "../../../../engine/replication/checkpoint.ts";
 import {
@@ -14,7 +14,7 @@ import { createReplica, deleteReplica } from "../../../../engine/replication/rep
 import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
 import type { ObjectStore, PageStore } from "../../../../engine/storage/store.ts";
 import { FOOTER, carry } from "../../../fixtures/carried.ts";
-import { failing } from "../../../fixtures/failing.ts";
+import { failing, interrupted } from "../../../fixtures/failing.ts";
 import { DISKS, type Event, type Story, tell } from "../../../fixtures/story.ts";
 
 const write = (disk: number, sector: number, sectors: number, fill: number): Event => ({
@@ -190,6 +190,22 @@ describe("a checkpoint", () => {
     expect(await holds(await bring(story.start, pointAt(1)), 1)).toBe(true);
   });
 
+  test("that is overtaken while it reserves leaves the other's reservation standing", async () => {
+    const first = await bring(story.start, pointAt(0));
+    const overtake = async () => {
+      // Takes both fences, writes one page and dies.
+      const dying = failing(pages, { calls: 0, at: 3, when: "after" });
+      await bring(first.applied, pointAt(2), { pages: dying }).catch(() => undefined);
+    };
+    const reserving = (_: unknown, [name]: readonly unknown[]) => name === replicaStateName(story.machine);
+    const late = bring(story.start, pointAt(1), { target: interrupted(target, reserving, overtake) });
+    await expect(late).rejects.toMatchObject({ code: "FenceLost" });
+    await expect(bring(first.applied, pointAt(1))).rejects.toMatchObject({ code: "StateNotAllowed" });
+    expect(await holds(await bring(story.start, pointAt(1)), 1)).toBe(true);
+    const second = await readCheckpoint(target, pointAt(1));
+    expect(await holds(await bring(second?.applied ?? story.start, pointAt(2)), 2)).toBe(true);
+  });
+
   test("rebuilt from the start clears what another generation left, but not the footer", async () => {
     await bring(story.start, pointAt(2));
     const options = { generation: generation(2), from: sequence(1000), key: story.key };
@@ -210,20 +226,8 @@ describe("a checkpoint", () => {
 
   test("ends with FenceLost when a second one takes over, which then is right", async () => {
     const first = await bring(story.start, pointAt(0));
-    let taken = false;
-    const stolen = new Proxy(pages, {
-      get: (store, name) => {
-        const method: unknown = Reflect.get(store, name);
-        if (typeof method !== "function") return method;
-        return async (...args: unknown[]): Promise<unknown> => {
-          if (name === "snapshot" && !taken) {
-            taken = true;
-            await bring(first.applied, pointAt(2));
-          }
-          return Reflect.apply(method, store, args);
-        };
-      },
-    });
+    const overtake = () => bring(first.applied, pointAt(2));
+    const stolen = interrupted(pages, (method) => method === "snapshot", overtake);
     await expect(bring(first.applied, pointAt(1), { pages: stolen })).rejects.toMatchObject({
       code: "FenceLost",
     });
