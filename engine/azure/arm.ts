@@ -19,7 +19,7 @@ export interface ArmAnswer {
   readonly operation?: ArmOperation;
 }
 
-export interface ArmOptions {
+interface ArmOptions {
   readonly query?: Readonly<Record<string, string>>;
   /** Only if nothing is there: ARM answers 412 otherwise. */
   readonly onlyIfAbsent?: boolean;

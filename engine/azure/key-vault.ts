@@ -6,7 +6,7 @@ import { parsed, refusal } from "./arm-failure.ts";
 import { type AzureHttpSettings, azureHttp, httpsOrigin } from "./azure-http.ts";
 
 /** A data key under a Key Vault key; the shape of `WrappedKey` in `engine/journal/key.ts`. */
-export interface VaultWrapped {
+interface VaultWrapped {
   readonly format: 1;
   readonly wrapper: "key-file" | "key-vault";
   /** The key's URL with its version. */

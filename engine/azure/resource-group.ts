@@ -1,14 +1,11 @@
 import { z } from "zod";
-import { type ArmId, armId } from "../core/ids.ts";
+import type { ArmId } from "../core/ids.ts";
 import type { ArmClient } from "./arm.ts";
 import { parsed } from "./arm-failure.ts";
 import { type Ensured, type Owner, ensure, resource } from "./resource.ts";
 
 const resourceGroup = resource.extend({ properties: z.object({ provisioningState: z.string() }) });
 export type ResourceGroup = z.infer<typeof resourceGroup>;
-
-export const resourceGroupId = (subscription: string, name: string): ArmId =>
-  armId(`/subscriptions/${subscription}/resourceGroups/${name}`);
 
 /** A group's location cannot change: an existing one of ours elsewhere makes ARM refuse. */
 export const ensureResourceGroup = (

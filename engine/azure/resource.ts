@@ -32,7 +32,7 @@ export const resource = z.object({
 
 const existing = z.object({ tags, properties: provisioned.optional() });
 
-export const ownershipTags = (owner: Owner): Record<string, string> => ({
+const ownershipTags = (owner: Owner): Record<string, string> => ({
   "leeward-machine": owner.machine,
   "leeward-role": owner.role,
 });
@@ -51,7 +51,8 @@ export interface Wanted {
 
 /**
  * Makes the resource by an idempotent PUT. May run twice: one that is still being made is waited for, not written again.
- * @throws ForeignResource when one of this name exists without exactly the owner's tags.
+ * @throws ForeignResource when one of this name exists without exactly the owner's tags; ArmUnavailable while one of ours
+ * is being deleted.
  */
 export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured> {
   const found = await client.find(wanted.id);
@@ -59,6 +60,7 @@ export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured
     const { properties } = parsed(existing, found, wanted.id);
     assertOwned(wanted.id, found, wanted.owner);
     const state = properties?.provisioningState ?? "Succeeded";
+    if (state === "Deleting") throw new LeewardError("ArmUnavailable", `${wanted.id} is being deleted`);
     if (state === "Succeeded" && wanted.again === "keep") return { id: wanted.id };
     const settled = ["Succeeded", "Failed", "Canceled"].includes(state);
     if (!settled) return { id: wanted.id, operation: client.watch(wanted.id) };

@@ -22,7 +22,7 @@ export function armPath(pathname: string): ArmPath {
   const parts = pathname
     .split("/")
     .filter((part) => part !== "")
-    .map(decodeURIComponent);
+    .map(decoded);
   const [root, subscription = "", ...rest] = parts;
   if (root?.toLowerCase() !== "subscriptions" || !subscription)
     throw new ArmError(404, "InvalidResourcePath", `The path '${pathname}' is not a path of this service.`);
@@ -33,6 +33,14 @@ export function armPath(pathname: string): ArmPath {
   const base = { subscription, group };
   if (below[0]?.toLowerCase() !== "providers" || below.length < 3) return bare(base, scope, below);
   return provided(base, scope, below.slice(1));
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ArmError(400, "InvalidResourcePath", `'${part}' in the path is not URL-encoded.`);
+  }
 }
 
 /** Subscriptions and groups themselves, and what hangs on them without a provider. */

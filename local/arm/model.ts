@@ -24,9 +24,7 @@ export type Group = z.infer<typeof group>;
 export const securityGroup = base.extend({
   properties: z.looseObject({ provisioningState, securityRules: z.array(z.looseObject({})) }),
 });
-export type SecurityGroup = z.infer<typeof securityGroup>;
-
-export const subnet = z.object({
+const subnet = z.object({
   id: z.string(),
   name: z.string(),
   properties: z.looseObject({ provisioningState, addressPrefix: z.string() }),

@@ -5,6 +5,9 @@ import type { Box } from "./box.ts";
 import type { Operation } from "./model.ts";
 import { works } from "./works.ts";
 
+/** Microseconds. */
+const RESULTS_KEPT = 24 * 60 * 60 * 1_000_000;
+
 /** Does what an accepted call promised. It runs again when the simulator was restarted in between. */
 export interface Work {
   /** @throws ArmError: the operation then ends as Failed with its code and message. */
@@ -51,6 +54,7 @@ export function operationsOf(box: () => Box): Operations {
 
   return {
     start(started) {
+      forget(box());
       const operation = box().state.operations.put(begun(started));
       drive(operation);
       return operation;
@@ -73,6 +77,13 @@ export function operationsOf(box: () => Box): Operations {
       await Promise.all(driving);
     },
   };
+}
+
+/** As ARM does: results can be asked for a day long. */
+function forget({ state, clock }: Box): void {
+  const before = clock.now() - RESULTS_KEPT;
+  for (const { id, ended } of state.operations.all())
+    if (ended !== undefined && ended < before) state.operations.delete(id);
 }
 
 async function toEnd(box: Box, operation: Operation, signal: AbortSignal): Promise<void> {

@@ -14,11 +14,11 @@ const MAX_BODY = 4 * 1024 * 1024;
 
 /** Everything that comes over https: disk bytes, the box's own endpoint, OpenID documents, and ARM. */
 export async function answerArm(box: Box, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", box.url);
-  if (url.pathname.startsWith("/md-")) return box.diskSas.serve(request, response, url);
-  const headers: Record<string, string> = standardHeaders(request);
+  const headers = standardHeaders(request);
   try {
-    await answer(box, request, response, url, headers);
+    const url = urlOf(request, box.url);
+    if (url.pathname.startsWith("/md-")) await box.diskSas.serve(request, response, url);
+    else await answer(box, request, response, url, headers);
   } catch (error) {
     const refusal =
       error instanceof ArmError ? error : new ArmError(500, "InternalServerError", messageOf(error));
@@ -53,6 +53,14 @@ async function answer(
   if (method !== "GET") box.state.save();
   if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
   send(response, reply, { ...headers, ...reply.headers, ...operationHeaders(box, reply, reply.apiVersion) });
+}
+
+/** @throws ArmError 400 for what no URL parser takes. */
+function urlOf(request: IncomingMessage, origin: string): URL {
+  const target = request.url ?? "/";
+  if (!URL.canParse(target, origin) || !target.startsWith("/") || target.startsWith("//"))
+    throw new ArmError(400, "InvalidResourcePath", "The request's target is not a path.");
+  return new URL(target, origin);
 }
 
 /** Answers in JSON; a body of undefined stays empty. */

@@ -92,12 +92,19 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
   };
 }
 
-/** After a restart: VMs that should run, then operations that were under way. */
+/**
+ * After a restart: VMs that should run, then operations that were under way. A VM that does not come up is Failed and
+ * keeps nobody else from coming up.
+ */
 async function runAgain(box: Box): Promise<void> {
   for (const machine of box.state.virtualMachines.all()) {
-    const { provisioningState } = machine.properties;
-    const settled = provisioningState === "Succeeded" && !box.state.lost.has(machine.location);
-    if (settled && machine.hidden.power === "running") await powerOn(box, machine);
+    const waits = box.operations.busy(machine.id) || box.state.lost.has(machine.location);
+    if (waits || machine.hidden.power !== "running") continue;
+    try {
+      await powerOn(box, machine);
+    } catch {
+      machine.properties.provisioningState = "Failed";
+    }
   }
   box.operations.resume();
 }
@@ -112,8 +119,8 @@ async function current(box: Box, resource: string, apiVersion: string) {
 }
 
 async function answerToken(box: Box, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://127.0.0.1");
-  if (request.method !== "GET" || url.pathname !== "/msi/token") return send(response, { status: 404 });
+  const url = URL.parse(request.url ?? "/", "http://127.0.0.1");
+  if (request.method !== "GET" || url?.pathname !== "/msi/token") return send(response, { status: 404 });
   const header = request.headers["x-identity-header"];
   const secret = Array.isArray(header) ? header[0] : header;
   send(response, await managedIdentityToken(box, url.searchParams, secret), {

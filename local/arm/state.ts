@@ -13,7 +13,7 @@ import { z } from "zod";
 import * as model from "./model.ts";
 
 /** Resources of one type, found by id without regard to case. */
-export interface Table<Item extends { id: string }> {
+interface Table<Item extends { id: string }> {
   get(id: string): Item | undefined;
   put(item: Item): Item;
   delete(id: string): void;

@@ -24,7 +24,7 @@ const creationData = z.discriminatedUnion("createOption", [
   }),
   z.looseObject({ createOption: z.literal("Copy"), sourceResourceId: z.string() }),
 ]);
-export type CreationData = z.infer<typeof creationData>;
+type CreationData = z.infer<typeof creationData>;
 
 const diskBody = z.object({
   location: z.string(),

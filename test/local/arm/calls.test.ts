@@ -52,6 +52,7 @@ test.each([
   ["GET", `${S}/providers/Microsoft.Nothing?${V}`, 404, "InvalidResourceNamespace"],
   ["POST", `${group}/providers/Microsoft.Compute/disks/d?${V}`, 405, "HttpMethodNotAllowed"],
   ["GET", "/nonsense?api-version=2024-07-01", 404, "InvalidResourcePath"],
+  ["GET", `/subscriptions/%zz?${V}`, 400, "InvalidResourcePath"],
 ])("%s %s is %i %s", async (method, path, status, code) => {
   const answer = await call(method, path);
   expect([answer.status, failure.parse(answer.body).error.code]).toEqual([status, code]);

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { ensureDisk, openDisk } from "../../../engine/azure/disk.ts";
+import { ensureVirtualNetwork } from "../../../engine/azure/network.ts";
+import { remove } from "../../../engine/azure/resource.ts";
 import { ensureResourceGroup } from "../../../engine/azure/resource-group.ts";
 import { type Clock, systemClock } from "../../../engine/core/clock.ts";
 import { MIB, bytes, millis } from "../../../engine/core/units.ts";
 import { VirtualClock } from "../functions-host/virtual-clock.ts";
-import { ARM_AUDIENCE, NORTH, OPERATOR, groupId, idOf, startBox } from "./fixture.ts";
+import { ARM_AUDIENCE, NORTH, OPERATOR, finished, groupId, idOf, startBox } from "./fixture.ts";
 
 const owner = { machine: "shared", role: "test" } as const;
 const id = idOf("g", "Microsoft.Compute/disks", "d");
@@ -42,6 +44,33 @@ test("operations take the simulator's time, and their resource is busy meanwhile
     expect((await box.client.poll(operation)).done).toBe(false);
     await clock.advance(1_000, settle);
     await expect.poll(async () => (await box.client.poll(operation)).done).toBe(true);
+  } finally {
+    await box.close();
+  }
+});
+
+test("what is being deleted is not made before it is gone", async () => {
+  const { box, clock } = await slowBox();
+  try {
+    const network = {
+      id: idOf("g", "Microsoft.Network/virtualNetworks", "n"),
+      location: NORTH,
+      addressPrefixes: ["10.0.0.0/16"],
+      subnets: [],
+      owner,
+    };
+    const made = () => box.client.find(network.id);
+    const begun = await ensureVirtualNetwork(box.client, network);
+    expect(await ensureVirtualNetwork(box.client, network)).toMatchObject({
+      operation: { mode: "resource" },
+    });
+    await clock.advance(60_000, settle);
+    await finished(box.client, begun);
+    await remove(box.client, network.id, owner);
+    await expect(ensureVirtualNetwork(box.client, network)).rejects.toThrow(/is being deleted/);
+    await clock.advance(60_000, settle);
+    await expect.poll(made).toBeUndefined();
+    expect(await ensureVirtualNetwork(box.client, network)).toMatchObject({ operation: { mode: "status" } });
   } finally {
     await box.close();
   }

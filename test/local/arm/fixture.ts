@@ -22,7 +22,7 @@ export const WEST = "westeurope";
 export const NORTH = "northeurope";
 
 /** Notes what it was asked; VMs run when they were powered on. */
-export class RecordingHypervisor implements Hypervisor {
+class RecordingHypervisor implements Hypervisor {
   readonly calls: string[] = [];
   readonly running = new Map<string, PoweredVm>();
   readonly extensions: VmExtension[] = [];
@@ -70,7 +70,7 @@ export interface TestBox extends ArmServer {
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: unknown;
