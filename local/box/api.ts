@@ -19,7 +19,7 @@ const operationState = z.object({
   status: z.string(),
   error: z.object({ code: z.string(), message: z.string() }).nullish(),
 });
-export type OperationState = z.infer<typeof operationState>;
+type OperationState = z.infer<typeof operationState>;
 
 const API_VERSION = "2025-08-01";
 /** While the host is being killed and started again, calls are refused for a while; a client of Azure retries too. */

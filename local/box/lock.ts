@@ -20,7 +20,7 @@ export function lockBox(box: string): { release(): void } {
 }
 
 /** Ends what a supervisor that was killed has left: only pids that it wrote down and that still run our scripts. */
-export function endOrphans(box: string): void {
+function endOrphans(box: string): void {
   const directory = path.join(box, "pids");
   for (const name of readNames(directory)) {
     const file = path.join(directory, name);

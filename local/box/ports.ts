@@ -27,7 +27,7 @@ export async function portsOf(box: string): Promise<Ports> {
 }
 
 /** Asks the system for ports that nobody listens on; all are held open until the last is drawn, so none comes twice. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();

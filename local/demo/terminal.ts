@@ -61,7 +61,7 @@ export function terminalOn(stream: NodeJS.WriteStream, now: () => number = Date.
 
 const WIDTH = 24;
 
-export function bar(fraction: number): string {
+function bar(fraction: number): string {
   const filled = Math.round(Math.min(1, Math.max(0, fraction)) * WIDTH);
   return `${"█".repeat(filled)}${"░".repeat(WIDTH - filled)} ${String(Math.floor(fraction * 100)).padStart(3)} %`;
 }
