@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { afterAll } from "vitest";
 import { z } from "zod";
 import { type ArmClient, armClient } from "../../../engine/azure/arm.ts";
 import type { Ensured } from "../../../engine/azure/resource.ts";
@@ -77,7 +78,7 @@ interface Answer {
 }
 
 export async function startBox(settings: Settings = {}): Promise<TestBox> {
-  const directory = settings.directory ?? mkdtempSync(path.join(tmpdir(), "leeward-arm-"));
+  const directory = settings.directory ?? temporary();
   const certificates = await ensureCertificates(path.join(directory, "tls"));
   const read = (file: string) => readFileSync(file, "utf8");
   const hypervisor = new RecordingHypervisor();
@@ -127,6 +128,18 @@ export async function startBox(settings: Settings = {}): Promise<TestBox> {
     call,
     admin: (method, target, body) => call(method, target, { authorization: `Bearer ${ADMIN_TOKEN}` }, body),
   };
+}
+
+const made: string[] = [];
+afterAll(() => {
+  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A new directory that is gone after the test file. */
+export function temporary(): string {
+  const directory = mkdtempSync(path.join(tmpdir(), "leeward-arm-"));
+  made.push(directory);
+  return directory;
 }
 
 const pool = (side: string) =>

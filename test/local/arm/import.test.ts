@@ -1,5 +1,4 @@
-import { mkdtempSync, openSync, readSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { openSync, readSync, statSync } from "node:fs";
 import path from "node:path";
 import { PageBlobClient } from "@azure/storage-blob";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,7 +8,17 @@ import { MIB, bytes } from "../../../engine/core/units.ts";
 import { connectContainer } from "../../../engine/storage/connect.ts";
 import { type Azurite, startAzurite } from "../../../local/azurite/azurite.ts";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
-import { NORTH, OPERATOR, type TestBox, WEST, finished, groupId, idOf, startBox } from "./fixture.ts";
+import {
+  NORTH,
+  OPERATOR,
+  type TestBox,
+  WEST,
+  finished,
+  groupId,
+  idOf,
+  startBox,
+  temporary,
+} from "./fixture.ts";
 
 const owner = { machine: "shared", role: "test" } as const;
 const account = idOf("g", "Microsoft.Storage/storageAccounts", "replica");
@@ -21,7 +30,7 @@ let box: TestBox;
 let blobs: (name: string) => PageBlobClient;
 
 beforeAll(async () => {
-  const directory = mkdtempSync(path.join(tmpdir(), "leeward-import-"));
+  const directory = temporary();
   const tls = await ensureCertificates(path.join(directory, "tls"));
   azurite = await startAzurite({
     directory: path.join(directory, "azurite"),

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
-import { OPERATOR, SUBSCRIPTION, TENANT, WEST } from "./fixture.ts";
+import { OPERATOR, SUBSCRIPTION, TENANT, WEST, temporary } from "./fixture.ts";
 
 const MAIN = fileURLToPath(new URL("../../../local/arm/main.ts", import.meta.url));
 const ready = z.object({ ready: z.literal(true), url: z.url(), identityEndpoint: z.url(), issuer: z.url() });
@@ -26,7 +25,7 @@ function run(args: readonly string[]) {
 }
 
 async function directory() {
-  const box = mkdtempSync(path.join(tmpdir(), "leeward-arm-main-"));
+  const box = temporary();
   const { cert, key } = await ensureCertificates(path.join(box, "tls"));
   const config = {
     subscription: SUBSCRIPTION,

@@ -1,6 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { ensureDisk, getDisk } from "../../../engine/azure/disk.ts";
 import { ensureNetworkInterface, ensureVirtualNetwork } from "../../../engine/azure/network.ts";
@@ -9,7 +7,7 @@ import { ensureVirtualMachine, findVirtualMachine } from "../../../engine/azure/
 import { remove } from "../../../engine/azure/resource.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { MIB, bytes } from "../../../engine/core/units.ts";
-import { NORTH, type TestBox, WEST, finished, groupId, idOf, startBox } from "./fixture.ts";
+import { NORTH, type TestBox, WEST, finished, groupId, idOf, startBox, temporary } from "./fixture.ts";
 
 const owner = { machine: "shared", role: "test" } as const;
 const network = idOf("g", "Microsoft.Network/virtualNetworks", "net");
@@ -175,7 +173,7 @@ test("stopping pulls every plug, and the next start plugs in what ran", async ()
 });
 
 test("a box begins with the resources of its seed, with the disk images it was given", async () => {
-  const directory = mkdtempSync(path.join(tmpdir(), "leeward-seed-"));
+  const directory = temporary();
   const file = `${directory}/ledger.img`;
   writeFileSync(file, Buffer.alloc(MIB, 5));
   const subnet = armId(`${network}/subnets/apps`);

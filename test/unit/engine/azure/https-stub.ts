@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { tmpdir } from "node:os";
@@ -15,8 +15,10 @@ export interface Stub {
 export async function httpsStub(
   handler: (request: IncomingMessage, response: ServerResponse, body: string) => void,
 ): Promise<Stub> {
-  const paths = await ensureCertificates(mkdtempSync(path.join(tmpdir(), "leeward-tls-")));
+  const directory = mkdtempSync(path.join(tmpdir(), "leeward-tls-"));
+  const paths = await ensureCertificates(directory);
   const [ca, cert, key] = [paths.ca, paths.cert, paths.key].map((file) => readFileSync(file, "utf8"));
+  rmSync(directory, { recursive: true });
   const server = createServer({ cert, key }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
