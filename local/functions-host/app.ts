@@ -28,7 +28,9 @@ export async function loadApp(directory: string, entry?: string): Promise<void> 
     for (const file of files) await load(file, directory);
   }
   await runHooks("appStart", { functionAppDirectory: directory });
-  await registry.model?.getCapabilities?.({ RpcHttpBodyOnly: "true", RawHttpBodyBytes: "true" });
+  const capabilities = await registry.model?.getCapabilities?.({ RpcHttpBodyOnly: "true" });
+  if (capabilities?.["HttpUri"] !== undefined)
+    throw new LeewardError("HostUnsupported", "the app sets enableHttpStream");
   registry.locked = true;
 }
 
@@ -67,5 +69,5 @@ async function load(file: string, directory: string): Promise<void> {
 
 async function runHooks(name: "appStart" | "appTerminate", context: Record<string, unknown>): Promise<void> {
   for (const hook of registry.hooks.get(name) ?? [])
-    await hook({ ...context, hookData: {}, appHookData: registry.appHookData });
+    await hook({ ...context, hookData: registry.appOnlyHookData, appHookData: registry.appHookData });
 }

@@ -15,7 +15,7 @@ interface FunctionMetadata {
   retryOptions?: unknown;
 }
 
-export type FunctionCallback = (...inputs: unknown[]) => unknown;
+type FunctionCallback = (...inputs: unknown[]) => unknown;
 
 export interface RegisteredFunction {
   readonly id: string;
@@ -24,7 +24,7 @@ export interface RegisteredFunction {
   readonly callback: FunctionCallback;
 }
 
-export type LogLevel = "trace" | "debug" | "information" | "warning" | "error" | "critical" | "none";
+type LogLevel = "trace" | "debug" | "information" | "warning" | "error" | "critical" | "none";
 export type LogSink = (entry: {
   level: string;
   category: string;
@@ -69,7 +69,7 @@ interface ProgrammingModel {
 
 const HOOKS = ["preInvocation", "postInvocation", "appStart", "appTerminate", "log"] as const;
 export type HookName = (typeof HOOKS)[number];
-export type HookCallback = (context: Record<string, unknown>) => unknown;
+type HookCallback = (context: Record<string, unknown>) => unknown;
 
 /**
  * What the real worker injects as the built-in module "@azure/functions-core". One per process: `@azure/functions` asks
@@ -80,16 +80,24 @@ class CoreRegistry {
   readonly hooks = new Map<string, HookCallback[]>(HOOKS.map((name) => [name, []]));
   /** Shared by every hook of the app, as `appHookData`. */
   readonly appHookData = {};
+  /** Shared by appStart and appTerminate hooks, as `hookData`. */
+  readonly appOnlyHookData = {};
   model: ProgrammingModel | undefined;
   /** Set once the app has started: registering later is an error, as on Azure. */
   locked = false;
   sink: LogSink = () => undefined;
 
   log(level: string, category: string, message: string, invocation?: { function: string; context: unknown }) {
-    const entry = { level, category, message, hookData: {}, appHookData: this.appHookData };
-    for (const hook of this.hooks.get("log") ?? [])
-      ignoringErrors(() => hook({ ...entry, invocationContext: invocation?.context }));
-    this.sink({ level, category, message, ...(invocation ? { function: invocation.function } : {}) });
+    const entry = { level, category, message };
+    const shared = { hookData: {}, appHookData: this.appHookData, invocationContext: invocation?.context };
+    const context = Object.assign(entry, shared);
+    for (const hook of this.hooks.get("log") ?? []) ignoringErrors(() => hook(context));
+    this.sink({
+      level: context.level,
+      category,
+      message: context.message,
+      ...(invocation ? { function: invocation.function } : {}),
+    });
   }
 }
 

@@ -31,7 +31,7 @@ export class Listener {
   readonly origin: string;
   readonly #server: http.Server | https.Server;
   #handler: Handler | undefined;
-  #failed: (error: unknown) => void;
+  readonly #failed: (error: unknown) => void;
 
   private constructor(server: http.Server | https.Server, secure: boolean, failed: (error: unknown) => void) {
     this.#server = server;
@@ -83,7 +83,12 @@ export class Listener {
       answer = { status: 500 };
     }
     if (to.destroyed) return;
-    send(to, answer, from.method === "HEAD");
+    try {
+      send(to, answer, from.method === "HEAD");
+    } catch (error) {
+      this.#failed(error);
+      to.destroy();
+    }
   }
 
   async #answer(from: http.IncomingMessage, secure: boolean): Promise<Response> {

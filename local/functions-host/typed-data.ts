@@ -11,7 +11,7 @@ export interface TypedData {
 
 type Nullable = Record<string, { value: string }>;
 
-export interface HttpData {
+interface HttpData {
   method?: string;
   /** Absolute. */
   url?: string;

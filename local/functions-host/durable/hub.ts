@@ -63,7 +63,7 @@ export class TaskHub {
 
   async #turn(id: string): Promise<Effects> {
     const before = this.store.instance(id);
-    if (!before) return noEffects();
+    if (!before) return this.#discardMail(id);
     const mail = this.store.mail(id, this.now());
     const outcome = await decideTurn(before, mail, this.store.past(before), {
       now: this.now,
@@ -74,6 +74,12 @@ export class TaskHub {
     if (!this.store.db.isOpen) return noEffects();
     if (outcome.kind === "nothing" && outcome.consumed.length === 0) return noEffects();
     return this.store.db.write(() => applyOutcome(this.store, before, outcome, this.now()));
+  }
+
+  /** Answers to an instance that was purged. */
+  #discardMail(id: string): Effects {
+    this.store.db.write(() => this.store.deleteInstance(id));
+    return noEffects();
   }
 
   #activity(number: number): Promise<Effects> {
