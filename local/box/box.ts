@@ -68,6 +68,7 @@ async function assemble(
   const { directory, onProgress } = options;
   const certificates = await ensureCertificates(path.join(directory, "tls"));
   trust(certificates);
+  withoutProxy();
   const plan = planBox(directory, await portsOf(directory), options.diskBytes, certificates.ca);
   onProgress("laying out the source machine's disk; starting two regions of storage");
   const [source, target] = await Promise.all([
@@ -109,6 +110,11 @@ const keep = <T extends { stop(): Promise<void> }>(running: { stop(): Promise<vo
   running.push(part);
   return part;
 };
+
+/** A proxy of the person's own is for the world outside; everything here is on loopback. */
+function withoutProxy(): void {
+  process.env["NO_PROXY"] = [process.env["NO_PROXY"], "127.0.0.1", "localhost"].filter(Boolean).join(",");
+}
 
 /** Makes this process trust the box's authority beside the usual ones. */
 function trust({ ca }: Certificates): void {
