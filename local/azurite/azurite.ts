@@ -48,6 +48,8 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const log = openSync(options.log, "a");
   const child = spawn(process.execPath, [program(), ...flags(options)], {
     env: environment(options),
+    // A group of its own: Ctrl-C reaches the supervisor alone, which stops its parts in order.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
