@@ -1,7 +1,7 @@
-import type { Bytes } from "../../engine/core/units.ts";
 import type { DiskWrite, Export } from "./export.ts";
 import { Handshake, hello } from "./handshake.ts";
 import { COMMAND, ERROR, FLAG } from "./protocol.ts";
+import { ReplyBuffers } from "./reply-buffers.ts";
 import {
   REPLY_BYTES,
   REQUEST_BYTES,
@@ -14,7 +14,7 @@ import {
 
 /** The way back to the client. Sending to a client that is gone does nothing. */
 export interface Client {
-  send(reply: Buffer): void;
+  send(reply: Buffer, sent?: () => void): void;
   /** Ends the connection after what was sent; `garbage` when the client does not speak the protocol. */
   end(why: "done" | "garbage"): void;
 }
@@ -40,6 +40,7 @@ const NOTHING = Buffer.alloc(0);
 export class Connection {
   readonly #client: Client;
   readonly #handshake: Handshake;
+  readonly #buffers = new ReplyBuffers();
   #export: Export | undefined;
   /** Start of a message whose rest has not come yet. */
   #rest: Buffer = NOTHING;
@@ -141,14 +142,14 @@ export class Connection {
 
   #read(from: Export, request: Request): void {
     const { offset, length } = rangeOf(request);
-    const reply = replyBuffer(length);
+    const reply = this.#buffers.take(length);
     try {
       from.read(offset, reply.subarray(REPLY_BYTES));
     } catch {
       return this.#reply(request, ERROR.io);
     }
     writeReply(reply, 0, request, ERROR.none);
-    this.#client.send(reply);
+    this.#client.send(reply, () => this.#buffers.giveBack(reply));
   }
 
   #zero(on: Export, request: Request): void {
@@ -203,8 +204,6 @@ function addPart(parts: Buffer[], part: Buffer): void {
     parts[parts.length - 1] = Buffer.from(part.buffer, last.byteOffset, last.length + part.length);
   else parts.push(part);
 }
-
-const replyBuffer = (length: Bytes): Buffer => Buffer.allocUnsafe(REPLY_BYTES + length);
 
 function replies(to: readonly QueuedWrite[], error: number): Buffer {
   const all = Buffer.allocUnsafe(REPLY_BYTES * to.length);

@@ -53,7 +53,7 @@ function attend(accepted: Socket, exports: readonly Export[]): Socket {
   const own = readInto(intake, accepted, received);
   const socket = own ?? accepted.on("data", received);
   const client = {
-    send: (reply: Buffer) => void (socket.writable && socket.write(reply)),
+    send: (reply: Buffer, sent?: () => void) => void (socket.writable && socket.write(reply, sent)),
     end: (why: "done" | "garbage") => void (why === "done" ? socket.end() : socket.destroy()),
   };
   const connection = new Connection(client, exports);
