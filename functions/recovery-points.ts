@@ -24,11 +24,13 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   const { $skipToken: skip } = checkInput(paging, Object.fromEntries(call.request.query));
   const places = (await listPoints(call.services.target, item.machine)).toReversed();
   const page = places.slice(skip, skip + PAGE);
-  const value = [];
+  const value: RecoveryPointResource[] = [];
   const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) =>
     readPointAt(call.services.target, pointName(machine, generation, sequence, id)),
   );
   for await (const point of points) value.push(view(item, point));
+  // Points between which nothing was written have one sequence, and names in any order.
+  value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
   return { jsonBody: { value, nextLink: places.length > skip + PAGE ? nextLink(call, skip + PAGE) : null } };
 });
 

@@ -1,6 +1,6 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import { IMPATIENT } from "../../engine/storage/attempt.ts";
-import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
+import type { BarrierId } from "../../engine/core/ids.ts";
 import { MIB, bytes } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
@@ -14,6 +14,7 @@ import {
   sourceOf,
   targetOf,
 } from "../../engine/recovery/item.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { withShipped } from "../../engine/recovery/replicating.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { newestPoint, readPoint } from "../../engine/replication/points.ts";
@@ -41,8 +42,8 @@ export const failoverActivities = {
   async planFailover({ machine, operation, point: wanted }, { services }) {
     const item = await itemOf(services, machine);
     const begun = item.failover;
-    const point = await choose(services, machine, wanted ?? begun?.point);
     const progress = await progressOf(services, machine);
+    const point = await choose(services, progress, wanted ?? begun?.point);
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
@@ -70,12 +71,20 @@ export const failoverActivities = {
   },
 } satisfies Partial<Implementations>;
 
-/** @throws NoRecoveryPoint */
-async function choose(services: Services, machine: MachineId, wanted?: BarrierId): Promise<RecoveryPoint> {
-  if (wanted) return readPoint(services.target, machine, wanted);
-  const newest = await newestPoint(services.target, machine);
+/**
+ * The point that is wanted, or the newest: of several that hold the same writes, the one that was made last.
+ * @throws NoRecoveryPoint
+ */
+async function choose(
+  { target }: Services,
+  { machine, point: last }: ProgressRecord,
+  wanted: BarrierId | undefined,
+): Promise<RecoveryPoint> {
+  if (wanted) return readPoint(target, machine, wanted);
+  const newest = await newestPoint(target, machine);
   if (!newest) throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point`);
-  return newest;
+  const same = last?.generation === newest.generation && last.sequence === newest.sequence;
+  return same ? readPoint(target, machine, last.id) : newest;
 }
 
 /** Ships until the cache is empty or does not answer; false when it did not answer. */

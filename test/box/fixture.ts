@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { type Box, openBox } from "../../local/box/box.ts";
+import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "../../local/demo/ledger-disk.ts";
+
+export const API_VERSION = "2025-08-01";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined when the body is empty. */
+  readonly body: unknown;
+}
+
+/** A box of its own, and plain HTTP to its control plane. */
+export class BoxFixture {
+  readonly directory = mkdtempSync(path.join(tmpdir(), "leeward-box-"));
+  #box: Box | undefined;
+  #token = "";
+
+  get box(): Box {
+    if (!this.#box) throw new Error("the box is not open");
+    return this.#box;
+  }
+
+  get vault(): string {
+    return this.box.plan.vaultPath;
+  }
+
+  async open(pointSchedule = "*/2 * * * * *"): Promise<void> {
+    this.#box = await openBox({
+      directory: this.directory,
+      diskBytes: LEDGER_DISK_BYTES,
+      prepareDisk: (plan) => prepareLedgerDisk(plan.sourceVm.disk, 1),
+      pointSchedule,
+      onProgress: () => undefined,
+    });
+    this.#token = await this.#box.token();
+  }
+
+  async close(): Promise<void> {
+    await this.#box?.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  item(name: string): string {
+    return `${this.vault}/replicationFabrics/West/replicationProtectionContainers/Shop/replicationProtectedItems/${name}`;
+  }
+
+  /** @param headers over the operator's token */
+  async call(
+    method: string,
+    target: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const url = new URL(target, this.box.endpoint);
+    if (!url.searchParams.has("api-version")) url.searchParams.set("api-version", API_VERSION);
+    if (url.searchParams.get("api-version") === "") url.searchParams.delete("api-version");
+    const response = await fetch(url, {
+      method,
+      redirect: "manual",
+      headers: { authorization: `Bearer ${this.#token}`, ...headers },
+      ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? undefined : jsonOf(text),
+    };
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const errorBody = z.object({
+  error: z.object({ code: z.string(), message: z.string(), remedy: z.string() }),
+});
+
+/** Code, message and remedy of an error answer. @throws when it is none */
+export const errorOf = (answer: Answer) => ({ status: answer.status, ...errorBody.parse(answer.body).error });
