@@ -21,6 +21,7 @@ import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 import { Run, type RunStatus } from "./run.ts";
+import { type DraftSegment, draftHere } from "./seal.ts";
 import { bootId, forgetState, readState } from "./spool-state.ts";
 
 /** A longer zero request gives others their turn in between; each part is a record of its own. */
@@ -40,6 +41,8 @@ export interface CaptureSettings {
   readonly spoolDirectory: string;
   readonly spoolLimit: Bytes;
   readonly clock?: Clock;
+  /** How logs become segments; without it in this process. */
+  readonly draftSegment?: DraftSegment;
 }
 
 /** What the control plane answered to a registration. */
@@ -88,12 +91,12 @@ export class Capture {
   }
 
   /** Goes on with the journal when the registration says so; otherwise begins its generation with a full copy. */
-  async begin(registration: Registration): Promise<void> {
+  begin(registration: Registration): void {
     const { machine, generation, from, policy, store, key } = registration;
     const run = this.#run;
     if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
     else {
-      await run?.discard();
+      run?.discard();
       this.#run = Run.begin({ ...this.#runSettings(policy), machine, generation, from });
     }
     this.#run?.connect({ store, key });
@@ -127,7 +130,8 @@ export class Capture {
 
   #runSettings(policy: CapturePolicy) {
     const { spoolDirectory, spoolLimit, clock } = this.#settings;
-    return { disks: this.#disks, spoolDirectory, spoolLimit, clock, pace: this.#pace, policy };
+    const draftSegment = this.#settings.draftSegment ?? draftHere;
+    return { disks: this.#disks, spoolDirectory, spoolLimit, clock, pace: this.#pace, policy, draftSegment };
   }
 
   /**

@@ -9,6 +9,7 @@ import { Capture } from "./capture.ts";
 import { connectControlPlane } from "./control-plane.ts";
 import { type SpoolLock, lockSpool } from "./lock.ts";
 import { type NbdServer, serveNbd } from "./nbd/server.ts";
+import { Sealer } from "./sealer.ts";
 import { AGENT_VERSION, Session } from "./session.ts";
 import { type AgentSettings, USAGE, readSettings } from "./settings.ts";
 import { writeStatus } from "./status.ts";
@@ -32,10 +33,11 @@ try {
 async function start(settings: AgentSettings): Promise<void> {
   const lock = lockSpool(settings.spoolDirectory);
   try {
-    const capture = new Capture(settings);
+    const sealer = new Sealer();
+    const capture = new Capture({ ...settings, draftSegment: (task) => sealer.draft(task) });
     const server = await serveNbd(settings.listen, capture.exports);
     const session = settings.configFile === undefined ? undefined : openSession(capture, settings.configFile);
-    attend(settings, { lock, capture, server, session });
+    attend(settings, { lock, capture, server, sealer, session });
   } catch (error) {
     lock.release();
     throw error;
@@ -46,6 +48,7 @@ interface Parts {
   readonly lock: SpoolLock;
   readonly capture: Capture;
   readonly server: NbdServer;
+  readonly sealer: Sealer;
   readonly session: Session | undefined;
 }
 
@@ -73,11 +76,12 @@ function attend(settings: AgentSettings, parts: Parts): void {
 }
 
 /** Clients first, so that nothing is written any more; then the journal; the lock last. */
-async function end({ lock, capture, server, session }: Parts): Promise<void> {
+async function end({ lock, capture, server, sealer, session }: Parts): Promise<void> {
   try {
     session?.close();
     await server.close();
     await capture.close(PATIENCE);
+    sealer.close();
   } catch (error) {
     process.stderr.write(`leeward agent: ${messageOf(error)}\n`);
     process.exitCode = 1;

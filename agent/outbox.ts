@@ -8,10 +8,9 @@ import { segmentName } from "../engine/journal/names.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import { retryDelay } from "./retry-delay.ts";
-import type { Sealed } from "./seal.ts";
-import { Sealer } from "./sealer.ts";
+import { type DraftSegment, type Sealed, sealLog } from "./seal.ts";
 import { type ClosedLog, segmentFile } from "./spool.ts";
-import { removeSegment, uploadSegment } from "./upload.ts";
+import { readSegment, removeSegment, uploadSegment } from "./upload.ts";
 
 const PARALLEL = 4;
 
@@ -45,7 +44,8 @@ export class Outbox {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #events: OutboxEvents;
-  readonly #sealer = new Sealer();
+  readonly #draftSegment: DraftSegment;
+  readonly #buffers: Buffer[] = [];
   readonly #stop = new AbortController();
   /** In order; the first is the one that `cached` waits for. */
   readonly #parcels: Parcel[] = [];
@@ -61,11 +61,13 @@ export class Outbox {
     clock: Clock;
     position: JournalPosition;
     uploaded: Bytes;
+    draftSegment: DraftSegment;
     events: OutboxEvents;
   }) {
     this.#machine = s.machine;
     this.#directory = s.directory;
     this.#clock = s.clock;
+    this.#draftSegment = s.draftSegment;
     this.#events = s.events;
     this.#position = s.position;
     this.#chain = s.position.chain;
@@ -94,9 +96,8 @@ export class Outbox {
     this.#work();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#stop.abort();
-    await this.#sealer.close();
   }
 
   #work(): void {
@@ -124,7 +125,7 @@ export class Outbox {
   }
 
   async #seal({ ordinal: of, from, end }: ClosedLog, key: DataKey): Promise<Sealed> {
-    const sealed = await this.#sealer.seal({
+    const task = {
       directory: this.#directory,
       machine: this.#machine,
       generation: this.#position.generation,
@@ -132,9 +133,9 @@ export class Outbox {
       previous: this.#chain,
       from,
       key: dataKeyBytes(key),
-    });
-    const { header } = sealed;
-    if (header.previous !== this.#chain || header.from !== from || header.to !== end.sequence)
+    };
+    const sealed = await sealLog(task, this.#draftSegment);
+    if (sealed.previous !== this.#chain || sealed.from !== from || sealed.to !== end.sequence)
       throw new LeewardError("SpoolDamaged", `segment ${of} in the spool does not follow the one before it`);
     return sealed;
   }
@@ -143,8 +144,14 @@ export class Outbox {
     parcel.uploading = true;
     const { ordinal: of } = parcel.log;
     const name = segmentName(this.#machine, this.#position.generation, of);
+    // Large buffers are used again: fresh ones keep the garbage collector busy.
+    let buffer = this.#buffers.pop() ?? Buffer.alloc(0);
+    const size = parcel.sealed?.size ?? 0;
+    if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(Math.ceil(size * 1.1));
     try {
-      await this.#untilDone(() => uploadSegment(this.#store(), name, segmentFile(this.#directory, of)));
+      const segment = await readSegment(segmentFile(this.#directory, of), buffer.subarray(0, size));
+      await this.#untilDone(() => uploadSegment(this.#store(), name, segment));
+      this.#buffers.push(buffer);
     } catch (error) {
       return this.#fail(error);
     }

@@ -25,6 +25,7 @@ import { type Destination, Outbox } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
 import { Recorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
+import type { DraftSegment } from "./seal.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
 import { Spool, generationDirectory } from "./spool.ts";
 
@@ -40,6 +41,7 @@ export interface RunSettings {
   readonly policy: CapturePolicy;
   readonly clock: Clock;
   readonly pace: Pace;
+  readonly draftSegment: DraftSegment;
 }
 
 /** Figures of one generation, as the heartbeat reports them. */
@@ -129,6 +131,7 @@ export class Run {
       clock,
       position: state.cached,
       uploaded: state.uploaded,
+      draftSegment: s.draftSegment,
       events: {
         cached: (cached, uploaded, freed) => this.#cached(cached, uploaded, freed),
         resized: (change) => void (this.#spool.used += change),
@@ -212,9 +215,9 @@ export class Run {
   }
 
   /** Ends at once: another generation takes over. */
-  async discard(): Promise<void> {
+  discard(): void {
     this.break(new LeewardError("FenceLost", `generation ${this.generation} ended`));
-    await this.#outbox.close();
+    this.#outbox.close();
   }
 
   /** Carries what it can to the cache within the time, then leaves the rest on stable storage for the next start. */
@@ -225,7 +228,7 @@ export class Run {
     const { clock, disks, spoolDirectory } = this.#settings;
     const until = clock.now() + patience * 1000;
     while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
-    await this.#outbox.close();
+    this.#outbox.close();
     if (this.#broken) return;
     for (const disk of disks) await disk.flush();
     syncFiles(this.#spool.directory);

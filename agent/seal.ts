@@ -1,16 +1,17 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Digest } from "../engine/core/digest.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
 import type { Generation, Ordinal, Sequence } from "../engine/core/units.ts";
+import type { SegmentHeader } from "../engine/journal/header.ts";
 import { dataKey } from "../engine/journal/key.ts";
 import { sealSegment } from "../engine/journal/seal.ts";
-import type { SegmentHeader } from "../engine/journal/header.ts";
-import { checkSegment } from "../engine/journal/segment.ts";
+import { type CheckedSegment, checkSegment } from "../engine/journal/segment.ts";
 import { readLog } from "./log.ts";
 import { logFile, segmentFile } from "./spool.ts";
 
-/** Turn the closed log of this ordinal into the segment of this ordinal. Crosses a thread: plain data only. */
+/** Turn the closed log of this ordinal into the segment of this ordinal. Crosses a process: plain data only. */
 export interface SealTask {
   readonly directory: string;
   readonly machine: MachineId;
@@ -24,22 +25,35 @@ export interface SealTask {
 
 /** A segment file that is whole. */
 export interface Sealed {
-  readonly header: Pick<SegmentHeader, "from" | "to" | "lastTime" | "dataBytes" | "previous">;
+  readonly previous: Digest;
+  readonly from: SegmentHeader["from"];
+  readonly to: SegmentHeader["to"];
   readonly digest: Digest;
   /** Of the file. */
   readonly size: number;
 }
 
+/** A task with the name of the file to write to. */
+export interface DraftTask extends SealTask {
+  readonly draft: string;
+}
+
+/** Writes a segment under another name: here, or in a process of its own. */
+export type DraftSegment = (task: DraftTask) => Promise<Sealed>;
+
 /**
- * Writes the segment file, then removes the log: at any instant one of the two is whole. A second run finds the
- * segment of the first, since another one of the same records would have another digest.
+ * Makes the segment file, then removes the log: at any instant one of the two is whole. A second run finds the segment
+ * of the first, since another one of the same records would have another digest. Only the process that holds the spool
+ * gives the file its name, so a draft that outlives its agent never gets one.
  * @throws SpoolDamaged
  */
-export async function sealLog(task: SealTask): Promise<Sealed> {
+export async function sealLog(task: SealTask, draftSegment: DraftSegment): Promise<Sealed> {
   const path = segmentFile(task.directory, task.ordinal);
   try {
-    const sealed = (await existing(path)) ?? (await seal(task, path));
-    await rm(logFile(task.directory, task.ordinal), { force: true });
+    const sealed = existsSync(path)
+      ? outcome(checkSegment(await readFile(path)))
+      : await seal(task, path, draftSegment);
+    rmSync(logFile(task.directory, task.ordinal), { force: true });
     return sealed;
   } catch (error) {
     throw new LeewardError(
@@ -50,14 +64,17 @@ export async function sealLog(task: SealTask): Promise<Sealed> {
   }
 }
 
-async function existing(path: string): Promise<Sealed | undefined> {
-  const found = await readFile(path).catch(() => undefined);
-  return found && outcome(checkSegment(found));
+async function seal(task: SealTask, path: string, draftSegment: DraftSegment): Promise<Sealed> {
+  const draft = `${path}.${process.pid}.tmp`;
+  const sealed = await draftSegment({ ...task, draft });
+  renameSync(draft, path);
+  return sealed;
 }
 
-async function seal(task: SealTask, path: string): Promise<Sealed> {
-  const { records } = readLog(await readFile(logFile(task.directory, task.ordinal)));
-  const { machine, generation, ordinal, previous, from } = task;
+/** Does it here. */
+export async function draftHere({ draft, key, ...task }: DraftTask): Promise<Sealed> {
+  const { directory, machine, generation, ordinal, previous, from } = task;
+  const { records } = readLog(await readFile(logFile(directory, ordinal)));
   const sealed = await sealSegment({
     machine,
     generation,
@@ -65,14 +82,16 @@ async function seal(task: SealTask, path: string): Promise<Sealed> {
     previous,
     from,
     records,
-    key: dataKey(task.key),
+    key: dataKey(key),
   });
-  await writeFile(`${path}.tmp`, sealed.bytes, { mode: 0o600 });
-  await rename(`${path}.tmp`, path);
+  await writeFile(draft, sealed.bytes, { mode: 0o600 });
   return outcome(sealed);
 }
 
-function outcome({ header, digest, bytes }: ReturnType<typeof checkSegment>): Sealed {
-  const { from, to, lastTime, dataBytes, previous } = header;
-  return { header: { from, to, lastTime, dataBytes, previous }, digest, size: bytes.length };
-}
+const outcome = ({ header: { previous, from, to }, digest, bytes }: CheckedSegment): Sealed => ({
+  previous,
+  from,
+  to,
+  digest,
+  size: bytes.length,
+});

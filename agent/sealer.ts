@@ -1,41 +1,65 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
-import type { SealTask, Sealed } from "./seal.ts";
-import type { SealAnswer } from "./seal-worker.ts";
+import type { SealAnswer } from "./seal-process.ts";
+import type { DraftTask, Sealed } from "./seal.ts";
 
-/** Seals in a thread of its own, one log at a time, so that compression never keeps a guest waiting. */
+const TRIES = 3;
+
+/**
+ * Seals in a process of its own that runs at low priority, one log at a time: compressing as much as the guest writes
+ * takes more than one processor, and none of it may be taken from the guest.
+ */
 export class Sealer {
-  #worker: Worker | undefined;
+  #child: ChildProcess | undefined;
 
-  /** One call at a time. @throws SpoolDamaged */
-  async seal(task: SealTask): Promise<Sealed> {
-    const worker = (this.#worker ??= new Worker(new URL("./seal-worker.ts", import.meta.url)));
-    const answer = await this.#ask(worker, task);
-    if ("failed" in answer) throw new LeewardError("SpoolDamaged", answer.failed);
-    return answer.sealed;
-  }
-
-  async close(): Promise<void> {
-    await this.#worker?.terminate();
-    this.#worker = undefined;
-  }
-
-  async #ask(worker: Worker, task: SealTask): Promise<SealAnswer> {
-    const ended = new AbortController();
-    const exit = () => ended.abort(new Error("the sealing thread ended"));
-    worker.once("exit", exit);
-    try {
-      worker.postMessage(task);
-      const [answer]: SealAnswer[] = await once(worker, "message", { signal: ended.signal });
-      if (!answer) throw new Error("no answer");
-      return answer;
-    } catch (error) {
-      this.#worker = undefined;
-      await worker.terminate();
-      throw new LeewardError("SpoolDamaged", `the sealing thread failed: ${messageOf(error)}`, error);
-    } finally {
-      worker.off("exit", exit);
+  /** One call at a time. @throws SpoolDamaged when the log cannot be sealed. */
+  async draft(task: DraftTask): Promise<Sealed> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const answer = await this.#ask((this.#child ??= start()), task);
+        if ("sealed" in answer) return answer.sealed;
+        throw new LeewardError("SpoolDamaged", answer.failed);
+      } catch (error) {
+        // The process itself may have been killed, as by a system short of memory: another one does the work.
+        if (error instanceof LeewardError || tries === TRIES) throw error;
+        this.close();
+      }
     }
   }
+
+  close(): void {
+    this.#child?.kill("SIGKILL");
+    this.#child = undefined;
+  }
+
+  async #ask(child: ChildProcess, task: DraftTask): Promise<SealAnswer> {
+    const ended = new AbortController();
+    const end = (error?: unknown) =>
+      ended.abort(
+        new Error(`the sealing process ended: ${error instanceof Error ? messageOf(error) : "killed"}`),
+      );
+    child.once("exit", end);
+    child.once("error", end);
+    try {
+      child.send(task);
+      const [answer]: SealAnswer[] = await once(child, "message", { signal: ended.signal });
+      if (!answer) throw new Error("the sealing process gave no answer");
+      return answer;
+    } finally {
+      child.off("exit", end);
+      child.off("error", end);
+    }
+  }
+}
+
+/** The key goes over a pipe, never in arguments or environment. */
+function start(): ChildProcess {
+  const child = fork(new URL("./seal-process.ts", import.meta.url), {
+    serialization: "advanced",
+    execArgv: [],
+  });
+  child.unref();
+  child.channel?.unref();
+  return child;
 }

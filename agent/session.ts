@@ -84,7 +84,7 @@ export class Session {
     const { signal } = this.#stop;
     const registration = await this.#register(controlPlane);
     answered();
-    await capture.begin(this.#accepted(registration));
+    capture.begin(this.#accepted(registration));
     for (let failures = 0; ;) {
       const { status } = capture;
       if (!status || isSpent(status)) return;

@@ -1,17 +1,26 @@
-import { readFile, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { sha256 } from "../engine/core/digest.ts";
-import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 
+/** Fills the buffer with the whole file. @throws SpoolDamaged */
+export async function readSegment(file: string, into: Buffer): Promise<Buffer> {
+  try {
+    await using source = await open(file);
+    const { bytesRead } = await source.read(into, 0, into.length, 0);
+    if (bytesRead !== into.length) throw new Error(`${bytesRead} bytes, not ${into.length}`);
+    return into;
+  } catch (error) {
+    throw new LeewardError("SpoolDamaged", `${file} cannot be read: ${messageOf(error)}`, error);
+  }
+}
+
 /**
- * Puts a segment file under its name, create-if-absent. What is there already is fine when it is the same: an earlier
- * try got through, and its answer was lost.
+ * Puts a segment under its name, create-if-absent. What is there already is fine when it is the same: an earlier try
+ * got through, and its answer was lost.
  * @throws SpoolDamaged when another object has the name; what the store throws.
  */
-export async function uploadSegment(store: ObjectStore, name: string, file: string): Promise<void> {
-  const segment = await readFile(file).catch((error: unknown) => {
-    throw new LeewardError("SpoolDamaged", `${file} cannot be read`, error);
-  });
+export async function uploadSegment(store: ObjectStore, name: string, segment: Buffer): Promise<void> {
   try {
     await store.put(name, segment, "absent");
   } catch (error) {

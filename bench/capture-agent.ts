@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Capture } from "../agent/capture.ts";
+import { Sealer } from "../agent/sealer.ts";
 import { serveNbd } from "../agent/nbd/server.ts";
 import { machineId } from "../engine/core/ids.ts";
 import { GIB, MIB, bytes, generation, millis, sequence } from "../engine/core/units.ts";
@@ -21,9 +22,15 @@ class Sink extends MemoryObjectStore {
   }
 }
 
-const capture = new Capture({ diskPaths: [disk], spoolDirectory: spool, spoolLimit: bytes(16 * GIB) });
+const sealer = new Sealer();
+const capture = new Capture({
+  diskPaths: [disk],
+  spoolDirectory: spool,
+  spoolLimit: bytes(16 * GIB),
+  draftSegment: (task) => sealer.draft(task),
+});
 await serveNbd({ kind: "unix", path: socket }, capture.exports);
-await capture.begin({
+capture.begin({
   machine: machineId("bench"),
   generation: generation(1),
   from: sequence(0),

@@ -52,7 +52,7 @@ test("the journal up to any barrier is the disks at that instant, and digests an
         const machine = testMachine(before);
         const model = before.map((disk) => Buffer.from(disk));
         const atBarrier = new Map<BarrierId, Buffer[]>();
-        await machine.begin();
+        machine.begin();
         await streaming(machine);
         let proofs = Promise.resolve();
         for (const one of steps) {
@@ -90,7 +90,7 @@ test("the journal up to any barrier is the disks at that instant, and digests an
         await machine.capture.close(millis(0));
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 60 },
   );
 });
 
@@ -122,7 +122,7 @@ function expectProof(records: readonly JournalRecord[], id: BarrierId, disks: re
 
 test("a write that overtakes an unhashed block does not change the barrier's digest", async () => {
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
-  await machine.begin();
+  machine.begin();
   await streaming(machine);
   const proved = machine.capture.requestBarrier(barrier(1));
   for (let at = 0; at < MIB; at += BLOCK) write(diskOf(machine), at, Buffer.alloc(4096, 2));
@@ -138,7 +138,7 @@ test("the initial copy never carries older content than a write in front of it",
   const content = Buffer.alloc(8 * MIB, 1);
   const machine = testMachine([content, Buffer.alloc(MIB, 3)]);
   const sizes = [8 * MIB, MIB];
-  await machine.begin();
+  machine.begin();
   for (let n = 0; machine.capture.status?.mode === "initial-copy"; n++) {
     const data = Buffer.alloc(4096, 2 + (n % 200));
     const offset = ((n * 37) % 2048) * 4096;
@@ -154,7 +154,7 @@ test("the initial copy never carries older content than a write in front of it",
 
 test("no barrier is set before the initial copy is complete, and then each id once", async () => {
   const machine = testMachine([Buffer.alloc(4 * MIB, 1)]);
-  await machine.begin();
+  machine.begin();
   await machine.capture.requestBarrier(barrier(1));
   await machine.capture.requestBarrier(barrier(1));
   expect(machine.capture.status?.barriers).toEqual([]);
@@ -171,7 +171,7 @@ test("zero blocks are left out of the initial copy", async () => {
   const content = Buffer.alloc(4 * MIB);
   content.fill(7, 3 * BLOCK, 4 * BLOCK);
   const machine = testMachine([content]);
-  await machine.begin();
+  machine.begin();
   await streaming(machine);
   await caughtUp(machine);
   expect(machine.capture.status?.captured.bytes).toBe(BLOCK);
@@ -180,7 +180,7 @@ test("zero blocks are left out of the initial copy", async () => {
 
 test("a spool that is full breaks the journal and not the guest", async () => {
   const machine = testMachine([Buffer.alloc(8 * MIB)], 4 * MIB);
-  await machine.begin();
+  machine.begin();
   await streaming(machine);
   const data = Buffer.alloc(MIB / 2, 5);
   for (let n = 0; n < 8; n++) write(diskOf(machine), n * data.length, data);
@@ -196,7 +196,7 @@ test("a spool that is full breaks the journal and not the guest", async () => {
   await caughtUp(machine);
   expect((await machine.journal()).length).toBeGreaterThan(0);
 
-  await machine.begin(2);
+  machine.begin(2);
   await streaming(machine);
   await caughtUp(machine);
   const [copied] = replayed(await machine.journal(2), [8 * MIB]);
@@ -205,7 +205,7 @@ test("a spool that is full breaks the journal and not the guest", async () => {
 
 test("an orderly end leaves nothing to do but to go on", async () => {
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
-  await machine.begin();
+  machine.begin();
   await streaming(machine);
   await machine.capture.close(millis(5000));
   const again = machine.restarted();

@@ -38,7 +38,7 @@ export interface TestMachine {
   readonly spoolDirectory: string;
   /** All that is in the store of generation 1, checked and chained. */
   journal(of?: number): Promise<JournalRecord[]>;
-  begin(of?: number, store?: ObjectStore, policy?: CapturePolicy): Promise<void>;
+  begin(of?: number, store?: ObjectStore, policy?: CapturePolicy): void;
   /** The same disks and spool, as a process started after a kill would see them. */
   restarted(): Capture;
 }
@@ -64,7 +64,7 @@ export function testMachine(contents: readonly Buffer[], spoolLimit = 64 * MIB):
     diskPaths,
     spoolDirectory: directory,
     journal: (of = 1) => readJournal(store, of),
-    begin: (of = 1, to = store, policy = QUICK) =>
+    begin: (of = 1, to = store, policy = QUICK): void =>
       capture.begin({
         machine: MACHINE,
         generation: generation(of),
