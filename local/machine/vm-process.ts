@@ -64,7 +64,7 @@ export function isAlive(pid: number): boolean {
 /** The last lines that the process printed, for an error message. */
 export async function lastWords(box: string, name: string): Promise<string> {
   const text = await readFile(logFile(box, name), "utf8").catch(() => "");
-  return text.trimEnd().split("\n").slice(-10).join("\n");
+  return text.trimEnd().split("\n").slice(-25).join("\n");
 }
 
 const pidFile = (box: string, name: string) => path.join(box, "pids", `${name}.pid`);
