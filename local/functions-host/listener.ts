@@ -136,7 +136,8 @@ async function readBody(from: http.IncomingMessage): Promise<Buffer | "too large
   const parts: Buffer[] = [];
   let size = 0;
   try {
-    for await (const part of from) {
+    // Otherwise leaving the loop would cut the connection before the answer.
+    for await (const part of from.iterator({ destroyOnReturn: false })) {
       if (!Buffer.isBuffer(part)) continue;
       size += part.length;
       if (size > MOST_BODY) return "too large";

@@ -101,6 +101,12 @@ test("a body announced over 100 MB is refused before it is sent", async () => {
   expect(answer).toMatch(/^HTTP\/1.1 413 /);
 });
 
+test("a body that grows over 100 MB unannounced is refused too", async () => {
+  const chunk = `100000\r\n${"x".repeat(1024 * 1024)}\r\n`;
+  const head = "POST /bytes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  expect(await raw(head + chunk.repeat(101))).toMatch(/^HTTP\/1.1 413 /);
+});
+
 test("no result is 204, an error is 500 and tells nothing", async () => {
   expect((await host.fetch("/nothing")).status).toBe(204);
   const failed = await host.fetch("/throwing");
