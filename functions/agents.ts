@@ -22,7 +22,7 @@ durableRoute("registerAgent", { ...agent, path: "agents/{machine}/register" }, a
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
   checkDisks(item, request.disks);
   const { machine } = item;
-  const progress = await generationFor(call.services, machine, request.resume);
+  const progress = await generationFor(call.services.records, machine, request.resume);
   const access = await cacheAccess(call.services, item);
   await noteRegistration(call.services, machine, request.agentVersion, access);
   await ensureReplicate(call.client, machine);
@@ -70,7 +70,7 @@ async function itemFor({ services, caller, param }: Call): Promise<ItemRecord> {
   const found = await services.records.items.get(itemKeyOf(machine));
   if (found?.value.machine !== machine) throw unknown(machine);
   const { source } = found.value;
-  if (source?.principal && source.principal !== caller.principal)
+  if (source?.principal !== caller.principal)
     throw new LeewardError("Forbidden", `the token is not of the identity of machine ${machine}`);
   return found.value;
 }

@@ -3,10 +3,9 @@ import type { MachineId } from "../engine/core/ids.ts";
 import { type Generation, type Ordinal, generation } from "../engine/core/units.ts";
 import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
+import type { AllRecords } from "../engine/recovery/records.ts";
 import { beginGeneration } from "../engine/recovery/replicating.ts";
 import { STATES } from "../engine/recovery/state.ts";
-import type { Services } from "./services.ts";
-import { itemOf } from "./activities/tools.ts";
 
 interface Resume {
   readonly generation: Generation;
@@ -19,19 +18,21 @@ interface Resume {
  * @throws AgentFenced when the machine was failed over meanwhile
  */
 export async function generationFor(
-  services: Services,
+  records: AllRecords,
   machine: MachineId,
   resume: Resume | undefined,
 ): Promise<ProgressRecord> {
-  const item = await itemOf(services, machine);
-  const found = (await services.records.progress.get(machine))?.value;
+  const key = itemKeyOf(machine);
+  const item = (await records.items.get(key))?.value;
+  if (!item) throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
+  const found = (await records.progress.get(machine))?.value;
   if (found && resume && goesOn(item, found, resume)) return found;
   if (!found) {
     const first = beginGeneration(machine, item.generation, undefined);
-    if (await created(services, first)) return first;
+    if (await created(records, first)) return first;
   }
-  const { generation: issued } = await services.records.items.update(itemKeyOf(machine), issueNext);
-  return services.records.progress.upsert(machine, (old) =>
+  const { generation: issued } = await records.items.update(key, issueNext);
+  return records.progress.upsert(machine, (old) =>
     old && old.arrived.generation >= issued ? old : beginGeneration(machine, issued, old),
   );
 }
@@ -47,7 +48,7 @@ function issueNext(item: ItemRecord): ItemRecord {
   return { ...item, generation: generation(item.generation + 1) };
 }
 
-async function created({ records }: Services, first: ProgressRecord): Promise<boolean> {
+async function created(records: AllRecords, first: ProgressRecord): Promise<boolean> {
   try {
     await records.progress.create(first.machine, first);
     return true;

@@ -51,7 +51,7 @@ const sourceMachine = z.object({
   vmSize: z.string(),
   tags: z.record(z.string(), z.string()),
   /** Object id of the VM's identity: the one whose tokens the agent may use. */
-  principal: z.string().optional(),
+  principal: z.string(),
   availabilitySet: z
     .object({ name: z.string(), faultDomains: z.number().int(), updateDomains: z.number().int() })
     .optional(),

@@ -42,6 +42,9 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
   if (!vm) throw unsuitable(`there is no virtual machine ${item.vmId}`);
   if (vm.location.toLowerCase() === settings.region)
     throw unsuitable(`${item.vmId} is in ${vm.location}, which is the target region itself`);
+  const principal = vm.identity?.principalId;
+  if (!principal)
+    throw unsuitable(`${item.vmId} has no system-assigned identity, by which its agent is known`);
   const nics = await Promise.all(
     vm.properties.networkProfile.networkInterfaces.map(async ({ id }) => getNetworkInterface(arm, id)),
   );
@@ -57,7 +60,7 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
     region: vm.location,
     vmSize: vm.properties.hardwareProfile.vmSize,
     tags: foreignTags(vm.tags),
-    principal: vm.identity?.principalId,
+    principal,
     ...(set && {
       availabilitySet: {
         name: set.name,
