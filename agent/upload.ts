@@ -6,8 +6,8 @@ import type { ObjectStore } from "../engine/storage/store.ts";
 /** Fills the buffer with the whole file. @throws SpoolDamaged */
 export async function readSegment(file: string, into: Buffer): Promise<Buffer> {
   try {
-    await using source = await open(file);
-    const { bytesRead } = await source.read(into, 0, into.length, 0);
+    const source = await open(file);
+    const { bytesRead } = await source.read(into, 0, into.length, 0).finally(() => source.close());
     if (bytesRead !== into.length) throw new Error(`${bytesRead} bytes, not ${into.length}`);
     return into;
   } catch (error) {
