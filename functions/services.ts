@@ -58,8 +58,9 @@ const TABLE = "leeward";
 async function build(settings: Settings): Promise<Services> {
   const credential = managedIdentity(settings.clientId);
   const store = new AzureRecordStore(connectTable(settings.targetTableEndpoint, TABLE, credential));
+  const container = remembered((endpoint) => connectContainer(endpoint, CONTAINER, credential));
   const objectsAt = (endpoint: string, patience: Patience = PATIENT) =>
-    new AzureObjectStore(connectContainer(endpoint, CONTAINER, credential), patience);
+    new AzureObjectStore(container(endpoint), patience);
   const target = objectsAt(settings.targetBlobEndpoint);
   await Promise.all([store.ensureTable(), target.ensureContainer()]);
   const arm = { endpoint: settings.armEndpoint, audience: settings.armAudience, credential };
@@ -71,9 +72,19 @@ async function build(settings: Settings): Promise<Services> {
     records: recordsIn(store),
     target,
     objectsAt,
-    pagesAt: (endpoint) => new AzurePageStore(connectContainer(endpoint, CONTAINER, credential)),
+    pagesAt: (endpoint) => new AzurePageStore(container(endpoint)),
     keyOf: keys(target, await wrapperOf(settings, credential)),
     checkToken: tokenChecker(settings),
+  };
+}
+
+async; /** One client for each endpoint, which keeps its token. */
+function remembered<Client>(connect: (endpoint: string) => Client): (endpoint: string) => Client {
+  const known = new Map<string, Client>();
+  return (endpoint) => {
+    const client = known.get(endpoint) ?? connect(endpoint);
+    known.set(endpoint, client);
+    return client;
   };
 }
 

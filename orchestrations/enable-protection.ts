@@ -1,6 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
-import { millis } from "../engine/core/units.ts";
+import { type Millis, millis } from "../engine/core/units.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation } from "./arm-operation.ts";
 import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
@@ -88,8 +88,15 @@ function* initialCopy(
     if (agent.copied) return;
     if (agent.problem?.stopped) throw stopped(machine, agent);
     steps.show(progressOf(agent));
-    yield* sleep(context, pollWait(round, millis(30_000)));
+    yield* sleep(context, copyWait(agent, round));
   }
+}
+
+/** A few looks over the time that the copy still takes: a short one is not waited out, a long one makes no long history. */
+function copyWait({ done, total, rate }: AgentView, round: number): Millis {
+  if (rate === 0) return pollWait(round, millis(30_000));
+  const left = ((total - done) / rate) * 1000;
+  return millis(Math.round(Math.min(Math.max(left / 4, 1000), 30_000)));
 }
 
 const stopped = ({ machine }: Machine, { problem }: AgentView) =>
@@ -110,6 +117,6 @@ function* firstPoint(context: OrchestrationContext, machine: Machine): Generator
     if (points > 0) return;
     if (secondsSince(context, start) > POINT_PATIENCE_SECONDS)
       throw new LeewardError("TimedOut", `no recovery point of ${machine.machine} came`);
-    yield* sleep(context, pollWait(round, millis(10_000)));
+    yield* sleep(context, pollWait(round, millis(3000)));
   }
 }
