@@ -31,7 +31,11 @@ function newFolder(): string {
 
 async function start(data: string, ...more: string[]): Promise<ChildHost> {
   const args = ["--app", APP, "--data", data, "--port", "0", ...more];
-  const host = await spawnHost(args, { LEDGER_FILE: path.join(data, "ledger") });
+  return spawned(args, { LEDGER_FILE: path.join(data, "ledger") });
+}
+
+async function spawned(args: readonly string[], env?: Record<string, string>): Promise<ChildHost> {
+  const host = await spawnHost(args, env);
   running.push(host);
   return host;
 }
@@ -164,12 +168,24 @@ test.each([
   ["a bad port", ["--app", APP, "--data", tmpdir(), "--port", "70000"], "port"],
   ["a certificate without its key", ["--app", APP, "--data", tmpdir(), "--cert", "x"], "belong together"],
 ])("%s is refused with a sentence and code 1", async (_, args, message) => {
-  await expect(spawnHost(args)).rejects.toThrow(message);
-  await expect(spawnHost(args)).rejects.toThrow("ended with 1");
+  await expect(spawned(args)).rejects.toThrow(message);
+  await expect(spawned(args)).rejects.toThrow("ended with 1");
+});
+
+test.each([
+  ["queue.ts", "function takesQueue uses the binding queueTrigger"],
+  ["entity.ts", "function counter uses the binding entityTrigger"],
+  ["streaming.ts", "enableHttpStream"],
+  ["route.ts", 'route "a/{x:range(1,2)}": the constraint "range(1,2)"'],
+  ["load-error.ts", "this app cannot start"],
+])("an app with %s is refused at start, by name", async (file, message) => {
+  const entry = path.join(import.meta.dirname, "refused", file);
+  const args = ["--app", APP, "--entry", entry, "--data", newFolder(), "--port", "0"];
+  await expect(spawned(args)).rejects.toThrow(message);
 });
 
 test("a schedule that is none is named at start", async () => {
   const data = newFolder();
   const args = ["--app", APP, "--data", data, "--port", "0"];
-  await expect(spawnHost(args, { TEST_SCHEDULE: "0 0 25 * * *" })).rejects.toThrow('"0 0 25 * * *" is not');
+  await expect(spawned(args, { TEST_SCHEDULE: "0 0 25 * * *" })).rejects.toThrow('"0 0 25 * * *" is not');
 });

@@ -1,0 +1,3 @@
+import { app } from "durable-functions";
+
+app.entity("counter", () => undefined);

@@ -1,0 +1,4 @@
+import { app } from "@azure/functions";
+
+app.http("fine", { handler: () => ({}) });
+throw new Error("this app cannot start");
