@@ -8,6 +8,7 @@ import { segmentName } from "../engine/journal/names.ts";
 import { checkpoint } from "../engine/replication/checkpoint.ts";
 import { createReplica } from "../engine/replication/replica.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
+import { PATIENT, attempt } from "../engine/storage/attempt.ts";
 import { connectContainer } from "../engine/storage/connect.ts";
 import { type Region, startRegion } from "../test/fixtures/region.ts";
 import { interleaved, printTable } from "./measure.ts";
@@ -28,7 +29,7 @@ export async function run(): Promise<void> {
         "read from the same Azurite; MB/s of disk brought up to date, however often it was written.\n",
     );
     const once = sequential(0, TOTAL, 64 * KIB);
-    const table = [["", "MB/s", "of plain"]];
+    const table = [["", "MB/s", "of plain", "CPU s/GB, client"]];
     table.push(...(await compare(region, "each 64 KiB written once, in order", once)));
     table.push(
       ...(await compare(region, "each 64 KiB written twice, at random", shuffled([...once, ...once]))),
@@ -55,10 +56,11 @@ async function compare(region: Region, name: string, places: readonly Place[]): 
     ROUNDS,
   );
   const floor = costs.get(plain)?.wall ?? 0;
-  return [...costs].map(([row, { wall }]) => [
+  return [...costs].map(([row, { wall, cpu }]) => [
     row,
     (TOTAL / 1000 / wall).toFixed(0),
     (floor / wall).toFixed(2),
+    (cpu / (TOTAL / 1e6)).toFixed(1),
   ]);
 }
 
@@ -72,7 +74,7 @@ async function writePages(region: Region, bodies: readonly Buffer[]): Promise<vo
     region.options,
   ).getPageBlobClient("plain");
   for await (const _ of mapInOrder(bodies.entries(), PARALLEL, ([i, body]) =>
-    blob.uploadPages(body, i * PAGES, body.length),
+    attempt("plain", PATIENT, () => blob.uploadPages(body, i * PAGES, body.length)),
   ));
 }
 

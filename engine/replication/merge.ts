@@ -6,7 +6,8 @@ import type { DataKey } from "../journal/key.ts";
 import { openSegment } from "../journal/open.ts";
 import type { JournalRecord, WriteRecord } from "../journal/record.ts";
 import { type CheckedSegment, placeOf } from "../journal/segment.ts";
-import { type Run, runsOf } from "./run.ts";
+import type { Run } from "./run.ts";
+import { type Body, Windows } from "./windows.ts";
 
 export interface MergeRequest {
   /** Newest first, without a hole. */
@@ -17,10 +18,10 @@ export interface MergeRequest {
   /** A write to any other disk, or behind the end of one, is damage. */
   readonly disks: readonly { readonly index: DiskIndex; readonly size: Bytes }[];
   /**
-   * Guest bytes merged at a time, 64 MiB when absent; about twice this is held in memory. More gives longer runs, so
-   * fewer calls, for scattered writes.
+   * Bytes that decoded segments may hold while their data wait for neighbours, 256 MiB when absent. Scattered writes go
+   * out in longer runs, so in fewer calls, the more there is.
    */
-  readonly batchBytes?: Bytes | undefined;
+  readonly memory?: Bytes | undefined;
 }
 
 /** Which parts of each disk the merge has emitted so far. */
@@ -31,22 +32,25 @@ export const emptyCoverage = (disks: MergeRequest["disks"]): Coverage =>
 
 /**
  * What a run of segments leaves on the disks: each byte once, with its newest value, whatever the number of writes.
- * Runs ascend within a batch, never overlap, and hold at most 4 MiB of data; zeros are runs without data, of any length.
- * @param coverage filled as runs are emitted
+ * Runs come in no order and never overlap; they hold at most 4 MiB of data. Zeros are runs without data, of any length.
+ * @param coverage filled as segments are merged
  * @throws SegmentDamaged for a write outside the disks, KeyWrong, and what `segments` throws
  */
 export async function* mergeNewest(s: MergeRequest, coverage: Coverage): AsyncGenerator<Run> {
+  const limit = s.memory ?? MEMORY;
   const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
-  for await (const batch of batches(s)) {
-    const pieces: Run[] = [];
-    for (const { segment, records } of batch)
-      for (const record of records.toReversed()) {
-        if (!isWrite(record) || record.sequence > s.upTo) continue;
-        checkInside(segment, record, sizes.get(record.disk));
-        claim(record, coverage.get(record.disk), pieces);
-      }
-    yield* runsOf(pieces);
+  const windows = new Windows();
+  for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
+    const { bodyLength, records: count } = segment.header;
+    const body: Body = { size: bodyLength + count * RECORD_BYTES, waiting: 0 };
+    for (const record of records.toReversed()) {
+      if (!isWrite(record) || record.sequence > s.upTo) continue;
+      checkInside(segment, record, sizes.get(record.disk));
+      for (const piece of claim(record, coverage.get(record.disk))) yield* windows.put(piece, body);
+    }
+    if (windows.held > limit) yield* windows.flush();
   }
+  yield* windows.flush();
 }
 
 interface Opened {
@@ -54,29 +58,11 @@ interface Opened {
   readonly records: readonly JournalRecord[];
 }
 
-const BATCH_BYTES = 64 * MIB;
+const MEMORY = 256 * MIB;
 /** Decompression runs in the thread pool; more than the cores of a small plan gains nothing. */
 const OPENING = 2;
 /** What a record weighs in memory besides its data. */
 const RECORD_BYTES = 200;
-
-async function* batches(s: MergeRequest): AsyncGenerator<Opened[]> {
-  const limit = s.batchBytes ?? BATCH_BYTES;
-  let batch: Opened[] = [];
-  let weight = 0;
-  for await (const opened of mapInOrder(s.segments, OPENING, (segment) => open(s, segment))) {
-    const { dataBytes, records } = opened.segment.header;
-    const own = dataBytes + records * RECORD_BYTES;
-    if (batch.length > 0 && weight + own > limit) {
-      yield batch;
-      batch = [];
-      weight = 0;
-    }
-    batch.push(opened);
-    weight += own;
-  }
-  if (batch.length > 0) yield batch;
-}
 
 /** A segment without a write that matters is not even decrypted. */
 async function open({ key, upTo }: MergeRequest, segment: CheckedSegment): Promise<Opened> {
@@ -99,13 +85,14 @@ function checkInside({ header }: CheckedSegment, record: WriteRecord, size: Byte
   );
 }
 
-function claim(record: WriteRecord, covered: ExtentSet | undefined, pieces: Run[]): void {
-  for (const { start, end } of covered?.claim(record.offset, record.offset + lengthOf(record)) ?? [])
-    pieces.push({
-      disk: record.disk,
+/** The parts of the write that no newer one covers. */
+function* claim(record: WriteRecord, covered: ExtentSet | undefined): Generator<Run> {
+  const { disk, offset } = record;
+  for (const { start, end } of covered?.claim(offset, offset + lengthOf(record)) ?? [])
+    yield {
+      disk,
       offset: bytes(start),
       length: bytes(end - start),
-      data:
-        record.kind === "data" ? record.data.subarray(start - record.offset, end - record.offset) : undefined,
-    });
+      data: record.kind === "data" ? record.data.subarray(start - offset, end - offset) : undefined,
+    };
 }

@@ -41,14 +41,14 @@ export interface RestoreRequest {
   /** Sink calls in flight; 8 when absent. */
   readonly parallel?: number;
   /** As in `MergeRequest`. */
-  readonly batchBytes?: Bytes;
+  readonly memory?: Bytes;
   readonly onProgress?: (progress: RestoreProgress) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Rebuilds the disks of a point from the journal alone, newest write first, each byte once, in memory bounded by the
- * merge's batch and not by the disks. No sink is finished before the whole chain down to segment 0 was checked.
+ * Rebuilds the disks of a point from the journal alone, newest write first, each byte once, in memory bounded by
+ * `memory` and not by the disks. No sink is finished before the whole chain down to segment 0 was checked.
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong, what the sinks throw, the signal's reason
  */
 export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
@@ -75,7 +75,7 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   const progress = () => ({ done, segments: point.position.next, written: bytes(written) });
   const segments = counted(segmentsOf(s), () => done++);
   const runs = mergeNewest(
-    { segments, key, upTo: point.sequence, disks: point.disks, batchBytes: s.batchBytes },
+    { segments, key, upTo: point.sequence, disks: point.disks, memory: s.memory },
     emptyCoverage(point.disks),
   );
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {

@@ -11,7 +11,7 @@ export interface Run {
 
 const MOST = 4 * MIB;
 /** Shorter zeros beside data are written as data: one call more costs more than these bytes. */
-const WORTH_A_CALL = 64 * KIB;
+export const WORTH_A_CALL = 64 * KIB;
 
 /**
  * Joins pieces that do not overlap into ascending runs: data of at most 4 MiB each, zeros of any length. Data that is

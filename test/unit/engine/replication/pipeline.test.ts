@@ -86,13 +86,13 @@ describe("from the cache to a disk", () => {
 
   test("every point restores to exactly what the disks were, and each byte is written at most once", async () => {
     await fc.assert(
-      fc.asyncProperty(events, pace, fc.integer({ min: 1, max: 200_000 }), async (list, how, batchBytes) => {
+      fc.asyncProperty(events, pace, fc.integer({ min: 1, max: 200_000 }), async (list, how, memory) => {
         const story = await tell(list);
         const objects = new MemoryObjectStore();
         for (const [i, point] of (await carry(story, objects, how)).entries()) {
           const sinks = DISKS.map(({ size }) => new MemorySink(size));
           const sinkFor = async ({ index }: { index: number }) => sinks[index] ?? new MemorySink(0);
-          await restorePoint({ objects, key: story.key, point, sinkFor, batchBytes: bytes(batchBytes) });
+          await restorePoint({ objects, key: story.key, point, sinkFor, memory: bytes(memory) });
           for (const [disk, sink] of sinks.entries()) {
             expect(sink.content.equals(story.moments[i]?.disks[disk] ?? Buffer.alloc(0))).toBe(true);
             expect(sink.times.every((times) => times <= 1)).toBe(true);
