@@ -78,7 +78,7 @@ async function build(settings: Settings): Promise<Services> {
   };
 }
 
-async; /** One client for each endpoint, which keeps its token. */
+/** One client for each endpoint, which keeps its token. */
 function remembered<Client>(connect: (endpoint: string) => Client): (endpoint: string) => Client {
   const known = new Map<string, Client>();
   return (endpoint) => {
