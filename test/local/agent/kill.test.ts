@@ -1,0 +1,139 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { sha256 } from "../../../engine/core/digest.ts";
+import { barrierId, machineId } from "../../../engine/core/ids.ts";
+import { KIB, MIB, SECTOR, bytes, generation, sequence } from "../../../engine/core/units.ts";
+import { follow } from "../../../engine/journal/chain.ts";
+import { rootOf } from "../../../engine/journal/digest-tree.ts";
+import { dataKey } from "../../../engine/journal/key.ts";
+import { segmentName } from "../../../engine/journal/names.ts";
+import { openSegment } from "../../../engine/journal/open.ts";
+import { startOf } from "../../../engine/journal/position.ts";
+import type { JournalRecord } from "../../../engine/journal/record.ts";
+import { checkSegment } from "../../../engine/journal/segment.ts";
+import { DirectoryObjectStore } from "../../../engine/storage/directory.ts";
+import type { BlockDevice } from "../../../local/machine/block-device.ts";
+import { openNbdDevice } from "../../../local/machine/nbd-device.ts";
+import { seededRandom } from "../../../local/machine/seeded-random.ts";
+import { replayed, scratch } from "../../unit/agent/machine.ts";
+
+const SIZES = [12 * MIB, 4 * MIB];
+const KILLS = 8;
+const WRITERS = 3;
+const SCRIPT = join(import.meta.dirname, "agent-process.ts");
+
+test("kill -9 at any moment leaves a journal without a hole that equals the disks", async () => {
+  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  console.log(`SEED=${seed}`);
+  const random = seededRandom(seed);
+  const box = scratch();
+  const places = { spool: join(box, "spool"), socket: join(box, "nbd.sock"), cache: join(box, "cache") };
+  mkdirSync(places.cache);
+  const model = SIZES.map((size) => randomBytes(size));
+  const paths = model.map((content, n) => {
+    const path = join(box, `disk${n}.img`);
+    writeFileSync(path, content);
+    return path;
+  });
+  const start = (fresh: boolean): ChildProcess =>
+    fork(SCRIPT, [places.spool, places.socket, places.cache, ...paths], {
+      env: { ...process.env, FRESH: fresh ? "1" : "0" },
+      execArgv: [],
+    });
+
+  let agent = start(true);
+  onTestFinished(() => void agent.kill("SIGKILL"));
+  const disks = await Promise.all(
+    [0, 1].map((n) => openNbdDevice({ socket: places.socket, export: `disk${n}` })),
+  );
+  const stop = new AbortController();
+  const writers = disks.flatMap((disk, n) =>
+    Array.from({ length: WRITERS }, (_, part) =>
+      keepWriting(disk, model[n] ?? Buffer.alloc(0), part, random, stop.signal),
+    ),
+  );
+  for (let n = 0; n < KILLS; n++) {
+    await sleep(30 + random() * 400);
+    agent.send(randomUUID());
+    await sleep(random() * 50);
+    agent.kill("SIGKILL");
+    await once(agent, "exit");
+    agent = start(false);
+  }
+  await sleep(200);
+  stop.abort();
+  const written = (await Promise.all(writers)).reduce((sum, count) => sum + count, 0);
+  expect(written).toBeGreaterThan(100);
+
+  const last = barrierId(randomUUID());
+  agent.send(last);
+  const [answer] = await once(agent, "message");
+  expect(answer).toBe("proved");
+  await Promise.all(disks.map((disk) => disk.close()));
+  agent.kill("SIGTERM");
+  await once(agent, "exit");
+
+  expect(paths.map((path) => sha256(readFileSync(path)))).toEqual(model.map(sha256));
+  const records = await readJournal(places.cache);
+  expect(replayed(records, SIZES, last).map(sha256)).toEqual(model.map(sha256));
+  expectRoots(records, last, model);
+  expect(readdirSync(join(places.spool, "000001"))).toEqual([]);
+});
+
+/** Each writer has its own stretch of the disk, and waits for each answer: the model is what was acknowledged last. */
+async function keepWriting(
+  disk: BlockDevice,
+  model: Buffer,
+  part: number,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<number> {
+  const stretch = Math.floor(model.length / WRITERS / SECTOR);
+  let count = 0;
+  for (; !signal.aborted; count++) {
+    const sectors = 1 + Math.floor(random() * ((64 * KIB) / SECTOR));
+    const sector = part * stretch + Math.floor(random() * (stretch - sectors));
+    const data = Buffer.alloc(sectors * SECTOR, Math.floor(random() * 256));
+    await disk.write(sector * SECTOR, data);
+    model.set(data, sector * SECTOR);
+    if (random() < 0.1) await disk.flush();
+  }
+  return count;
+}
+
+async function readJournal(cache: string): Promise<JournalRecord[]> {
+  const store = new DirectoryObjectStore(cache);
+  const machine = machineId("ledger-01");
+  let position = startOf(generation(1), sequence(0));
+  const records: JournalRecord[] = [];
+  for (;;) {
+    const found = await store.get(segmentName(machine, position.generation, position.next));
+    if (!found) return records;
+    const checked = checkSegment(found.body);
+    position = follow(machine, position, checked);
+    records.push(...(await openSegment(checked, dataKey(Buffer.alloc(32, 7)))));
+  }
+}
+
+/** The digests that the journal names for the disks' blocks lead to the roots in the proof. */
+function expectRoots(records: readonly JournalRecord[], id: string, disks: readonly Buffer[]): void {
+  const proof = records.find((record) => record.kind === "proof" && record.barrier === id);
+  const wanted = disks.map((disk, index) => ({
+    disk: index,
+    size: disk.length,
+    root: rootOf(bytes(disk.length), digestsOf(disk)),
+  }));
+  expect(proof).toMatchObject({ roots: wanted });
+}
+
+function digestsOf(disk: Buffer): Buffer {
+  const digests: Buffer[] = [];
+  for (let at = 0; at < disk.length; at += 64 * KIB)
+    digests.push(Buffer.from(sha256(disk.subarray(at, at + 64 * KIB)), "hex"));
+  return Buffer.concat(digests);
+}
