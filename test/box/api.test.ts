@@ -319,37 +319,79 @@ const failedOver = z.object({
   }),
 });
 
-test("a failover to a chosen point, sent twice, builds that point once and fences the source", async () => {
-  const generation = (await generationOf()).generation;
-  const chosen = (await points()).at(-1);
-  const body = { properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: chosen } } };
-  const again = { "x-ms-client-request-id": "the-one-failover" };
+/** Asks the simulator for a fault of the next call that makes or changes this resource. */
+async function breakNext(resource: string): Promise<void> {
+  const { adminToken, ports } = box.box.plan;
+  const fault = {
+    kind: "fail-operation",
+    path: resource,
+    code: "AllocationFailed",
+    message: "no room in the region",
+  };
+  const response = await fetch(`https://127.0.0.1:${ports.arm}/box/faults`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+    body: JSON.stringify(fault),
+  });
+  expect(response.status).toBeLessThan(300);
+}
+
+/** Sends a failover and waits for its end; the answer of its result. */
+async function failOver(body: unknown, requestId: string) {
+  const headers = { "x-ms-client-request-id": requestId };
   const target = `${box.item("Ledger")}/unplannedFailover`;
   const [first, second] = [
-    await box.call("POST", target, body, again),
-    await box.call("POST", target, body, again),
+    await box.call("POST", target, body, headers),
+    await box.call("POST", target, body, headers),
   ];
   expect([first.status, second.status]).toEqual([202, 202]);
-  expect(second.headers.get("location")).toBe(first.headers.get("location"));
   const location = first.headers.get("location") ?? "";
-  const ended = await waitFor(
-    "the failover",
-    async () => {
-      const answer = await box.call("GET", location);
-      return answer.status === 202 ? undefined : answer;
+  expect(second.headers.get("location")).toBe(location);
+  const ended = async () => {
+    const answer = await box.call("GET", location);
+    return answer.status === 202 ? undefined : answer;
+  };
+  return waitFor("the failover", ended, 120_000);
+}
+
+let chosen: string | undefined;
+let fenced = 0;
+
+test("a failover to a chosen point that Azure fails says where and why, and may be tried again", async () => {
+  fenced = (await generationOf()).generation + 1;
+  chosen = (await points()).at(-1);
+  await breakNext("/virtualMachines/ledger");
+  const body = { properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: chosen } } };
+  const failed = errorOf(await failOver(body, "the-first-failover"));
+  expect(failed).toMatchObject({
+    code: "ArmFailed",
+    message: expect.stringContaining("no room in the region"),
+  });
+  const { body: found } = await box.call("GET", box.item("Ledger"));
+  expect(found).toMatchObject({
+    properties: {
+      allowedOperations: ["UnplannedFailover"],
+      replicationHealth: "Critical",
+      healthErrors: [
+        { errorCode: "ArmFailed", errorMessage: expect.stringContaining("create the virtual machine") },
+      ],
+      leeward: { state: "FailoverFailed", generation: fenced },
     },
-    120_000,
-  );
+  });
+});
+
+test("the second try goes on to the same point, builds it once, and leaves the source fenced", async () => {
+  const ended = await failOver({ properties: {} }, "the-second-failover");
   expect(ended.status).toBe(200);
   const { properties } = failedOver.parse(ended.body);
   expect(properties).toMatchObject({
     protectionState: "UnplannedFailoverCommitPendingStatesBegin",
     allowedOperations: [],
     replicationHealth: "None",
-    leeward: { generation: generation + 1, failover: { point: chosen, road: "upload" } },
+    leeward: { generation: fenced + 1, failover: { point: chosen, road: "upload" } },
   });
   expect(properties.providerSpecificDetails.recoveryFabricObjectId).toContain("/Shop-Recovery/");
-  expect(await namesAt(`${box.vault}/replicationJobs`)).toHaveLength(2);
+  expect(await namesAt(`${box.vault}/replicationJobs`)).toHaveLength(3);
 });
 
 test("after it a failover and an enablement are refused, and the re-sent one is answered as before", async () => {
@@ -362,6 +404,6 @@ test("after it a failover and an enablement are refused, and the re-sent one is 
     status: 409,
     code: "StateNotAllowed",
   });
-  const again = { "x-ms-client-request-id": "the-one-failover" };
+  const again = { "x-ms-client-request-id": "the-second-failover" };
   expect((await box.call("POST", target, { properties: {} }, again)).status).toBe(202);
 });
