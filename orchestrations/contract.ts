@@ -80,7 +80,7 @@ export interface Machine {
 export interface AtPoint extends Machine {
   readonly point: BarrierId;
 }
-export interface DiskAtPoint extends AtPoint {
+interface DiskAtPoint extends AtPoint {
   readonly disk: DiskIndex;
 }
 
@@ -107,7 +107,7 @@ export interface AgentView {
   readonly problem?: Problem & { readonly stopped: boolean };
 }
 
-export interface Problem {
+interface Problem {
   readonly code: string;
   readonly message: string;
 }

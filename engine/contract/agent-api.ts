@@ -11,7 +11,7 @@ import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from 
 const size = z.number().transform(checked(bytes));
 
 /** How the agent cuts its journal; set by the control plane, may change with any heartbeat. */
-export const capturePolicy = z.object({
+const capturePolicy = z.object({
   sealBytes: size,
   sealAge: z.number().transform(checked(millis)),
   heartbeatEvery: z.number().transform(checked(millis)),
@@ -19,7 +19,7 @@ export const capturePolicy = z.object({
 export type CapturePolicy = z.infer<typeof capturePolicy>;
 
 /** A mark in the journal with cumulative figures of this generation. */
-export const mark = z.object({
+const mark = z.object({
   sequence: z.number().transform(checked(sequence)),
   time: z.number().transform(checked(micros)),
   /** Bytes of guest data in all writes of the generation up to `sequence`, as in `JournalPosition`. */
@@ -41,7 +41,7 @@ export const registerRequest = z.object({
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 
-export const cacheAccess = z.object({
+const cacheAccess = z.object({
   /** URL of the cache container, with a SAS that may create and read (never delete or list). A secret. */
   containerUrl: z.url(),
   expires: z.number().transform(checked(micros)),
@@ -60,7 +60,7 @@ export const registerResponse = z.object({
 });
 export type RegisterResponse = z.infer<typeof registerResponse>;
 
-export const agentMode = z.enum(["initial-copy", "streaming", "stopped"]);
+const agentMode = z.enum(["initial-copy", "streaming", "stopped"]);
 export type AgentMode = z.infer<typeof agentMode>;
 
 export const heartbeatRequest = z.object({

@@ -15,9 +15,7 @@ const box = new BoxFixture();
 beforeAll(() => box.open());
 afterAll(() => box.close());
 
-const list = z.object({ value: z.array(z.looseObject({ name: z.string(), id: z.string() })) });
-const namesAt = async (target: string) =>
-  list.parse((await box.call("GET", target)).body).value.map(({ name }) => name);
+const namesAt = (target: string) => box.names(target);
 const items = () => namesAt(`${box.vault}/replicationProtectedItems`);
 
 const enable = (changes: Record<string, unknown> = {}, leeward: unknown = { policy: QUICK }) => ({
@@ -319,23 +317,6 @@ const failedOver = z.object({
   }),
 });
 
-/** Asks the simulator for a fault of the next call that makes or changes this resource. */
-async function breakNext(resource: string): Promise<void> {
-  const { adminToken, ports } = box.box.plan;
-  const fault = {
-    kind: "fail-operation",
-    path: resource,
-    code: "AllocationFailed",
-    message: "no room in the region",
-  };
-  const response = await fetch(`https://127.0.0.1:${ports.arm}/box/faults`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
-    body: JSON.stringify(fault),
-  });
-  expect(response.status).toBeLessThan(300);
-}
-
 /** Sends a failover and waits for its end; the answer of its result. */
 async function failOver(body: unknown, requestId: string) {
   const headers = { "x-ms-client-request-id": requestId };
@@ -360,7 +341,7 @@ let fenced = 0;
 test("a failover to a chosen point that Azure fails says where and why, and may be tried again", async () => {
   fenced = (await generationOf()).generation + 1;
   chosen = (await points()).at(-1);
-  await breakNext("/virtualMachines/ledger");
+  await box.breakNext("/virtualMachines/ledger");
   const body = { properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: chosen } } };
   const failed = errorOf(await failOver(body, "the-first-failover"));
   expect(failed).toMatchObject({

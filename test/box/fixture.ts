@@ -5,7 +5,7 @@ import { z } from "zod";
 import { type Box, openBox } from "../../local/box/box.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "../../local/demo/ledger-disk.ts";
 
-export const API_VERSION = "2025-08-01";
+const API_VERSION = "2025-08-01";
 
 export interface Answer {
   readonly status: number;
@@ -49,6 +49,27 @@ export class BoxFixture {
     return `${this.vault}/replicationFabrics/West/replicationProtectionContainers/Shop/replicationProtectedItems/${name}`;
   }
 
+  /** Names of everything in a list of the API. */
+  async names(target: string): Promise<string[]> {
+    return list.parse((await this.call("GET", target)).body).value.map(({ name }) => name);
+  }
+
+  /** Has Resource Manager accept the next call that makes or changes this resource, and then fail it. */
+  async breakNext(resource: string): Promise<void> {
+    const { adminToken, ports } = this.box.plan;
+    const response = await fetch(`https://127.0.0.1:${ports.arm}/box/faults`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        kind: "fail-operation",
+        path: resource,
+        code: "AllocationFailed",
+        message: "no room in the region",
+      }),
+    });
+    if (!response.ok) throw new Error(`the simulator answered ${response.status}`);
+  }
+
   /** @param headers over the operator's token */
   async call(
     method: string,
@@ -73,6 +94,8 @@ export class BoxFixture {
     };
   }
 }
+
+const list = z.object({ value: z.array(z.object({ name: z.string() })) });
 
 function jsonOf(text: string): unknown {
   try {

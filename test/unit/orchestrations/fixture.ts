@@ -5,7 +5,7 @@ import type { AgentView, ArmSent, ShipResult } from "../../../orchestrations/con
 import type { Script } from "./driver.ts";
 
 export const MACHINE = machineId("ledger-3f9a01c2");
-export const OPERATION = operationId("00000000-0000-8000-8000-00000000000a");
+const OPERATION = operationId("00000000-0000-8000-8000-00000000000a");
 export const POINT = barrierId("00000000-0000-4000-8000-000000000001");
 export const JOB = { operation: OPERATION, machine: MACHINE };
 
@@ -24,7 +24,7 @@ export const agentAt = (nth: number): AgentView =>
     ? agent({ registered: false })
     : agent({ copied: nth >= 4, done: bytes(nth * 25), rate: bytes(5) });
 
-export const running = (seconds: number): ArmSent => ({
+const running = (seconds: number): ArmSent => ({
   operation: {
     pollUrl: "https://arm/operations/1",
     mode: "status",
