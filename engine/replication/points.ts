@@ -18,7 +18,7 @@ export interface MachineDisk {
   readonly size: Bytes;
 }
 
-export interface Losses {
+interface Losses {
   readonly vm: Loss;
   readonly region: Loss;
 }
