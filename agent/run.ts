@@ -109,7 +109,8 @@ export class Run {
     this.#state = state;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
     const { logs, end, next, used } = recover(directory, state.cached, s.disks);
-    this.#spool = new Spool({ directory, limit: s.spoolLimit, next, end, used });
+    const opened = () => void setImmediate(() => void this.#watchAge());
+    this.#spool = new Spool({ directory, limit: s.spoolLimit, next, end, used, opened });
     this.#digests = s.disks.map((disk, index) => new DiskDigests(diskIndex(index), disk));
     const digests = this.#digests;
     const { clock, pace, disks } = s;
@@ -242,7 +243,6 @@ export class Run {
       if (this.#full()) this.#rotate();
       act();
       if (this.#full()) setImmediate(() => this.#full() && this.#rotate());
-      void this.#watchAge();
     } catch (error) {
       this.break(error);
     }
@@ -286,7 +286,6 @@ export class Run {
 
   #copyMustWait(): boolean {
     if (this.#full()) this.#rotate();
-    void this.#watchAge();
     return this.#spool.used > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4);
   }
 

@@ -51,7 +51,7 @@ export class Session {
     return this.#problem;
   }
 
-  /** Runs until `close`. */
+  /** Runs until `close`, and never throws. */
   async run(): Promise<void> {
     for (let tries = 0; !this.#stop.signal.aborted; tries++) {
       try {
@@ -60,7 +60,7 @@ export class Session {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#problem = known(error);
-        await this.#sleep(hasCode(error, "AgentFenced") ? IDLE_POLL : retryDelay(tries));
+        await this.#sleep(hasCode(error, "AgentFenced") ? IDLE_POLL : retryDelay(tries)).catch(closed);
       }
     }
   }
@@ -137,9 +137,19 @@ export class Session {
   }
 }
 
+/** A sleep that `close` ends; the loop sees that by itself. */
+const closed = (): undefined => undefined;
+
 function readConfig(file: string, text: string): AgentConfig {
+  const { success, data, error } = agentConfig.safeParse(parseJson(file, text));
+  if (success) return data;
+  const where = error.issues.map(({ path }) => path.join(".") || "the whole file").join(", ");
+  throw new LeewardError("InvalidSetting", `--config: ${file}: missing or wrong: ${where}`);
+}
+
+function parseJson(file: string, text: string): unknown {
   try {
-    return agentConfig.parse(JSON.parse(text));
+    return JSON.parse(text);
   } catch (error) {
     throw new LeewardError("InvalidSetting", `--config: ${file}: ${messageOf(error)}`, error);
   }

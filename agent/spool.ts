@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, writevSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writevSync } from "node:fs";
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
@@ -49,7 +49,6 @@ interface OpenLog {
   readonly from: Sequence;
   readonly opened: Micros;
   size: number;
-  payload: number;
 }
 
 /** The writing end of the spool: one growing log, which is to become one segment. */
@@ -57,15 +56,27 @@ export class Spool {
   readonly directory: string;
   /** Bytes of all its files, whoever wrote them. */
   used: number;
-  #limit: Bytes;
+  readonly #limit: Bytes;
+  readonly #opened: () => void;
   #next: Ordinal;
   #end: Mark;
   #log: OpenLog | undefined;
 
-  /** @param end the newest write of the generation so far, in logs before `next` */
-  constructor(s: { directory: string; limit: Bytes; next: Ordinal; end: Mark; used: number }) {
+  /**
+   * @param end the newest write of the generation so far, in logs before `next`
+   * @param opened called when a log is about to get its first record
+   */
+  constructor(s: {
+    directory: string;
+    limit: Bytes;
+    next: Ordinal;
+    end: Mark;
+    used: number;
+    opened: () => void;
+  }) {
     this.directory = s.directory;
     this.#limit = s.limit;
+    this.#opened = s.opened;
     this.#next = s.next;
     this.#end = s.end;
     this.used = s.used;
@@ -77,11 +88,7 @@ export class Spool {
     return this.#end;
   }
 
-  /** Guest bytes in the open log. */
-  get openBytes(): number {
-    return this.#log?.payload ?? 0;
-  }
-
+  /** Of the open log's file. */
   get openSize(): number {
     return this.#log?.size ?? 0;
   }
@@ -103,7 +110,6 @@ export class Spool {
     if (written !== batch.size)
       throw new LeewardError("SpoolFull", `the spool took ${written} of ${batch.size} bytes`);
     log.size += batch.size;
-    log.payload += batch.payload;
     this.used += batch.size;
     this.#end = {
       sequence: batch.sequence,
@@ -123,15 +129,11 @@ export class Spool {
     return closed;
   }
 
-  /** Makes the open log survive a crash of the machine, too. */
-  sync(): void {
-    if (this.#log) fsyncSync(this.#log.file);
-  }
-
   #open(now: Micros): OpenLog {
     try {
       const file = openSync(logFile(this.directory, this.#next), "ax", 0o600);
-      return { file, from: this.#end.sequence, opened: now, size: 0, payload: 0 };
+      this.#opened();
+      return { file, from: this.#end.sequence, opened: now, size: 0 };
     } catch (error) {
       throw new LeewardError("SpoolDamaged", `a log cannot be opened: ${messageOf(error)}`, error);
     }

@@ -20,7 +20,7 @@ import { DirectoryObjectStore } from "../../../engine/storage/directory.ts";
 import type { BlockDevice } from "../../../local/machine/block-device.ts";
 import { openNbdDevice } from "../../../local/machine/nbd-device.ts";
 import { seededRandom } from "../../../local/machine/seeded-random.ts";
-import { replayed, scratch } from "../../unit/agent/machine.ts";
+import { replayed, scratch, until } from "../../unit/agent/machine.ts";
 
 const SIZES = [12 * MIB, 4 * MIB];
 const KILLS = 8;
@@ -52,23 +52,23 @@ test("kill -9 at any moment leaves a journal without a hole that equals the disk
     [0, 1].map((n) => openNbdDevice({ socket: places.socket, export: `disk${n}` })),
   );
   const stop = new AbortController();
+  const progress = { writes: 0 };
   const writers = disks.flatMap((disk, n) =>
     Array.from({ length: WRITERS }, (_, part) =>
-      keepWriting(disk, model[n] ?? Buffer.alloc(0), part, random, stop.signal),
+      keepWriting(disk, model[n] ?? Buffer.alloc(0), part, random, stop.signal, progress),
     ),
   );
   for (let n = 0; n < KILLS; n++) {
-    await sleep(30 + random() * 400);
+    const goal = progress.writes + 5 + random() * 60;
+    await until(() => progress.writes > goal);
     agent.send(randomUUID());
-    await sleep(random() * 50);
+    await sleep(random() * 60);
     agent.kill("SIGKILL");
     await once(agent, "exit");
     agent = start(false);
   }
-  await sleep(200);
   stop.abort();
-  const written = (await Promise.all(writers)).reduce((sum, count) => sum + count, 0);
-  expect(written).toBeGreaterThan(100);
+  await Promise.all(writers);
 
   const last = barrierId(randomUUID());
   agent.send(last);
@@ -92,10 +92,10 @@ async function keepWriting(
   part: number,
   random: () => number,
   signal: AbortSignal,
-): Promise<number> {
+  progress: { writes: number },
+): Promise<void> {
   const stretch = Math.floor(model.length / WRITERS / SECTOR);
-  let count = 0;
-  for (; !signal.aborted; count++) {
+  for (; !signal.aborted; progress.writes++) {
     const sectors = 1 + Math.floor(random() * ((64 * KIB) / SECTOR));
     const sector = part * stretch + Math.floor(random() * (stretch - sectors));
     const data = Buffer.alloc(sectors * SECTOR, Math.floor(random() * 256));
@@ -103,7 +103,6 @@ async function keepWriting(
     model.set(data, sector * SECTOR);
     if (random() < 0.1) await disk.flush();
   }
-  return count;
 }
 
 async function readJournal(cache: string): Promise<JournalRecord[]> {

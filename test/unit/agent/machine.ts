@@ -8,7 +8,7 @@ import type { CapturePolicy } from "../../../engine/contract/agent-api.ts";
 import { type BarrierId, barrierId, machineId } from "../../../engine/core/ids.ts";
 import { MIB, bytes, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
-import { newDataKey } from "../../../engine/journal/key.ts";
+import { dataKey } from "../../../engine/journal/key.ts";
 import { segmentName } from "../../../engine/journal/names.ts";
 import { openSegment } from "../../../engine/journal/open.ts";
 import { startOf } from "../../../engine/journal/position.ts";
@@ -43,7 +43,9 @@ export interface TestMachine {
   restarted(): Capture;
 }
 
-const key = newDataKey();
+/** What the stub of the control plane hands out. */
+export const KEY_BYTES = Buffer.alloc(32, 1);
+const key = dataKey(KEY_BYTES);
 
 /** A machine with disks of these contents, its capture in this process and its cache in memory. */
 export function testMachine(contents: readonly Buffer[], spoolLimit = 64 * MIB): TestMachine {

@@ -1,0 +1,214 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { type Server, createServer } from "node:http";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { connectControlPlane } from "../../../agent/control-plane.ts";
+import { Session } from "../../../agent/session.ts";
+import type { HeartbeatRequest, RegisterRequest } from "../../../engine/contract/agent-api.ts";
+import { heartbeatRequest, registerRequest } from "../../../engine/contract/agent-api.ts";
+import { type Clock, systemClock } from "../../../engine/core/clock.ts";
+import { KIB, MIB, millis } from "../../../engine/core/units.ts";
+import {
+  KEY_BYTES,
+  MACHINE,
+  type TestMachine,
+  barrier,
+  diskOf,
+  testMachine,
+  until,
+  write,
+} from "./machine.ts";
+
+const POLICY = { sealBytes: 64 * KIB, sealAge: 20, heartbeatEvery: 10 };
+const FAR = 4e15;
+
+/** A control plane of few words. What it heard was checked against the contract. */
+class ControlPlaneStub {
+  readonly registered: RegisterRequest[] = [];
+  readonly beats: HeartbeatRequest[] = [];
+  active = true;
+  fenced = false;
+  failures = 0;
+  barriers: { id: string; consistency: string }[] = [];
+  #server: Server | undefined;
+  #generation = 0;
+  port = 0;
+
+  async listen(): Promise<void> {
+    const server = (this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const { status, body } = this.#answer(
+          request.url ?? "",
+          JSON.parse(Buffer.concat(chunks).toString("utf8")),
+        );
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      });
+    }));
+    await new Promise<void>((resolve) => server.listen(this.port, "127.0.0.1", resolve));
+    const address = server.address();
+    if (typeof address === "object" && address) this.port = address.port;
+    onTestFinished(() => this.close());
+  }
+
+  close(): void {
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+  }
+
+  #answer(url: string, body: unknown): { status: number; body: unknown } {
+    if (this.failures-- > 0) return { status: 503, body: { error: { code: "Busy", message: "later" } } };
+    if (this.fenced) return { status: 409, body: { error: { code: "AgentFenced", message: "failed over" } } };
+    const cache = { containerUrl: "https://cache.test/leeward?sig=secret", expires: FAR };
+    if (url.endsWith("/register")) {
+      const heard = registerRequest.parse(body);
+      this.registered.push(heard);
+      const generation = heard.resume?.generation ?? ++this.#generation;
+      const dataKey = KEY_BYTES.toString("base64");
+      return { status: 200, body: { machine: MACHINE, generation, from: 0, dataKey, cache, policy: POLICY } };
+    }
+    this.beats.push(heartbeatRequest.parse(body));
+    return { status: 200, body: { active: this.active, policy: POLICY, barriers: this.barriers, cache } };
+  }
+}
+
+/** Sleeps are short, whatever they were meant to be. */
+const hasty: Clock = {
+  now: () => systemClock.now(),
+  sleep: (_, signal) => systemClock.sleep(millis(1), signal),
+};
+
+interface Talk {
+  readonly machine: TestMachine;
+  readonly plane: ControlPlaneStub;
+  readonly session: Session;
+  readonly configFile: string;
+  readonly opened: string[];
+}
+
+async function talk(): Promise<Talk> {
+  const machine = testMachine([Buffer.alloc(MIB, 1)]);
+  const plane = new ControlPlaneStub();
+  await plane.listen();
+  const configFile = join(machine.spoolDirectory, "agent.json");
+  const opened: string[] = [];
+  const session = new Session({
+    capture: machine.capture,
+    configFile,
+    clock: hasty,
+    connect: (config) => connectControlPlane(config, () => Promise.resolve("token")),
+    openCache: (url) => {
+      opened.push(url);
+      return machine.store;
+    },
+  });
+  const run = session.run();
+  onTestFinished(async () => {
+    session.close();
+    await run;
+  });
+  return { machine, plane, session, configFile, opened };
+}
+
+const configure = ({ configFile, plane }: Talk): void =>
+  writeFileSync(
+    configFile,
+    JSON.stringify({
+      endpoint: `http://127.0.0.1:${plane.port}`,
+      audience: "api://leeward",
+      machine: MACHINE,
+    }),
+  );
+
+const lastBeat = ({ plane }: Talk): HeartbeatRequest | undefined => plane.beats.at(-1);
+
+test("waits for its settings, registers, copies, and tells how far it is", async () => {
+  const all = await talk();
+  expect(all.machine.capture.status).toBeUndefined();
+  configure(all);
+  await until(() => lastBeat(all)?.mode === "streaming" && lastBeat(all)?.cached.bytes === MIB);
+  expect(all.plane.registered).toEqual([{ agentVersion: "0.1.0", disks: [{ index: 0, size: MIB }] }]);
+  write(diskOf(all.machine), 0, Buffer.alloc(4096, 7));
+  await until(() => lastBeat(all)?.cached.bytes === MIB + 4096);
+  expect(lastBeat(all)).toMatchObject({ generation: 1, backlog: { segments: 0, bytes: 0 }, barriers: [] });
+  await until(() => all.session.problem === undefined);
+  expect(all.opened.length).toBeGreaterThan(1);
+});
+
+test("sets a barrier once, however often it is asked for", async () => {
+  const all = await talk();
+  all.plane.barriers = [{ id: barrier(1), consistency: "crash" }];
+  configure(all);
+  await until(() => lastBeat(all)?.barriers.length === 1);
+  const beats = all.plane.beats.length;
+  await until(() => all.plane.beats.length > beats + 5 && lastBeat(all)?.backlog.segments === 0);
+  const kinds = (await all.machine.journal()).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => kind === "barrier" || kind === "proof")).toEqual(["barrier", "proof"]);
+});
+
+test("goes on through an outage of the control plane, and shows it", async () => {
+  const all = await talk();
+  configure(all);
+  await until(() => lastBeat(all)?.mode === "streaming");
+  all.plane.close();
+  await until(() => all.session.problem !== undefined);
+  expect(all.session.problem?.code).toBe("ControlPlaneUnavailable");
+  write(diskOf(all.machine), 4096, Buffer.alloc(4096, 8));
+  await all.plane.listen();
+  await until(() => lastBeat(all)?.cached.bytes === MIB + 4096 && all.session.problem === undefined);
+  expect(all.plane.registered).toHaveLength(1);
+});
+
+test("tries again while the control plane refuses to answer", async () => {
+  const all = await talk();
+  all.plane.failures = 5;
+  configure(all);
+  await until(() => all.plane.registered.length === 1 && lastBeat(all) !== undefined);
+  expect(lastBeat(all)?.generation).toBe(1);
+});
+
+test.for(["a heartbeat says so", "a call is refused"])(
+  "stops the journal when %s, and serves on",
+  async (how) => {
+    const all = await talk();
+    configure(all);
+    await until(() => lastBeat(all)?.mode === "streaming");
+    if (how === "a call is refused") all.plane.fenced = true;
+    else all.plane.active = false;
+    await until(() => all.machine.capture.status?.mode === "stopped");
+    expect(all.machine.capture.status?.problem?.code).toBe("AgentFenced");
+    const { captured } = all.machine.capture.status ?? {};
+    write(diskOf(all.machine), 0, Buffer.alloc(4096, 3));
+    expect(all.machine.capture.status?.captured).toEqual(captured);
+    expect(all.machine.capture.resume).toBeUndefined();
+  },
+);
+
+test("says what is wrong with its settings, and takes better ones", async () => {
+  const all = await talk();
+  writeFileSync(all.configFile, "{}");
+  await until(() => all.session.problem !== undefined);
+  expect(all.session.problem?.code).toBe("InvalidSetting");
+  rmSync(all.configFile);
+  configure(all);
+  await until(() => lastBeat(all) !== undefined && all.session.problem === undefined);
+  expect(lastBeat(all)?.generation).toBe(1);
+});
+
+test("asks for a new generation when the journal broke, and resumes when it did not", async () => {
+  const all = await talk();
+  configure(all);
+  await until(() => lastBeat(all)?.mode === "streaming" && lastBeat(all)?.backlog.segments === 0);
+  const former = all.machine.capture.resume;
+  expect(former?.generation).toBe(1);
+  // The same name with other content in the cache: no way to go on.
+  await all.machine.store.put(
+    `machines/${MACHINE}/journal/000001/${String(former?.next).padStart(12, "0")}.seg`,
+    Buffer.from("something else"),
+    "absent",
+  );
+  write(diskOf(all.machine), 0, Buffer.alloc(4096, 3));
+  await until(() => lastBeat(all)?.generation === 2 && lastBeat(all)?.mode === "streaming");
+  expect(all.plane.registered.map(({ resume }) => resume)).toEqual([undefined, undefined]);
+});
