@@ -15,6 +15,8 @@ export const ORCHESTRATION = {
   failover: "failover",
   replicate: "replicate",
   recoveryPoint: "recoveryPoint",
+  // An orchestration and an activity may not share a name.
+  checkpoint: "bringReplica",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
@@ -63,6 +65,13 @@ export async function ensurePoint(client: DurableClient, input: RecoveryPointInp
   const instance = pointId(input.machine);
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.recoveryPoint, instance, input);
+}
+
+/** Brings the replica to the newest point, unless that is under way. */
+export async function ensureCheckpoint(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = `checkpoint-${machine}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.checkpoint, instance, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */

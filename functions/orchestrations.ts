@@ -1,4 +1,5 @@
 import { app } from "durable-functions";
+import { checkpoint } from "../orchestrations/checkpoint.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
 import { failover } from "../orchestrations/failover.ts";
 import { recoveryPoint } from "../orchestrations/recovery-point.ts";
@@ -9,3 +10,4 @@ app.orchestration(ORCHESTRATION.enable, enableProtection);
 app.orchestration(ORCHESTRATION.failover, failover);
 app.orchestration(ORCHESTRATION.replicate, replicate);
 app.orchestration(ORCHESTRATION.recoveryPoint, recoveryPoint);
+app.orchestration(ORCHESTRATION.checkpoint, checkpoint);

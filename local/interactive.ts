@@ -39,7 +39,7 @@ async function attend(box: Box, options: Options, terminal: Terminal, signal: Ab
   const renewal = setInterval(() => {
     writeConnection(box, ledger).catch((error: unknown) => terminal.say(`connection.json: ${String(error)}`));
   }, RENEW_MILLIS);
-  terminal.say(guide(box, await box.token(), ledger));
+  terminal.say(guide(box, ledger));
   const commands = createInterface({ input: process.stdin });
   commands.on("line", (command) => {
     if (command.trim() !== "lose")
@@ -57,8 +57,8 @@ async function attend(box: Box, options: Options, terminal: Terminal, signal: Ab
   await customers.stop();
 }
 
-const guide = (box: Box, token: string, ledger: string) => `
-  portal         ${box.portal}/portal/#token=${token}
+const guide = (box: Box, ledger: string) => `
+  portal         ${box.portal}
   control plane  ${box.endpoint}   (what a client needs is in ${box.plan.directory}/connection.json)
   the shop       ${ledger}/orders   (customers order all the time)
 

@@ -37,6 +37,8 @@ export interface Activities {
   // replication
   startReplicate: Does<Machine>;
   startPoint: Does<Machine>;
+  /** Nothing happens while one is at work. */
+  startCheckpoint: Does<Machine>;
   ship: Does<Machine, ShipResult>;
   cut: Does<Machine, { readonly points: number }>;
   checkpoint: Does<Machine>;

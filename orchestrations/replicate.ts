@@ -21,7 +21,7 @@ const IDLE: Millis = millis(2000);
 const ONCE: readonly Millis[] = [];
 
 /**
- * Carries a machine's journal to the target region for as long as it is protected: ship, cut, checkpoint, a short wait,
+ * Carries a machine's journal to the target region for as long as it is protected: ship, cut, see to checkpoints, a short wait,
  * and again as a new execution, so that no history grows. Input: `ReplicateInput`; instance id: `replicate-{machine}`.
  */
 export function* replicate(context: OrchestrationContext): Generator<Task, void, never> {
@@ -47,7 +47,7 @@ function* round(
     const shipped = yield* call(context, "ship", machine, ONCE);
     if (shipped.state === "ended") return "ended";
     if (shipped.marks) yield* call(context, "cut", machine, ONCE);
-    if (shipped.checkpointDue) yield* call(context, "checkpoint", machine, ONCE);
+    if (shipped.checkpointDue) yield* call(context, "startCheckpoint", machine, ONCE);
     if (failures > 0) yield* call(context, "noteHealth", { ...machine, stopped: false });
     return { wait: waitAfter(shipped), failures: 0 };
   } catch (error) {

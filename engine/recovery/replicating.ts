@@ -88,7 +88,7 @@ export function withCut(
 /** A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed. */
 export function checkpointDue(now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean {
   const { point, reserved, appliedAt } = progress;
-  if (policy.replica === "none" || !point) return false;
+  if (policy.replica === "none" || !point || progress.problem?.stopped) return false;
   const held = reserved?.generation === point.generation && reserved.sequence >= point.sequence && appliedAt;
   return !held && now - (appliedAt ?? 0) >= policy.checkpointInterval * 1000;
 }

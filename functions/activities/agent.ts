@@ -5,7 +5,7 @@ import { type MachineId, barrierId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
 import type { BarrierRequest, BarriersRecord } from "../../engine/recovery/agent-record.ts";
 import { itemKeyOf, move, sourceOf } from "../../engine/recovery/item.ts";
-import { ensurePoint, ensureReplicate } from "../durable.ts";
+import { ensureCheckpoint, ensurePoint, ensureReplicate } from "../durable.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
@@ -51,6 +51,11 @@ export const agentActivities = {
 
   async startPoint({ machine }, { client }) {
     await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+    return null;
+  },
+
+  async startCheckpoint({ machine }, { client }) {
+    await ensureCheckpoint(client, machine);
     return null;
   },
 

@@ -1,6 +1,6 @@
 import { closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
 import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, BarrierId } from "../../engine/core/ids.ts";
 import type { DiskIndex } from "../../engine/core/units.ts";
 import { importName, replicaName } from "../../engine/journal/names.ts";
@@ -29,7 +29,14 @@ const ACCESS_SECONDS = 6 * 3600;
 export const diskActivities = {
   async checkpointTo({ machine, point }, { services }) {
     const item = await itemOf(services, machine);
-    await checkpointAt(services, item, await readPoint(services.target, machine, point));
+    const wanted = await readPoint(services.target, machine, point);
+    try {
+      await checkpointAt(services, item, wanted);
+    } catch (error) {
+      // One that was being started when the failover began may take the fence once; the next finds a failover.
+      if (!hasCode(error, "FenceLost")) throw error;
+      await checkpointAt(services, item, wanted);
+    }
     return null;
   },
 

@@ -14,6 +14,7 @@ import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, type Shipped, ship } from "../../engine/replication/ship.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
+import { STATES } from "../../engine/recovery/state.ts";
 import type { Services } from "../services.ts";
 import { without } from "./agent.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
@@ -49,6 +50,8 @@ export const replicationActivities = {
 
   async checkpoint({ machine }, { services }) {
     const item = await itemOf(services, machine);
+    // A failover brings the replica to its own point.
+    if (!STATES[item.state].replicating) return null;
     const { point } = await progressOf(services, machine);
     const newest = point && (await newestPoint(services.target, machine, point.generation));
     if (newest) await checkpointAt(services, item, newest);
@@ -144,6 +147,8 @@ export async function checkpointAt(
   const made = await checkpoint({ target: services.target, pages, key, from, point });
   const appliedAt = services.clock.now();
   await services.records.progress.update(machine, (old) => ({ ...old, applied: made.applied, appliedAt }));
-  await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);
+  // A failover may be about to import one of the older ones.
+  if (STATES[(await itemOf(services, machine)).state].replicating)
+    await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);
   return made;
 }

@@ -30,7 +30,7 @@ export interface Box {
   readonly certificates: Certificates;
   /** https origin of the control plane. */
   readonly endpoint: string;
-  /** http origin of the same, for browsers. */
+  /** http URL that leads a browser to the portal, signed in. */
   readonly portal: string;
   readonly api: Api;
   /** A bearer token of the box's operator for this audience; the control plane's own by default. */
@@ -81,8 +81,8 @@ async function assemble(
   onProgress("starting the Functions host");
   let host = keep(running, await startHost(options, plan, certificates));
   const endpoint = `https://127.0.0.1:${plan.ports.host}`;
-  const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal));
   const token = (audience = API_AUDIENCE) => tokenOf(plan, audience);
+  const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal, token));
   const bearer = await token();
   return {
     plan,

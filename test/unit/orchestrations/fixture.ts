@@ -1,4 +1,4 @@
-import { LeewardError } from "../../../engine/core/errors.ts";
+import { type ErrorCode, LeewardError } from "../../../engine/core/errors.ts";
 import { barrierId, machineId, operationId } from "../../../engine/core/ids.ts";
 import { bytes, diskIndex, generation, millis } from "../../../engine/core/units.ts";
 import type { AgentView, ArmSent, ShipResult } from "../../../orchestrations/contract.ts";
@@ -89,5 +89,4 @@ export const shipped = (changes: Partial<ShipResult> = {}): ShipResult => ({
   ...changes,
 });
 
-export const failing = (code: "StorageUnavailable" | "ChainBroken" | "ArmFailed") =>
-  new LeewardError(code, "told so");
+export const failing = (code: ErrorCode) => new LeewardError(code, "told so");

@@ -6,7 +6,7 @@ import { MACHINE, failing, shipped } from "./fixture.ts";
 const ROUND: Script = {
   ship: () => shipped(),
   cut: () => ({ points: 1 }),
-  checkpoint: () => null,
+  startCheckpoint: () => null,
   noteHealth: () => null,
 };
 const play = (script: Script, failures = 0, events: string[] = []) => {
@@ -15,9 +15,9 @@ const play = (script: Script, failures = 0, events: string[] = []) => {
   return driver.play(replicate, { machine: MACHINE, failures });
 };
 
-test("a round ships, cuts what has marks, checkpoints what is due, and goes on as a new execution", () => {
+test("a round ships, cuts what has marks, sees to a due checkpoint, and goes on as a new execution", () => {
   const { trace, continued } = play({ ship: () => shipped({ marks: true, checkpointDue: true }) });
-  expect(trace).toEqual(["ship", "cut", "checkpoint", "sleep 500"]);
+  expect(trace).toEqual(["ship", "cut", "startCheckpoint", "sleep 500"]);
   expect(continued).toEqual({ machine: MACHINE, failures: 0 });
 });
 

@@ -1,0 +1,33 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { CATALOGUE } from "../engine/core/errors.ts";
+import { type Millis, millis } from "../engine/core/units.ts";
+import { LADDER, type Machine, call } from "./contract.ts";
+import { decodeFailure } from "./failure.ts";
+import { sleep } from "./timer.ts";
+
+/** No waits inside an attempt: the ladder is climbed here, where the item's health can say so. */
+const ONCE: readonly Millis[] = [];
+const LAST_RUNG = LADDER.at(-1) ?? millis(0);
+
+/**
+ * Brings the replica to the newest point, beside shipping, which a large checkpoint must not hold up: what it costs is the
+ * region loss of everything behind it. Input: `Machine`; instance id: `checkpoint-{machine}`.
+ */
+export function* checkpoint(context: OrchestrationContext): Generator<Task, void, never> {
+  const { machine } = context.df.getInput<Machine>();
+  for (let failures = 0; ; failures++) {
+    try {
+      yield* call(context, "checkpoint", { machine }, ONCE);
+      if (failures > 0) yield* call(context, "noteHealth", { machine, stopped: false });
+      return;
+    } catch (error) {
+      const { code, message } = decodeFailure(error);
+      // Someone newer writes to the replica, as a failover does: its work, not ours.
+      if (code === "FenceLost") return;
+      const stopped = CATALOGUE[code].class !== "retry";
+      yield* call(context, "noteHealth", { machine, problem: { code, message }, stopped });
+      if (stopped) return;
+      yield* sleep(context, LADDER[failures] ?? LAST_RUNG);
+    }
+  }
+}
