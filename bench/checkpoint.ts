@@ -11,6 +11,7 @@ import type { ObjectStore } from "../engine/storage/store.ts";
 import { PATIENT, attempt } from "../engine/storage/attempt.ts";
 import { connectContainer } from "../engine/storage/connect.ts";
 import { type Region, startRegion } from "../test/fixtures/region.ts";
+import { osFiles } from "./journal.ts";
 import { interleaved, printTable } from "./measure.ts";
 import { type Journal, KEY, MACHINE, type Place, START, journalOf, sequential } from "./segments.ts";
 
@@ -29,19 +30,28 @@ export async function run(): Promise<void> {
         "read from the same Azurite; MB/s of disk brought up to date, however often it was written.\n",
     );
     const once = sequential(0, TOTAL, 64 * KIB);
+    const twice = shuffled([...once, ...once]);
     const table = [["", "MB/s", "of plain", "CPU s/GB, client"]];
-    table.push(...(await compare(region, "each 64 KiB written once, in order", once)));
-    table.push(
-      ...(await compare(region, "each 64 KiB written twice, at random", shuffled([...once, ...once]))),
-    );
+    for (const [what, content] of [
+      ["operating system files", osFiles],
+      ["incompressible data", randomBytes],
+    ] as const) {
+      table.push(...(await compare(region, `${what}, written once in order`, once, content)));
+      table.push(...(await compare(region, `${what}, each 64 KiB twice, at random`, twice, content)));
+    }
     printTable(table);
   } finally {
     await region.stop();
   }
 }
 
-async function compare(region: Region, name: string, places: readonly Place[]): Promise<string[][]> {
-  const journal = await journalOf(chunks(places, SEGMENT / (64 * KIB)));
+async function compare(
+  region: Region,
+  name: string,
+  places: readonly Place[],
+  content: (size: number) => Buffer,
+): Promise<string[][]> {
+  const journal = await journalOf(chunks(places, SEGMENT / (64 * KIB)), content);
   const objects = region.objects(`b-${randomUUID()}`);
   await objects.ensureContainer();
   for (const { header, bytes: body } of journal.segments)

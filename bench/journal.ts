@@ -175,7 +175,7 @@ function contentOf(data: Buffer): SegmentContent {
 }
 
 /** Programs and libraries of this machine, as they lie on a disk: what an initial copy carries. */
-function osFiles(size: number): Buffer {
+export function osFiles(size: number): Buffer {
   const parts: Buffer[] = [];
   let length = 0;
   for (const directory of ["/usr/bin", "/usr/lib/x86_64-linux-gnu", "/usr/share", "/usr/lib"])

@@ -23,20 +23,23 @@ export interface Journal {
   readonly end: JournalPosition;
 }
 
-/** One segment for each list of writes; the data do not compress, so guest bytes are stored bytes. */
-export async function journalOf(lists: readonly (readonly Place[])[]): Promise<Journal> {
+/** One segment for each list of writes. @param content as many bytes as it is asked for; random ones do not compress */
+export async function journalOf(
+  lists: readonly (readonly Place[])[],
+  content: (size: number) => Buffer = randomBytes,
+): Promise<Journal> {
+  const all = content(lists.flat().reduce((sum, { length }) => sum + length, 0));
   const segments: CheckedSegment[] = [];
   let position = START;
+  let at = 0;
   for (const list of lists) {
-    const data = randomBytes(list.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
     const records = list.map(({ offset, length }, i) => ({
       kind: "data" as const,
       sequence: sequence(position.sequence + 1 + i),
       time: micros(1_790_000_000_000_000),
       disk: diskIndex(0),
       offset,
-      data: data.subarray(at, (at += length)),
+      data: all.subarray(at, (at += length)),
     }));
     const segment = await sealSegment({
       machine: MACHINE,
