@@ -11,7 +11,7 @@ import { MIB } from "../engine/core/units.ts";
 import { median, printTable } from "./measure.ts";
 
 const DISK_MIB = 1024;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 const JOBS = [
   {

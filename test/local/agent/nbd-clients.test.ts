@@ -129,6 +129,7 @@ test.skipIf(missing("fio"))("fio verifies every block it wrote at depth 16", asy
   const all = await served();
   const job = ["--name=verify", "--ioengine=nbd", `--uri=${all.uri}`, `--size=${SIZE / MIB}M`];
   const load = ["--rw=randwrite", "--bsrange=512-128k", "--iodepth=16", "--fsync=64"];
-  await run("fio", ...job, ...load, "--verify=crc32c", "--do_verify=1", "--verify_fatal=1");
+  const said = await run("fio", ...job, ...load, "--verify=crc32c", "--do_verify=1", "--verify_fatal=1");
+  expect(said).toContain("err= 0");
   await expectJournalled(all);
 });
