@@ -49,4 +49,5 @@ async function demo(options: Options, signal: AbortSignal): Promise<number> {
   return allHold(report) ? 0 : 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Everything was stopped: what is still open here are idle connections.
+process.exit(await main(process.argv.slice(2)));

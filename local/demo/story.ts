@@ -50,10 +50,11 @@ export async function tellStory(options: Options, terminal: Terminal, signal: Ab
     });
     return { value: opened, detail: "two regions, Resource Manager, Functions host, a machine" };
   });
-  const interrupted = new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason)),
-  );
   try {
+    signal.throwIfAborted();
+    const interrupted = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason)),
+    );
     return await Promise.race([play(options, told, box, begun), interrupted]);
   } finally {
     await box.stop();
