@@ -29,12 +29,3 @@ export const toIso = (time: Micros): string => {
   const whole = new Date(Math.floor(time / 1000)).toISOString();
   return `${whole.slice(0, -1)}${String(time % 1000).padStart(3, "0")}Z`;
 };
-
-/** @throws RangeError when the text is not an ISO 8601 instant. Keeps up to six digits of a second. */
-export function fromIso(text: string): Micros {
-  const found = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?Z$/.exec(text);
-  const seconds = found ? Date.parse(`${found[1]}Z`) : Number.NaN;
-  if (!Number.isFinite(seconds))
-    throw new RangeError(`not an instant in UTC: ${JSON.stringify(text.slice(0, 60))}`);
-  return micros(seconds * 1000 + Number((found?.[2] ?? "").padEnd(6, "0").slice(0, 6)));
-}

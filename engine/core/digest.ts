@@ -1,4 +1,4 @@
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 
 declare const digest: unique symbol;
 /** A SHA-256 as 64 lower-case hex digits. */
@@ -16,10 +16,3 @@ export function digestOf(text: string): Digest {
 }
 
 export const sha256 = (data: Uint8Array): Digest => hash("sha256", data, "hex") as Digest;
-
-/** SHA-256 over the parts as if they were one, without joining them. */
-export function sha256Of(parts: Iterable<Uint8Array>): Digest {
-  const running = createHash("sha256");
-  for (const part of parts) running.update(part);
-  return running.digest("hex") as Digest;
-}

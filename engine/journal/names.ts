@@ -10,7 +10,7 @@ import {
 } from "../core/units.ts";
 
 /** Every object name of a machine starts with this, in the cache account and in the target account alike. */
-export const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
+const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
 
 /** The container of both accounts. */
 export const CONTAINER = "leeward";

@@ -13,7 +13,7 @@ export interface DataRecord {
 }
 
 /** Trim or write-zeroes: the range reads as zero from here on. */
-export interface ZeroRecord {
+interface ZeroRecord {
   readonly kind: "zero";
   readonly sequence: Sequence;
   readonly time: Micros;

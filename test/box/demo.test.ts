@@ -64,7 +64,7 @@ test.each([
 ])("the story holds, its disk $name", async ({ args }) => {
   const box = path.join(boxes, args.join(""));
   const { code, output, errors } = await run(["--demo", "--json", "--seed", "2026", "--box", box, ...args]);
-  expect(code, errors).toBe(0);
+  expect({ code, errors: code === 0 ? "" : errors }).toEqual({ code: 0, errors: "" });
   const told = report.parse(JSON.parse(output));
   expect(told.proofs.filter(({ holds }) => !holds)).toEqual([]);
   expect(told.proofs.length).toBeGreaterThanOrEqual(7);
@@ -83,7 +83,7 @@ test("a box that is interrupted leaves no process and no lock, and the next star
       interrupted = true;
       process.kill(pid, "SIGINT");
     });
-    expect(code, `${start} start: ${output}${errors}`).toBe(0);
+    expect({ start, code, said: code === 0 ? "" : output + errors }).toEqual({ start, code: 0, said: "" });
     expect(processesOf(box)).toEqual([]);
     const left = readdirSync(box);
     expect(left).not.toContain("lock");
