@@ -13,6 +13,8 @@ export interface Cargo {
   end: JournalPosition;
   /** As stored. */
   bytes: number;
+  /** Of all its bytes, where they came as one object whose storage said so. */
+  md5: Uint8Array | undefined;
 }
 
 /**
@@ -24,10 +26,11 @@ export async function adopt(
   machine: MachineId,
   start: JournalPosition,
 ): Promise<Cargo | undefined> {
-  const segments = await fetchPack(target, { machine, generation: start.generation, first: start.next });
-  if (!segments) return undefined;
+  const pack = await fetchPack(target, { machine, generation: start.generation, first: start.next });
+  if (!pack) return undefined;
+  const { segments, md5 } = pack;
   const size = segments.reduce((sum, segment) => sum + segment.bytes.length, 0);
-  return { start, segments, end: followAll(machine, start, segments), bytes: size };
+  return { start, segments, end: followAll(machine, start, segments), bytes: size, md5 };
 }
 
 const followAll = (machine: MachineId, start: JournalPosition, segments: readonly CheckedSegment[]) =>

@@ -95,7 +95,7 @@ const fetched = (range: JournalRange, firsts: readonly Ordinal[]): AsyncGenerato
   }));
 
 const packAt = async ({ objects, machine, from }: JournalRange, first: Ordinal): Promise<CheckedSegment[]> =>
-  (await fetchPack(objects, { machine, generation: from.generation, first })) ?? [];
+  (await fetchPack(objects, { machine, generation: from.generation, first }))?.segments ?? [];
 
 /** First ordinals of all packs that begin before the end of the range, ascending. */
 async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Ordinal[]> {

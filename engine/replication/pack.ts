@@ -1,6 +1,6 @@
 import { LeewardError, hasCode, messageOf } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, MIB, type Ordinal, bytes, ordinal } from "../core/units.ts";
+import { type Generation, type Ordinal, ordinal } from "../core/units.ts";
 import { segmentName } from "../journal/names.ts";
 import { type CheckedSegment, checkSegment, splitPack } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
@@ -12,21 +12,21 @@ export interface PackPlace {
   readonly first: Ordinal;
 }
 
-/** More than any pack has. */
-const MOST_PACK = bytes(256 * MIB);
+export interface Pack {
+  /** Each checked; at least one. */
+  readonly segments: CheckedSegment[];
+  /** Of the whole object, as the storage says. */
+  readonly md5: Uint8Array | undefined;
+}
 
 /**
- * The segments of the pack of this name, checked as `readPack` does; undefined when there is no such object. Asks for a
- * range, because the storage's own checksum, which comes with a whole object, would add nothing to theirs and cost
- * twice as much as the SHA-256.
+ * The pack of this name, checked as `readPack` does; undefined when there is no such object. The storage's own checksum
+ * would add nothing to that, so it is handed on unchecked: it guards the same bytes on their way to another storage.
  */
-export async function fetchPack(
-  objects: ObjectStore,
-  place: PackPlace,
-): Promise<CheckedSegment[] | undefined> {
+export async function fetchPack(objects: ObjectStore, place: PackPlace): Promise<Pack | undefined> {
   const name = segmentName(place.machine, place.generation, place.first);
-  const body = await objects.getRange(name, bytes(0), MOST_PACK);
-  return body && readPack(place, body);
+  const object = await objects.get(name, "unchecked");
+  return object && { segments: readPack(place, object.body), md5: object.md5 };
 }
 
 /**

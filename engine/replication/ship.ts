@@ -8,7 +8,7 @@ import type { JournalPosition } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type Cargo, adopt, checkSame } from "./adopt.ts";
-import { fetchPack } from "./pack.ts";
+import { type Pack, fetchPack } from "./pack.ts";
 
 export interface ShipLimits {
   /** Small segments are packed up to this size; a larger one gets an object of its own. */
@@ -72,6 +72,7 @@ interface Followed {
   readonly segment: CheckedSegment;
   readonly before: JournalPosition;
   readonly after: JournalPosition;
+  readonly md5: Uint8Array | undefined;
 }
 
 class ShipRun {
@@ -132,13 +133,14 @@ class ShipRun {
   async *#packs(): AsyncGenerator<Cargo> {
     const { objectBytes } = this.#s.limits;
     let pack: Cargo | undefined;
-    for await (const { segment, before, after } of this.#cached()) {
+    for await (const { segment, before, after, md5 } of this.#cached()) {
       const size = segment.bytes.length;
       if (pack && pack.bytes + size > objectBytes) {
         yield pack;
         pack = undefined;
       }
-      pack ??= { start: before, segments: [], end: before, bytes: 0 };
+      pack ??= { start: before, segments: [], end: before, bytes: 0, md5: undefined };
+      pack.md5 = pack.segments.length === 0 ? md5 : undefined;
       pack.segments.push(segment);
       pack.end = after;
       pack.bytes += size;
@@ -151,16 +153,17 @@ class ShipRun {
     let position = this.#position;
     let taken = this.#bytes;
     try {
-      for await (const segments of this.#fetched()) {
-        if (!segments) {
+      for await (const pack of this.#fetched()) {
+        if (!pack) {
           this.#hole = position.next;
           return;
         }
-        for (const segment of segments) {
+        const md5 = pack.segments.length === 1 ? pack.md5 : undefined;
+        for (const segment of pack.segments) {
           const before = position;
           position = follow(this.#s.machine, before, segment);
           taken += segment.bytes.length;
-          yield { segment, before, after: position };
+          yield { segment, before, after: position, md5 };
         }
         if (taken >= this.#s.limits.maxBytes) return;
       }
@@ -170,7 +173,7 @@ class ShipRun {
     }
   }
 
-  #fetched(): AsyncGenerator<CheckedSegment[] | undefined> {
+  #fetched(): AsyncGenerator<Pack | undefined> {
     const { cache, machine, limits } = this.#s;
     const { generation, next } = this.#position;
     return mapInOrder(ordinalsFrom(next), limits.parallel, (first) =>
@@ -182,7 +185,7 @@ class ShipRun {
     const { target, machine } = this.#s;
     const name = segmentName(machine, pack.start.generation, pack.start.next);
     try {
-      await target.put(name, join(pack.segments), "absent");
+      await target.put(name, join(pack.segments), "absent", pack.md5);
       return { pack, placed: pack };
     } catch (error) {
       if (!hasCode(error, "ObjectExists")) throw error;

@@ -2,14 +2,15 @@ import { hash, randomUUID } from "node:crypto";
 import { RestError } from "@azure/core-rest-pipeline";
 import { BlobBatch, type BlobBatchClient, type BlobClient, type ContainerClient } from "@azure/storage-blob";
 import { LeewardError, hasCode } from "../core/errors.ts";
-import { type Bytes, bytes } from "../core/units.ts";
+import { bytes } from "../core/units.ts";
 import { PATIENT, type Patience, attempt } from "./attempt.ts";
 import { bodyOf } from "./azure-body.ts";
-import { unlessCode, unlessMissing } from "./azure-failure.ts";
+import { unlessMissing } from "./azure-failure.ts";
 import { pagesOf } from "./azure-listing.ts";
 import { checkName } from "./name.ts";
 import {
   type ETag,
+  type GetCheck,
   type ObjectInfo,
   type ObjectStore,
   type PutCondition,
@@ -37,39 +38,24 @@ export class AzureObjectStore implements ObjectStore {
     this.#patience = patience;
   }
 
-  async get(name: string): Promise<StoredObject | undefined> {
+  async get(name: string, check: GetCheck = "checked"): Promise<StoredObject | undefined> {
     const client = this.#blob(name);
     return await attempt(`reading ${name}`, this.#patience, (abortSignal) =>
       unlessMissing(async () => {
         const answer = await client.download(0, undefined, { abortSignal, maxRetryRequests: 0 });
         const body = await bodyOf(answer);
-        checkSum(name, body, answer.contentMD5);
-        return { name, size: bytes(body.length), etag: etagOf(answer.etag ?? ""), body };
+        const md5 = answer.contentMD5;
+        if (check === "checked") checkSum(name, body, md5);
+        return { name, size: bytes(body.length), etag: etagOf(answer.etag ?? ""), body, md5 };
       }),
     );
   }
 
-  async getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined> {
-    const client = this.#blob(name);
-    return await attempt(`reading ${length} bytes at ${offset} of ${name}`, this.#patience, (abortSignal) =>
-      unlessMissing(async () => {
-        if (length === 0) {
-          await client.getProperties({ abortSignal });
-          return Buffer.alloc(0);
-        }
-        const found = await unlessCode("InvalidRange", async () =>
-          bodyOf(await client.download(offset, length, { abortSignal, maxRetryRequests: 0 })),
-        );
-        return found ?? Buffer.alloc(0);
-      }),
-    );
-  }
-
-  async put(name: string, body: Uint8Array, condition: PutCondition): Promise<ETag> {
+  async put(name: string, body: Uint8Array, condition: PutCondition, md5?: Uint8Array): Promise<ETag> {
     const client = this.#blob(name).getBlockBlobClient();
     const id = randomUUID();
     const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    const transactionalContentMD5 = hash("md5", content, "buffer");
+    const transactionalContentMD5 = md5 ?? hash("md5", content, "buffer");
     try {
       const answer = await attempt(`storing ${name}`, this.#patience, (abortSignal) =>
         client.upload(content, content.length, {

@@ -3,7 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { type FileHandle, link, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { type ErrorCode, LeewardError, messageOf } from "../core/errors.ts";
-import { type Bytes, bytes } from "../core/units.ts";
+import { bytes } from "../core/units.ts";
 import { checkName, isName } from "./name.ts";
 import {
   type ETag,
@@ -32,15 +32,6 @@ export class DirectoryObjectStore implements ObjectStore {
       const found = await file.stat({ bigint: true });
       const body = await file.readFile();
       return { name, size: bytes(body.length), etag: etagOfFile(found), body };
-    });
-  }
-
-  getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined> {
-    return this.#read(name, async (file) => {
-      const { size } = await file.stat();
-      const part = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
-      const { bytesRead } = await file.read(part, 0, part.length, offset);
-      return part.subarray(0, bytesRead);
     });
   }
 

@@ -43,12 +43,6 @@ export class MemoryObjectStore implements ObjectStore {
     return { name, size: bytes(found.body.length), etag: found.etag, body: Buffer.from(found.body) };
   }
 
-  async getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined> {
-    checkName(name);
-    const found = this.#objects.get(name);
-    return found && Buffer.from(found.body.subarray(offset, offset + length));
-  }
-
   async put(name: string, body: Uint8Array, condition: PutCondition): Promise<ETag> {
     checkName(name);
     checkCondition(name, this.#objects.get(name)?.etag, condition);

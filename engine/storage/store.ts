@@ -22,22 +22,29 @@ export interface ObjectInfo {
 
 export interface StoredObject extends ObjectInfo {
   readonly body: Buffer;
+  /** What the storage says of the body, if it says so. */
+  readonly md5?: Uint8Array | undefined;
 }
+
+/** Whether `get` compares the body with the storage's own checksum, which costs twice as much as a SHA-256. */
+export type GetCheck = "checked" | "unchecked";
 
 /** When a put may happen: only if nothing is there, only if unchanged since this ETag, or whatever is there. */
 export type PutCondition = "absent" | "any" | { readonly unchangedSince: ETag };
 
 /** Immutable blobs of up to a few tens of MiB: segments, manifests, small documents. */
 export interface ObjectStore {
-  /** The whole object, or undefined when there is none. The body was checked against the storage's own checksum. */
-  get(name: string): Promise<StoredObject | undefined>;
-  /** Bytes [offset, offset + length), shorter or empty at the end of the object; undefined when there is no object. */
-  getRange(name: string, offset: Bytes, length: Bytes): Promise<Buffer | undefined>;
+  /**
+   * The whole object, or undefined when there is none.
+   * @param check `unchecked` for content that carries a digest of its own, which the caller checks
+   */
+  get(name: string, check?: GetCheck): Promise<StoredObject | undefined>;
   /**
    * Stores in one atomic request; the storage checks the content on arrival.
+   * @param md5 of the body, when it is known; it is computed otherwise
    * @throws ObjectExists for "absent" when the name is taken; ObjectChanged when the ETag no longer fits.
    */
-  put(name: string, body: Uint8Array, condition: PutCondition): Promise<ETag>;
+  put(name: string, body: Uint8Array, condition: PutCondition, md5?: Uint8Array): Promise<ETag>;
   /** All objects whose name starts with the prefix, in ascending byte order of names. */
   list(prefix: string): AsyncIterable<ObjectInfo>;
   /** Deletes; nothing happens to names that do not exist. May run twice. */

@@ -2,7 +2,6 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bytes } from "../../engine/core/units.ts";
 import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
 import { collect } from "../fixtures/collect.ts";
 import { objectStorePromises } from "./object-store.ts";
@@ -37,7 +36,7 @@ test("a link that leads out of the directory is never followed", async () => {
   await symlink(root, path.join(place, "up"));
   const refused = { code: "StorageRefused" };
   await expect(store.get("file")).rejects.toMatchObject(refused);
-  await expect(store.getRange("up/secret", bytes(0), bytes(3))).rejects.toMatchObject(refused);
+  await expect(store.get("up/secret")).rejects.toMatchObject(refused);
   await expect(store.put("up/new", Buffer.from("x"), "any")).rejects.toMatchObject(refused);
   await expect(store.delete(["up/secret"])).rejects.toMatchObject(refused);
   expect(await collect(store.list(""))).toEqual([]);
