@@ -89,11 +89,21 @@ function* dataRuns({ disk, start, end, pieces }: Stretch): Generator<Run> {
       parts.push(partOf(piece, at, until));
       if (piece.offset + piece.length > until) break;
     }
-    const [only] = parts;
-    const data = parts.length === 1 && only ? only : Buffer.concat(parts);
-    yield { disk, offset: bytes(at), length: bytes(until - at), data };
+    yield { disk, offset: bytes(at), length: bytes(until - at), data: oneOf(parts) };
   }
 }
+
+/** A view where the parts already lie one behind the other: so do writes in order, in the body of their segment. */
+function oneOf(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (!first || !parts.every((part, i) => i === 0 || isBehind(part, parts[i - 1])))
+    return Buffer.concat(parts);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return new Uint8Array(first.buffer, first.byteOffset, length);
+}
+
+const isBehind = (part: Uint8Array, before: Uint8Array | undefined): boolean =>
+  before?.buffer === part.buffer && before.byteOffset + before.length === part.byteOffset;
 
 function partOf(piece: Run, from: number, until: number): Uint8Array {
   const start = Math.max(from, piece.offset) - piece.offset;
