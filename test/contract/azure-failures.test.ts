@@ -79,6 +79,18 @@ describe("damage on the way", () => {
     expect(await region.objects().get("damaged/sent")).toBeUndefined();
   });
 
+  test("is found with a checksum that another storage gave", async () => {
+    await region.objects().put("damaged/from", body, "any");
+    const { md5 } = (await region.objects().get("damaged/from", "unchecked")) ?? {};
+    expect(md5).toHaveLength(16);
+    await expect(region.objects().put("damaged/to", flip(body), "any", md5)).rejects.toMatchObject({
+      message: expect.stringContaining("MD5"),
+    });
+    expect(await region.objects().get("damaged/to")).toBeUndefined();
+    await region.objects().put("damaged/to", body, "any", md5);
+    expect(await region.objects().get("damaged/to")).toMatchObject({ body });
+  });
+
   test("is found when a body comes back, which is then read again", async () => {
     await region.objects().put("damaged/read", body, "any");
     await using proxy = await behind("GET", [{ received: flip }, { received: flip }]);
