@@ -15,8 +15,15 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stop = new AbortController();
-  const interrupt = () => stop.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  let asked = 0;
+  // npm passes on what the terminal has sent already; more than three mean "at once".
+  const interrupt = () => {
+    stop.abort(new Error("interrupted"));
+    if (++asked > 3) process.exit(INTERRUPTED);
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
+  // Who read our output may be gone before everything is stopped.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
   try {
     return options.demo
       ? await demo(options, stop.signal)

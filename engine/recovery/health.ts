@@ -50,8 +50,9 @@ function jobFailure({ item }: Known): HealthError | undefined {
   };
 }
 
-function stoppedReplication({ progress }: Known): HealthError | undefined {
-  if (!progress?.problem) return undefined;
+/** Of a machine that is no longer replicated it says nothing any more: a lost region's cache does not answer for good. */
+function stoppedReplication({ progress, item }: Known): HealthError | undefined {
+  if (!progress?.problem || !STATES[item.state].replicating) return undefined;
   const { code, message, since, stopped } = progress.problem;
   return { code, level: stopped ? "Error" : "Warning", message, remedy: remedyOf(code), since };
 }

@@ -1,6 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { millis } from "../../engine/core/units.ts";
+import { CONTAINER } from "../../engine/journal/names.ts";
+import { containerSas } from "../../engine/storage/connect.ts";
 import type { Box } from "./box.ts";
+import { operatorOf } from "./credential.ts";
 import { REGIONS, VAULT, VAULT_GROUP } from "./place.ts";
 
 /**
@@ -17,8 +21,23 @@ export async function writeConnection(box: Box, ledgerUrl: string): Promise<{ re
     resourceGroup: VAULT_GROUP,
     vault: VAULT,
     regions: REGIONS,
+    // The journal in the target region, to read and list: what `leeward restore` needs besides the key.
+    journal: { containerUrl: await journalUrl(box), keyFile: box.plan.keyFile },
     sourceVms: [{ id: box.plan.sourceVm.id, url: ledgerUrl }],
   };
   writeFileSync(file, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
   return { remove: () => rmSync(file, { force: true }) };
+}
+
+const LIFETIME = millis(24 * 60 * 60 * 1000);
+
+async function journalUrl(box: Box): Promise<string> {
+  const { url } = await containerSas({
+    endpoint: box.plan.targetBlobEndpoint,
+    container: CONTAINER,
+    credential: operatorOf(box),
+    permissions: "rl",
+    lifetime: LIFETIME,
+  });
+  return url;
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
+import path from "node:path";
 import { type ArmId, armId } from "../../engine/core/ids.ts";
 import { millis } from "../../engine/core/units.ts";
 import type { Box } from "../box/box.ts";
 import { REGIONS } from "../box/place.ts";
 import { Customers } from "../machine/customers.ts";
-import { machineInfoOf, vmDirectory } from "../machine/vm-directory.ts";
-import path from "node:path";
+import { machineInfoOf, machinesIn, vmDirectory } from "../machine/vm-directory.ts";
+import { isAlive } from "../machine/vm-process.ts";
 import { type ItemView, itemView } from "./item-view.ts";
 
 /** The protected item of the box's one machine, and what is asked of it. */
@@ -59,6 +60,12 @@ export const failoverBody = {
 /** URL of the ledger on this VM; undefined while it does not run. */
 export async function ledgerOf(box: Box, vm: ArmId): Promise<string | undefined> {
   return (await machineInfoOf(vmDirectory(box.plan.directory, vm)))?.url;
+}
+
+/** URLs of all ledgers that run now. */
+export async function runningLedgers(box: Box): Promise<string[]> {
+  const machines = await machinesIn(box.plan.directory);
+  return machines.filter(({ pid }) => isAlive(pid)).map(({ url }) => url);
 }
 
 /** @throws Error when the source machine does not run. */

@@ -1,4 +1,3 @@
-import type { TokenCredential } from "@azure/identity";
 import { type MachineId, barrierId, machineId } from "../../engine/core/ids.ts";
 import { fileKey } from "../../engine/journal/file-key.ts";
 import { type DataKey, decodeWrappedKey } from "../../engine/journal/key.ts";
@@ -9,6 +8,7 @@ import { AzureObjectStore } from "../../engine/storage/azure-object.ts";
 import { connectContainer } from "../../engine/storage/connect.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
 import type { Box } from "../box/box.ts";
+import { operatorOf } from "../box/credential.ts";
 
 /** What somebody has who proves the outcome with nothing but the target journal and the key. */
 export interface Vantage {
@@ -21,20 +21,11 @@ export interface Vantage {
 /** @throws Error when the key or the point is not in the target account. */
 export async function vantageOn(box: Box, name: string, pointId: string): Promise<Vantage> {
   const objects = new AzureObjectStore(
-    connectContainer(box.plan.targetBlobEndpoint, CONTAINER, credentialOf(box)),
+    connectContainer(box.plan.targetBlobEndpoint, CONTAINER, operatorOf(box)),
   );
   const machine = machineId(name);
   const wrapped = await objects.get(keyName(machine));
   if (!wrapped) throw new Error(`${keyName(machine)} is not in the target account`);
   const key = await (await fileKey(box.plan.keyFile)).unwrap(decodeWrappedKey(wrapped.body));
   return { objects, machine, key, point: await readPoint(objects, machine, barrierId(pointId)) };
-}
-
-function credentialOf(box: Box): TokenCredential {
-  return {
-    getToken: async () => ({
-      token: await box.token("https://storage.azure.com"),
-      expiresOnTimestamp: Date.now() + 3_600_000,
-    }),
-  };
 }

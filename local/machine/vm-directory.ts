@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
@@ -37,7 +37,7 @@ export function vmDirectory(box: string, vm: ArmId): VmDirectory {
     agentConfig: path.join(directory, "agent.json"),
     spool: path.join(directory, "spool"),
     socket: near.length <= MAX_SOCKET_PATH ? near : far,
-    info: path.join(directory, "machine.json"),
+    info: path.join(directory, INFO),
   };
 }
 
@@ -45,11 +45,27 @@ export function vmDirectory(box: string, vm: ArmId): VmDirectory {
 export const bootImageOf = (directory: VmDirectory, disk: number): string =>
   path.join(directory.path, `boot-${disk}.img`);
 
+const INFO = "machine.json";
 const machineInfo = z.object({ pid: z.number().int(), url: z.url() });
 export type MachineInfo = z.infer<typeof machineInfo>;
 
+/** Every machine of the box that ever started, with its key. */
+export async function machinesIn(box: string): Promise<(MachineInfo & { readonly key: string })[]> {
+  const keys = await readdir(path.resolve(box, "vms")).catch(() => []);
+  const found = await Promise.all(
+    keys.map(async (key) => ({
+      key,
+      info: await readInfo(path.resolve(box, "vms", key, INFO)),
+    })),
+  );
+  return found.flatMap(({ key, info }) => (info ? [{ key, ...info }] : []));
+}
+
 /** What the machine said of itself when it last started; undefined when it never did. */
-export async function machineInfoOf(directory: VmDirectory): Promise<MachineInfo | undefined> {
-  const text = await readFile(directory.info, "utf8").catch(() => undefined);
+export const machineInfoOf = (directory: VmDirectory): Promise<MachineInfo | undefined> =>
+  readInfo(directory.info);
+
+async function readInfo(file: string): Promise<MachineInfo | undefined> {
+  const text = await readFile(file, "utf8").catch(() => undefined);
   return text === undefined ? undefined : machineInfo.parse(JSON.parse(text));
 }

@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
@@ -26,7 +27,7 @@ function missing(tool: string): boolean {
 }
 
 const run = async (command: string, ...args: string[]): Promise<string> =>
-  (await promisify(execFile)(command, args, { maxBuffer: 64 * MIB })).stdout;
+  (await promisify(execFile)(command, args, { maxBuffer: 64 * MIB, cwd: tmpdir() })).stdout;
 
 interface Served {
   readonly machine: TestMachine;

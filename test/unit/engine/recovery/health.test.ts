@@ -39,9 +39,11 @@ test("an agent that is silent for long is an error, the worst first", () => {
   ]);
 });
 
-test("after a failover a silent agent is as it should be", () => {
+test("after a failover a silent agent and a cache that does not answer are as they should be", () => {
   const item = protectedItem({ state: "UnplannedFailoverCommitPending" });
-  expect(healthOf({ ...good, item, agent: { ...agent(), heardAt: ago(120) } }, NOW)).toEqual([]);
+  const problem = { code: "StorageUnavailable", message: "refused", since: ago(9), stopped: false };
+  const lost = { item, agent: { ...agent(), heardAt: ago(120) }, progress: progress({ problem }) };
+  expect(healthOf(lost, NOW)).toEqual([]);
 });
 
 test("a failed job is shown with its step", () => {
