@@ -15,7 +15,8 @@ interface Announced {
   readonly after: number;
   readonly writes: number;
   readonly bytes: number;
-  /** Moment of the last report, by the agent's clock. */
+  /** The last write of the last report, and the moment of that report, by the agent's clock. */
+  readonly knownSequence: number;
   readonly knownUntil: number;
 }
 
@@ -27,28 +28,28 @@ interface RealLoss {
 }
 
 /**
- * What was really lost, from the dead agent's own spool and nothing that was reported: how many writes it had taken up to
- * the moment of its last report, and how many after that, which nobody alive could know of. Sequences are dense, so
- * writes that left the spool for the cache, and died there, are counted without being seen.
+ * What was really lost, from the dead agent's own spool and nothing that was reported: which writes it had taken up to the
+ * moment of its last report, and which after that, which nobody alive could know of. The announcement is right when its
+ * last write parts the two exactly. Sequences are dense, so writes that left the spool for the cache, and died there,
+ * are counted without being seen; when they were made, nobody can tell.
  */
 export async function realLoss(box: Box, sight: Vantage, announced: Announced): Promise<RealLoss> {
   const spooled = await spooledWrites(box, sight);
   const told = spooled.filter(({ time }) => time <= announced.knownUntil);
   const untold = spooled.filter(({ time }) => time > announced.knownUntil);
-  const newestTold = told.at(-1)?.sequence ?? (untold[0]?.sequence ?? 0) - 1;
-  const writes = Math.max(0, newestTold - announced.after);
-  const after = { writes: untold.length, bytes: sizeOf(untold) };
-  const unseen = writes - told.filter(({ sequence }) => sequence > announced.after).length;
+  const { knownSequence } = announced;
+  const newest = Math.max(knownSequence, spooled.at(-1)?.sequence ?? 0);
+  const lastTold = told.at(-1)?.sequence ?? knownSequence;
+  const firstUntold = untold[0]?.sequence ?? knownSequence + 1;
+  const after = { writes: newest - knownSequence, bytes: sizeOf(untold) };
+  const writes = lastTold - announced.after;
   return {
     real: { writes, bytes: announced.bytes, after },
-    captured: {
-      writes: newestTold + untold.length,
-      bytes: sight.point.position.bytes + announced.bytes + after.bytes,
-    },
+    captured: { writes: newest, bytes: sight.point.position.bytes + announced.bytes + after.bytes },
     proof: {
       claim: "the announced loss is the real loss",
-      holds: spooled.length > 0 && writes === announced.writes,
-      evidence: `${writes} of ${announced.writes} writes, ${unseen} of them died in the cache; ${untold.length} after the last report`,
+      holds: spooled.length > 0 && writes === announced.writes && firstUntold > knownSequence,
+      evidence: `${writes} of ${announced.writes} writes up to the last report, ${after.writes} after it`,
     },
   };
 }
