@@ -12,8 +12,12 @@ const project = (name: string, timeout: number, parallel = true) => ({
   },
 });
 
+/** Where `.ci/run` wants the counts. */
+const report = process.env["LEEWARD_TEST_REPORT"];
+
 export default defineConfig({
   test: {
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     projects: [
       project("arch", 30_000),
       project("unit", 30_000),
