@@ -20,6 +20,7 @@ import { GroupedFlush } from "./grouped-flush.ts";
 import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
 import { Pace } from "./pace.ts";
+import { isReferable } from "./references.ts";
 import { Run, type RunStatus } from "./run.ts";
 import { type DraftSegment, draftHere } from "./seal.ts";
 import { bootId, forgetState, readState } from "./spool-state.ts";
@@ -175,10 +176,12 @@ export class Capture {
 
   #write(disk: Disk, index: DiskIndex, writes: readonly DiskWrite[]): void {
     this.#pace.noteGuest();
-    this.#run?.write(index, writes);
-    this.#change(() => {
-      for (const { offset, length, parts } of writes) disk.write(offset, length, parts);
-    });
+    for (const group of together(writes)) {
+      this.#run?.write(index, group);
+      this.#change(() => {
+        for (const { offset, length, parts } of group) disk.write(offset, length, parts);
+      });
+    }
   }
 
   async #zero(disk: Disk, index: DiskIndex, offset: Bytes, length: Bytes): Promise<void> {
@@ -201,4 +204,19 @@ export class Capture {
       throw error;
     }
   }
+}
+
+/** Cuts a batch so that a write that goes into the journal by reference stands alone. */
+function together(writes: readonly DiskWrite[]): readonly (readonly DiskWrite[])[] {
+  if (!writes.some(isReferable)) return [writes];
+  const groups: DiskWrite[][] = [];
+  let small: DiskWrite[] | undefined;
+  for (const write of writes) {
+    if (isReferable(write)) {
+      groups.push([write]);
+      small = undefined;
+    } else if (small) small.push(write);
+    else groups.push((small = [write]));
+  }
+  return groups;
 }

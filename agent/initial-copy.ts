@@ -1,7 +1,6 @@
 import type { Clock } from "../engine/core/clock.ts";
 import { BLOCK, type Bytes, type DiskIndex, KIB, bytes, diskIndex, millis } from "../engine/core/units.ts";
 import type { Disk } from "./disk.ts";
-import type { DiskWrite } from "./nbd/export.ts";
 import type { Pace } from "./pace.ts";
 import { Rate } from "./rate.ts";
 import type { Recorder } from "./recorder.ts";
@@ -82,8 +81,8 @@ export class InitialCopy {
     if (!disk) return undefined;
     const content = this.#run.subarray(0, Math.min(RUN, disk.size - offset));
     disk.read(offset, content);
-    const writes = nonZeroRuns(content, offset);
-    if (writes.length > 0) this.#recorder.write(index, writes);
+    const runs = nonZeroRuns(content, offset);
+    if (runs.length > 0) this.#recorder.refer(index, runs);
     this.#rate.add(content.length);
     const next = bytes(offset + content.length);
     if (next < disk.size) return { disk: index, offset: next };
@@ -92,7 +91,7 @@ export class InitialCopy {
 }
 
 /** Whole blocks that hold something, neighbours together. */
-function nonZeroRuns(content: Buffer, offset: Bytes): DiskWrite[] {
+function nonZeroRuns(content: Buffer, offset: Bytes): { offset: Bytes; length: Bytes }[] {
   const runs: { start: number; end: number }[] = [];
   for (let start = 0; start < content.length; start += BLOCK) {
     const end = Math.min(start + BLOCK, content.length);
@@ -104,7 +103,6 @@ function nonZeroRuns(content: Buffer, offset: Bytes): DiskWrite[] {
   return runs.map(({ start, end }) => ({
     offset: bytes(offset + start),
     length: bytes(end - start),
-    parts: [content.subarray(start, end)],
   }));
 }
 

@@ -9,8 +9,8 @@ import {
   readProof,
   writePayload,
 } from "../engine/journal/payload.ts";
-import type { JournalRecord } from "../engine/journal/record.ts";
-import { bytes, diskIndex, micros, sequence } from "../engine/core/units.ts";
+import type { DataRecord, JournalRecord } from "../engine/journal/record.ts";
+import { type Bytes, bytes, diskIndex, micros, sequence } from "../engine/core/units.ts";
 
 /**
  * A log is the spool's form of a segment to come: frames back to back, each a header and a payload. The checksum is of
@@ -25,14 +25,24 @@ const FRAME = {
   sequence: { at: 8, size: 8 },
   time: { at: 16, size: 8 },
   offset: { at: 24, size: 8 },
-  /** Of the payload; a zero record has none, and this is the length of its range. */
+  /** Of the payload; a zero record and a reference have none, and this is the length of their range. */
   length: { at: 32, size: 8 },
 } as const satisfies Layout;
 export const FRAME_BYTES = sizeOf(FRAME);
 
+/** A log's own kind beside those of segments. */
+const FRAME_KINDS = { ...KINDS, reference: 129 } as const;
+
+/** Data that were not written into the log: they are on the disk, see `references.ts`. */
+export interface ReferenceRecord extends Omit<DataRecord, "kind" | "data"> {
+  readonly kind: "reference";
+  readonly length: Bytes;
+}
+export type LogRecord = JournalRecord | ReferenceRecord;
+
 /** What stands in front of a payload. */
 export interface Frame {
-  readonly kind: keyof typeof KINDS;
+  readonly kind: keyof typeof FRAME_KINDS;
   readonly disk: number;
   readonly sequence: number;
   readonly time: number;
@@ -41,7 +51,7 @@ export interface Frame {
 }
 
 export function writeFrame(to: Buffer, at: number, frame: Frame): void {
-  putNumber(to, at, FRAME.kind, KINDS[frame.kind]);
+  putNumber(to, at, FRAME.kind, FRAME_KINDS[frame.kind]);
   putNumber(to, at, FRAME.disk, frame.disk);
   putNumber(to, at, FRAME.reserved, 0);
   putNumber(to, at, FRAME.sequence, frame.sequence);
@@ -67,14 +77,14 @@ export function encodeMark(record: MarkRecord): Buffer {
 
 export interface LogContent {
   /** Their data are views of the log. */
-  readonly records: readonly JournalRecord[];
+  readonly records: readonly LogRecord[];
   /** Length of the whole frames; what follows was torn. */
   readonly whole: number;
 }
 
 /** Reads as far as the log is sound. */
 export function readLog(log: Buffer): LogContent {
-  const records: JournalRecord[] = [];
+  const records: LogRecord[] = [];
   let at = 0;
   for (;;) {
     const end = frameEnd(log, at);
@@ -87,13 +97,15 @@ export function readLog(log: Buffer): LogContent {
 function frameEnd(log: Buffer, at: number): number | undefined {
   if (log.length - at < FRAME_BYTES) return undefined;
   if (getNumber(log, at, FRAME.checksum) !== checksumAt(log, at)) return undefined;
-  const payload = getNumber(log, at, FRAME.kind) === KINDS.zero ? 0 : getNumber(log, at, FRAME.length);
+  const kind = getNumber(log, at, FRAME.kind);
+  const bare = kind === FRAME_KINDS.zero || kind === FRAME_KINDS.reference;
+  const payload = bare ? 0 : getNumber(log, at, FRAME.length);
   const end = at + FRAME_BYTES + payload;
   return end <= log.length ? end : undefined;
 }
 
 /** @throws RangeError when a frame with a right checksum makes no sense: it was written wrong. */
-function readRecord(log: Buffer, at: number, payload: Buffer): JournalRecord {
+function readRecord(log: Buffer, at: number, payload: Buffer): LogRecord {
   const number = (field: keyof typeof FRAME) => getNumber(log, at, FRAME[field]);
   const common = { sequence: sequence(number("sequence")), time: micros(number("time")) };
   const disk = diskIndex(number("disk"));
@@ -103,6 +115,8 @@ function readRecord(log: Buffer, at: number, payload: Buffer): JournalRecord {
       return { kind: "data", ...common, disk, offset, data: payload };
     case KINDS.zero:
       return { kind: "zero", ...common, disk, offset, length: bytes(number("length")) };
+    case FRAME_KINDS.reference:
+      return { kind: "reference", ...common, disk, offset, length: bytes(number("length")) };
     case KINDS.barrier:
       return { kind: "barrier", ...common, ...readBarrier(payload) };
     case KINDS.digests:

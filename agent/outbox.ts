@@ -23,8 +23,8 @@ export interface Destination {
 export interface OutboxEvents {
   /** Everything before the position is durable in the cache. Write it down: its files go when this returns. */
   cached(position: JournalPosition, uploaded: Bytes, freed: number): void;
-  /** A log became a segment of another size. */
-  resized(change: number): void;
+  /** A log became a segment of this size. */
+  sealed(log: ClosedLog, size: number): void;
   /** An upload failed and is tried again, or the last trouble has passed. */
   trouble(error: LeewardError | undefined): void;
   /** The journal cannot go on from here. */
@@ -42,6 +42,7 @@ interface Parcel {
 export class Outbox {
   readonly #machine: MachineId;
   readonly #directory: string;
+  readonly #disks: readonly string[];
   readonly #clock: Clock;
   readonly #events: OutboxEvents;
   readonly #draftSegment: DraftSegment;
@@ -58,6 +59,8 @@ export class Outbox {
   constructor(s: {
     machine: MachineId;
     directory: string;
+    /** Paths, in index order. */
+    disks: readonly string[];
     clock: Clock;
     position: JournalPosition;
     uploaded: Bytes;
@@ -66,6 +69,7 @@ export class Outbox {
   }) {
     this.#machine = s.machine;
     this.#directory = s.directory;
+    this.#disks = s.disks;
     this.#clock = s.clock;
     this.#draftSegment = s.draftSegment;
     this.#events = s.events;
@@ -116,7 +120,7 @@ export class Outbox {
     try {
       parcel.sealed = await this.#seal(parcel.log, key);
       this.#chain = parcel.sealed.digest;
-      this.#events.resized(parcel.sealed.size - parcel.log.size);
+      this.#events.sealed(parcel.log, parcel.sealed.size);
       this.#sealing = false;
       this.#work();
     } catch (error) {
@@ -127,6 +131,7 @@ export class Outbox {
   async #seal({ ordinal: of, from, end }: ClosedLog, key: DataKey): Promise<Sealed> {
     const task = {
       directory: this.#directory,
+      disks: this.#disks,
       machine: this.#machine,
       generation: this.#position.generation,
       ordinal: of,

@@ -4,6 +4,7 @@ import type { MarkRecord } from "../engine/journal/payload.ts";
 import type { DiskDigests } from "./digests.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { FRAME_BYTES, encodeMark, writeFrame } from "./log.ts";
+import type { References } from "./references.ts";
 import type { Spool } from "./spool.ts";
 
 /**
@@ -12,13 +13,15 @@ import type { Spool } from "./spool.ts";
  */
 export class Recorder {
   readonly #spool: Spool;
+  readonly #references: References;
   readonly #digests: readonly DiskDigests[];
   readonly #clock: Clock;
   #headers = Buffer.allocUnsafeSlow(64 * FRAME_BYTES);
 
   /** @param digests of each disk, in index order */
-  constructor(spool: Spool, digests: readonly DiskDigests[], clock: Clock) {
+  constructor(spool: Spool, references: References, digests: readonly DiskDigests[], clock: Clock) {
     this.#spool = spool;
+    this.#references = references;
     this.#digests = digests;
     this.#clock = clock;
   }
@@ -38,6 +41,27 @@ export class Recorder {
     }
     const size = payload + writes.length * FRAME_BYTES;
     this.#spool.append({ parts, size, payload, sequence: sequence(at), time }, time);
+  }
+
+  /**
+   * As `write`, but only what the disk will hold when the caller is done, or holds already, is said to have been
+   * written. Until then nobody else may change these ranges, which must not overlap. @throws as `write`
+   */
+  refer(disk: DiskIndex, ranges: readonly Pick<DiskWrite, "offset" | "length">[]): void {
+    const time = this.#clock.now();
+    const { sequence: last } = this.#spool.end;
+    const size = ranges.length * FRAME_BYTES;
+    const frames = this.#room(ranges.length).subarray(0, size);
+    const records = ranges.map(({ offset, length }, n) => {
+      const record = { kind: "reference", disk, sequence: sequence(last + n + 1), time, offset, length } as const;
+      this.#digests[disk]?.change(offset, length);
+      writeFrame(frames, n * FRAME_BYTES, record);
+      return record;
+    });
+    const payload = records.reduce((sum, { length }) => sum + length, 0);
+    const at = sequence(last + ranges.length);
+    this.#spool.append({ parts: [frames], size, payload, referenced: payload, sequence: at, time }, time);
+    for (const record of records) this.#references.add(this.#spool.ordinal, record);
   }
 
   /** @throws as `write` */

@@ -4,16 +4,17 @@ import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
-import type { JournalRecord } from "../engine/journal/record.ts";
 import { checkSegment } from "../engine/journal/segment.ts";
-import { summarize } from "../engine/journal/summary.ts";
+import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
 import type { Disk } from "./disk.ts";
-import { readLog } from "./log.ts";
-import { type ClosedLog, logFile, segmentFile } from "./spool.ts";
+import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
+import { type ClosedLog, copiesFile, logFile, segmentFile } from "./spool.ts";
 
 /** What a killed agent left in the spool, in order and without a hole. */
 export interface Recovered {
   readonly logs: readonly ClosedLog[];
+  /** Of all logs that are no segment yet. */
+  readonly references: readonly { readonly ordinal: Ordinal; readonly record: ReferenceRecord }[];
   readonly end: Mark;
   readonly next: Ordinal;
   readonly used: number;
@@ -21,7 +22,8 @@ export interface Recovered {
 
 /**
  * Reads the spool from the cached position on, cuts a torn tail, and brings the disks up to the newest record: the
- * last log may hold a write that the kill kept from its disk. May run twice.
+ * last log may hold a write that the kill kept from its disk. A reference stands behind all that was written before
+ * it, so only what follows the last one is written again; its copies were made before it got into the log. May run twice.
  * @throws SpoolDamaged when there is a hole, DiskUnreadable
  */
 export function recover(directory: string, cached: JournalPosition, disks: readonly Disk[]): Recovered {
@@ -29,18 +31,21 @@ export function recover(directory: string, cached: JournalPosition, disks: reado
   const logs: ClosedLog[] = [];
   let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
   let next = cached.next;
-  let newest: readonly JournalRecord[] = [];
+  const references: { ordinal: Ordinal; record: ReferenceRecord }[] = [];
+  let newest: readonly LogRecord[] = [];
   for (;;) {
     const found = segmentAt(directory, next, end) ?? logAt(directory, next, end);
     if (!found) break;
     logs.push(found.log);
     ({ end } = found.log);
     newest = found.records;
+    for (const record of newest) if (record.kind === "reference") references.push({ ordinal: next, record });
     next = ordinal(next + 1);
   }
   refuseLeftovers(directory, cached.next, next);
-  for (const record of newest) replay(record, disks);
-  return { logs, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
+  const last = newest.findLastIndex(({ kind }) => kind === "reference");
+  for (const record of newest.slice(last + 1)) replay(record, disks);
+  return { logs, references, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
 }
 
 function removeDrafts(directory: string): void {
@@ -51,7 +56,7 @@ function removeDrafts(directory: string): void {
 interface Found {
   readonly log: ClosedLog;
   /** Of a log; a segment was closed long ago, and its writes are on the disk. */
-  readonly records: readonly JournalRecord[];
+  readonly records: readonly LogRecord[];
 }
 
 function segmentAt(directory: string, at: Ordinal, before: Mark): Found | undefined {
@@ -59,6 +64,7 @@ function segmentAt(directory: string, at: Ordinal, before: Mark): Found | undefi
   if (!existsSync(path)) return undefined;
   const { header, bytes: segment } = soundly(path, () => checkSegment(readFileSync(path)));
   rmSync(logFile(directory, at), { force: true });
+  rmSync(copiesFile(directory, at), { force: true });
   const end = behind(before, header);
   return { log: { ordinal: at, from: before.sequence, end, size: segment.length }, records: [] };
 }
@@ -71,11 +77,24 @@ function logAt(directory: string, at: Ordinal, before: Mark): Found | undefined 
   if (whole === 0) rmSync(path);
   if (whole === 0) return undefined;
   if (whole < content.length) truncateSync(path, whole);
+  cutCopies(copiesFile(directory, at));
   const end = behind(
     before,
-    soundly(path, () => summarize(before.sequence, records)),
+    soundly(path, () => summarize(before.sequence, records.map(outline))),
   );
-  return { log: { ordinal: at, from: before.sequence, end, size: whole }, records };
+  const referenced = records.reduce((sum, one) => sum + (one.kind === "reference" ? one.length : 0), 0);
+  return { log: { ordinal: at, from: before.sequence, end, size: whole + referenced }, records };
+}
+
+const outline = (record: LogRecord): RecordOutline =>
+  record.kind === "reference" ? { ...record, kind: "data", data: record } : record;
+
+/** What a copy that was torn was to save is still on the disk. Later copies must follow a whole one. */
+function cutCopies(path: string): void {
+  if (!existsSync(path)) return;
+  const content = readFileSync(path);
+  const { whole } = soundly(path, () => readLog(content));
+  if (whole < content.length) truncateSync(path, whole);
 }
 
 const behind = (
@@ -102,7 +121,7 @@ function refuseLeftovers(directory: string, first: Ordinal, next: Ordinal): void
   }
 }
 
-function replay(record: JournalRecord, disks: readonly Disk[]): void {
+function replay(record: LogRecord, disks: readonly Disk[]): void {
   if (record.kind !== "data" && record.kind !== "zero") return;
   const disk = disks[record.disk];
   if (!disk) throw new LeewardError("SpoolDamaged", `a record of disk ${record.disk}, which is not there`);

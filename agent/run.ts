@@ -24,6 +24,7 @@ import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
 import { Recorder } from "./recorder.ts";
+import { References, isReferable } from "./references.ts";
 import { recover } from "./recover.ts";
 import type { DraftSegment } from "./seal.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
@@ -64,6 +65,7 @@ export interface RunStatus {
 export class Run {
   readonly #settings: RunSettings;
   readonly #spool: Spool;
+  readonly #references: References;
   readonly #digests: readonly DiskDigests[];
   readonly #outbox: Outbox;
   readonly #recorder: Recorder;
@@ -108,13 +110,15 @@ export class Run {
     this.#policy = s.policy;
     this.#state = state;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, end, next, used } = recover(directory, state.cached, s.disks);
+    const { logs, references, end, next, used } = recover(directory, state.cached, s.disks);
     const opened = () => void setImmediate(() => void this.#watchAge());
     this.#spool = new Spool({ directory, limit: s.spoolLimit, next, end, used, opened });
+    this.#references = new References(directory, s.disks);
+    for (const { ordinal, record } of references) this.#references.add(ordinal, record);
     this.#digests = s.disks.map((disk, index) => new DiskDigests(diskIndex(index), disk));
     const digests = this.#digests;
     const { clock, pace, disks } = s;
-    const recorder = (this.#recorder = new Recorder(this.#spool, digests, clock));
+    const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     this.#copy = new InitialCopy({ disks, recorder, pace, clock, from: state.copy });
     this.#barriers = new Barriers({
       recorder,
@@ -129,13 +133,17 @@ export class Run {
     this.#outbox = new Outbox({
       machine: state.machine,
       directory,
+      disks: disks.map(({ path }) => path),
       clock,
       position: state.cached,
       uploaded: state.uploaded,
       draftSegment: s.draftSegment,
       events: {
         cached: (cached, uploaded, freed) => this.#cached(cached, uploaded, freed),
-        resized: (change) => void (this.#spool.used += change),
+        sealed: ({ ordinal, size: before }, size) => {
+          this.#spool.used += size - before;
+          this.#references.release(ordinal);
+        },
         trouble: (error) => void (this.#trouble = error),
         broken: (error) => this.break(error),
       },
@@ -188,13 +196,20 @@ export class Run {
     this.#policy = policy;
   }
 
-  /** Call before the disk changes. Never throws: a journal that cannot take the change breaks instead. */
+  /**
+   * Call before the disk changes. Never throws: a journal that cannot take the change breaks instead. A write that
+   * `isReferable` comes alone, so that all before it are on the disk.
+   */
   write(disk: DiskIndex, writes: readonly DiskWrite[]): void {
-    this.#record(() => this.#recorder.write(disk, writes));
+    for (const { offset, length } of writes) this.#keep(disk, offset, length);
+    const [first] = writes;
+    if (first && isReferable(first)) this.#record(() => this.#recorder.refer(disk, writes));
+    else this.#record(() => this.#recorder.write(disk, writes));
   }
 
   /** As `write`. */
   zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+    this.#keep(disk, offset, length);
     this.#record(() => this.#recorder.zero(disk, offset, length));
   }
 
@@ -219,6 +234,7 @@ export class Run {
   discard(): void {
     this.break(new LeewardError("FenceLost", `generation ${this.generation} ended`));
     this.#outbox.close();
+    this.#references.close();
   }
 
   /** Carries what it can to the cache within the time, then leaves the rest on stable storage for the next start. */
@@ -230,11 +246,23 @@ export class Run {
     const until = clock.now() + patience * 1000;
     while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
     this.#outbox.close();
+    this.#references.close();
     if (this.#broken) return;
     for (const disk of disks) await disk.flush();
     syncFiles(this.#spool.directory);
     this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
     syncFiles(spoolDirectory);
+  }
+
+  /** A broken run still refers to the disk. Without the copies it has nothing more for the cache. */
+  #keep(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+    try {
+      this.#references.keep(disk, offset, length);
+    } catch (error) {
+      this.break(error);
+      this.#outbox.close();
+      this.#references.close();
+    }
   }
 
   #record(act: () => void): void {

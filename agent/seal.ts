@@ -8,12 +8,14 @@ import type { SegmentHeader } from "../engine/journal/header.ts";
 import { dataKey } from "../engine/journal/key.ts";
 import { sealSegment } from "../engine/journal/seal.ts";
 import { type CheckedSegment, checkSegment } from "../engine/journal/segment.ts";
-import { readLog } from "./log.ts";
+import { readClosedLog } from "./closed-log.ts";
 import { logFile, segmentFile } from "./spool.ts";
 
 /** Turn the closed log of this ordinal into the segment of this ordinal. Crosses a process: plain data only. */
 export interface SealTask {
   readonly directory: string;
+  /** Paths of the disks, in index order. */
+  readonly disks: readonly string[];
   readonly machine: MachineId;
   readonly generation: Generation;
   readonly ordinal: Ordinal;
@@ -73,8 +75,8 @@ async function seal(task: SealTask, path: string, draftSegment: DraftSegment): P
 
 /** Does it here. */
 export async function draftHere({ draft, key, ...task }: DraftTask): Promise<Sealed> {
-  const { directory, machine, generation, ordinal, previous, from } = task;
-  const { records } = readLog(await readFile(logFile(directory, ordinal)));
+  const { directory, disks, machine, generation, ordinal, previous, from } = task;
+  const records = await readClosedLog(directory, ordinal, disks);
   const sealed = await sealSegment({
     machine,
     generation,

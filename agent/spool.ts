@@ -19,7 +19,7 @@ export interface ClosedLog {
   readonly from: Sequence;
   /** Its last write, and all guest bytes of the generation up to there. */
   readonly end: Mark;
-  /** Of the file. */
+  /** Of the file and of what it only refers to: about what the segment will have at most. */
   readonly size: number;
 }
 
@@ -30,6 +30,8 @@ export interface Batch {
   readonly size: number;
   /** Guest bytes in it. */
   readonly payload: number;
+  /** Those of them that are not in the parts, but on the disk. */
+  readonly referenced?: number;
   /** The last write in it, or the one before when it holds only marks. */
   readonly sequence: Sequence;
   /** Of its last write; undefined when it holds only marks. */
@@ -39,9 +41,11 @@ export interface Batch {
 export const generationDirectory = (spool: string, of: Generation): string =>
   join(spool, String(of).padStart(6, "0"));
 
-const fileOf = (directory: string, of: Ordinal, kind: "log" | "seg") =>
+const fileOf = (directory: string, of: Ordinal, kind: "log" | "old" | "seg") =>
   join(directory, `${String(of).padStart(12, "0")}.${kind}`);
 export const logFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "log");
+/** Beside a log: what it referred to and was overwritten since. */
+export const copiesFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "old");
 export const segmentFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "seg");
 
 interface OpenLog {
@@ -54,7 +58,7 @@ interface OpenLog {
 /** The writing end of the spool: one growing log, which is to become one segment. */
 export class Spool {
   readonly directory: string;
-  /** Bytes of all its files, whoever wrote them. */
+  /** Bytes of all its files, whoever wrote them, and of what logs refer to: they may yet be copied to it. */
   used: number;
   readonly #limit: Bytes;
   readonly #opened: () => void;
@@ -88,7 +92,12 @@ export class Spool {
     return this.#end;
   }
 
-  /** Of the open log's file. */
+  /** Which log is open, or is opened next. */
+  get ordinal(): Ordinal {
+    return this.#next;
+  }
+
+  /** Of the open log's file and what it refers to. */
   get openSize(): number {
     return this.#log?.size ?? 0;
   }
@@ -100,7 +109,8 @@ export class Spool {
 
   /** In the page cache when it returns. @throws SpoolFull; the log may then end with a torn frame. */
   append(batch: Batch, now: Micros): void {
-    if (this.used + batch.size > this.#limit)
+    const held = batch.size + (batch.referenced ?? 0);
+    if (this.used + held > this.#limit)
       throw new LeewardError(
         "SpoolFull",
         `the spool in ${this.directory} holds ${this.used} bytes of ${this.#limit}`,
@@ -109,8 +119,8 @@ export class Spool {
     const written = this.#write(log.file, batch.parts);
     if (written !== batch.size)
       throw new LeewardError("SpoolFull", `the spool took ${written} of ${batch.size} bytes`);
-    log.size += batch.size;
-    this.used += batch.size;
+    log.size += held;
+    this.used += held;
     this.#end = {
       sequence: batch.sequence,
       time: batch.time ?? this.#end.time,

@@ -1,18 +1,23 @@
 import { DIGEST_BYTES } from "../core/digest.ts";
 import { type Bytes, type Micros, type Sequence, bytes, micros, sequence } from "../core/units.ts";
 import type { SegmentHeader } from "./header.ts";
-import type { DigestsRecord, JournalRecord, ProofRecord } from "./record.ts";
+import type { DataRecord, DigestsRecord, JournalRecord, ProofRecord } from "./record.ts";
 
 /** What a segment's header says about its records. */
 export const SUMMARY_FIELDS = ["to", "firstTime", "lastTime", "dataBytes", "records", "marks"] as const;
 export type Summary = Pick<SegmentHeader, (typeof SUMMARY_FIELDS)[number]>;
+
+/** A record whose data may be elsewhere: only their length counts here. */
+export type RecordOutline =
+  | Exclude<JournalRecord, DataRecord>
+  | (Omit<DataRecord, "data"> & { readonly data: { readonly length: number } });
 
 /**
  * The one place of the rules for records: writers and readers both pass through it.
  * Writes take the sequences after `from` one by one; marks take none and carry that of the last write.
  * @throws RangeError naming the record, by its position, that breaks a rule.
  */
-export function summarize(from: Sequence, records: readonly JournalRecord[]): Summary {
+export function summarize(from: Sequence, records: readonly RecordOutline[]): Summary {
   let to: Sequence = from;
   let firstTime: Micros = micros(0);
   let lastTime: Micros = micros(0);
@@ -40,7 +45,7 @@ export function summarize(from: Sequence, records: readonly JournalRecord[]): Su
 }
 
 /** Empty when the record is sound in itself. */
-function faultOf(record: JournalRecord): string {
+function faultOf(record: RecordOutline): string {
   switch (record.kind) {
     case "data":
       return faultOfRange(record.offset, record.data.length);

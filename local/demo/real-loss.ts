@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { readLog } from "../../agent/log.ts";
+import { type LogRecord, readLog } from "../../agent/log.ts";
 import { generationDirectory } from "../../agent/spool.ts";
 import { armId } from "../../engine/core/ids.ts";
 import { openSegment } from "../../engine/journal/open.ts";
-import type { JournalRecord, WriteRecord } from "../../engine/journal/record.ts";
 import { checkSegment } from "../../engine/journal/segment.ts";
 import type { Box } from "../box/box.ts";
 import { vmDirectory } from "../machine/vm-directory.ts";
@@ -54,26 +53,42 @@ export async function realLoss(box: Box, sight: Vantage, announced: Announced): 
   };
 }
 
-const sizeOf = (writes: readonly WriteRecord[]): number =>
-  writes.reduce((sum, write) => sum + (write.kind === "data" ? write.data.length : 0), 0);
+type SpooledWrite = Extract<LogRecord, { kind: "data" | "zero" | "reference" }>;
+
+const sizeOf = (writes: readonly SpooledWrite[]): number =>
+  writes.reduce((sum, write) => sum + guestBytes(write), 0);
+
+function guestBytes(write: SpooledWrite): number {
+  switch (write.kind) {
+    case "data":
+      return write.data.length;
+    case "reference":
+      return write.length;
+    case "zero":
+      return 0;
+  }
+}
 
 /** Every write that is still in the spool, ascending. */
-async function spooledWrites(box: Box, { key, point }: Vantage): Promise<WriteRecord[]> {
+async function spooledWrites(box: Box, { key, point }: Vantage): Promise<SpooledWrite[]> {
   const { spool } = vmDirectory(box.plan.directory, armId(box.plan.sourceVm.id));
   const directory = generationDirectory(spool, point.generation);
   if (!existsSync(directory)) return [];
-  const bySequence = new Map<number, WriteRecord>();
+  const bySequence = new Map<number, SpooledWrite>();
   for (const name of readdirSync(directory))
     for (const record of await recordsOf(readFileSync(`${directory}/${name}`), name, key))
-      if (record.kind === "data" || record.kind === "zero") bySequence.set(record.sequence, record);
+      if (isWrite(record)) bySequence.set(record.sequence, record);
   return [...bySequence.values()].toSorted((a, b) => a.sequence - b.sequence);
 }
+
+const isWrite = (record: LogRecord): record is SpooledWrite =>
+  record.kind === "data" || record.kind === "reference" || record.kind === "zero";
 
 function recordsOf(
   content: Buffer,
   name: string,
   key: Vantage["key"],
-): Promise<readonly JournalRecord[]> | readonly JournalRecord[] {
+): Promise<readonly LogRecord[]> | readonly LogRecord[] {
   if (name.endsWith(".log")) return readLog(content).records;
   return name.endsWith(".seg") ? openSegment(checkSegment(content), key) : [];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
+import { type DraftSegment, draftHere } from "../../../agent/seal.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import type { BarrierId } from "../../../engine/core/ids.ts";
 import { BLOCK, MIB, SECTOR, bytes, millis } from "../../../engine/core/units.ts";
@@ -15,7 +16,8 @@ type Step =
   | { do: "zero"; disk: number; sector: number; sectors: number }
   | { do: "flush"; disk: number }
   | { do: "barrier" }
-  | { do: "breathe" };
+  | { do: "breathe" }
+  | { do: "seal" };
 
 const place = { disk: fc.nat(1), sector: fc.nat(2047), sectors: fc.integer({ min: 1, max: 300 }) };
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -31,7 +33,30 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("flush" as const), disk: fc.nat(1) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("barrier" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("breathe" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("seal" as const) }) },
 );
+
+/** Seals as late as it is told to. */
+class LateSealer {
+  #open = false;
+  #next: (() => void) | undefined;
+
+  readonly draft: DraftSegment = async (task) => {
+    if (!this.#open) await new Promise<void>((resolve) => (this.#next = resolve));
+    return draftHere(task);
+  };
+
+  /** The log that waits, if one does. */
+  letOne(): void {
+    this.#next?.();
+    this.#next = undefined;
+  }
+
+  letAll(): void {
+    this.#open = true;
+    this.letOne();
+  }
+}
 
 /** Fits the range of a step into its disk. */
 function range({ disk, sector, sectors }: { disk: number; sector: number; sectors: number }) {
@@ -49,7 +74,8 @@ test("the journal up to any barrier is the disks at that instant, and digests an
       async (steps, fills) => {
         const before = SIZES.map((size) => Buffer.alloc(size));
         before[0]?.fill(fills.next().value ?? 1, 3 * BLOCK, 6 * BLOCK);
-        const machine = testMachine(before);
+        const sealer = new LateSealer();
+        const machine = testMachine(before, 64 * MIB, { draftSegment: sealer.draft });
         const model = before.map((disk) => Buffer.from(disk));
         const atBarrier = new Map<BarrierId, Buffer[]>();
         machine.begin();
@@ -67,6 +93,7 @@ test("the journal up to any barrier is the disks at that instant, and digests an
             model[one.disk]?.fill(0, offset, offset + length);
             await zeroed;
           } else if (one.do === "flush") await diskOf(machine, one.disk).flush();
+          else if (one.do === "seal") sealer.letOne();
           else if (one.do === "breathe") await new Promise((resolve) => setImmediate(resolve));
           else {
             await proofs;
@@ -79,6 +106,7 @@ test("the journal up to any barrier is the disks at that instant, and digests an
           }
         }
         await proofs;
+        sealer.letAll();
         await caughtUp(machine);
         const records = await machine.journal();
         expect(replayed(records, SIZES).map(sha256)).toEqual(model.map(sha256));

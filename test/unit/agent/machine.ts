@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { Capture } from "../../../agent/capture.ts";
+import { Capture, type CaptureSettings } from "../../../agent/capture.ts";
 import type { Export } from "../../../agent/nbd/export.ts";
 import type { CapturePolicy } from "../../../engine/contract/agent-api.ts";
 import { type BarrierId, barrierId, machineId } from "../../../engine/core/ids.ts";
@@ -48,7 +48,11 @@ export const KEY_BYTES = Buffer.alloc(32, 1);
 const key = dataKey(KEY_BYTES);
 
 /** A machine with disks of these contents, its capture in this process and its cache in memory. */
-export function testMachine(contents: readonly Buffer[], spoolLimit = 64 * MIB): TestMachine {
+export function testMachine(
+  contents: readonly Buffer[],
+  spoolLimit = 64 * MIB,
+  more: Partial<CaptureSettings> = {},
+): TestMachine {
   const directory = scratch();
   const diskPaths = contents.map((content, n) => {
     const path = join(directory, `disk${n}.img`);
@@ -57,7 +61,7 @@ export function testMachine(contents: readonly Buffer[], spoolLimit = 64 * MIB):
     return path;
   });
   const store = new MemoryObjectStore();
-  const settings = { diskPaths, spoolDirectory: directory, spoolLimit: bytes(spoolLimit) };
+  const settings = { diskPaths, spoolDirectory: directory, spoolLimit: bytes(spoolLimit), ...more };
   const capture = new Capture(settings);
   onTestFinished(() => capture.close(millis(0)).catch(() => undefined));
   return {
