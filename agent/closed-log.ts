@@ -25,7 +25,10 @@ const isReference = (record: LogRecord): record is ReferenceRecord => record.kin
 /** By sequence. */
 type Content = ReadonlyMap<number, { readonly offset: number; readonly data: Buffer }>;
 
-async function readReferenced(records: readonly ReferenceRecord[], disks: readonly string[]): Promise<Content> {
+async function readReferenced(
+  records: readonly ReferenceRecord[],
+  disks: readonly string[],
+): Promise<Content> {
   const all = Buffer.allocUnsafeSlow(records.reduce((sum, { length }) => sum + length, 0));
   const found = new Map<number, { offset: number; data: Buffer }>();
   let at = 0;

@@ -53,7 +53,14 @@ export class Recorder {
     const size = ranges.length * FRAME_BYTES;
     const frames = this.#room(ranges.length).subarray(0, size);
     const records = ranges.map(({ offset, length }, n) => {
-      const record = { kind: "reference", disk, sequence: sequence(last + n + 1), time, offset, length } as const;
+      const record = {
+        kind: "reference",
+        disk,
+        sequence: sequence(last + n + 1),
+        time,
+        offset,
+        length,
+      } as const;
       this.#digests[disk]?.change(offset, length);
       writeFrame(frames, n * FRAME_BYTES, record);
       return record;

@@ -123,7 +123,8 @@ export class References {
     disk.read(bytes(start), frame.subarray(FRAME_BYTES));
     log.file ??= openSync(copiesFile(this.#directory, ordinal), "a", 0o600);
     const written = writeSync(log.file, frame);
-    if (written !== frame.length) throw new Error(`${written} of ${frame.length} bytes of a copy were written`);
+    if (written !== frame.length)
+      throw new Error(`${written} of ${frame.length} bytes of a copy were written`);
   }
 }
 

@@ -1,13 +1,22 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { type DraftSegment, draftHere } from "../../../agent/seal.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import type { BarrierId } from "../../../engine/core/ids.ts";
 import { BLOCK, MIB, SECTOR, bytes, millis } from "../../../engine/core/units.ts";
 import { rootOf, zeroDigests } from "../../../engine/journal/digest-tree.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
-import { barrier, caughtUp, diskOf, replayed, streaming, testMachine, until, write } from "./machine.ts";
+import {
+  LateSealer,
+  barrier,
+  caughtUp,
+  diskOf,
+  replayed,
+  streaming,
+  testMachine,
+  until,
+  write,
+} from "./machine.ts";
 
 const SIZES = [MIB, 5 * BLOCK + 3 * SECTOR];
 
@@ -35,28 +44,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("breathe" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("seal" as const) }) },
 );
-
-/** Seals as late as it is told to. */
-class LateSealer {
-  #open = false;
-  #next: (() => void) | undefined;
-
-  readonly draft: DraftSegment = async (task) => {
-    if (!this.#open) await new Promise<void>((resolve) => (this.#next = resolve));
-    return draftHere(task);
-  };
-
-  /** The log that waits, if one does. */
-  letOne(): void {
-    this.#next?.();
-    this.#next = undefined;
-  }
-
-  letAll(): void {
-    this.#open = true;
-    this.letOne();
-  }
-}
 
 /** Fits the range of a step into its disk. */
 function range({ disk, sector, sectors }: { disk: number; sector: number; sectors: number }) {

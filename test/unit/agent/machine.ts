@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Capture, type CaptureSettings } from "../../../agent/capture.ts";
 import type { Export } from "../../../agent/nbd/export.ts";
+import { type DraftSegment, draftHere } from "../../../agent/seal.ts";
 import type { CapturePolicy } from "../../../engine/contract/agent-api.ts";
 import { type BarrierId, barrierId, machineId } from "../../../engine/core/ids.ts";
 import { MIB, bytes, generation, millis, sequence } from "../../../engine/core/units.ts";
@@ -38,9 +39,9 @@ export interface TestMachine {
   readonly spoolDirectory: string;
   /** All that is in the store of generation 1, checked and chained. */
   journal(of?: number): Promise<JournalRecord[]>;
-  begin(of?: number, store?: ObjectStore, policy?: CapturePolicy): void;
+  begin(of?: number, store?: ObjectStore, policy?: CapturePolicy, capture?: Capture): void;
   /** The same disks and spool, as a process started after a kill would see them. */
-  restarted(): Capture;
+  restarted(more?: Partial<CaptureSettings>): Capture;
 }
 
 /** What the stub of the control plane hands out. */
@@ -70,8 +71,8 @@ export function testMachine(
     diskPaths,
     spoolDirectory: directory,
     journal: (of = 1) => readJournal(store, of),
-    begin: (of = 1, to = store, policy = QUICK): void =>
-      capture.begin({
+    begin: (of = 1, to = store, policy = QUICK, one = capture): void =>
+      one.begin({
         machine: MACHINE,
         generation: generation(of),
         from: sequence(0),
@@ -79,7 +80,7 @@ export function testMachine(
         store: to,
         key,
       }),
-    restarted: () => new Capture(settings),
+    restarted: (other = {}) => new Capture({ ...settings, ...other }),
   };
 }
 
@@ -134,4 +135,41 @@ export function replayed(
   }
   if (upTo !== undefined) throw new Error(`no barrier ${upTo} in the journal`);
   return disks;
+}
+
+/** Seals as late as it is told to. */
+export class LateSealer {
+  #open = false;
+  #next: (() => void) | undefined;
+  #dead = false;
+  #running: Promise<unknown> = Promise.resolve();
+  /** Logs that are segments. */
+  finished = 0;
+
+  readonly draft: DraftSegment = async (task) => {
+    if (!this.#open) await new Promise<void>((resolve) => (this.#next = resolve));
+    const running = draftHere(task);
+    this.#running = running.catch(() => undefined);
+    const sealed = await running;
+    if (this.#dead) await new Promise(() => {});
+    this.finished++;
+    return sealed;
+  };
+
+  /** Whoever waits for a segment waits for ever. Resolves when nothing is being done any more. */
+  async kill(): Promise<void> {
+    this.#dead = true;
+    await this.#running;
+  }
+
+  /** The log that waits, if one does. */
+  letOne(): void {
+    this.#next?.();
+    this.#next = undefined;
+  }
+
+  letAll(): void {
+    this.#open = true;
+    this.letOne();
+  }
 }

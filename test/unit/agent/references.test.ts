@@ -1,0 +1,231 @@
+import { appendFileSync, closeSync, openSync, readFileSync, readdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import type { Capture } from "../../../agent/capture.ts";
+import { sha256 } from "../../../engine/core/digest.ts";
+import { BLOCK, KIB, MIB, SECTOR, bytes, millis } from "../../../engine/core/units.ts";
+import type { JournalRecord } from "../../../engine/journal/record.ts";
+import {
+  LateSealer,
+  type TestMachine,
+  diskOf,
+  replayed,
+  streaming,
+  testMachine,
+  until,
+  write,
+} from "./machine.ts";
+
+const SIZE = MIB + 3 * SECTOR;
+/** One log takes several large writes. */
+const LARGE_LOGS = { sealBytes: bytes(MIB), sealAge: millis(60_000), heartbeatEvery: millis(50) };
+const SMALL_LOGS = { ...LARGE_LOGS, sealBytes: bytes(200 * KIB) };
+
+/** A machine that seals when it is told to, its initial copy behind it, and what was written since by sequence. */
+class Story {
+  readonly machine: TestMachine;
+  readonly model: Buffer;
+  readonly written = new Map<number, Buffer>();
+  readonly #policy: typeof LARGE_LOGS;
+  #segments = 0;
+  sealer = new LateSealer();
+  capture: Capture;
+
+  constructor(content: Buffer, policy = LARGE_LOGS, limit = 64 * MIB) {
+    this.model = Buffer.from(content);
+    this.#policy = policy;
+    this.machine = testMachine([content], limit, { draftSegment: this.sealer.draft });
+    this.capture = this.machine.capture;
+  }
+
+  async begin(): Promise<this> {
+    this.machine.begin(1, this.machine.store, this.#policy);
+    await streaming(this);
+    return this;
+  }
+
+  write(offset: number, length: number, fill: number): void {
+    const data = Buffer.alloc(length, fill);
+    write(diskOf(this), offset, data);
+    this.model.set(data, offset);
+    this.#note(data);
+  }
+
+  async zero(offset: number, length: number): Promise<void> {
+    await diskOf(this).zero(bytes(offset), bytes(length));
+    this.model.fill(0, offset, offset + length);
+    this.#note(Buffer.alloc(0));
+  }
+
+  /** As if the process had been killed when the end of the last write was not on the disk yet. */
+  tear(offset: number, before: Buffer): void {
+    const file = openSync(this.machine.diskPaths[0] ?? "", "r+");
+    writeSync(file, before, 0, before.length, offset);
+    closeSync(file);
+  }
+
+  /** Another process; the one before does nothing more, as if killed. */
+  async restart(): Promise<void> {
+    await this.#kill();
+    this.sealer = new LateSealer();
+    const next = (this.capture = this.machine.restarted({ draftSegment: this.sealer.draft }));
+    onTestFinished(() => next.close(millis(0)).catch(() => undefined));
+    expect(next.resume?.generation).toBe(1);
+    this.machine.begin(1, this.machine.store, this.#policy, next);
+  }
+
+  /** Ends the open log and seals everything. */
+  async sealed(): Promise<JournalRecord[]> {
+    this.sealer.letAll();
+    await this.capture.close(millis(10_000));
+    return this.machine.journal();
+  }
+
+  /** What is sealed is uploaded at once, so here nothing is on its way any more. */
+  async #kill(): Promise<void> {
+    await this.sealer.kill();
+    this.#segments += this.sealer.finished;
+    const directory = join(this.machine.spoolDirectory, "000001");
+    await until(() => this.capture.status?.cached.next === this.#segments);
+    await until(() => readdirSync(directory).every((name) => !name.endsWith(".seg")));
+  }
+
+  #note(data: Buffer): void {
+    this.written.set(this.capture.status?.captured.sequence ?? 0, data);
+  }
+}
+
+/** Not only the end: every single record holds what was written, whatever came over it later. */
+function expectExact(records: readonly JournalRecord[], { written, model, machine }: Story): void {
+  for (const record of records) {
+    const wanted = written.get(record.sequence);
+    if (wanted && record.kind === "data")
+      expect([record.sequence, sha256(record.data)]).toEqual([record.sequence, sha256(wanted)]);
+  }
+  expect(sha256(readFileSync(machine.diskPaths[0] ?? ""))).toBe(sha256(model));
+  expect(replayed(records, [model.length]).map(sha256)).toEqual([sha256(model)]);
+}
+
+const copies = ({ machine }: Story): string[] =>
+  readdirSync(join(machine.spoolDirectory, "000001"))
+    .filter((name) => name.endsWith(".old"))
+    .map((name) => join(machine.spoolDirectory, "000001", name));
+
+type Step =
+  | { do: "write"; sector: number; sectors: number; fill: number }
+  | { do: "zero"; sector: number; sectors: number }
+  | { do: "seal" }
+  | { do: "breathe" }
+  /** Which quarters of the last write are not on the disk: none for 0, all for 1, the last one for 4. */
+  | { do: "kill"; torn: number };
+
+const of = <T extends string>(what: T) => fc.constant(what);
+const range = { sector: fc.nat(2050), sectors: fc.integer({ min: 1, max: 700 }) };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: of("write"), ...range, fill: fc.integer({ min: 1, max: 255 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: of("zero"), ...range }) },
+  { weight: 1, arbitrary: fc.record({ do: of("seal") }) },
+  { weight: 2, arbitrary: fc.record({ do: of("breathe") }) },
+  { weight: 1, arbitrary: fc.record({ do: of("kill"), torn: fc.nat(4) }) },
+);
+
+test("every record is what was written, whatever came over it before it was sealed, kills included", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const story = await new Story(Buffer.alloc(SIZE, 1), SMALL_LOGS).begin();
+      let last: { offset: number; before: Buffer; byReference: boolean } | undefined;
+      for (const one of steps) {
+        if (one.do === "write" || one.do === "zero") {
+          const offset = (one.sector % (SIZE / SECTOR)) * SECTOR;
+          const length = Math.min(one.sectors * SECTOR, SIZE - offset);
+          const byReference = one.do === "write" && length >= 64 * KIB;
+          last = { offset, before: Buffer.from(story.model.subarray(offset, offset + length)), byReference };
+          if (one.do === "write") story.write(offset, length, one.fill);
+          else await story.zero(offset, length);
+        } else if (one.do === "seal") story.sealer.letOne();
+        else if (one.do === "breathe") await new Promise((resolve) => setImmediate(resolve));
+        else {
+          // Sealing that went on between the last write and the kill would have seen that write whole.
+          const tail = one.torn === 0 ? undefined : last;
+          if (tail) {
+            const from = Math.floor((tail.before.length * (one.torn - 1)) / 4);
+            story.tear(tail.offset + from, tail.before.subarray(from));
+            if (tail.byReference) {
+              tail.before.copy(story.model, tail.offset + from, from);
+              const whole = story.model.subarray(tail.offset, tail.offset + tail.before.length);
+              story.written.set(story.capture.status?.captured.sequence ?? 0, Buffer.from(whole));
+            }
+          }
+          await story.restart();
+        }
+        if (one.do !== "write" && one.do !== "zero") last = undefined;
+      }
+      expectExact(await story.sealed(), story);
+      expect(copies(story)).toEqual([]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a large write takes its place in the spool's limit and in the log, but not its bytes", async () => {
+  const story = await new Story(Buffer.alloc(8 * MIB)).begin();
+  for (let n = 0; n < 4; n++) story.write(n * MIB, MIB, n + 1);
+  const directory = join(story.machine.spoolDirectory, "000001");
+  const logs = readdirSync(directory);
+  expect(logs.length).toBeGreaterThanOrEqual(4);
+  for (const name of logs) expect(readFileSync(join(directory, name)).length).toBeLessThan(100);
+  expect(story.capture.status?.captured.bytes).toBe(4 * MIB);
+  expectExact(await story.sealed(), story);
+
+  const small = await new Story(Buffer.alloc(8 * MIB), LARGE_LOGS, 4 * MIB).begin();
+  for (let n = 0; n < 5; n++) small.write(n * MIB, MIB, n + 1);
+  expect(small.capture.status?.problem?.code).toBe("SpoolFull");
+});
+
+test("a small write over a large one copies one block, once", async () => {
+  const story = await new Story(Buffer.alloc(MIB)).begin();
+  story.write(0, 512 * KIB, 1);
+  for (let n = 0; n < 5; n++) story.write(BLOCK + n * SECTOR, SECTOR, 2 + n);
+  const [file = ""] = copies(story);
+  expect(readFileSync(file).length).toBe(BLOCK + 40);
+  story.write(600 * KIB, 4096, 9);
+  expect(readFileSync(file).length).toBe(BLOCK + 40);
+  expectExact(await story.sealed(), story);
+});
+
+test("writes of one batch that lie over each other stay apart", async () => {
+  const story = await new Story(Buffer.alloc(MIB, 7)).begin();
+  const data = [Buffer.alloc(4096, 1), Buffer.alloc(BLOCK, 2), Buffer.alloc(4096, 3), Buffer.alloc(BLOCK, 4)];
+  const first = story.capture.status?.captured.sequence ?? 0;
+  diskOf(story).write(data.map((one) => ({ offset: bytes(0), length: bytes(one.length), parts: [one] })));
+  data.forEach((one, n) => {
+    story.written.set(first + 1 + n, one);
+    story.model.set(one, 0);
+  });
+  expectExact(await story.sealed(), story);
+});
+
+test("a copy that a kill cut short does not hide those that follow", async () => {
+  const story = await new Story(Buffer.alloc(MIB)).begin();
+  story.write(0, 512 * KIB, 1);
+  story.write(0, SECTOR, 2);
+  const [file = ""] = copies(story);
+  appendFileSync(file, readFileSync(file).subarray(0, 1000));
+  await story.restart();
+  story.write(0, SECTOR, 3);
+  story.write(BLOCK, SECTOR, 4);
+  expectExact(await story.sealed(), story);
+});
+
+test("a journal that broke still carries what was written before", async () => {
+  const story = await new Story(Buffer.alloc(4 * MIB), LARGE_LOGS, 2 * MIB).begin();
+  story.write(0, MIB, 1);
+  const before = Buffer.from(story.model);
+  story.write(MIB, MIB, 2);
+  expect(story.capture.status?.mode).toBe("stopped");
+  story.write(0, MIB, 3);
+  story.sealer.letAll();
+  await until(() => story.capture.status?.backlog.segments === 0);
+  expect(replayed(await story.machine.journal(), [4 * MIB]).map(sha256)).toEqual([sha256(before)]);
+});
