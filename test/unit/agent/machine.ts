@@ -148,6 +148,7 @@ export class LateSealer {
 
   readonly draft: DraftSegment = async (task) => {
     if (!this.#open) await new Promise<void>((resolve) => (this.#next = resolve));
+    if (this.#dead) await new Promise(() => {});
     const running = draftHere(task);
     this.#running = running.catch(() => undefined);
     const sealed = await running;

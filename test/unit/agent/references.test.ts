@@ -3,8 +3,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { Capture } from "../../../agent/capture.ts";
+import { readClosedLog } from "../../../agent/closed-log.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
-import { BLOCK, KIB, MIB, SECTOR, bytes, millis } from "../../../engine/core/units.ts";
+import { BLOCK, KIB, MIB, SECTOR, bytes, millis, ordinal } from "../../../engine/core/units.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
 import {
   LateSealer,
@@ -196,13 +197,37 @@ test("a small write over a large one copies one block, once", async () => {
 
 test("writes of one batch that lie over each other stay apart", async () => {
   const story = await new Story(Buffer.alloc(MIB, 7)).begin();
-  const data = [Buffer.alloc(4096, 1), Buffer.alloc(BLOCK, 2), Buffer.alloc(4096, 3), Buffer.alloc(BLOCK, 4)];
+  const data = [Buffer.alloc(BLOCK, 1), Buffer.alloc(4096, 2), Buffer.alloc(BLOCK, 3), Buffer.alloc(4096, 4)];
   const first = story.capture.status?.captured.sequence ?? 0;
   diskOf(story).write(data.map((one) => ({ offset: bytes(0), length: bytes(one.length), parts: [one] })));
   data.forEach((one, n) => {
     story.written.set(first + 1 + n, one);
     story.model.set(one, 0);
   });
+  expectExact(await story.sealed(), story);
+});
+
+test("what is overwritten while a log is read is read as it was", async () => {
+  const story = await new Story(Buffer.alloc(4 * MIB)).begin();
+  for (let n = 0; n < 64; n++) story.write(n * BLOCK, BLOCK, 1);
+  const paths = story.machine.diskPaths;
+  const reading = readClosedLog(join(story.machine.spoolDirectory, "000001"), ordinal(0), paths);
+  let done = false;
+  void reading.finally(() => (done = true));
+  for (let n = 0; !done; n++) {
+    story.write(((n * 37) % 64) * BLOCK, SECTOR, 2);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const records = await reading;
+  expect(records.length).toBeGreaterThan(10);
+  for (const record of records) expect(record).toMatchObject({ data: Buffer.alloc(BLOCK, 1) });
+});
+
+test("a start after a kill does not undo a large write", async () => {
+  const story = await new Story(Buffer.alloc(MIB)).begin();
+  story.write(BLOCK, SECTOR, 1);
+  story.write(0, 512 * KIB, 2);
+  await story.restart();
   expectExact(await story.sealed(), story);
 });
 
