@@ -66,8 +66,8 @@ function overlay(found: Content, copies: readonly LogRecord[]): void {
   }
 }
 
-function withData({ kind: _, length: __, ...rest }: ReferenceRecord, found: Content): JournalRecord {
-  const data = found.get(rest.sequence)?.data;
-  if (!data) throw new Error(`write ${rest.sequence} is of disk ${rest.disk}, which is not there`);
-  return { kind: "data", ...rest, data };
+function withData({ sequence, time, disk, offset }: ReferenceRecord, found: Content): JournalRecord {
+  const data = found.get(sequence)?.data;
+  if (!data) throw new Error(`write ${sequence} is of disk ${disk}, which is not there`);
+  return { kind: "data", sequence, time, disk, offset, data };
 }
