@@ -1,18 +1,19 @@
 import { open, readFile } from "node:fs/promises";
 import type { Ordinal } from "../engine/core/units.ts";
 import type { JournalRecord } from "../engine/journal/record.ts";
+import { type DiskFile, identityOf } from "./disk.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
 import { copiesFile, logFile } from "./spool.ts";
 
 /**
  * The records of a closed log with all their data, while the disks change: `references.ts` says why that works.
- * @param disks their paths, in index order
+ * @param disks in index order
  * @throws the file system's error
  */
 export async function readClosedLog(
   directory: string,
   ordinal: Ordinal,
-  disks: readonly string[],
+  disks: readonly DiskFile[],
 ): Promise<JournalRecord[]> {
   const { records } = readLog(await readFile(logFile(directory, ordinal)));
   const found = await readReferenced(records.filter(isReference), disks);
@@ -27,16 +28,18 @@ type Content = ReadonlyMap<number, { readonly offset: number; readonly data: Buf
 
 async function readReferenced(
   records: readonly ReferenceRecord[],
-  disks: readonly string[],
+  disks: readonly DiskFile[],
 ): Promise<Content> {
   const all = Buffer.allocUnsafeSlow(records.reduce((sum, { length }) => sum + length, 0));
   const found = new Map<number, { offset: number; data: Buffer }>();
   let at = 0;
-  for (const [index, path] of disks.entries()) {
+  for (const [index, { path, identity }] of disks.entries()) {
     const here = records.filter(({ disk }) => disk === index);
     if (here.length === 0) continue;
     const disk = await open(path);
     try {
+      if (identityOf(await disk.stat()) !== identity)
+        throw new Error(`${path} is not the agent's disk any more`);
       for (const { sequence, offset, length } of here) {
         const data = all.subarray(at, (at += length));
         const { bytesRead } = await disk.read(data, 0, length, offset);

@@ -1,4 +1,5 @@
 import {
+  type Stats,
   closeSync,
   constants,
   fdatasync,
@@ -31,6 +32,11 @@ export class Disk {
     this.size = this.#try("size", () => sizeOf(this.#file));
     if (this.size === 0 || this.size % SECTOR !== 0)
       throw this.#failed("size", `${this.size} is not a whole number of sectors, at least one`);
+  }
+
+  /** For another process that reads the same disk. */
+  get file(): DiskFile {
+    return { path: this.path, identity: identityOf(fstatSync(this.#file)) };
   }
 
   /** Milliseconds since 1970 when the content last changed; says nothing for a block device. */
@@ -88,6 +94,15 @@ export class Disk {
     return new LeewardError("DiskUnreadable", `${what} of ${this.path}: ${why}`);
   }
 }
+
+/** Where a disk is, and which it is: a path may come to mean another file. */
+export interface DiskFile {
+  readonly path: string;
+  readonly identity: string;
+}
+
+export const identityOf = (stat: Stats): string =>
+  stat.isBlockDevice() ? `device ${stat.rdev}` : `file ${stat.ino} on ${stat.dev}`;
 
 /** A block device tells its size only to the kernel, in sectors of 512 bytes. */
 function sizeOf(file: number): Bytes {

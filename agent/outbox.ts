@@ -7,6 +7,7 @@ import { dataKeyBytes } from "../engine/journal/key.ts";
 import { segmentName } from "../engine/journal/names.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
+import type { DiskFile } from "./disk.ts";
 import { retryDelay } from "./retry-delay.ts";
 import { type DraftSegment, type Sealed, sealLog } from "./seal.ts";
 import { type ClosedLog, segmentFile } from "./spool.ts";
@@ -42,7 +43,7 @@ interface Parcel {
 export class Outbox {
   readonly #machine: MachineId;
   readonly #directory: string;
-  readonly #disks: readonly string[];
+  readonly #disks: readonly DiskFile[];
   readonly #clock: Clock;
   readonly #events: OutboxEvents;
   readonly #draftSegment: DraftSegment;
@@ -59,8 +60,8 @@ export class Outbox {
   constructor(s: {
     machine: MachineId;
     directory: string;
-    /** Paths, in index order. */
-    disks: readonly string[];
+    /** In index order. */
+    disks: readonly DiskFile[];
     clock: Clock;
     position: JournalPosition;
     uploaded: Bytes;

@@ -133,7 +133,7 @@ export class Run {
     this.#outbox = new Outbox({
       machine: state.machine,
       directory,
-      disks: disks.map(({ path }) => path),
+      disks: disks.map(({ file }) => file),
       clock,
       position: state.cached,
       uploaded: state.uploaded,
@@ -246,12 +246,13 @@ export class Run {
     const until = clock.now() + patience * 1000;
     while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
     this.#outbox.close();
+    if (!this.#broken) {
+      for (const disk of disks) await disk.flush();
+      syncFiles(this.#spool.directory);
+      this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
+      syncFiles(spoolDirectory);
+    }
     this.#references.close();
-    if (this.#broken) return;
-    for (const disk of disks) await disk.flush();
-    syncFiles(this.#spool.directory);
-    this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
-    syncFiles(spoolDirectory);
   }
 
   /** A broken run still refers to the disk. Without the copies it has nothing more for the cache. */

@@ -8,14 +8,15 @@ import type { SegmentHeader } from "../engine/journal/header.ts";
 import { dataKey } from "../engine/journal/key.ts";
 import { sealSegment } from "../engine/journal/seal.ts";
 import { type CheckedSegment, checkSegment } from "../engine/journal/segment.ts";
+import type { DiskFile } from "./disk.ts";
 import { readClosedLog } from "./closed-log.ts";
 import { logFile, segmentFile } from "./spool.ts";
 
 /** Turn the closed log of this ordinal into the segment of this ordinal. Crosses a process: plain data only. */
 export interface SealTask {
   readonly directory: string;
-  /** Paths of the disks, in index order. */
-  readonly disks: readonly string[];
+  /** In index order. */
+  readonly disks: readonly DiskFile[];
   readonly machine: MachineId;
   readonly generation: Generation;
   readonly ordinal: Ordinal;

@@ -1,8 +1,19 @@
-import { appendFileSync, closeSync, openSync, readFileSync, readdirSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { Capture } from "../../../agent/capture.ts";
+import { type DiskFile, identityOf } from "../../../agent/disk.ts";
 import { readClosedLog } from "../../../agent/closed-log.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import { BLOCK, KIB, MIB, SECTOR, bytes, millis, ordinal } from "../../../engine/core/units.ts";
@@ -110,6 +121,11 @@ function faults(records: readonly JournalRecord[], { written, model, machine }: 
   return found;
 }
 
+const diskFile = ({ machine }: Story): DiskFile => {
+  const path = machine.diskPaths[0] ?? "";
+  return { path, identity: identityOf(statSync(path)) };
+};
+
 const copies = ({ machine }: Story): string[] =>
   readdirSync(join(machine.spoolDirectory, "000001"))
     .filter((name) => name.endsWith(".old"))
@@ -212,8 +228,8 @@ test("writes of one batch that lie over each other stay apart", async () => {
 test("what is overwritten while a log is read is read as it was", async () => {
   const story = await new Story(Buffer.alloc(4 * MIB)).begin();
   for (let n = 0; n < 64; n++) story.write(n * BLOCK, BLOCK, 1);
-  const paths = story.machine.diskPaths;
-  const reading = readClosedLog(join(story.machine.spoolDirectory, "000001"), ordinal(0), paths);
+  const directory = join(story.machine.spoolDirectory, "000001");
+  const reading = readClosedLog(directory, ordinal(0), [diskFile(story)]);
   let done = false;
   void reading.finally(() => (done = true));
   for (let n = 0; !done; n++) {
@@ -223,6 +239,17 @@ test("what is overwritten while a log is read is read as it was", async () => {
   const records = await reading;
   expect(records.length).toBeGreaterThan(10);
   for (const record of records) expect(record).toMatchObject({ data: Buffer.alloc(BLOCK, 1) });
+});
+
+test("a file that took the place of the disk is not sealed for it", async () => {
+  const story = await new Story(Buffer.alloc(MIB)).begin();
+  story.write(0, MIB, 1);
+  const { path } = diskFile(story);
+  renameSync(path, `${path}.old`);
+  writeFileSync(path, Buffer.alloc(MIB, 2));
+  story.sealer.letAll();
+  await until(() => story.capture.status?.mode === "stopped");
+  expect(story.capture.status?.problem?.message).toContain("not the agent's disk");
 });
 
 test("a start after a kill does not undo a large write", async () => {
