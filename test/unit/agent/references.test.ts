@@ -183,7 +183,7 @@ test("every record is what was written, whatever came over it before it was seal
       expect(faults(await story.sealed(), story)).toEqual([]);
       expect(copies(story)).toEqual([]);
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
