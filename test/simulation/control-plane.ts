@@ -1,0 +1,153 @@
+import { replicationActivities, checkpointAt, cutArrived, shipFrom } from "../../functions/activities/replication.ts";
+import { itemOf, progressOf } from "../../functions/activities/tools.ts";
+import type { Services } from "../../functions/services.ts";
+import type { Clock } from "../../engine/core/clock.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { MIB, bytes } from "../../engine/core/units.ts";
+import type { DataKey } from "../../engine/journal/key.ts";
+import { segmentName } from "../../engine/journal/names.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
+import { withShipped } from "../../engine/recovery/replicating.ts";
+import { newestPoint } from "../../engine/replication/points.ts";
+import { releaseCache } from "../../engine/replication/release.ts";
+import type { ShipLimits } from "../../engine/replication/ship.ts";
+import type { Dice } from "./dice.ts";
+import { MACHINE } from "./machine.ts";
+import type { Mutation } from "./mutations.ts";
+import type { Stores } from "./stores.ts";
+
+/** What a process of the control plane has: its own way to the storage. */
+export interface Plane {
+  readonly services: Services;
+  readonly stores: Stores;
+  /** What is really there, to be judged by. */
+  readonly truly: Stores;
+  readonly dice: Dice;
+  readonly step: Mutation["step"];
+}
+
+/** What the activities here reach of the world; anything else would be undefined and fail. */
+export const servicesOver = (stores: Stores, key: DataKey, clock: Clock): Services => ({
+  ...Object.create(null),
+  clock,
+  records: recordsIn(stores.records),
+  target: stores.target,
+  objectsAt: () => stores.cache,
+  pagesAt: () => stores.pages,
+  keyOf: async () => key,
+});
+
+export const toolsOf = (services: Services) => ({ services, client: Object.create(null) });
+const machine = { machine: MACHINE };
+
+/** One turn of `orchestrations/replicate.ts`: ship, cut, and a checkpoint when it is due, which is said by returning true. */
+export async function replicate(plane: Plane): Promise<boolean> {
+  const { services, dice } = plane;
+  return noting(services, async () => {
+    if (plane.step === "blind-ship") await shipBlindly(plane);
+    if (dice.chance(0.5)) {
+      await shipSmall(plane);
+      await cut(plane);
+      return true;
+    }
+    const shipped = await replicationActivities.ship(machine, toolsOf(services));
+    if (shipped.state === "ended") return false;
+    if (shipped.marks) await cut(plane);
+    return shipped.checkpointDue;
+  });
+}
+
+/** As `ship`, with limits of an app of another size: packs begin and end elsewhere. */
+async function shipSmall({ services, stores, dice }: Plane): Promise<void> {
+  const item = await itemOf(services, MACHINE);
+  const before = await progressOf(services, MACHINE);
+  const limits: ShipLimits = {
+    objectBytes: bytes(1 + dice.below(40_000)),
+    maxBytes: bytes(dice.chance(0.5) ? MIB : 1 + dice.below(20_000)),
+    parallel: 1 + dice.below(3),
+  };
+  if (item.state !== "Protected" || before.arrived.generation !== item.generation) return;
+  const shipped = await shipFrom(services, stores.cache, before, limits);
+  await services.records.progress.update(MACHINE, (old) => withShipped(old, shipped));
+  if (shipped.segments > 0) await releaseCache(stores.cache, MACHINE, before.arrived, shipped.position);
+}
+
+/** Also alone: two may be at work, and one may come late. */
+export async function cut(plane: Plane): Promise<void> {
+  const { services, stores } = plane;
+  if (plane.step === "early-manifest") return cutEarly(plane);
+  const item = await itemOf(services, MACHINE);
+  const found = await stores.records.get("progress", MACHINE);
+  if (found) await cutArrived(services, item);
+}
+
+/** The activity, and what the orchestration does with its failures. */
+export const checkpoint = (plane: Plane): Promise<boolean> =>
+  noting(plane.services, async () => {
+    if (plane.step === "early-applied") await applyEarly(plane);
+    await replicationActivities.checkpoint(machine, toolsOf(plane.services));
+    return false;
+  });
+
+/** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */
+export async function lateCheckpoint({ services }: Plane): Promise<void> {
+  const item = await itemOf(services, MACHINE);
+  if (item.state !== "Protected") return;
+  const newest = await newestPoint(services.target, MACHINE);
+  if (newest) await checkpointAt(services, item, newest);
+}
+
+/** A failure that may pass is left to the next turn; any other is written down, and stops replication. */
+async function noting(services: Services, work: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof LeewardError)) throw error;
+    const { code, message } = error;
+    if (code === "FenceLost" || code === "NotFound") return false;
+    const stopped = error.class !== "retry";
+    await replicationActivities.noteHealth(
+      { ...machine, problem: { code, message }, stopped },
+      toolsOf(services),
+    );
+    return false;
+  }
+}
+
+async function shipBlindly({ services, stores }: Plane): Promise<void> {
+  const { arrived } = await progressOf(services, MACHINE);
+  const name = segmentName(MACHINE, arrived.generation, arrived.next);
+  const found = await stores.cache.get(name, "unchecked");
+  // A chain that is not checked takes whatever is there, also what came damaged.
+  if (found) await stores.target.put(name, found.body, "absent").catch(exists);
+}
+
+function exists(error: unknown): undefined {
+  if (!hasCode(error, "ObjectExists")) throw error;
+}
+
+async function cutEarly({ services, stores }: Plane): Promise<void> {
+  const both = new Proxy(stores.target, {
+    get: (target, property) =>
+      property === "get"
+        ? async (name: string) => (await target.get(name)) ?? stores.cache.get(name)
+        : Reflect.get(target, property),
+  });
+  const ahead = await progressOf(services, MACHINE);
+  const { ship } = await import("../../engine/replication/ship.ts");
+  const limits = { objectBytes: bytes(1), maxBytes: bytes(MIB), parallel: 1 };
+  const nowhere = new Proxy(both, {
+    get: (target, property) => (property === "put" ? async () => undefined : Reflect.get(target, property)),
+  });
+  const { position } = await ship({ cache: stores.cache, target: nowhere, machine: MACHINE, from: ahead.arrived, limits });
+  const records = services.records;
+  await records.progress.update(MACHINE, (old) => withShipped(old, { position, segments: 0, objects: 0, bytes: 0, marks: true }));
+  await cutArrived({ ...services, target: both }, await itemOf(services, MACHINE));
+}
+
+async function applyEarly({ services }: Plane): Promise<void> {
+  const { point } = await progressOf(services, MACHINE);
+  const newest = point && (await newestPoint(services.target, MACHINE, point.generation));
+  if (newest)
+    await services.records.progress.update(MACHINE, (old) => ({ ...old, applied: newest.position }));
+}

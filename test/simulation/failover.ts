@@ -1,0 +1,90 @@
+import { diskActivities } from "../../functions/activities/disks.ts";
+import { failoverActivities } from "../../functions/activities/failover.ts";
+import { itemOf } from "../../functions/activities/tools.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
+import type { BarrierId } from "../../engine/core/ids.ts";
+import { SECTOR, bytes } from "../../engine/core/units.ts";
+import { importName, replicaName } from "../../engine/journal/names.ts";
+import { beginFailover } from "../../engine/recovery/begin.ts";
+import { itemKeyOf, move } from "../../engine/recovery/item.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
+import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
+import { readPoint } from "../../engine/replication/points.ts";
+import { restorePoint } from "../../engine/replication/restore.ts";
+import { MemorySink } from "../fixtures/memory-sink.ts";
+import { type Plane, toolsOf } from "./control-plane.ts";
+import { MACHINE } from "./machine.ts";
+import { Violation } from "./truth.ts";
+
+/** What a failover built. */
+export interface Built {
+  readonly point: BarrierId;
+  readonly road: "import" | "upload";
+  readonly disks: readonly Buffer[];
+}
+
+/** The write that begins it, which is the fence. @throws StateNotAllowed, Conflict */
+export async function fence({ services }: Plane, point: BarrierId | undefined): Promise<void> {
+  const token = "simulated";
+  await services.records.items.update(itemKeyOf(MACHINE), (old) =>
+    beginFailover(old, { now: services.clock.now(), token, point }),
+  );
+}
+
+/**
+ * Drains, plans and builds as `orchestrations/failover.ts` does, by the road that the plan takes. May die anywhere and
+ * run again.
+ */
+export async function failOver(plane: Plane, wanted: BarrierId | undefined): Promise<Built> {
+  const { services } = plane;
+  if (plane.step !== "late-bump") await mustBeFenced(plane);
+  const { job } = await itemOf(services, MACHINE);
+  const input = { machine: MACHINE, operation: job.operation, point: wanted };
+  await failoverActivities.drain({ machine: MACHINE }, toolsOf(services));
+  const plan = await failoverActivities.planFailover(input, toolsOf(services));
+  const at = { machine: MACHINE, point: plan.point };
+  if (plan.steps.some((step) => step.do === "checkpoint"))
+    await diskActivities.checkpointTo(at, toolsOf(services));
+  const imports = plan.steps.some((step) => step.do === "import");
+  const disks = await (imports ? imported(plane, plan.point) : rebuilt(plane, plan.point));
+  await mustBeFenced(plane);
+  await services.records.items.update(itemKeyOf(MACHINE), (old) =>
+    old.state === "Protected" ? old : move(old, "failedOver"),
+  );
+  return { point: plan.point, road: imports ? "import" : "upload", disks };
+}
+
+/** 8: a failover bumps the generation first, then builds. */
+async function mustBeFenced({ truly }: Plane): Promise<void> {
+  const { items, progress } = recordsIn(truly.records);
+  const item = (await items.get(itemKeyOf(MACHINE)))?.value;
+  const arrived = (await progress.get(MACHINE))?.value.arrived;
+  if (item?.state === "Protected" || arrived?.generation === item?.generation)
+    throw new Violation("8: a failover builds while its machine may still replicate");
+}
+
+async function imported({ services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
+  const point = await readPoint(stores.target, MACHINE, id);
+  const made = await readCheckpoint(stores.target, point);
+  if (!made) throw new LeewardError("NotFound", `the replica does not hold point ${id}`);
+  const disks: Buffer[] = [];
+  for (const { index, size, snapshot } of made.disks) {
+    const copy = importName(MACHINE, index, id);
+    await services.pagesAt("").promote(replicaName(MACHINE, index), snapshot, copy);
+    const whole = await stores.pages.read(copy, bytes(0), bytes(size + SECTOR));
+    disks.push(whole.subarray(0, size));
+  }
+  return disks;
+}
+
+async function rebuilt({ services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
+  const point = await readPoint(stores.target, MACHINE, id);
+  const sinks = point.disks.map(({ size }) => new MemorySink(size));
+  await restorePoint({
+    objects: stores.target,
+    key: await services.keyOf(MACHINE),
+    point,
+    sinkFor: async ({ index }) => sinks[index],
+  });
+  return sinks.map(({ content }) => content);
+}

@@ -1,0 +1,163 @@
+import { type Bytes, ordinal } from "../../engine/core/units.ts";
+import { parseSegmentName, segmentName } from "../../engine/journal/names.ts";
+import { type Fence, type PageStore, type SnapshotId, etagOf } from "../../engine/storage/store.ts";
+import type { Dice } from "./dice.ts";
+import type { SourceFault } from "./source.ts";
+import type { Stores } from "./stores.ts";
+import type { Weather } from "./weather.ts";
+
+/** One way to build the pipeline wrong. The simulation must notice each of them. */
+export interface Mutation {
+  readonly what: string;
+  /** Puts itself between the product and its storage. */
+  readonly stores?: (stores: Stores, dice: Dice) => Stores;
+  readonly source?: SourceFault;
+  /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
+  /** Without this weather the fault does not show. */
+  readonly weather?: Partial<Weather>;
+  readonly step?: "blind-ship" | "early-manifest" | "early-applied" | "late-bump" | "same-generation";
+}
+
+export const MUTATIONS: Readonly<Record<string, Mutation>> = {
+  "lost-write": {
+    what: "a page write is acknowledged and not done",
+    stores: withPages((pages, dice) => ({
+      write: async (...args) => (dice.chance(0.1) ? undefined : pages.write(...args)),
+    })),
+  },
+  "torn-write": {
+    what: "half of a page write is done",
+    stores: withPages((pages, dice) => ({
+      write: (name, fence, offset, data) =>
+        pages.write(name, fence, offset, dice.chance(0.1) ? data.subarray(0, halfOf(data.length)) : data),
+    })),
+  },
+  "drop-zero": {
+    what: "cleared pages are not cleared",
+    stores: withPages(() => ({ clear: async () => undefined })),
+  },
+  "stale-snapshot": {
+    what: "a snapshot is taken before the last write to its disk",
+    stores: withPages((pages) => {
+      const early = new Map<string, SnapshotId>();
+      return {
+        write: async (...args) => {
+          const [name, fence] = args;
+          early.set(name, await pages.snapshot(name, fence));
+          await pages.write(...args);
+        },
+        snapshot: async (name, fence) => early.get(name) ?? pages.snapshot(name, fence),
+        deleteSnapshot: async () => undefined,
+      };
+    }),
+  },
+  "no-fence": {
+    what: "whoever once had the right to write to a replica keeps it",
+    stores: withPages((pages) => {
+      const fences = new Map<string, Fence>();
+      return {
+        takeFence: async (name) => {
+          const fence = fences.get(name) ?? (await pages.takeFence(name));
+          fences.set(name, fence);
+          return fence;
+        },
+        releaseFence: async () => undefined,
+      };
+    }),
+  },
+  "double-apply": {
+    what: "the first write to a replica's disk comes once more, after the checkpoint",
+    stores: withPages((pages) => {
+      const first = new Map<string, readonly [Bytes, Uint8Array]>();
+      return {
+        write: async (name, fence, offset, data) => {
+          await pages.write(name, fence, offset, data);
+          if (!first.has(name)) first.set(name, [offset, Buffer.from(data)]);
+        },
+        releaseFence: async (name, fence) => {
+          const again = first.get(name);
+          if (again) await pages.write(name, fence, ...again).catch(() => undefined);
+          await pages.releaseFence(name, fence);
+        },
+      };
+    }),
+  },
+  "phantom-arrival": {
+    what: "the target acknowledges a segment that it does not keep",
+    stores: (stores, dice) => ({
+      ...stores,
+      target: instead(stores.target, {
+        put: async (...args) =>
+          args[0].endsWith(".seg") && dice.chance(0.1) ? etagOf("phantom") : stores.target.put(...args),
+      }),
+    }),
+  },
+  overwrite: {
+    what: "the target ignores create-if-absent",
+    stores: (stores) => ({
+      ...stores,
+      target: instead(stores.target, { put: (name, body) => stores.target.put(name, body, "any") }),
+    }),
+  },
+  "release-early": {
+    what: "a segment leaves the cache when it is read",
+    stores: (stores) => ({
+      ...stores,
+      cache: instead(stores.cache, {
+        get: async (name, check) => {
+          const found = await stores.cache.get(name, check);
+          await stores.cache.delete([name]);
+          return found;
+        },
+      }),
+    }),
+  },
+  "release-ahead": {
+    what: "one segment more than was shipped leaves the cache",
+    stores: (stores) => ({
+      ...stores,
+      cache: instead(stores.cache, { delete: (names) => stores.cache.delete([...names, ...nextOf(names)]) }),
+    }),
+  },
+  "lost-update": {
+    what: "records are changed without compare-and-swap",
+    stores: (stores) => ({
+      ...stores,
+      records: instead(stores.records, {
+        put: (kind, key, value) => stores.records.put(kind, key, value, "any"),
+      }),
+    }),
+  },
+  reorder: { what: "two writes change places in the journal", source: "reorder" },
+  "drop-write": { what: "the agent does not journal a write", source: "lost-write" },
+  "late-barrier": { what: "a write slips in between a barrier's instant and its record", source: "late-barrier" },
+  "wrong-digest": { what: "the agent hashes a block wrongly", source: "wrong-digest" },
+  "skip-chain": { what: "segments are carried unchecked", step: "blind-ship", weather: { damage: 0.02 } },
+  "early-manifest": { what: "a point is made of what is only in the cache", step: "early-manifest" },
+  "early-applied": { what: "the replica counts as brought to a point before it is", step: "early-applied" },
+  "late-bump": { what: "a failover builds before it fences", step: "late-bump" },
+  "wrong-generation": { what: "an agent that lost its place goes on in its generation", step: "same-generation" },
+};
+
+const halfOf = (length: number): number => Math.max(512, Math.floor(length / 1024) * 512);
+
+/** The name behind the last one. */
+function nextOf(names: readonly string[]): string[] {
+  const last = parseSegmentName(names.at(-1) ?? "");
+  return last ? [segmentName(last.machine, last.generation, ordinal(last.ordinal + 1))] : [];
+}
+
+function withPages(change: (pages: PageStore, dice: Dice) => Partial<PageStore>): Mutation["stores"] {
+  return (stores, dice) => ({ ...stores, pages: instead(stores.pages, change(stores.pages, dice)) });
+}
+
+/** The store with some of its methods replaced. */
+const instead = <Store extends object>(store: Store, methods: Partial<Store>): Store =>
+  new Proxy(store, {
+    get(inner, property) {
+      const own: unknown = Reflect.get(methods, property);
+      const method: unknown = own ?? Reflect.get(inner, property);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]): unknown => Reflect.apply(method, inner, args);
+    },
+  });

@@ -1,0 +1,87 @@
+import {
+  MemoryObjectStore,
+  MemoryPageStore,
+  MemoryRecordStore,
+} from "../../engine/storage/memory.ts";
+import type { ObjectStore, PageStore, RecordStore } from "../../engine/storage/store.ts";
+import { collect } from "../fixtures/collect.ts";
+import type { Process, Scheduler } from "./scheduler.ts";
+
+/** The cache account of the source region, and what the target region has. */
+export interface Stores {
+  readonly cache: ObjectStore;
+  readonly target: ObjectStore;
+  readonly pages: PageStore;
+  readonly records: RecordStore;
+}
+
+export const memoryStores = (): Stores => ({
+  cache: new MemoryObjectStore(),
+  target: new MemoryObjectStore(),
+  pages: new MemoryPageStore(),
+  records: new MemoryRecordStore(),
+});
+
+/** The stores as one process reaches them: every call waits for the scheduler. */
+export const gated = (stores: Stores, scheduler: Scheduler, process: Process): Stores => ({
+  cache: gate(stores.cache, "cache", scheduler, process),
+  target: gate(stores.target, "target", scheduler, process),
+  pages: gate(stores.pages, "pages", scheduler, process),
+  records: gate(stores.records, "records", scheduler, process),
+});
+
+function gate<Store extends object>(
+  store: Store,
+  name: keyof Stores,
+  scheduler: Scheduler,
+  process: Process,
+): Store {
+  return new Proxy(store, {
+    get(inner, property) {
+      const method: unknown = Reflect.get(inner, property);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]): unknown => {
+        const call = { process, store: name, method: String(property), args };
+        const answer = (perform: () => Promise<unknown>) => scheduler.call({ ...call, perform });
+        if (property !== "list") return answer(async () => Reflect.apply(method, inner, args));
+        return listing(answer(() => collect<unknown>(Reflect.apply(method, inner, args))));
+      };
+    },
+  });
+}
+
+async function* listing(answer: Promise<unknown>): AsyncGenerator<unknown> {
+  const all = await answer;
+  if (Array.isArray(all)) yield* all;
+}
+
+/** A change that the storage really made. */
+export interface Effect {
+  readonly store: keyof Stores;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** The stores, which write down what they really did. */
+export const observed = (stores: Stores, effects: Effect[]): Stores => ({
+  cache: observe(stores.cache, "cache", effects),
+  target: observe(stores.target, "target", effects),
+  pages: stores.pages,
+  records: observe(stores.records, "records", effects),
+});
+
+function observe<Store extends object>(inside: Store, store: keyof Stores, effects: Effect[]): Store {
+  return new Proxy(inside, {
+    get(inner, property) {
+      const method: unknown = Reflect.get(inner, property);
+      if (typeof method !== "function") return method;
+      if (property !== "put" && property !== "delete")
+        return (...args: unknown[]): unknown => Reflect.apply(method, inner, args);
+      return async (...args: unknown[]): Promise<unknown> => {
+        const answer: unknown = await Reflect.apply(method, inner, args);
+        effects.push({ store, method: property, args });
+        return answer;
+      };
+    },
+  });
+}

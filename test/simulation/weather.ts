@@ -1,0 +1,168 @@
+import { LeewardError } from "../../engine/core/errors.ts";
+import type { StoredObject } from "../../engine/storage/store.ts";
+import type { Dice } from "./dice.ts";
+import type { Call } from "./scheduler.ts";
+import type { Stores } from "./stores.ts";
+
+/** How often each thing happens to a call; `rollback` and `kill` count per step. */
+export interface Weather {
+  /** Nothing happens, and the answer says so: unavailable, or throttled. */
+  readonly refuse: number;
+  /** It happens, and the answer says that it did not. */
+  readonly timeout: number;
+  /** It happens, the answer is lost, and the client's own retry meets what it did itself. */
+  readonly echo: number;
+  /** A read tells what was there before the last change. */
+  readonly stale: number;
+  /** The body of an answer is cut or changed on its way. */
+  readonly damage: number;
+  /** Objects that were acknowledged are gone. */
+  readonly rollback: number;
+  readonly kill: number;
+}
+
+const FAIR: Weather = { refuse: 0, timeout: 0, echo: 0, stale: 0, damage: 0, rollback: 0, kill: 0 };
+const ROUGH: Weather = { ...FAIR, refuse: 0.03, timeout: 0.03, echo: 0.03, kill: 0.01 };
+
+export const weatherOf = (dice: Dice): Weather =>
+  dice.weighted<Weather>([
+    [2, { ...FAIR, kill: 0.01 }],
+    [4, ROUGH],
+    [1, { ...ROUGH, refuse: 0.15, timeout: 0.15, kill: 0.03 }],
+    [2, { ...ROUGH, stale: 0.04 }],
+    [1, { ...ROUGH, damage: 0.01 }],
+    [1, { ...ROUGH, stale: 0.01, damage: 0.005, rollback: 0.008 }],
+  ]) ?? FAIR;
+
+interface Change {
+  readonly store: "cache" | "target" | "records";
+  readonly name: string;
+  /** What was there. */
+  readonly before: unknown;
+  readonly at: number;
+}
+
+/** A change is recent for this many storage calls. */
+const RECENT = 40;
+
+/** Lets calls through to the storage, with what the weather does to them. */
+export class Storm {
+  readonly #dice: Dice;
+  readonly #stores: Stores;
+  weather: Weather;
+  regionLost = false;
+  /** Acknowledged objects were lost, so that something may be missing. Never may something be wrong. */
+  lied = false;
+  /** The call's name, and what was done to it. */
+  last = "";
+  #changes: Change[] = [];
+  #calls = 0;
+
+  constructor(dice: Dice, stores: Stores, weather: Weather) {
+    this.#dice = dice;
+    this.#stores = stores;
+    this.weather = weather;
+  }
+
+  /** Performs the call and answers it; returns true when it took effect. */
+  async let(call: Call): Promise<boolean> {
+    this.#calls++;
+    const fault = this.#faultFor(call);
+    this.last = `${call.process.name} ${call.store}.${call.method} ${nameOf(call)} ${fault ?? ""}`;
+    if (fault === "refuse") {
+      call.reject(unavailable(call));
+      return false;
+    }
+    if (fault === "stale") return this.#stale(call);
+    const before = await this.#before(call);
+    try {
+      const answer = await call.perform();
+      if (before) this.#changes.push(before);
+      if (fault === "timeout") call.reject(unavailable(call));
+      else if (fault === "echo") call.reject(echoOf(call));
+      else call.resolve(fault === "damage" ? this.#damaged(answer) : answer);
+      return true;
+    } catch (error) {
+      call.reject(error);
+      return false;
+    }
+  }
+
+  #faultFor(call: Call): keyof Weather | undefined {
+    if (call.store === "cache" && this.regionLost) return "refuse";
+    const { refuse, timeout, echo, stale, damage } = this.weather;
+    const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
+    const reads = call.method === "get" && call.store !== "pages";
+    const objects = reads && call.store !== "records";
+    const known = reads && this.#changes.some((change) => this.#isRecent(change) && isOf(change, call));
+    const rest = 1 - refuse - timeout - echo - stale - damage;
+    return this.#dice.weighted<keyof Weather | undefined>([
+      [refuse, "refuse"],
+      [timeout, "timeout"],
+      [echo, puts ? "echo" : undefined],
+      [stale, known ? "stale" : undefined],
+      [damage, objects && nameOf(call).endsWith(".seg") ? "damage" : undefined],
+      [rest, undefined],
+    ]);
+  }
+
+  async #before({ store, method, args }: Call): Promise<Change | undefined> {
+    const at = this.#calls;
+    if (method !== "put") return undefined;
+    const [a, b] = args;
+    if (store === "records")
+      return { store, name: `${a}/${b}`, before: await this.#stores.records.get(`${a}`, `${b}`), at };
+    if (store === "cache" || store === "target")
+      return { store, name: `${a}`, before: await this.#stores[store].get(`${a}`), at };
+    return undefined;
+  }
+
+  #isRecent = ({ at }: Change): boolean => this.#calls - at < RECENT;
+
+  #stale(call: Call): boolean {
+    call.resolve(this.#changes.findLast((change) => isOf(change, call))?.before);
+    return false;
+  }
+
+  #damaged(answer: unknown): unknown {
+    if (!isObject(answer)) return answer;
+    const body = Buffer.from(answer.body);
+    const at = this.#dice.below(body.length);
+    if (this.#dice.chance(0.5)) return { ...answer, body: body.subarray(0, at) };
+    body[at] = (body[at] ?? 0) ^ (1 << this.#dice.below(8));
+    return { ...answer, body };
+  }
+
+  /** An account goes back in time: what it acknowledged last is gone. Returns the names. */
+  async rollBack(store: "cache" | "target"): Promise<string[]> {
+    const lost: string[] = [];
+    const since = this.#calls - 1 - this.#dice.below(RECENT);
+    for (const change of this.#changes.toReversed()) {
+      if (change.store !== store || change.at < since || !change.name.endsWith(".seg")) continue;
+      this.lied = true;
+      await this.#stores[store].delete([change.name]);
+      lost.push(change.name);
+    }
+    this.#changes = this.#changes.filter((change) => change.store !== store || change.at < since);
+    return lost;
+  }
+}
+
+/** The object or record that a call is about. */
+export const nameOf = ({ store, args }: { store: string; args: readonly unknown[] }): string =>
+  store === "records" ? `${args[0]}/${args[1]}` : String(args[0]);
+
+const isOf = (change: Change, call: Call): boolean =>
+  change.store === call.store && change.name === nameOf(call);
+
+const isObject = (answer: unknown): answer is StoredObject =>
+  typeof answer === "object" && answer !== null && "body" in answer;
+
+const unavailable = (call: Call) =>
+  new LeewardError("StorageUnavailable", `${call.store}.${call.method} ${nameOf(call)}: no answer`);
+
+const echoOf = (call: Call) =>
+  new LeewardError(
+    call.args.includes("absent") ? "ObjectExists" : "ObjectChanged",
+    `${call.store}.${call.method} ${nameOf(call)}: met its own first try`,
+  );
