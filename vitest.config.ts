@@ -22,6 +22,7 @@ export default defineConfig({
       project("arch", 30_000),
       project("unit", 30_000),
       project("contract", 120_000),
+      project("simulation", 300_000),
       project("local", 120_000),
       project("box", 600_000, false),
     ],

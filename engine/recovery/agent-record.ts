@@ -42,8 +42,11 @@ export type AgentRecord = z.infer<typeof agentRecord>;
 export const withHeartbeat = (old: AgentRecord, beat: Heartbeat, heardAt: Micros): AgentRecord =>
   old.heartbeat && isNewer(old.heartbeat, beat) ? old : { ...old, heardAt, heartbeat: beat };
 
-const isNewer = (a: Heartbeat, b: Heartbeat): boolean =>
-  a.generation > b.generation || (a.generation === b.generation && a.captured.sequence > b.captured.sequence);
+/** One that captured nothing more may have uploaded more. */
+function isNewer(a: Heartbeat, b: Heartbeat): boolean {
+  if (a.generation !== b.generation) return a.generation > b.generation;
+  return a.captured.sequence > b.captured.sequence || a.cachedNext > b.cachedNext;
+}
 
 /** A barrier that the agent was asked for, and that has not become a point yet. */
 const barrierRequest = z.object({

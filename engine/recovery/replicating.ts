@@ -85,6 +85,31 @@ export function withCut(
   return { ...progress, cut: to, marks, pending: [...pending], ...(point && { point }) };
 }
 
+/** Notes that the replica may get writes up to the point. A late run to an older one lowers nothing. */
+export function withReserved(
+  progress: ProgressRecord,
+  { generation, sequence: upTo }: Pick<RecoveryPoint, "generation" | "sequence">,
+): ProgressRecord {
+  const { reserved } = progress;
+  const newer =
+    !reserved ||
+    generation > reserved.generation ||
+    (generation === reserved.generation && upTo > reserved.sequence);
+  return newer ? { ...progress, reserved: { generation, sequence: upTo } } : progress;
+}
+
+/** Notes a checkpoint. One that comes late, after a newer one, moves nothing. */
+export function withApplied(
+  progress: ProgressRecord,
+  applied: JournalPosition,
+  appliedAt: Micros,
+): ProgressRecord {
+  const before = progress.applied;
+  return before && farther(applied, before) === before
+    ? { ...progress, appliedAt }
+    : { ...progress, applied, appliedAt };
+}
+
 /** A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed. */
 export function checkpointDue(now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean {
   const { point, reserved, appliedAt } = progress;

@@ -11,7 +11,7 @@ import { AppliedTracker } from "./applied.ts";
 import { type Checkpoint, createCheckpoint, readCheckpoint } from "./checkpoints.ts";
 import { readBackward } from "./journal-reader.ts";
 import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
-import { reserveReplica, settleReplica } from "./reservation.ts";
+import { reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 
 export interface CheckpointProgress {
@@ -55,12 +55,11 @@ export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
   const made = await readCheckpoint(target, point);
   if (made) return made;
   const fences = await takeFences(pages, point);
-  const reservation = await reserveReplica(target, s.from, point);
+  await reserveReplica(target, s.from, point);
   const coverage = emptyCoverage(point.disks);
   const applied = await apply(s, fences, coverage);
   if (s.from.next === 0) await clearRest(s, fences, coverage);
   const disks = await snapshotAll(pages, point, fences);
-  await settleReplica(target, reservation, point);
   const { machine, generation, id, sequence, time } = point;
   const written = await createCheckpoint(target, {
     format: 1,

@@ -6,7 +6,14 @@ import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
-import { checkpointDue, shippingOf, withCut, withShipped } from "../../engine/recovery/replicating.ts";
+import {
+  checkpointDue,
+  shippingOf,
+  withApplied,
+  withCut,
+  withReserved,
+  withShipped,
+} from "../../engine/recovery/replicating.ts";
 import { checkpoint } from "../../engine/replication/checkpoint.ts";
 import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { cut, newestPoint } from "../../engine/replication/points.ts";
@@ -140,13 +147,12 @@ export async function checkpointAt(
   if (!replica) throw new RangeError(`machine ${machine} has no replica`);
   const pages = services.pagesAt(endpointOf(replica));
   const { generation } = point;
-  const reserved = { generation, sequence: point.sequence };
-  const { applied } = await services.records.progress.update(machine, (old) => ({ ...old, reserved }));
+  const { applied } = await services.records.progress.update(machine, (old) => withReserved(old, point));
   const from = applied?.generation === generation ? applied : startOf(generation, sequence(0));
   const key = await services.keyOf(machine);
   const made = await checkpoint({ target: services.target, pages, key, from, point });
   const appliedAt = services.clock.now();
-  await services.records.progress.update(machine, (old) => ({ ...old, applied: made.applied, appliedAt }));
+  await services.records.progress.update(machine, (old) => withApplied(old, made.applied, appliedAt));
   // A failover may be about to import one of the older ones.
   if (STATES[(await itemOf(services, machine)).state].replicating)
     await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);

@@ -17,7 +17,8 @@ import type { World } from "./world.ts";
 export async function register(world: World, { services, step }: Plane): Promise<void> {
   const { source } = world;
   const own = world.lostPlace ? undefined : source.cached;
-  const keeps = step === "same-generation" ? (await services.records.progress.get(MACHINE))?.value : undefined;
+  const keeps =
+    step === "same-generation" ? (await services.records.progress.get(MACHINE))?.value : undefined;
   const progress = keeps ?? (await generationFor(services.records, MACHINE, own).catch(fenced));
   if (!progress) {
     world.retired = true;

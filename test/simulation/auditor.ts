@@ -106,7 +106,8 @@ export class Auditor {
     for (const [name, mark] of Object.entries(watermarks(agent, progress))) {
       const old = this.#marks[name];
       const back = old && mark.generation === old.generation && mark.sequence < old.sequence;
-      if (back || (old && mark.generation < old.generation)) throw new Violation(`watermark ${name} went back`);
+      if (back || (old && mark.generation < old.generation))
+        throw new Violation(`watermark ${name} went back`);
       this.#marks[name] = mark;
     }
   }
@@ -145,7 +146,9 @@ export class Auditor {
       const found = await this.#stores.pages.read(name, bytes(0), bytes(size + SECTOR), snapshot);
       const wanted = Buffer.concat([this.#momentOf(made).disks[index] ?? Buffer.alloc(0), FOOTER]);
       if (!found.equals(wanted))
-        throw new Violation(`6: the checkpoint of ${made.id} differs on disk ${index} ${firstDifference(found, wanted)}`);
+        throw new Violation(
+          `6: the checkpoint of ${made.id} differs on disk ${index} ${firstDifference(found, wanted)}`,
+        );
     }
   }
 

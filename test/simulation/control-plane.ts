@@ -1,4 +1,9 @@
-import { replicationActivities, checkpointAt, cutArrived, shipFrom } from "../../functions/activities/replication.ts";
+import {
+  replicationActivities,
+  checkpointAt,
+  cutArrived,
+  shipFrom,
+} from "../../functions/activities/replication.ts";
 import { itemOf, progressOf } from "../../functions/activities/tools.ts";
 import type { Services } from "../../functions/services.ts";
 import type { Clock } from "../../engine/core/clock.ts";
@@ -6,11 +11,13 @@ import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { MIB, bytes } from "../../engine/core/units.ts";
 import type { DataKey } from "../../engine/journal/key.ts";
 import { segmentName } from "../../engine/journal/names.ts";
+import { sourceOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { withShipped } from "../../engine/recovery/replicating.ts";
-import { newestPoint } from "../../engine/replication/points.ts";
+import { cut as cutPoints, newestPoint } from "../../engine/replication/points.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
-import type { ShipLimits } from "../../engine/replication/ship.ts";
+import { type ShipLimits, ship } from "../../engine/replication/ship.ts";
+import { type ObjectStore, etagOf } from "../../engine/storage/store.ts";
 import type { Dice } from "./dice.ts";
 import { MACHINE } from "./machine.ts";
 import type { Mutation } from "./mutations.ts";
@@ -127,23 +134,27 @@ function exists(error: unknown): undefined {
 }
 
 async function cutEarly({ services, stores }: Plane): Promise<void> {
-  const both = new Proxy(stores.target, {
-    get: (target, property) =>
-      property === "get"
-        ? async (name: string) => (await target.get(name)) ?? stores.cache.get(name)
-        : Reflect.get(target, property),
-  });
-  const ahead = await progressOf(services, MACHINE);
-  const { ship } = await import("../../engine/replication/ship.ts");
+  const { arrived, cut: after, pending } = await progressOf(services, MACHINE);
+  const nothing = { seconds: 0, bytes: bytes(0), writes: 0 };
+  // What is still in the cache counts as if it had been carried.
+  const target = overlaid(stores.target, stores.cache);
   const limits = { objectBytes: bytes(1), maxBytes: bytes(MIB), parallel: 1 };
-  const nowhere = new Proxy(both, {
-    get: (target, property) => (property === "put" ? async () => undefined : Reflect.get(target, property)),
-  });
-  const { position } = await ship({ cache: stores.cache, target: nowhere, machine: MACHINE, from: ahead.arrived, limits });
-  const records = services.records;
-  await records.progress.update(MACHINE, (old) => withShipped(old, { position, segments: 0, objects: 0, bytes: 0, marks: true }));
-  await cutArrived({ ...services, target: both }, await itemOf(services, MACHINE));
+  const { position: to } = await ship({ ...stores, target, machine: MACHINE, from: arrived, limits });
+  const key = await services.keyOf(MACHINE);
+  const { disks } = sourceOf(await itemOf(services, MACHINE));
+  const lossesAt = () => ({ vm: nothing, region: nothing });
+  await cutPoints({ target, key, machine: MACHINE, disks, after, to, pending, lossesAt });
 }
+
+/** The store, with the other's objects where it has none; it takes no segments. */
+const overlaid = (store: ObjectStore, other: ObjectStore): ObjectStore => ({
+  get: async (name, check) => (await store.get(name, check)) ?? other.get(name, check),
+  put: async (name, body, condition) =>
+    name.endsWith(".seg") ? etagOf("nowhere") : store.put(name, body, condition),
+  list: (prefix) => store.list(prefix),
+  delete: (names) => store.delete(names),
+  ensureContainer: () => store.ensureContainer(),
+});
 
 async function applyEarly({ services }: Plane): Promise<void> {
   const { point } = await progressOf(services, MACHINE);

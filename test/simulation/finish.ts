@@ -85,7 +85,9 @@ async function nextBarrier(world: World): Promise<BarrierId> {
 async function mustHold(world: World, wanted: BarrierId): Promise<void> {
   const { target, records } = world.stores;
   const progress = (await recordsIn(records).progress.get(MACHINE))?.value;
-  const why = progress?.problem ? `${progress.problem.code}: ${progress.problem.message}` : "no problem is noted";
+  const why = progress?.problem
+    ? `${progress.problem.code}: ${progress.problem.message}`
+    : "no problem is noted";
   const { end } = world.source;
   if (progress?.arrived.next !== end?.next)
     throw new Violation(`arrived is at ${progress?.arrived.next} of ${end?.next} for ever; ${why}`);

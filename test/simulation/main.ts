@@ -23,7 +23,8 @@ const { values } = parseArgs({
 
 const number = (name: "seed" | "seeds" | "steps", fallback: number): number => {
   const found = Number(values[name] ?? fallback);
-  if (!Number.isSafeInteger(found) || found < 0) throw new RangeError(`--${name} ${values[name]} is no number`);
+  if (!Number.isSafeInteger(found) || found < 0)
+    throw new RangeError(`--${name} ${values[name]} is no number`);
   return found;
 };
 

@@ -130,13 +130,19 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   reorder: { what: "two writes change places in the journal", source: "reorder" },
   "drop-write": { what: "the agent does not journal a write", source: "lost-write" },
-  "late-barrier": { what: "a write slips in between a barrier's instant and its record", source: "late-barrier" },
+  "late-barrier": {
+    what: "a write slips in between a barrier's instant and its record",
+    source: "late-barrier",
+  },
   "wrong-digest": { what: "the agent hashes a block wrongly", source: "wrong-digest" },
   "skip-chain": { what: "segments are carried unchecked", step: "blind-ship", weather: { damage: 0.02 } },
   "early-manifest": { what: "a point is made of what is only in the cache", step: "early-manifest" },
   "early-applied": { what: "the replica counts as brought to a point before it is", step: "early-applied" },
   "late-bump": { what: "a failover builds before it fences", step: "late-bump" },
-  "wrong-generation": { what: "an agent that lost its place goes on in its generation", step: "same-generation" },
+  "wrong-generation": {
+    what: "an agent that lost its place goes on in its generation",
+    step: "same-generation",
+  },
 };
 
 const halfOf = (length: number): number => Math.max(512, Math.floor(length / 1024) * 512);

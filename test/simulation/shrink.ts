@@ -4,7 +4,7 @@ import { type Run, simulate } from "./simulation.ts";
 export async function shrink(failed: Run, mutation?: string): Promise<Run> {
   let best = failed;
   if (typeof failed.failure?.at === "number") best = await again(failed, failed.failure.at + 1, mutation);
-  for (let cut = Math.floor(best.steps / 2); cut > 0; ) {
+  for (let cut = Math.floor(best.steps / 2); cut > 0;) {
     const shorter = await again(best, best.steps - cut, mutation);
     if (shorter === best) cut = Math.floor(cut / 2);
     else {

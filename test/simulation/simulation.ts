@@ -49,11 +49,24 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     await recover(world, startFailover);
     points = await world.auditor.everything();
   } catch (error) {
-    failure = { at, message: messageOf(error) + (process.env["STACK"] ? String(error instanceof Error && error.stack) : "") };
+    failure = {
+      at,
+      message: messageOf(error) + (process.env["STACK"] ? String(error instanceof Error && error.stack) : ""),
+    };
   }
   const { restored, checkpoints } = world.auditor;
   const road = world.failover?.built?.road;
-  return { seed, steps, hash: world.digest(), failure, trace: world.trace, points, restored, checkpoints, road };
+  return {
+    seed,
+    steps,
+    hash: world.digest(),
+    failure,
+    trace: world.trace,
+    points,
+    restored,
+    checkpoints,
+    road,
+  };
 }
 
 /** When the region is lost and the machine fails over, if so; whatever the number of steps. */
@@ -85,7 +98,8 @@ function startFailover(world: World): void {
   world.start("failover", async (plane) => {
     if (plane.step !== "late-bump") await fence(plane, failover.wanted);
     const built = await failOver(plane, failover.wanted);
-    for (const [index, disk] of built.disks.entries()) world.auditor.compareDisk({ id: built.point }, index, disk);
+    for (const [index, disk] of built.disks.entries())
+      world.auditor.compareDisk({ id: built.point }, index, disk);
     failover.built ??= built;
   });
 }
@@ -95,8 +109,7 @@ type Action = () => Promise<void> | void;
 /** What may happen next, and how often it does. */
 function actionFor(world: World): (() => Promise<void> | void) | undefined {
   const { dice, source, storm, scheduler } = world;
-  const now = (weight: number, possible: boolean, action: Action) =>
-    [possible ? weight : 0, action] as const;
+  const now = (weight: number, possible: boolean, action: Action) => [possible ? weight : 0, action] as const;
   const start = (weight: number, kind: string, possible: boolean, work: Parameters<World["start"]>[1]) =>
     now(weight, possible && scheduler.alive(kind).length < 2, () => world.start(kind, work));
   const here = !storm.regionLost && !world.retired;
@@ -112,8 +125,8 @@ function actionFor(world: World): (() => Promise<void> | void) | undefined {
     now(6, journal, () => source.write(false)),
     now(2, journal, () => source.write(true)),
     now(6, journal && !source.copied, () => source.copy()),
-    now(3, journal, () => source.barrier()),
-    now(3, journal, () => source.prove()),
+    now(5, journal, () => source.barrier()),
+    now(6, journal, () => source.prove()),
     now(5, journal, () => source.seal()),
     start(5, "upload", journal && source.spool.length > 0, (plane) => upload(world, plane)),
     start(2, "heartbeat", journal, (plane) => heartbeat(world, plane)),

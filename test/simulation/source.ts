@@ -231,7 +231,10 @@ export class Source {
   }
 
   reported(): { at: Micros; captured: JournalPosition; cached: JournalPosition } | undefined {
-    return this.captured && this.cached && { at: micros(this.#now()), captured: this.captured, cached: this.cached };
+    return (
+      this.captured &&
+      this.cached && { at: micros(this.#now()), captured: this.captured, cached: this.cached }
+    );
   }
 }
 
@@ -254,4 +257,3 @@ function digestsOf(disk: Buffer): Buffer {
     digests.push(hash("sha256", disk.subarray(at, at + BLOCK), "buffer"));
   return Buffer.concat(digests);
 }
-

@@ -1,8 +1,4 @@
-import {
-  MemoryObjectStore,
-  MemoryPageStore,
-  MemoryRecordStore,
-} from "../../engine/storage/memory.ts";
+import { MemoryObjectStore, MemoryPageStore, MemoryRecordStore } from "../../engine/storage/memory.ts";
 import type { ObjectStore, PageStore, RecordStore } from "../../engine/storage/store.ts";
 import { collect } from "../fixtures/collect.ts";
 import type { Process, Scheduler } from "./scheduler.ts";

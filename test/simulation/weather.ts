@@ -94,7 +94,7 @@ export class Storm {
     const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
     const reads = call.method === "get" && call.store !== "pages";
     const objects = reads && call.store !== "records";
-    const known = reads && this.#changes.some((change) => this.#isRecent(change) && isOf(change, call));
+    const known = reads && this.#changes.some((change) => this.#mayHide(change) && isOf(change, call));
     const rest = 1 - refuse - timeout - echo - stale - damage;
     return this.#dice.weighted<keyof Weather | undefined>([
       [refuse, "refuse"],
@@ -117,7 +117,10 @@ export class Storm {
     return undefined;
   }
 
-  #isRecent = ({ at }: Change): boolean => this.#calls - at < RECENT;
+  /** Tables are consistent everywhere, so that a record that is there is never missing. */
+  #mayHide({ at, store, before }: Change): boolean {
+    return this.#calls - at < RECENT && (store !== "records" || before !== undefined);
+  }
 
   #stale(call: Call): boolean {
     call.resolve(this.#changes.findLast((change) => isOf(change, call))?.before);

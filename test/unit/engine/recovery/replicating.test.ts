@@ -7,7 +7,9 @@ import {
   checkpointDue,
   pointDue,
   shippingOf,
+  withApplied,
   withCut,
+  withReserved,
   withShipped,
 } from "../../../../engine/recovery/replicating.ts";
 import { NOW, POINT, ago, item, position, progress, protectedItem } from "./fixture.ts";
@@ -64,6 +66,16 @@ test("shipping ends with the protection, and waits while a generation is being b
   expect(shippingOf(protectedItem({ generation: generation(2) }), progress())).toBe("wait");
   expect(shippingOf(protectedItem(), undefined)).toBe("wait");
   expect(shippingOf(protectedItem({ state: "FailingOver" }), progress())).toBe("end");
+});
+
+test("a checkpoint that comes late takes neither the replica's mark nor its reservation back", () => {
+  const older = { generation: generation(1), sequence: sequence(10) };
+  const newer = { generation: generation(1), sequence: sequence(20) };
+  const reserved = withReserved(withReserved(progress(), newer), older);
+  expect(reserved.reserved).toEqual(newer);
+  expect(withReserved(reserved, { ...older, generation: generation(2) }).reserved?.generation).toBe(2);
+  const applied = withApplied(withApplied(reserved, position(5, 50), ago(2)), position(3, 30), ago(1));
+  expect(applied).toMatchObject({ applied: position(5, 50), appliedAt: ago(1) });
 });
 
 test("a checkpoint is due for a newer point, an interval after the last one", () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bytes, generation, sequence } from "../../../../engine/core/units.ts";
+import { bytes, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
+import { withHeartbeat } from "../../../../engine/recovery/agent-record.ts";
 import { watermarks } from "../../../../engine/recovery/watermarks.ts";
 import { NOW, agent, position, progress } from "./fixture.ts";
 
@@ -31,4 +32,13 @@ test("each mark holds at least what the next one holds, whatever was reported wh
       expect(order).toEqual(order.toSorted((a, b) => b - a));
     }),
   );
+});
+
+test("a heartbeat that was overtaken changes nothing, though nothing was captured in between", () => {
+  const old = agent({ cachedNext: ordinal(9) });
+  const beat = old.heartbeat;
+  if (!beat) throw new RangeError("no heartbeat");
+  expect(withHeartbeat(old, { ...beat, cachedNext: ordinal(8) }, NOW)).toBe(old);
+  const newer = { ...beat, cachedNext: ordinal(10) };
+  expect(withHeartbeat(old, newer, NOW)).toMatchObject({ heartbeat: newer, heardAt: NOW });
 });
