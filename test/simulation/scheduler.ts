@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { messageOf } from "../../engine/core/errors.ts";
 
 /** A running piece of production code: it lives between its storage calls. */
 export interface Process {
@@ -26,7 +27,7 @@ export class Scheduler {
   readonly #calls: Call[] = [];
   readonly processes: Process[] = [];
   /** What a process ended with that it should have caught. */
-  crash: unknown;
+  crash: Error | undefined;
   #started = 0;
 
   /** Runs until its first storage call. */
@@ -34,7 +35,7 @@ export class Scheduler {
     const process: Process = { name: `${kind}-${++this.#started}`, kind, state: "awake" };
     this.processes.push(process);
     const end = (error?: unknown) => {
-      this.crash ??= error;
+      if (error !== undefined) this.crash ??= error instanceof Error ? error : new Error(messageOf(error));
       if (process.state !== "dead") process.state = "ended";
       this.#forget(process);
     };

@@ -49,10 +49,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     await recover(world, startFailover);
     points = await world.auditor.everything();
   } catch (error) {
-    failure = {
-      at,
-      message: messageOf(error) + (process.env["STACK"] ? String(error instanceof Error && error.stack) : ""),
-    };
+    failure = { at, message: messageOf(error) };
   }
   const { restored, checkpoints } = world.auditor;
   const road = world.failover?.built?.road;
@@ -71,8 +68,8 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
 
 /** When the region is lost and the machine fails over, if so; whatever the number of steps. */
 function planOf({ dice }: World): { lossAt: number; failoverAt: number } {
-  const failoverAt = dice.chance(0.6) ? 120 + dice.below(250) : Infinity;
-  const lossAt = dice.chance(0.5) ? failoverAt - dice.below(60) : Infinity;
+  const failoverAt = dice.chance(0.7) ? 120 + dice.below(250) : Infinity;
+  const lossAt = dice.chance(0.5) ? failoverAt - dice.below(40) : Infinity;
   return { lossAt, failoverAt };
 }
 
@@ -130,15 +127,15 @@ function actionFor(world: World): (() => Promise<void> | void) | undefined {
     now(5, journal, () => source.seal()),
     start(5, "upload", journal && source.spool.length > 0, (plane) => upload(world, plane)),
     start(2, "heartbeat", journal, (plane) => heartbeat(world, plane)),
-    start(5, "register", here && !world.registered && scheduler.alive("register").length === 0, (plane) =>
+    start(20, "register", here && !world.registered && scheduler.alive("register").length === 0, (plane) =>
       register(world, plane),
     ),
     start(5, "replicate", begun, async (plane) => {
       if (await replicate(plane)) world.start("checkpoint", checkpoint);
     }),
     start(1, "cut", begun, cut),
-    start(1, "checkpoint", begun, checkpoint),
-    start(0.3, "late", begun, lateCheckpoint),
+    start(1, "checkpoint", begun && world.warm, checkpoint),
+    start(0.3, "late", begun && world.warm, lateCheckpoint),
     now(failovers < 2 ? 5 : 0, failover !== undefined && !failover.built, () => startFailover(world)),
     now(40 * storm.weather.kill, awake.length > 0, () => {
       const victim = dice.pick(awake);

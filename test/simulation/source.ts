@@ -32,7 +32,7 @@ interface Disk {
 const SIZES = [8 * KIB, 20 * KIB, 70 * KIB + SECTOR];
 const MOST_SECTORS = 24;
 
-export const disksFor = (dice: Dice): Disk[] =>
+const disksFor = (dice: Dice): Disk[] =>
   Array.from({ length: 1 + dice.below(3) }, (_, i) => ({
     index: diskIndex(i),
     name: `disk${i}`,

@@ -46,6 +46,8 @@ export class World {
   lostPlace = true;
   /** The agent was told that its journal is closed. */
   retired = false;
+  /** There is a replica to bring to points. */
+  warm = true;
   /** Replication has stopped until somebody acts. */
   stopped = false;
   failover: { readonly wanted: BarrierId | undefined; built?: Built } | undefined;
@@ -73,7 +75,9 @@ export class World {
   /** Protection was enabled: the record and the replicas are there. */
   async prepare(): Promise<void> {
     const { disks } = this.source;
-    await recordsIn(this.stores.records).items.create(itemKeyOf(MACHINE), protectedItem(disks));
+    const item = protectedItem(disks, this.dice);
+    this.warm = item.policy.replica === "warm";
+    await recordsIn(this.stores.records).items.create(itemKeyOf(MACHINE), item);
     for (const disk of disks) await createReplica(this.stores.pages, MACHINE, disk, FOOTER);
   }
 
@@ -113,7 +117,7 @@ export class World {
       const progress = await recordsIn(this.stores.records).progress.get(MACHINE);
       this.stopped = progress?.value.problem?.stopped ?? false;
     }
-    if (this.scheduler.crash !== undefined) throw this.scheduler.crash;
+    if (this.scheduler.crash) throw this.scheduler.crash;
   }
 
   pass(time: number): void {
