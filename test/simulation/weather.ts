@@ -53,6 +53,8 @@ export class Storm {
   regionLost = false;
   /** Acknowledged objects were lost, so that something may be missing. Never may something be wrong. */
   lied = false;
+  /** Someone was told what is not so, and may have stopped over it. */
+  deceived = false;
   /** The call's name, and what was done to it. */
   last = "";
   #changes: Change[] = [];
@@ -73,6 +75,7 @@ export class Storm {
       call.reject(unavailable(call));
       return false;
     }
+    this.deceived ||= fault === "stale" || fault === "damage";
     if (fault === "stale") return this.#stale(call);
     const before = await this.#before(call);
     try {
@@ -141,13 +144,19 @@ export class Storm {
     const lost: string[] = [];
     const since = this.#calls - 1 - this.#dice.below(RECENT);
     for (const change of this.#changes.toReversed()) {
-      if (change.store !== store || change.at < since || !change.name.endsWith(".seg")) continue;
+      if (change.store !== store || change.at < since) continue;
       this.lied = true;
-      await this.#stores[store].delete([change.name]);
+      this.deceived = true;
+      await this.#undo(store, change);
       lost.push(change.name);
     }
     this.#changes = this.#changes.filter((change) => change.store !== store || change.at < since);
     return lost;
+  }
+
+  async #undo(store: "cache" | "target", { name, before }: Change): Promise<void> {
+    if (isObject(before)) await this.#stores[store].put(name, before.body, "any");
+    else await this.#stores[store].delete([name]);
   }
 }
 

@@ -17,7 +17,7 @@ import type { Mutation } from "./mutations.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { Source } from "./source.ts";
 import { type Effect, type Stores, gated, memoryStores, observed } from "./stores.ts";
-import { Truth } from "./truth.ts";
+import { Truth, Violation } from "./truth.ts";
 import { Storm, weatherOf } from "./weather.ts";
 
 const TRACE_KEPT = 60;
@@ -115,7 +115,10 @@ export class World {
     for (const effect of effects) await this.auditor.after(effect);
     if (effects.some(({ store }) => store === "records")) {
       const progress = await recordsIn(this.stores.records).progress.get(MACHINE);
-      this.stopped = progress?.value.problem?.stopped ?? false;
+      const problem = progress?.value.problem;
+      this.stopped = problem?.stopped ?? false;
+      if (this.stopped && !this.storm.deceived)
+        throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
     }
     if (this.scheduler.crash) throw this.scheduler.crash;
   }
