@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LeewardError } from "../core/errors.ts";
+import { LeewardError, hasCode } from "../core/errors.ts";
 import { barrierId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, sequence } from "../core/units.ts";
@@ -24,7 +24,7 @@ type Reach = z.infer<typeof reach>;
  * taken and before the first page is written. It is never lowered, not even to rebuild everything: a run to the later
  * point may already have its snapshots, and what it is about to say that the replica holds would become untrue.
  * @param from where the checkpoint starts; a new generation is rebuilt from its start
- * @throws StateNotAllowed when the replica may hold writes behind the point; ObjectExists, ObjectChanged, ManifestDamaged
+ * @throws StateNotAllowed when the replica may hold writes behind the point; ObjectChanged, ManifestDamaged
  */
 export async function reserveReplica(
   objects: ObjectStore,
@@ -34,7 +34,13 @@ export async function reserveReplica(
   const name = replicaStateName(point.machine);
   const object = await objects.get(name);
   if (object) checkReach(parse(name, object.body), from, point);
-  await objects.put(name, encode(reachOf(point)), object ? { unchangedSince: object.etag } : "absent");
+  try {
+    await objects.put(name, encode(reachOf(point)), object ? { unchangedSince: object.etag } : "absent");
+  } catch (error) {
+    if (!hasCode(error, "ObjectExists")) throw error;
+    // Someone else's first, or our own whose answer was lost: the next run reads it. That passes by itself.
+    throw new LeewardError("ObjectChanged", `${name} appeared at the same time`, error);
+  }
 }
 
 const reachOf = ({ generation: of, id, sequence: upTo }: RecoveryPoint): Reach => ({

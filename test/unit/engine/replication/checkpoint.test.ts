@@ -217,6 +217,18 @@ describe("a checkpoint", () => {
     expect(await holds(await bring(first.applied, pointAt(2)), 2)).toBe(true);
   });
 
+  // Seed 336 of the simulation: an error that a person has to look at stopped the replica for good.
+  test("whose first reservation was done though its answer was lost is tried again by itself", async () => {
+    const reserving = (method: string | symbol, [name]: readonly unknown[]) =>
+      method === "put" && name === replicaStateName(story.machine);
+    // Reads its document, reserves and dies at what comes then.
+    const dying = failing(target, { calls: 0, at: 4, when: "before" });
+    const other = () => bring(story.start, pointAt(0), { target: dying }).catch(() => undefined);
+    const first = bring(story.start, pointAt(0), { target: interrupted(target, reserving, other) });
+    await expect(first).rejects.toMatchObject({ code: "ObjectChanged" });
+    expect(await holds(await bring(story.start, pointAt(0)), 0)).toBe(true);
+  });
+
   test("rebuilt from the start clears what another generation left, but not the footer", async () => {
     await bring(story.start, pointAt(2));
     const options = { generation: generation(2), from: sequence(1000), key: story.key };
