@@ -1,3 +1,4 @@
+import { hasCode } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
 import { startOf } from "../../engine/journal/position.ts";
@@ -61,7 +62,7 @@ export const replicationActivities = {
     if (!STATES[item.state].replicating) return null;
     const { point } = await progressOf(services, machine);
     const newest = point && (await newestPoint(services.target, machine, point.generation));
-    if (newest) await checkpointAt(services, item, newest);
+    if (newest) await checkpointAt(services, item, newest).catch(overtaken);
     return null;
   },
 
@@ -77,6 +78,11 @@ export const replicationActivities = {
     return null;
   },
 } satisfies Partial<Implementations>;
+
+/** Another run has taken the replica behind this point since it was looked up: nothing is left to do, and nothing is wrong. */
+function overtaken(error: unknown): undefined {
+  if (!hasCode(error, "StateNotAllowed")) throw error;
+}
 
 const cacheOf = (item: ItemRecord): string => endpointOf(targetOf(item).cache);
 
