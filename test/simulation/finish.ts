@@ -19,7 +19,16 @@ const TRIES = 12;
  */
 export async function recover(world: World, startFailover: (world: World) => void): Promise<void> {
   world.note("the weather clears");
-  world.storm.weather = { refuse: 0, timeout: 0, echo: 0, stale: 0, damage: 0, rollback: 0, kill: 0 };
+  world.storm.weather = {
+    refuse: 0,
+    timeout: 0,
+    echo: 0,
+    stale: 0,
+    damage: 0,
+    rollback: 0,
+    kill: 0,
+    hang: 0,
+  };
   for (const process of world.scheduler.alive()) process.state = "awake";
   await quiet(world);
   if (world.failover) await endFailover(world, startFailover);

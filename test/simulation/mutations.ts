@@ -53,6 +53,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "no-fence": {
     what: "whoever once had the right to write to a replica keeps it",
+    weather: { hang: 0.06, kill: 0 },
     stores: withPages((pages) => {
       const fences = new Map<string, Fence>();
       return {

@@ -142,7 +142,7 @@ function actionFor(world: World): (() => Promise<void> | void) | undefined {
       if (victim) scheduler.kill(victim);
       world.note(`${victim?.name} is killed`);
     }),
-    now(1, awake.length > 0 && asleep.length < 3, () => sleep(world, true)),
+    now(100 * storm.weather.hang, awake.length > 0 && asleep.length < 3, () => sleep(world, true)),
     now(0.5, asleep.length > 0, () => sleep(world, false)),
     now(0.3, journal, () => crash(world)),
     now(0.1, journal, () => loseWay(world)),

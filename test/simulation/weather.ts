@@ -4,7 +4,7 @@ import type { Dice } from "./dice.ts";
 import type { Call } from "./scheduler.ts";
 import type { Stores } from "./stores.ts";
 
-/** How often each thing happens to a call; `rollback` and `kill` count per step. */
+/** How often each thing happens to a call; `rollback`, `kill` and `hang` count per step. */
 export interface Weather {
   /** Nothing happens, and the answer says so: unavailable, or throttled. */
   readonly refuse: number;
@@ -19,9 +19,20 @@ export interface Weather {
   /** Objects that were acknowledged are gone. */
   readonly rollback: number;
   readonly kill: number;
+  /** A process hangs for a while. */
+  readonly hang: number;
 }
 
-const FAIR: Weather = { refuse: 0, timeout: 0, echo: 0, stale: 0, damage: 0, rollback: 0, kill: 0 };
+const FAIR: Weather = {
+  refuse: 0,
+  timeout: 0,
+  echo: 0,
+  stale: 0,
+  damage: 0,
+  rollback: 0,
+  kill: 0,
+  hang: 0.01,
+};
 const ROUGH: Weather = { ...FAIR, refuse: 0.03, timeout: 0.03, echo: 0.03, kill: 0.01 };
 
 export const weatherOf = (dice: Dice): Weather =>
