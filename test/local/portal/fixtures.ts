@@ -61,6 +61,7 @@ export function item(
         progress: null,
         agent: null,
         shipped: { segments: 0, objects: 0, bytes: 0 },
+        verification: null,
         latestPoint: null,
         failover: null,
         ...leeward,
@@ -73,7 +74,12 @@ export const protectedItem = (changed: Partial<LeewardItem> = {}) =>
     { losses, watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1 } }, ...changed },
     ["UnplannedFailover"],
   );
-const point = (name: string, secondsAgo: number, sequence: number): RecoveryPointResource => ({
+const point = (
+  name: string,
+  secondsAgo: number,
+  sequence: number,
+  verified: RecoveryPointResource["properties"]["leeward"]["verified"] = false,
+): RecoveryPointResource => ({
   id: `${itemId("ledger")}/recoveryPoints/${name}`,
   name,
   type: "point",
@@ -81,7 +87,7 @@ const point = (name: string, secondsAgo: number, sequence: number): RecoveryPoin
     recoveryPointTime: iso(secondsAgo),
     recoveryPointType: "CrashConsistent",
     providerSpecificDetails: { instanceType: "A2A", recoveryPointSyncType: "PerVmRecoveryPoint", disks: [] },
-    leeward: { generation: 1, sequence, losses, disks: [] },
+    leeward: { generation: 1, sequence, verified, losses, disks: [] },
   },
 });
 export const POINTS = [
