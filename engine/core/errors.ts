@@ -61,7 +61,7 @@ export const CATALOGUE = {
   ),
   PointBad: entry(
     "resync",
-    500,
+    409,
     "This point is not what the source had. Fail over to a verified point; a resync, which begins by itself, makes new good ones.",
   ),
   ReplicaDiffers: entry(
