@@ -2,8 +2,9 @@ import type { LeewardItem } from "../engine/contract/protected-item.ts";
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
-import type { BadPoint, RoadState, VerificationRecord } from "../engine/recovery/verification.ts";
-import { totalBlocks } from "../engine/replication/scrub.ts";
+import { type BadPoint } from "../engine/recovery/bad-point.ts";
+import { type RoadState, type VerificationRecord } from "../engine/recovery/verification.ts";
+import { totalBlocks } from "../engine/recovery/scrub.ts";
 
 type View = NonNullable<LeewardItem["verification"]>;
 

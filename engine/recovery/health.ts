@@ -4,7 +4,8 @@ import type { AgentRecord } from "./agent-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import { STATES } from "./state.ts";
-import { type BadPoint, ROADS, type VerificationRecord } from "./verification.ts";
+import { type BadPoint, ROADS } from "./bad-point.ts";
+import { type VerificationRecord } from "./verification.ts";
 
 export interface HealthError {
   readonly code: string;

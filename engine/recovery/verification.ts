@@ -1,19 +1,11 @@
 import { z } from "zod";
 import { type BarrierId, type MachineId, barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import {
-  type Generation,
-  type Micros,
-  bytes,
-  diskIndex,
-  generation,
-  micros,
-  sequence,
-} from "../core/units.ts";
+import { type Generation, type Micros, bytes, generation, micros, sequence } from "../core/units.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { journalPosition } from "../journal/position.ts";
-import type { Blocks } from "../replication/blocks.ts";
-import { type Scrub, newScrub } from "../replication/scrub.ts";
+import { type BadPoint, type Road, badPoint } from "./bad-point.ts";
+import { type Scrub, newScrub } from "./scrub.ts";
 
 const time = z.number().transform(checked(micros));
 const count = z.number().int().nonnegative();
@@ -35,27 +27,6 @@ const road = z.object({
   scrub: z.object({ next: count, since: time, wholeAt: time.optional() }),
 });
 export type RoadState = z.infer<typeof road>;
-
-/** The roads to a point's disks: rebuilt from the journal, or imported from the replica's snapshots. */
-export const ROADS = ["journal", "replica"] as const;
-export type Road = (typeof ROADS)[number];
-
-const badPoint = z.object({
-  road: z.enum(ROADS),
-  point: z.string().transform(checked(barrierId)),
-  generation: z.number().transform(checked(generation)),
-  sequence: z.number().transform(checked(sequence)),
-  time,
-  foundAt: time,
-  /** `PointBad` or `ReplicaDiffers` where blocks differ; otherwise what reading it threw. */
-  code: z.string(),
-  message: z.string(),
-  /** How many blocks differ. */
-  count,
-  /** The first of them. */
-  blocks: z.array(z.object({ disk: z.number().transform(checked(diskIndex)), block: count })),
-});
-export type BadPoint = z.infer<typeof badPoint>;
 
 /** What is known of the truth of a machine's points. Kind `verification`; written by verification alone. */
 export const verificationRecord = z.object({
@@ -82,7 +53,6 @@ export type VerificationRecord = z.infer<typeof verificationRecord>;
 
 const MOST_VERIFIED = 500;
 const MOST_BAD = 20;
-const MOST_BLOCKS = 20;
 
 /** The record of this generation: a newer one begins anew, and keeps what is known of older points. */
 export function verificationFor(
@@ -97,10 +67,8 @@ export function verificationFor(
   return { ...kept, generation: of, journal: fresh(), replica: fresh() };
 }
 
-type PointFacts = Pick<RecoveryPoint, "id" | "generation" | "sequence" | "time">;
-
 export interface GoodRoad {
-  readonly point: PointFacts & Pick<RecoveryPoint, "position">;
+  readonly point: Pick<RecoveryPoint, "id" | "generation" | "sequence" | "time" | "position">;
   readonly scanned: RecoveryPoint["position"];
   readonly scrub: Scrub;
 }
@@ -149,48 +117,6 @@ export function withBad(old: VerificationRecord, found: BadPoint): VerificationR
 }
 
 const isSame = (a: BadPoint, b: BadPoint): boolean => a.road === b.road && a.point === b.point;
-
-/** A bad point in words and figures. */
-export function badPointOf(which: Road, point: PointFacts, wrong: Blocks, now: Micros): BadPoint {
-  const blocks: { disk: BadPoint["blocks"][number]["disk"]; block: number }[] = [];
-  let found = 0;
-  for (const [disk, set] of wrong) {
-    found += set.total;
-    for (const { start, end } of set)
-      for (let block = start; block < end && blocks.length < MOST_BLOCKS; block++)
-        blocks.push({ disk, block });
-  }
-  const named = blocks.map(({ disk, block }) => `disk ${disk} block ${block}`).join(", ");
-  const more = found > blocks.length ? ", …" : "";
-  const what = which === "journal" ? "the journal" : "the replica's snapshot";
-  return {
-    ...factsOf(which, point, now),
-    code: which === "journal" ? "PointBad" : "ReplicaDiffers",
-    message: `${what} of point ${point.id} differs from the source in ${found} blocks of 64 KiB: ${named}${more}`,
-    count: found,
-    blocks,
-  };
-}
-
-/** A point whose journal cannot be read to the end. */
-export const unreadablePoint = (
-  point: PointFacts,
-  { code, message }: { readonly code: string; readonly message: string },
-  now: Micros,
-): BadPoint => ({ ...factsOf("journal", point, now), code, message, count: 0, blocks: [] });
-
-const factsOf = (
-  which: Road,
-  { id, generation: of, sequence: at, time: taken }: PointFacts,
-  now: Micros,
-) => ({
-  road: which,
-  point: id,
-  generation: of,
-  sequence: at,
-  time: taken,
-  foundAt: now,
-});
 
 /** Asks once for each generation; nothing when one was asked for so lately that resyncs do not seem to help. */
 export function withResyncWanted(old: VerificationRecord, now: Micros): VerificationRecord {

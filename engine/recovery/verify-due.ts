@@ -1,5 +1,5 @@
 import type { Micros } from "../core/units.ts";
-import { scrubWindow, totalBlocks } from "../replication/scrub.ts";
+import { scrubWindow, totalBlocks } from "./scrub.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import type { VerificationRecord } from "./verification.ts";

@@ -42,3 +42,20 @@ const ZERO = Buffer.from(ZERO_BLOCK, "hex");
 /** SHA-256 of so many zeros, at most a block. */
 export const zeroDigest = (length: Bytes): Uint8Array =>
   length === BLOCK ? ZERO : hash("sha256", Buffer.alloc(length), "buffer");
+
+/** Some of all blocks, counted through all disks in index order: those of [start, end). */
+export function blocksOf(
+  disks: readonly SizedDisk[],
+  { start, end }: { readonly start: number; readonly end: number },
+): Blocks {
+  let base = 0;
+  return new Map(
+    disks.map(({ index, size }) => {
+      const count = blockCount(size);
+      const from = Math.min(Math.max(start - base, 0), count);
+      const to = Math.min(Math.max(end - base, 0), count);
+      base += count;
+      return [index, ExtentSet.of(from < to ? [{ start: from, end: to }] : [])];
+    }),
+  );
+}

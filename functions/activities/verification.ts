@@ -4,20 +4,12 @@ import { generation } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
 import { STATES } from "../../engine/recovery/state.ts";
-import {
-  type BadPoint,
-  type Road,
-  badPointOf,
-  unreadablePoint,
-  verificationFor,
-  withBad,
-  withGood,
-  withResyncWanted,
-} from "../../engine/recovery/verification.ts";
-import { countOf } from "../../engine/replication/blocks.ts";
+import { type BadPoint, type Road, badPointOf, unreadablePoint } from "../../engine/recovery/bad-point.ts";
+import { verificationFor, withBad, withGood, withResyncWanted } from "../../engine/recovery/verification.ts";
+import { blocksOf, countOf } from "../../engine/replication/blocks.ts";
 import { dropCheckpoints, listCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { readPoint } from "../../engine/replication/points.ts";
-import { blocksOf, scrubWindow, scrubbed, totalBlocks } from "../../engine/replication/scrub.ts";
+import { scrubWindow, scrubbed, totalBlocks } from "../../engine/recovery/scrub.ts";
 import { type VerifyRequest, verifyPoint } from "../../engine/replication/verify-point.ts";
 import type { VerifyResult } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";

@@ -4,11 +4,10 @@ import { type BarrierId, barrierId } from "../../../../engine/core/ids.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../../../../engine/core/units.ts";
 import { healthOf } from "../../../../engine/recovery/health.ts";
 import { checkNotBad, defaultPoint, latestVerified } from "../../../../engine/recovery/point-choice.ts";
+import { badPointOf, unreadablePoint } from "../../../../engine/recovery/bad-point.ts";
 import {
   type VerificationRecord,
-  badPointOf,
   standingOf,
-  unreadablePoint,
   verificationFor,
   verificationRecord,
   withBad,
@@ -17,7 +16,7 @@ import {
 } from "../../../../engine/recovery/verification.ts";
 import { verifyDue } from "../../../../engine/recovery/verify-due.ts";
 import { watermarks } from "../../../../engine/recovery/watermarks.ts";
-import { newScrub } from "../../../../engine/replication/scrub.ts";
+import { newScrub } from "../../../../engine/recovery/scrub.ts";
 import { NOW, agent, ago, item, position, progress, protectedItem } from "./fixture.ts";
 
 const { machine } = item();

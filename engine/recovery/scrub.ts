@@ -1,7 +1,5 @@
-import { ExtentSet } from "../core/extent.ts";
-import { type Micros, micros } from "../core/units.ts";
+import { type Bytes, type Micros, micros } from "../core/units.ts";
 import { blockCount } from "../journal/digest-tree.ts";
-import type { Blocks, SizedDisk } from "./blocks.ts";
 
 /** How far the rotation over all blocks is. Blocks are counted through all disks, in index order. */
 export interface Scrub {
@@ -18,7 +16,7 @@ export interface ScrubWindow {
   readonly end: number;
 }
 
-export const totalBlocks = (disks: readonly SizedDisk[]): number =>
+export const totalBlocks = (disks: readonly { readonly size: Bytes }[]): number =>
   disks.reduce((sum, { size }) => sum + blockCount(size), 0);
 
 /** A window costs a walk through the whole journal, however small it is: a round has at most so many. */
@@ -43,17 +41,3 @@ export function scrubbed(scrub: Scrub, { end }: ScrubWindow, total: number, now:
 
 /** The beginning of the first round. */
 export const newScrub = (now: Micros): Scrub => ({ next: 0, since: micros(now) });
-
-/** The window's blocks, disk by disk. */
-export function blocksOf(disks: readonly SizedDisk[], { start, end }: ScrubWindow): Blocks {
-  let base = 0;
-  return new Map(
-    disks.map(({ index, size }) => {
-      const count = blockCount(size);
-      const from = Math.min(Math.max(start - base, 0), count);
-      const to = Math.min(Math.max(end - base, 0), count);
-      base += count;
-      return [index, ExtentSet.of(from < to ? [{ start: from, end: to }] : [])];
-    }),
-  );
-}

@@ -1,14 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BLOCK, bytes, diskIndex, micros } from "../../../../engine/core/units.ts";
-import { countOf } from "../../../../engine/replication/blocks.ts";
-import {
-  blocksOf,
-  newScrub,
-  scrubWindow,
-  scrubbed,
-  totalBlocks,
-} from "../../../../engine/replication/scrub.ts";
+import { blocksOf, countOf } from "../../../../engine/replication/blocks.ts";
+import { newScrub, scrubWindow, scrubbed, totalBlocks } from "../../../../engine/recovery/scrub.ts";
 
 const DAY = 24 * 3600 * 1e6;
 const START = micros(1_900_000_000_000_000);
