@@ -19,6 +19,8 @@ export interface JournalBlocksRequest {
 }
 
 const MEMORY = bytes(256 * MIB);
+/** Objects read ahead: fewer than for a restore, since nobody waits. */
+const PARALLEL = 2;
 
 /**
  * The blocks as the journal alone gives them at the point, each once, in no order. Walks back from the point and stops
@@ -38,7 +40,13 @@ async function* walk(
   rebuild: BlockRebuild,
 ): AsyncGenerator<FoundBlock> {
   const { machine, position, sequence: upTo, disks } = point;
-  const segments = readBackward({ objects, machine, from: startOf(point.generation, upTo), to: position });
+  const segments = readBackward({
+    objects,
+    machine,
+    from: startOf(point.generation, upTo),
+    to: position,
+    parallel: PARALLEL,
+  });
   for await (const { writes } of newestWrites({ segments, key, upTo, disks })) {
     signal?.throwIfAborted();
     for (const record of writes) yield* rebuild.take(record);
