@@ -109,11 +109,8 @@ export function failoverDialog(model, actions) {
 /** Known to be bad, or likely to be: the app refuses it. */
 const isBad = ({ properties }) => ["bad", "suspect"].includes(properties.leeward?.verified);
 
-function pointWords(properties) {
-  const { verified } = properties.leeward ?? {};
-  const proof = { yes: "verified", "not yet": "not verified yet" }[verifiedWord(verified)] ?? verified;
-  return `${clock(properties.recoveryPointTime)}, ${consistencyOf(properties)}-consistent, ${proof}`;
-}
+const pointWords = (properties) =>
+  `${clock(properties.recoveryPointTime)}, ${consistencyOf(properties)}-consistent, ${verifiedWord(properties.leeward?.verified)}`;
 
 function lostWith(item, point, region) {
   if (!point) return "there is no recovery point to fail over to.";

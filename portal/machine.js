@@ -212,7 +212,7 @@ function pointsView(item) {
         h(
           "tr",
           null,
-          ["Time", "Consistency", "Verified", "VM loss", "Region loss"].map((name) =>
+          ["Time", "Consistency", "VM loss", "Region loss"].map((name) =>
             h("th", { scope: "col", key: name }, name),
           ),
         ),
@@ -230,17 +230,16 @@ function pointRow({ id, name, properties }) {
     "tr",
     { key: id ?? name },
     h("td", null, h("time", { datetime: properties.recoveryPointTime }, clock(properties.recoveryPointTime))),
-    h("td", null, consistencyOf(properties)),
-    h("td", { class: verified === "bad" ? "bad" : "" }, verifiedWord(verified)),
+    h("td", null, consistencyOf(properties), h("div", { class: "hint" }, verifiedWord(verified))),
     h("td", null, loss(losses?.vm)),
     h("td", null, loss(losses?.region)),
   );
 }
 
-/** In a word, as the list of points and the choice of one say it. */
+/** Whether the point is known to be what the source had, as the list of points and the choice of one say it. */
 export const verifiedWord = (verified) => {
-  if (verified === true) return "yes";
-  return verified === "bad" || verified === "suspect" ? verified : "not yet";
+  if (verified === true) return "verified";
+  return verified === "bad" || verified === "suspect" ? verified : "not verified";
 };
 
 export const consistencyOf = ({ recoveryPointType }) =>

@@ -74,12 +74,7 @@ export const protectedItem = (changed: Partial<LeewardItem> = {}) =>
     { losses, watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1 } }, ...changed },
     ["UnplannedFailover"],
   );
-const point = (
-  name: string,
-  secondsAgo: number,
-  sequence: number,
-  verified: RecoveryPointResource["properties"]["leeward"]["verified"] = false,
-): RecoveryPointResource => ({
+const point = (name: string, secondsAgo: number, sequence: number): RecoveryPointResource => ({
   id: `${itemId("ledger")}/recoveryPoints/${name}`,
   name,
   type: "point",
@@ -87,7 +82,7 @@ const point = (
     recoveryPointTime: iso(secondsAgo),
     recoveryPointType: "CrashConsistent",
     providerSpecificDetails: { instanceType: "A2A", recoveryPointSyncType: "PerVmRecoveryPoint", disks: [] },
-    leeward: { generation: 1, sequence, verified, losses, disks: [] },
+    leeward: { generation: 1, sequence, verified: false, losses, disks: [] },
   },
 });
 export const POINTS = [
