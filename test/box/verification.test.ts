@@ -59,7 +59,7 @@ type View = z.infer<typeof view>["properties"];
 
 const look = async (): Promise<View> =>
   view.parse((await box.call("GET", box.item("Ledger"))).body).properties;
-const seen = (what: string, holds: (now: View) => boolean, patience = 120_000) =>
+const seen = (what: string, holds: (now: View) => boolean, patience = 240_000) =>
   waitFor(
     what,
     async () => {
@@ -177,7 +177,6 @@ test("a damaged journal makes the point bad, and a new generation begins and is 
     "a verified point of the next generation",
     ({ healthErrors, leeward: { verification, generation: of } }) =>
       of > before.leeward.generation && healthErrors.length === 0 && verification?.verifiedPoint !== bad,
-    240_000,
   );
   const verified = (await pointList()).find(
     ({ name }) => name === mended.leeward.verification?.verifiedPoint,
