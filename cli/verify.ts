@@ -3,7 +3,8 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { diskIndex } from "../engine/core/units.ts";
 import type { PointDisk } from "../engine/replication/restore.ts";
-import { type DigestsRequest, blockDigestsAt, verifyImage } from "../engine/replication/verify.ts";
+import type { DigestsRequest } from "../engine/replication/named-blocks.ts";
+import { blockDigestsAt, verifyImage } from "../engine/replication/verify.ts";
 import { rootOfImage, withImage } from "./image.ts";
 import {
   SOURCE_HELP,

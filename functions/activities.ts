@@ -11,6 +11,7 @@ import { replicationActivities } from "./activities/replication.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { targetActivities } from "./activities/target.ts";
 import type { Implementations } from "./activities/tools.ts";
+import { verificationActivities } from "./activities/verification.ts";
 import { vmActivities } from "./activities/vm.ts";
 import { services } from "./services.ts";
 
@@ -24,6 +25,7 @@ const activities: Implementations = {
   ...replicationActivities,
   ...sourceActivities,
   ...targetActivities,
+  ...verificationActivities,
   ...vmActivities,
 };
 

@@ -17,6 +17,7 @@ export const ORCHESTRATION = {
   recoveryPoint: "recoveryPoint",
   // An orchestration and an activity may not share a name.
   checkpoint: "bringReplica",
+  verify: "verifyPoints",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
@@ -72,6 +73,13 @@ export async function ensureCheckpoint(client: DurableClient, machine: MachineId
   const instance = `checkpoint-${machine}`;
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.checkpoint, instance, { machine });
+}
+
+/** Compares what is there with what the source had, unless that is under way. */
+export async function ensureVerify(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = `verify-${machine}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.verify, instance, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */

@@ -10,6 +10,7 @@ const path = `${PATHS.item}/unplannedFailover`;
 durableRoute("unplannedFailover", { method: "POST", path, role: "Admin", versioned: true }, async (call) => {
   const { properties } = await bodyOf(call.request, unplannedFailoverRequest);
   const point = properties.providerSpecificDetails?.recoveryPointId;
-  const item = await failOver(call.services, call.client, itemIn(call.request), { ...askedIn(call), point });
+  const asked = { ...askedIn(call), point };
+  const item = await failOver(call.services, call.client, itemIn(call.request), asked, properties.leeward);
   return accepted(call, item);
 });

@@ -11,6 +11,7 @@ import type { JobStatus } from "../orchestrations/job-status.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { providerDetails } from "./provider-details.ts";
+import { verificationOf } from "./verification-view.ts";
 
 const TYPE =
   "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectedItems";
@@ -31,12 +32,18 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, job] = await Promise.all([
+  const [agent, progress, verification, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
+    services.records.verification.get(item.machine),
     item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
   ]);
-  const known: Known = { item, agent: agent?.value, progress: progress?.value };
+  const known: Known = {
+    item,
+    agent: agent?.value,
+    progress: progress?.value,
+    verification: verification?.value,
+  };
   const now = services.clock.now();
   const errors = healthOf(known, now);
   const [protectionState, protectionStateDescription] = PROTECTION_STATE[item.state];
@@ -93,7 +100,7 @@ function scenario(item: ItemRecord) {
 }
 
 function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): LeewardItem {
-  const { item, agent, progress } = known;
+  const { item, agent, progress, verification } = known;
   const live = item.state === "Protected" || item.state === "InitialReplication";
   const { point } = progress ?? {};
   return {
@@ -101,11 +108,12 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
     state: item.state,
     generation: item.generation,
     losses: (live && progress && losses(now, reportedBy(agent), progress.arrived)) || null,
-    watermarks: watermarks(agent, progress),
+    watermarks: watermarks(agent, progress, verification),
     policy: item.policy,
     progress: progressOf(known, job),
     agent: agentOf(known),
     shipped: progress?.shipped ?? { segments: 0, objects: 0, bytes: 0 },
+    verification: verificationOf(item, verification),
     latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
     failover: item.failover ? failoverOf(item, item.failover) : null,
   };

@@ -4,6 +4,7 @@ import { enableProtection } from "../orchestrations/enable-protection.ts";
 import { failover } from "../orchestrations/failover.ts";
 import { recoveryPoint } from "../orchestrations/recovery-point.ts";
 import { replicate } from "../orchestrations/replicate.ts";
+import { verify } from "../orchestrations/verify.ts";
 import { ORCHESTRATION } from "./durable.ts";
 
 app.orchestration(ORCHESTRATION.enable, enableProtection);
@@ -11,3 +12,4 @@ app.orchestration(ORCHESTRATION.failover, failover);
 app.orchestration(ORCHESTRATION.replicate, replicate);
 app.orchestration(ORCHESTRATION.recoveryPoint, recoveryPoint);
 app.orchestration(ORCHESTRATION.checkpoint, checkpoint);
+app.orchestration(ORCHESTRATION.verify, verify);

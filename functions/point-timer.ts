@@ -4,8 +4,9 @@ import { barrierId } from "../engine/core/ids.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { pointDue } from "../engine/recovery/replicating.ts";
 import { STATES } from "../engine/recovery/state.ts";
+import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
-import { ensurePoint, ensureReplicate } from "./durable.ts";
+import { ensurePoint, ensureReplicate, ensureVerify } from "./durable.ts";
 import { type Services, services } from "./services.ts";
 
 app.client.timer("pointTimer", {
@@ -21,7 +22,7 @@ app.client.timer("pointTimer", {
 });
 
 /**
- * Sees to it that what should run for an item does run: its job, its replication, a due recovery point. The records alone
+ * Sees to it that what should run for an item does run: its job, its replication, a due recovery point, a due verification. The records alone
  * decide, so an app whose task hub was lost goes on within one tick.
  */
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
@@ -35,4 +36,6 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
   if (item.state === "Protected" && streams && pointDue(found.clock.now(), item.policy, progress))
     await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+  const verified = (await found.records.verification.get(machine))?.value;
+  if (verifyDue(found.clock.now(), item, progress, verified)) await ensureVerify(client, machine);
 }

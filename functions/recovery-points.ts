@@ -6,6 +6,7 @@ import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
+import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
 import { z } from "zod";
 import { findItem } from "./begin.ts";
@@ -24,11 +25,12 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   const { $skipToken: skip } = checkInput(paging, Object.fromEntries(call.request.query));
   const places = (await listPoints(call.services.target, item.machine)).toReversed();
   const page = places.slice(skip, skip + PAGE);
+  const known = (await call.services.records.verification.get(item.machine))?.value;
   const value: RecoveryPointResource[] = [];
   const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) =>
     readPointAt(call.services.target, pointName(machine, generation, sequence, id)),
   );
-  for await (const point of points) value.push(view(item, point));
+  for await (const point of points) value.push(view(item, point, known));
   // Points between which nothing was written have one sequence, and names in any order.
   value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
   return { jsonBody: { value, nextLink: places.length > skip + PAGE ? nextLink(call, skip + PAGE) : null } };
@@ -38,7 +40,8 @@ route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => 
   const item = await findItem(call.services, itemIn(call.request));
   const id = barrierIdField.safeParse(call.param("point"));
   if (!id.success) throw new LeewardError("NotFound", `there is no recovery point of this name`);
-  return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data)) };
+  const known = (await call.services.records.verification.get(item.machine))?.value;
+  return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data), known) };
 });
 
 function nextLink({ request, services }: Call, skip: number): string {
@@ -47,7 +50,13 @@ function nextLink({ request, services }: Call, skip: number): string {
   return `${services.settings.publicUrl}${pathname}?${searchParams}`;
 }
 
-const view = (item: ItemRecord, point: RecoveryPoint): RecoveryPointResource => ({
+const VERIFIED = { verified: true, unverified: false, bad: "bad", suspect: "suspect" } as const;
+
+const view = (
+  item: ItemRecord,
+  point: RecoveryPoint,
+  known: VerificationRecord | undefined,
+): RecoveryPointResource => ({
   id: `${item.id}/recoveryPoints/${point.id}`,
   name: point.id,
   type: "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectedItems/recoveryPoints",
@@ -62,6 +71,7 @@ const view = (item: ItemRecord, point: RecoveryPoint): RecoveryPointResource => 
     leeward: {
       generation: point.generation,
       sequence: point.sequence,
+      verified: VERIFIED[standingOf(known, point)],
       losses: point.losses,
       disks: point.disks,
     },

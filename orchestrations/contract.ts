@@ -45,6 +45,12 @@ export interface Activities {
   /** Records what stops or slows replication as the item's health; without a problem it clears what was there. */
   noteHealth: Does<Machine & { readonly problem?: Problem; readonly stopped: boolean }>;
 
+  // verification
+  /** Nothing is changed by it but the record of verification, and what a bad point calls for. */
+  verify: Does<Machine & { readonly road: "journal" | "replica" }, VerifyResult>;
+  /** Records what keeps verification from its work; the next that succeeds clears it. */
+  noteVerification: Does<Machine & { readonly problem: Problem }>;
+
   // recovery points
   requestBarrier: Does<Machine & { readonly barrier: BarrierId }>;
   observePoint: Does<Machine & { readonly barrier: BarrierId }, { readonly exists: boolean }>;
@@ -123,6 +129,11 @@ export interface ShipResult {
   /** More was waiting than one round ships. */
   readonly more: boolean;
   readonly checkpointDue: boolean;
+}
+
+export interface VerifyResult {
+  /** `ended`: the machine is no longer replicated; `idle`: there is nothing new to compare. */
+  readonly state: "verified" | "bad" | "idle" | "ended";
 }
 
 export interface StepReport {

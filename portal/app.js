@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { enableDialog, failoverDialog } from "./dialogs.js";
+import { LATEST_VERIFIED, enableDialog, failoverDialog } from "./dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -71,11 +71,18 @@ const actions = {
         properties: {
           failoverDirection: "PrimaryToRecovery",
           sourceSiteOperations: "NotRequired",
-          providerSpecificDetails: { instanceType: "A2A", ...(point ? { recoveryPointId: point } : {}) },
+          ...chosenPoint(point),
         },
       }),
     ),
 };
+
+function chosenPoint(point) {
+  const instanceType = "A2A";
+  if (point === LATEST_VERIFIED)
+    return { providerSpecificDetails: { instanceType }, leeward: { recoveryPointType: LATEST_VERIFIED } };
+  return { providerSpecificDetails: { instanceType, ...(point ? { recoveryPointId: point } : {}) } };
+}
 
 function open(what) {
   model.dialog = what;

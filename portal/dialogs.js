@@ -1,8 +1,10 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
-import { consistencyOf, nameOfMachine } from "./machine.js";
+import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
 
 const POINTS_OFFERED = 50;
+/** In place of a point's id. */
+export const LATEST_VERIFIED = "LatestVerified";
 
 /** Asks where a machine shall come up. */
 export function enableDialog(model, actions) {
@@ -59,7 +61,11 @@ export function failoverDialog(model, actions) {
   if (!item) return h("p", null, "This machine is gone.");
   const name = nameOfMachine(item);
   const points = item.points.slice(0, POINTS_OFFERED);
-  const chosen = points.find((point) => point.name === model.dialog.point) ?? points[0];
+  const verified = points.find(({ properties }) => properties.leeward?.verified === true);
+  const chosen =
+    model.dialog.point === LATEST_VERIFIED
+      ? verified
+      : (points.find((point) => point.name === model.dialog.point) ?? points.find((point) => !isBad(point)));
   const choose = (event) => {
     model.dialog.point = event.target.value;
   };
@@ -82,11 +88,12 @@ export function failoverDialog(model, actions) {
       "select",
       { id: "point", onchange: choose },
       h("option", { key: "newest", value: "" }, "The newest when the failover starts"),
+      h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
       points.map((point) =>
         h(
           "option",
-          { key: point.name, value: point.name },
-          `${clock(point.properties.recoveryPointTime)}, ${consistencyOf(point.properties)}-consistent`,
+          { key: point.name, value: point.name, disabled: isBad(point) },
+          pointWords(point.properties),
         ),
       ),
     ),
@@ -98,6 +105,12 @@ export function failoverDialog(model, actions) {
     buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
 }
+
+/** Known to be bad, or likely to be: the app refuses it. */
+const isBad = ({ properties }) => ["bad", "suspect"].includes(properties.leeward?.verified);
+
+const pointWords = (properties) =>
+  `${clock(properties.recoveryPointTime)}, ${consistencyOf(properties)}-consistent, ${verifiedWord(properties.leeward?.verified)}`;
 
 function lostWith(item, point, region) {
   if (!point) return "there is no recovery point to fail over to.";

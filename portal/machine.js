@@ -32,6 +32,7 @@ export function machineView(item, model, actions) {
     progressView(item),
     leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
     agentView(leeward),
+    verificationView(leeward),
     pointsView(item),
     h(
       "div",
@@ -147,6 +148,23 @@ function agentView({ agent, state }) {
   );
 }
 
+/** How far the copy is proved to be what the source had, and how lately all of it was. */
+function verificationView({ verification, state }) {
+  if (!verification || (state !== "Protected" && state !== "InitialReplication")) return undefined;
+  const { verifiedTime, coverage, replica } = verification;
+  const newest = verifiedTime ? `verified up to ${clock(verifiedTime)}` : "no point verified yet";
+  const whole = coverage.wholeTime
+    ? `every block read ${duration(secondsSince(coverage.wholeTime))} ago`
+    : "not every block read yet";
+  const round = `${Math.floor(100 * coverage.fraction)} % of this round`;
+  const warm = replica.verifiedTime && `replica verified at ${clock(replica.verifiedTime)}`;
+  return h(
+    "p",
+    { class: "hint", key: "verification" },
+    `Proof: ${[newest, whole, round, warm].filter(Boolean).join(", ")}.`,
+  );
+}
+
 function failoverView(failover, { config }) {
   const { announced, rtoSeconds, pointTime, road, steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
@@ -206,17 +224,23 @@ function pointsView(item) {
 }
 
 function pointRow({ id, name, properties }) {
-  const { losses } = properties.leeward ?? {};
+  const { losses, verified } = properties.leeward ?? {};
   const loss = (one) => (one ? duration(one.seconds) : "–");
   return h(
     "tr",
     { key: id ?? name },
     h("td", null, h("time", { datetime: properties.recoveryPointTime }, clock(properties.recoveryPointTime))),
-    h("td", null, consistencyOf(properties)),
+    h("td", null, consistencyOf(properties), h("div", { class: "hint" }, verifiedWord(verified))),
     h("td", null, loss(losses?.vm)),
     h("td", null, loss(losses?.region)),
   );
 }
+
+/** Whether the point is known to be what the source had, as the list of points and the choice of one say it. */
+export const verifiedWord = (verified) => {
+  if (verified === true) return "verified";
+  return verified === "bad" || verified === "suspect" ? verified : "not verified";
+};
 
 export const consistencyOf = ({ recoveryPointType }) =>
   /app/i.test(recoveryPointType ?? "") ? "application" : "crash";

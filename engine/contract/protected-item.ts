@@ -16,6 +16,42 @@ const jobStep = z.object({
   endTime: z.string().optional(),
 });
 
+const coverage = z.object({
+  /** Of all blocks, those that the present round of the scrub has read. */
+  fraction: z.number(),
+  /** When the round began. */
+  since: z.string(),
+  /** When the last round had read everything; null before the first did. */
+  wholeTime: z.string().nullable(),
+});
+
+const verification = z.object({
+  verifiedPoint: z.string().nullable(),
+  verifiedTime: z.string().nullable(),
+  coverage,
+  /** The replica's snapshots; the figures above are of the journal. */
+  replica: z.object({
+    verifiedPoint: z.string().nullable(),
+    verifiedTime: z.string().nullable(),
+    coverage,
+  }),
+  bad: z.array(
+    z.object({
+      road: z.enum(["journal", "replica"]),
+      point: z.string(),
+      pointTime: z.string(),
+      foundTime: z.string(),
+      code: z.string(),
+      message: z.string(),
+      count: z.number(),
+      /** The first of the `count` blocks that differ. */
+      blocks: z.array(z.object({ disk: z.number(), block: z.number() })),
+    }),
+  ),
+  /** The newest resync that a bad point called for; one that was not begun waits for a person. */
+  resync: z.object({ generation: z.number(), requestedTime: z.string(), begun: z.boolean() }).nullable(),
+});
+
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
 const leewardItem = z.object({
   machine: z.string(),
@@ -28,6 +64,7 @@ const leewardItem = z.object({
     cached: mark.optional(),
     arrived: mark.optional(),
     applied: mark.optional(),
+    verified: mark.optional(),
   }),
   policy: z.record(z.string(), z.union([z.string(), z.number()])),
   /** The job at work, or the agent's initial copy. Bytes, and bytes a second, where the step at work moves bytes. */
@@ -54,6 +91,8 @@ const leewardItem = z.object({
     })
     .nullable(),
   shipped: z.object({ segments: z.number(), objects: z.number(), bytes: z.number() }),
+  /** How far points were compared with what the source had; null before the first comparison began. */
+  verification: verification.nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
   /** The last failover; `announced` is everything after the point's barrier. */
   failover: z

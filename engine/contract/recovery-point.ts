@@ -19,6 +19,11 @@ const recoveryPointResource = z.object({
       generation: z.number(),
       /** The last write that is in it. */
       sequence: z.number(),
+      /**
+       * Whether the journal gives what the source had; a point that was made after a bad one, and not verified itself,
+       * is `suspect`.
+       */
+      verified: z.union([z.boolean(), z.enum(["bad", "suspect"])]),
       /** As they were when the point was made. */
       losses: z.object({ vm: loss, region: loss }),
       /** `root` is the digest tree over the disk's 64 KiB blocks, taken at the source. */

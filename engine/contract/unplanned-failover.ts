@@ -14,5 +14,14 @@ export const unplannedFailoverRequest = z.object({
         recoveryPointId: barrierIdField.optional(),
       })
       .optional(),
+    /** Ours, and strict. */
+    leeward: z
+      .strictObject({
+        /** Which point when none is named: the newest that is not known to be bad, or the newest that was verified. */
+        recoveryPointType: z.enum(["Latest", "LatestVerified"]).default("Latest"),
+        /** A point that is known to be bad is refused unless this is set. */
+        acceptBadPoint: z.boolean().default(false),
+      })
+      .prefault({}),
   }),
 });

@@ -59,6 +59,16 @@ export const CATALOGUE = {
     500,
     "This recovery point was written by a newer Leeward. Upgrade this one.",
   ),
+  PointBad: entry(
+    "resync",
+    409,
+    "This point is not what the source had. Fail over to a verified point; a resync, which begins by itself, makes new good ones.",
+  ),
+  ReplicaDiffers: entry(
+    "retry",
+    500,
+    "The replica is not what the source had. It is rebuilt from the journal by itself; until then failovers build from the journal.",
+  ),
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
   StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),

@@ -4,6 +4,8 @@ import type { AgentRecord } from "./agent-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import { STATES } from "./state.ts";
+import { type BadPoint, ROADS } from "./bad-point.ts";
+import { type VerificationRecord } from "./verification.ts";
 
 export interface HealthError {
   readonly code: string;
@@ -17,6 +19,7 @@ export interface Known {
   readonly item: ItemRecord;
   readonly agent: AgentRecord | undefined;
   readonly progress: ProgressRecord | undefined;
+  readonly verification?: VerificationRecord | undefined;
 }
 
 /** Everything that is wrong with a machine's protection now, the worst first. */
@@ -24,6 +27,8 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
   const found = [
     jobFailure(known),
     stoppedReplication(known),
+    ...badPoints(known),
+    verificationTrouble(known),
     agentProblem(known),
     silence(known, now),
     lag(known, now),
@@ -55,6 +60,38 @@ function stoppedReplication({ progress, item }: Known): HealthError | undefined 
   if (!progress?.problem || !STATES[item.state].replicating) return undefined;
   const { code, message, since, stopped } = progress.problem;
   return { code, level: stopped ? "Error" : "Warning", message, remedy: remedyOf(code), since };
+}
+
+/** A bad journal is forgotten when a later point was found good, a bad replica when it was. */
+function badPoints({ item, verification }: Known): HealthError[] {
+  if (!verification || !STATES[item.state].replicating) return [];
+  const good = verification.journal.point;
+  return ROADS.flatMap((road) => {
+    const newest = verification.bad.findLast((one) => one.road === road);
+    if (!newest || (road === "journal" && good && isLater(good, newest))) return [];
+    const { code, foundAt: since } = newest;
+    const message = `${newest.message}${resyncWords(newest, verification)}`;
+    return [{ code, level: "Error" as const, message, remedy: remedyOf(code), since }];
+  });
+}
+
+/** A full copy that did not help yesterday is not made again without a person. */
+function resyncWords({ road, generation }: BadPoint, { resync }: VerificationRecord): string {
+  if (road !== "journal" || resync?.generation !== generation) return "";
+  return resync.begun
+    ? "; a resync was begun"
+    : "; a resync is wanted, and was begun less than a day ago already";
+}
+
+const isLater = (a: Place, b: Place): boolean =>
+  a.generation === b.generation ? a.sequence > b.sequence : a.generation > b.generation;
+type Place = { readonly generation: number; readonly sequence: number };
+
+function verificationTrouble({ item, verification }: Known): HealthError | undefined {
+  if (!verification?.problem || !STATES[item.state].replicating) return undefined;
+  const { code, message, since } = verification.problem;
+  const words = `points cannot be verified: ${message}`;
+  return { code, level: "Warning", message: words, remedy: remedyOf(code), since };
 }
 
 function agentProblem({ agent, item }: Known): HealthError | undefined {

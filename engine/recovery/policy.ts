@@ -26,6 +26,10 @@ export const recoveryPolicy = z.strictObject({
   pointInterval: seconds(1, 24 * 3600, 60),
   /** The replica is brought to the newest point this often. */
   checkpointInterval: seconds(1, 7 * 24 * 3600, 900),
+  /** The newest recovery point is compared with the source's digests this often. */
+  verifyInterval: seconds(1, 7 * 24 * 3600, 900),
+  /** Every block of every disk is compared at least once in so many days, changed or not. */
+  scrubDays: z.number().min(0.001).max(365).default(7),
   /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
   replica: z.enum(["warm", "none"]).default("warm"),
 });

@@ -32,6 +32,8 @@ export const progressRecord = z.object({
   applied: journalPosition.optional(),
   /** When that checkpoint was made. */
   appliedAt: z.number().transform(checked(micros)).optional(),
+  /** The replica was found wrong then: the next checkpoint rebuilds it from the start of the generation. */
+  rebuildSince: z.number().transform(checked(micros)).optional(),
   /** The newest point that the replica may hold writes of, since a checkpoint may have died half-way. */
   reserved: z
     .object({

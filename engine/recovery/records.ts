@@ -5,6 +5,7 @@ import { agentRecord, barriersRecord } from "./agent-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { progressRecord } from "./progress.ts";
+import { verificationRecord } from "./verification.ts";
 
 interface Kept<Value> {
   readonly value: Value;
@@ -34,6 +35,7 @@ export interface AllRecords {
   readonly agents: Records<z.output<typeof agentRecord>>;
   readonly barriers: Records<z.output<typeof barriersRecord>>;
   readonly progress: Records<z.output<typeof progressRecord>>;
+  readonly verification: Records<z.output<typeof verificationRecord>>;
 }
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
@@ -42,6 +44,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   agents: records(store, "agent", agentRecord),
   barriers: records(store, "barriers", barriersRecord),
   progress: records(store, "progress", progressRecord),
+  verification: records(store, "verification", verificationRecord),
 });
 
 /** How often a lost race is run again; each time someone else got something done. */

@@ -110,10 +110,14 @@ export function withApplied(
     : { ...progress, applied, appliedAt };
 }
 
-/** A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed. */
+/**
+ * A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed; at once
+ * when the replica was found wrong.
+ */
 export function checkpointDue(now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean {
   const { point, reserved, appliedAt } = progress;
   if (policy.replica === "none" || !point || progress.problem?.stopped) return false;
+  if (progress.rebuildSince !== undefined) return true;
   const held = reserved?.generation === point.generation && reserved.sequence >= point.sequence && appliedAt;
   return !held && now - (appliedAt ?? 0) >= policy.checkpointInterval * 1000;
 }

@@ -38,19 +38,34 @@ export const emptyCoverage = (disks: MergeRequest["disks"]): Coverage =>
  */
 export async function* mergeNewest(s: MergeRequest, coverage: Coverage): AsyncGenerator<Run> {
   const limit = s.memory ?? MEMORY;
-  const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
   const windows = new Windows();
-  for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
+  for await (const { segment, writes } of newestWrites(s)) {
     const { bodyLength, records: count } = segment.header;
     const body: Body = { size: bodyLength + count * RECORD_BYTES, waiting: 0 };
-    for (const record of records.toReversed()) {
-      if (!isWrite(record) || record.sequence > s.upTo) continue;
-      checkInside(segment, record, sizes.get(record.disk));
+    for (const record of writes)
       for (const piece of claim(record, coverage.get(record.disk))) yield* windows.put(piece, body);
-    }
     if (windows.held > limit) yield* windows.flush();
   }
   yield* windows.flush();
+}
+
+interface OpenedWrites {
+  readonly segment: CheckedSegment;
+  /** Newest first, each on a disk that there is and inside it; their data are views of one buffer. */
+  readonly writes: readonly WriteRecord[];
+}
+
+/**
+ * The writes up to `upTo`, newest first, a segment at a time.
+ * @throws SegmentDamaged for a write outside the disks, KeyWrong, and what `segments` throws
+ */
+export async function* newestWrites(s: Omit<MergeRequest, "memory">): AsyncGenerator<OpenedWrites> {
+  const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
+  for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
+    const writes = records.filter(isWrite).filter(({ sequence }) => sequence <= s.upTo);
+    for (const record of writes) checkInside(segment, record, sizes.get(record.disk));
+    yield { segment, writes: writes.toReversed() };
+  }
 }
 
 interface Opened {
@@ -65,7 +80,10 @@ const OPENING = 2;
 const RECORD_BYTES = 200;
 
 /** A segment without a write that matters is not even decrypted. */
-async function open({ key, upTo }: MergeRequest, segment: CheckedSegment): Promise<Opened> {
+async function open(
+  { key, upTo }: Pick<MergeRequest, "key" | "upTo">,
+  segment: CheckedSegment,
+): Promise<Opened> {
   const { from, to } = segment.header;
   return { segment, records: from === to || from >= upTo ? [] : await openSegment(segment, key) };
 }
@@ -73,7 +91,7 @@ async function open({ key, upTo }: MergeRequest, segment: CheckedSegment): Promi
 const isWrite = (record: JournalRecord): record is WriteRecord =>
   record.kind === "data" || record.kind === "zero";
 
-const lengthOf = (record: WriteRecord): number =>
+export const lengthOf = (record: WriteRecord): number =>
   record.kind === "data" ? record.data.length : record.length;
 
 function checkInside({ header }: CheckedSegment, record: WriteRecord, size: Bytes | undefined): void {

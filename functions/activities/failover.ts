@@ -15,9 +15,11 @@ import {
   targetOf,
 } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { defaultPoint } from "../../engine/recovery/point-choice.ts";
 import { withShipped } from "../../engine/recovery/replicating.ts";
+import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
-import { newestPoint, readPoint } from "../../engine/replication/points.ts";
+import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
@@ -43,11 +45,13 @@ export const failoverActivities = {
     const item = await itemOf(services, machine);
     const begun = item.failover;
     const progress = await progressOf(services, machine);
-    const point = await choose(services, progress, wanted ?? begun?.point);
+    const verification = (await services.records.verification.get(machine))?.value;
+    const point = await choose(services, progress, verification, wanted ?? begun?.point);
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
-      replica: item.policy.replica,
+      // Nothing is imported from a replica that was found wrong.
+      replica: progress.rebuildSince === undefined ? item.policy.replica : ("none" as const),
       disks: disks.map(({ index }) => index),
       nics: nics.length,
       point,
@@ -72,19 +76,19 @@ export const failoverActivities = {
 } satisfies Partial<Implementations>;
 
 /**
- * The point that is wanted, or the newest: of several that hold the same writes, the one that was made last.
- * @throws NoRecoveryPoint
+ * The point that is wanted, or the newest that is not known to be bad: of several that hold the same writes, the one that
+ * was made last. @throws NoRecoveryPoint
  */
 async function choose(
   { target }: Services,
   { machine, point: last }: ProgressRecord,
+  verification: VerificationRecord | undefined,
   wanted: BarrierId | undefined,
 ): Promise<RecoveryPoint> {
-  if (wanted) return readPoint(target, machine, wanted);
-  const newest = await newestPoint(target, machine);
-  if (!newest) throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point`);
-  const same = last?.generation === newest.generation && last.sequence === newest.sequence;
-  return same ? readPoint(target, machine, last.id) : newest;
+  const found = wanted ?? defaultPoint(await listPoints(target, machine), verification, last?.id);
+  if (!found)
+    throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point that is not bad`);
+  return readPoint(target, machine, found);
 }
 
 /** Ships until the cache is empty or does not answer; false when it did not answer. */

@@ -153,12 +153,21 @@ export async function checkpointAt(
   if (!replica) throw new RangeError(`machine ${machine} has no replica`);
   const pages = services.pagesAt(endpointOf(replica));
   const { generation } = point;
-  const { applied } = await services.records.progress.update(machine, (old) => withReserved(old, point));
-  const from = applied?.generation === generation ? applied : startOf(generation, sequence(0));
+  const { applied, rebuildSince } = await services.records.progress.update(machine, (old) =>
+    withReserved(old, point),
+  );
+  // One that was at work when the replica was found wrong may have left a document.
+  if (rebuildSince !== undefined) await dropCheckpoints(services.target, pages, machine, 0);
+  const goesOn = applied?.generation === generation && rebuildSince === undefined;
+  const from = goesOn ? applied : startOf(generation, sequence(0));
   const key = await services.keyOf(machine);
   const made = await checkpoint({ target: services.target, pages, key, from, point });
   const appliedAt = services.clock.now();
-  await services.records.progress.update(machine, (old) => withApplied(old, made.applied, appliedAt));
+  await services.records.progress.update(machine, (old) => {
+    const { rebuildSince: asked, ...rest } = withApplied(old, made.applied, appliedAt);
+    const still = asked !== undefined && asked !== rebuildSince;
+    return { ...rest, ...(still && { rebuildSince: asked }) };
+  });
   // A failover may be about to import one of the older ones.
   if (STATES[(await itemOf(services, machine)).state].replicating)
     await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);

@@ -61,6 +61,7 @@ export function item(
         progress: null,
         agent: null,
         shipped: { segments: 0, objects: 0, bytes: 0 },
+        verification: null,
         latestPoint: null,
         failover: null,
         ...leeward,
@@ -81,7 +82,7 @@ const point = (name: string, secondsAgo: number, sequence: number): RecoveryPoin
     recoveryPointTime: iso(secondsAgo),
     recoveryPointType: "CrashConsistent",
     providerSpecificDetails: { instanceType: "A2A", recoveryPointSyncType: "PerVmRecoveryPoint", disks: [] },
-    leeward: { generation: 1, sequence, losses, disks: [] },
+    leeward: { generation: 1, sequence, verified: false, losses, disks: [] },
   },
 });
 export const POINTS = [

@@ -205,6 +205,37 @@ describe.skipIf(!present)("the portal in a browser", () => {
     ]);
   });
 
+  test("says what is proved, names what is not, and fails over to the newest that was verified", async () => {
+    const coverage = { fraction: 0.25, since: iso(100), wholeTime: iso(600) };
+    const verified = { verifiedPoint: POINTS[0]?.name ?? null, verifiedTime: iso(65), coverage };
+    const verification = { ...verified, replica: verified, bad: [], resync: null };
+    script.items = [protectedItem({ verification })];
+    const [old, newest] = POINTS.map(({ properties, ...rest }, n) => ({
+      ...rest,
+      properties: { ...properties, leeward: { ...properties.leeward, verified: n === 0 || "bad" } },
+    }));
+    script.points = [newest, old];
+    await open();
+    await see(
+      /Proof: verified up to .*, every block read 10 min \d+ s ago, 25 % of this round, replica verified/,
+    );
+    await page.getByText("2 recovery points").click();
+    await page.getByRole("row", { name: /verified/ }).waitFor();
+    await page.getByRole("row", { name: /bad/ }).waitFor();
+    await picture("verified");
+    await page.getByRole("button", { name: "Fail over… ledger" }).click();
+    const dialog = page.getByRole("dialog", { name: "Fail over ledger?" });
+    expect(await dialog.getByRole("option", { name: /bad/ }).isDisabled()).toBe(true);
+    await dialog.getByText(/1,000 writes so far/).waitFor();
+    await dialog.getByLabel("Recovery point").selectOption("The newest that was verified");
+    await dialog.getByRole("button", { name: "Fail over ledger now" }).click();
+    await see("The failover of ledger was started.");
+    expect(script.received).toMatchObject([
+      { body: { properties: { leeward: { recoveryPointType: "LatestVerified" } } } },
+    ]);
+    expect(JSON.stringify(script.received)).not.toContain("recoveryPointId");
+  });
+
   test("shows a failover and what it cost", async () => {
     const steps = [
       { name: "Choose the point", state: "Succeeded" as const, startTime: iso(20), endTime: iso(19) },

@@ -1,0 +1,56 @@
+import { type Bytes, MIB, bytes } from "../core/units.ts";
+import type { DataKey } from "../journal/key.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+import { startOf } from "../journal/position.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import { BlockRebuild } from "./block-rebuild.ts";
+import { type Blocks, type FoundBlock, countOf } from "./blocks.ts";
+import { readBackward } from "./journal-reader.ts";
+import { newestWrites } from "./merge.ts";
+
+export interface JournalBlocksRequest {
+  readonly objects: ObjectStore;
+  readonly key: DataKey;
+  readonly point: RecoveryPoint;
+  readonly blocks: Blocks;
+  /** Bytes that blocks may hold which are whole only in part; 256 MiB when absent. */
+  readonly memory?: Bytes;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MEMORY = bytes(256 * MIB);
+/** Objects read ahead: fewer than for a restore, since nobody waits. */
+const PARALLEL = 2;
+
+/**
+ * The blocks as the journal alone gives them at the point, each once, in no order. Walks back from the point and stops
+ * as soon as all of them are whole; walks again for those that memory did not hold.
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong
+ */
+export async function* journalBlocks(s: JournalBlocksRequest): AsyncGenerator<FoundBlock> {
+  for (let left = s.blocks; countOf(left) > 0;) {
+    const rebuild = new BlockRebuild(s.point.disks, left, s.memory ?? MEMORY);
+    yield* walk(s, rebuild);
+    left = rebuild.deferred;
+  }
+}
+
+async function* walk(
+  { objects, key, point, signal }: JournalBlocksRequest,
+  rebuild: BlockRebuild,
+): AsyncGenerator<FoundBlock> {
+  const { machine, position, sequence: upTo, disks } = point;
+  const segments = readBackward({
+    objects,
+    machine,
+    from: startOf(point.generation, upTo),
+    to: position,
+    parallel: PARALLEL,
+  });
+  for await (const { writes } of newestWrites({ segments, key, upTo, disks })) {
+    signal?.throwIfAborted();
+    for (const record of writes) yield* rebuild.take(record);
+    if (rebuild.done) return;
+  }
+  yield* rebuild.rest();
+}

@@ -1,0 +1,57 @@
+import type { MachineId } from "../../engine/core/ids.ts";
+import { STATES } from "../../engine/recovery/state.ts";
+import { verificationFor } from "../../engine/recovery/verification.ts";
+import type { VerifyResult } from "../../orchestrations/contract.ts";
+import type { Services } from "../services.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+import { verifyJournal, verifyReplica } from "./verify-road.ts";
+
+export const verificationActivities = {
+  async verify({ machine, road }, { services }) {
+    const item = await itemOf(services, machine);
+    if (!STATES[item.state].replicating) return { state: "ended" };
+    const state = await whileReplicating(services, machine, (signal) =>
+      road === "journal" ? verifyJournal(services, item, signal) : verifyReplica(services, item, signal),
+    );
+    return { state };
+  },
+
+  async noteVerification({ machine, problem }, { services }) {
+    const item = await itemOf(services, machine);
+    const now = services.clock.now();
+    await services.records.verification.upsert(machine, (old) => {
+      const known = verificationFor(old, machine, item.generation, now);
+      const since = known.problem?.code === problem.code ? known.problem.since : now;
+      return { ...known, problem: { ...problem, since }, attemptedAt: now };
+    });
+    return null;
+  },
+} satisfies Partial<Implementations>;
+
+type State = VerifyResult["state"];
+
+/** How often verification looks whether a failover wants the machine's storage for itself. */
+const LOOK_MS = 2000;
+
+/** Verification is the least urgent of all work: it gives up as soon as the machine is no longer replicated. */
+async function whileReplicating(
+  services: Services,
+  machine: MachineId,
+  work: (signal: AbortSignal) => Promise<State>,
+): Promise<State> {
+  const ended = new AbortController();
+  const look = async () => {
+    const { state } = await itemOf(services, machine);
+    if (!STATES[state].replicating) ended.abort();
+  };
+  // A look that fails says nothing about the machine; the next one may.
+  const looking = setInterval(() => void look().catch(() => undefined), LOOK_MS);
+  try {
+    return await work(ended.signal);
+  } catch (error) {
+    if (ended.signal.aborted) return "ended";
+    throw error;
+  } finally {
+    clearInterval(looking);
+  }
+}

@@ -1,0 +1,194 @@
+import { beforeEach, expect, test } from "vitest";
+import { armId } from "../../../engine/core/ids.ts";
+import {
+  BLOCK,
+  type Micros,
+  bytes,
+  diskIndex,
+  generation,
+  micros,
+  sequence,
+} from "../../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
+import { journalPrefix, replicaName } from "../../../engine/journal/names.ts";
+import { startOf } from "../../../engine/journal/position.ts";
+import { type ItemRecord, itemKey } from "../../../engine/recovery/item.ts";
+import { type AllRecords, recordsIn } from "../../../engine/recovery/records.ts";
+import { checkpoint } from "../../../engine/replication/checkpoint.ts";
+import { listCheckpoints } from "../../../engine/replication/checkpoints.ts";
+import { createReplica } from "../../../engine/replication/replica.ts";
+import { MemoryObjectStore, MemoryPageStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
+import { verifyJournal, verifyReplica } from "../../../functions/activities/verify-road.ts";
+import { FOOTER, carry } from "../../fixtures/carried.ts";
+import { type Event, DISKS, type Story, tell } from "../../fixtures/story.ts";
+import { ITEM, NOW, progress, protectedItem } from "../engine/recovery/fixture.ts";
+
+const write = (sector: number, sectors: number): Event => ({
+  kind: "write",
+  disk: 0,
+  sector,
+  sectors,
+  fill: 7,
+});
+const POINT: Event[] = [{ kind: "barrier" }, { kind: "prove" }, { kind: "seal" }];
+const EVENTS: Event[] = [
+  write(0, 200),
+  { kind: "seal" },
+  ...POINT,
+  write(100, 8),
+  { kind: "seal" },
+  ...POINT,
+];
+
+const { machine } = protectedItem();
+const account = (name: string) =>
+  ({ id: armId(`${ITEM}/${name}`), blobEndpoint: `https://${name}` }) as const;
+const ITEM_KEY = itemKey(ITEM);
+const signal = new AbortController().signal;
+
+let story: Story;
+let target: MemoryObjectStore;
+let pages: MemoryPageStore;
+let records: AllRecords;
+let points: RecoveryPoint[];
+let now: Micros;
+
+const services = () => ({
+  target,
+  records,
+  clock: { now: () => now, sleep: async () => undefined },
+  keyOf: async () => story.key,
+  pagesAt: () => pages,
+});
+
+beforeEach(async () => {
+  story = await tell(EVENTS, { machine });
+  target = new MemoryObjectStore();
+  pages = new MemoryPageStore();
+  records = recordsIn(new MemoryRecordStore());
+  points = await carry(story, target, 1);
+  now = NOW;
+  for (const disk of DISKS) await createReplica(pages, machine, disk, FOOTER);
+  await records.items.create(ITEM_KEY, itemNow());
+  await records.progress.create(machine, progress({ machine }));
+});
+
+const itemNow = (): ItemRecord =>
+  protectedItem({
+    target: {
+      region: "northeurope",
+      resourceGroup: armId(`${ITEM}/group`),
+      network: armId(`${ITEM}/network`),
+      vm: armId(`${ITEM}/vm`),
+      cache: account("cache"),
+      replica: account("replica"),
+    },
+  });
+
+function pointAt(n: number): RecoveryPoint {
+  const found = points[n];
+  if (!found) throw new RangeError(`no point ${n}`);
+  return found;
+}
+
+/** The n-th point is the newest, and the replica's checkpoint. */
+async function reach(n: number): Promise<void> {
+  const point = pointAt(n);
+  const { id, generation: of, sequence: at, time } = point;
+  const [before] = await listCheckpoints(target, machine);
+  const from = before?.applied ?? startOf(generation(1), sequence(0));
+  await checkpoint({ target, pages, key: story.key, from, point });
+  await records.progress.update(machine, (old) => ({
+    ...old,
+    point: { id, generation: of, sequence: at, time },
+  }));
+}
+
+const item = async () => (await records.items.get(ITEM_KEY))?.value ?? itemNow();
+const known = async () => (await records.verification.get(machine))?.value;
+const later = () => (now = micros(now + 60e6));
+
+async function flip(ordinal: number): Promise<void> {
+  const name = `${journalPrefix(machine, generation(1))}${String(ordinal).padStart(12, "0")}.seg`;
+  const stored = await target.get(name);
+  const body = Buffer.from(stored?.body ?? []);
+  body.writeUInt8(body.readUInt8(body.length >> 1) ^ 1, body.length >> 1);
+  await target.put(name, body, "any");
+}
+
+test("both roads are verified point by point, and an unchanged machine is left alone", async () => {
+  for (const n of [0, 1]) {
+    await reach(n);
+    later();
+    expect(await verifyJournal(services(), await item(), signal)).toBe("verified");
+    expect(await verifyReplica(services(), await item(), signal)).toBe("verified");
+  }
+  expect(await known()).toMatchObject({
+    verified: points.map(({ id }) => id),
+    bad: [],
+    replica: { point: { id: pointAt(1).id } },
+    attemptedAt: now,
+  });
+  expect(await verifyJournal(services(), await item(), signal)).toBe("idle");
+  expect(await verifyReplica(services(), await item(), signal)).toBe("idle");
+});
+
+test("a wrong replica has its checkpoints dropped and is to be rebuilt; the generation goes on", async () => {
+  await reach(0);
+  const name = replicaName(machine, diskIndex(0));
+  await pages.write(name, await pages.takeFence(name), bytes(BLOCK), Buffer.alloc(512, "wrong"));
+  await reach(1);
+  expect(await verifyReplica(services(), await item(), signal)).toBe("bad");
+  expect(await listCheckpoints(target, machine)).toEqual([]);
+  expect((await records.progress.get(machine))?.value.rebuildSince).toBe(now);
+  expect((await known())?.bad).toMatchObject([
+    { road: "replica", code: "ReplicaDiffers", blocks: [{ disk: 0, block: 1 }] },
+  ]);
+  expect((await item()).generation).toBe(1);
+  expect(await verifyReplica(services(), await item(), signal)).toBe("idle");
+  expect(await verifyJournal(services(), await item(), signal)).toBe("verified");
+});
+
+test("a damaged journal makes the point bad and ends the generation once, however often it is found", async () => {
+  await reach(0);
+  await verifyJournal(services(), await item(), signal);
+  await reach(1);
+  await flip(3);
+  const before = await item();
+  for (let n = 0; n < 2; n++) expect(await verifyJournal(services(), before, signal)).toBe("bad");
+  expect((await item()).generation).toBe(2);
+  expect(await known()).toMatchObject({
+    verified: [pointAt(0).id],
+    bad: [{ road: "journal", code: "SegmentDamaged", point: pointAt(1).id }],
+    resync: { generation: 1, begun: true },
+  });
+  expect(await verifyJournal(services(), await item(), signal)).toBe("idle");
+});
+
+test("a journal whose last resync was within the day is bad, and waits for a person", async () => {
+  await reach(0);
+  await verifyJournal(services(), await item(), signal);
+  await records.verification.update(machine, (old) => ({
+    ...old,
+    resync: { generation: generation(9), requestedAt: now, begun: true },
+  }));
+  await reach(1);
+  await flip(3);
+  expect(await verifyJournal(services(), await item(), signal)).toBe("bad");
+  expect((await item()).generation).toBe(1);
+  expect((await known())?.resync).toMatchObject({ generation: 1, begun: false });
+});
+
+test("damage that only the replica's road meets is the journal's all the same", async () => {
+  await reach(1);
+  await flip(0);
+  expect(await verifyReplica(services(), await item(), signal)).toBe("bad");
+  expect((await known())?.bad).toMatchObject([{ road: "journal", code: "SegmentDamaged" }]);
+});
+
+test("storage that does not answer is nobody's fault: nothing is marked", async () => {
+  await reach(1);
+  const away = { ...services(), keyOf: () => Promise.reject(new Error("away")) };
+  await expect(verifyJournal(away, await item(), signal)).rejects.toThrow("away");
+  expect(await known()).toMatchObject({ bad: [], verified: [] });
+});
