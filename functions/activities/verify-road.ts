@@ -80,8 +80,9 @@ async function compare(
   const point = await readPoint(target, machine, subject.id);
   const total = totalBlocks(point.disks);
   const window = since ? scrubWindow(begun, policy.scrubDays, scrub, total) : { start: 0, end: total };
-  if (since && (since.id === point.id || since.sequence > point.sequence) && window.end === window.start)
-    return "idle";
+  // Checkpoints that were dropped leave an older one as the newest: it was compared when it was new.
+  if (since && since.sequence > point.sequence) return "idle";
+  if (since?.id === point.id && window.end === window.start) return "idle";
   const key = await services.keyOf(machine);
   const request = { objects: target, key, point, since, scrub: blocksOf(point.disks, window), ...subject };
   const { wrong, scanned } = await verifyPoint(request);

@@ -10,7 +10,7 @@ import {
   sequence,
 } from "../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
-import { journalPrefix, replicaName } from "../../../engine/journal/names.ts";
+import { checkpointName, journalPrefix, replicaName } from "../../../engine/journal/names.ts";
 import { startOf } from "../../../engine/journal/position.ts";
 import { type ItemRecord, itemKey } from "../../../engine/recovery/item.ts";
 import { type AllRecords, recordsIn } from "../../../engine/recovery/records.ts";
@@ -191,4 +191,16 @@ test("storage that does not answer is nobody's fault: nothing is marked", async 
   const away = { ...services(), keyOf: () => Promise.reject(new Error("away")) };
   await expect(verifyJournal(away, await item(), signal)).rejects.toThrow("away");
   expect(await known()).toMatchObject({ bad: [], verified: [] });
+});
+
+test("a checkpoint that is older than what was verified is no damage, also while a scrub is due", async () => {
+  await reach(0);
+  await reach(1);
+  expect(await verifyReplica(services(), await item(), signal)).toBe("verified");
+  const newest = pointAt(1);
+  await target.delete([checkpointName(machine, newest.generation, newest.sequence, newest.id)]);
+  // By then the whole disk wants to be scrubbed again.
+  now = micros(now + 30 * 24 * 3600e6);
+  expect(await verifyReplica(services(), await item(), signal)).toBe("idle");
+  expect((await known())?.bad ?? []).toEqual([]);
 });
