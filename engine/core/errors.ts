@@ -69,6 +69,12 @@ export const CATALOGUE = {
     500,
     "The replica is not what the source had. It is rebuilt from the journal by itself; until then failovers build from the journal.",
   ),
+  LayerDamaged: entry(
+    "resync",
+    500,
+    "The bytes of this layer are not what was written. Points before it stay good; run a resync to continue.",
+  ),
+  LayerVersionUnknown: entry("person", 500, "This layer was written by a newer Leeward. Upgrade this one."),
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
   StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),

@@ -132,7 +132,7 @@ export function readHeader(from: Buffer): SegmentHeader {
   return header;
 }
 
-function readMachine(field: Buffer): MachineId {
+export function readMachine(field: Buffer): MachineId {
   const end = field.indexOf(0);
   must(end > 0 && field.subarray(end).every((byte) => byte === 0), "machine id without an end");
   return machineId(field.toString("latin1", 0, end));

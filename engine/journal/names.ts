@@ -2,9 +2,11 @@ import { type BarrierId, type MachineId, barrierId, machineId } from "../core/id
 import {
   type DiskIndex,
   type Generation,
+  type Micros,
   type Ordinal,
   type Sequence,
   generation,
+  micros,
   ordinal,
   sequence,
 } from "../core/units.ts";
@@ -78,6 +80,40 @@ export function parsePointName(name: string): PointPlace | undefined {
     id: barrierId(id),
   }));
 }
+
+/** Prefix of all that belongs to the layers of one generation. */
+export const layersPrefix = (machine: MachineId, of: Generation): string =>
+  `${machinePrefix(machine)}layers/${digits(of, 6)}/`;
+
+/** Which layer, and which run of a compactor made it when: no name is ever used twice. */
+export interface LayerPlace {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  readonly begin: { readonly id: BarrierId; readonly sequence: Sequence };
+  readonly end: { readonly id: BarrierId; readonly sequence: Sequence };
+  readonly made: Micros;
+  readonly build: BarrierId;
+}
+
+const layerStem = ({ machine, generation: of, begin, end, made, build }: LayerPlace): string =>
+  layersPrefix(machine, of) +
+  `${digits(end.sequence, 16)}-${end.id}/${digits(begin.sequence, 16)}-${begin.id}/${digits(made, 16)}-${build}`;
+
+/** The document that makes a layer of its parts. */
+export const layerName = (place: LayerPlace): string => `${layerStem(place)}.json`;
+
+export const layerPartName = (place: LayerPlace, part: number): string =>
+  `${layerStem(place)}-${digits(part, 6)}.lay`;
+
+/** When the layer of this document or part was begun; undefined for any other name. */
+export function layerMade(name: string): Micros | undefined {
+  const found = /\/layers\/\d{6}\/[^/]+\/[^/]+\/(\d{16})-[0-9a-f-]{36}(?:\.json|-\d{6}\.lay)$/.exec(name);
+  return found ? micros(Number(found[1])) : undefined;
+}
+
+/** Says what of a generation's layers and segments is given up, and since when. */
+export const doomName = (machine: MachineId, of: Generation): string =>
+  `${layersPrefix(machine, of)}doom.json`;
 
 export const checkpointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}checkpoints/`;
 

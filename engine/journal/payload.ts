@@ -135,10 +135,10 @@ function checkZero(from: Buffer, base: number, field: Field): void {
   if (getBytes(from, base, field).some((byte) => byte !== 0)) throw new RangeError("reserved bytes in use");
 }
 
-const putId = (to: Buffer, field: Field, id: BarrierId) =>
+export const putId = (to: Buffer, field: Field, id: BarrierId) =>
   putBytes(to, 0, field, Buffer.from(id.replaceAll("-", ""), "hex"));
 
-function getId(from: Buffer, field: Field): BarrierId {
+export function getId(from: Buffer, field: Field): BarrierId {
   const hex = getBytes(from, 0, field).toString("hex");
   return barrierId(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
 }

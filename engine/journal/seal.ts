@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
 import type { Digest } from "../core/digest.ts";
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, KIB, type Ordinal, type Sequence, bytes } from "../core/units.ts";
+import { type Generation, type Ordinal, type Sequence, bytes } from "../core/units.ts";
 import { bodyLength, encodeBody } from "./body.ts";
 import { encryptInto } from "./cipher.ts";
+import { deflated } from "./deflate.ts";
 import { HEADER, HEADER_BYTES, MAX_BODY, VERSION, writeHeader } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import { openSegment } from "./open.ts";
@@ -23,13 +22,6 @@ import {
 } from "./segment.ts";
 import { slicedSha256 } from "./slices.ts";
 import { type Summary, summarize } from "./summary.ts";
-
-const compress = promisify(zstdCompress);
-
-/** Compression that saves less is not worth what every reader pays to undo it. */
-const WORTH_IT = 31 / 32;
-const PROBES = 32;
-const PAGE = 4 * KIB;
 
 export interface SegmentContent {
   readonly machine: MachineId;
@@ -64,9 +56,7 @@ export async function sealSegment(content: SegmentContent): Promise<SealedSegmen
 }
 
 async function encode(content: SegmentContent, summary: Summary, body: Buffer): Promise<Buffer> {
-  const packed = (await looksDense(body)) ? body : await deflate(body);
-  const compressed = shrank(packed, body);
-  const stored = compressed ? packed : body;
+  const { stored, compressed } = await deflated(body);
   const { machine, generation, ordinal, previous, from } = content;
   const segment = Buffer.allocUnsafeSlow(HEADER_BYTES + stored.length + TRAILER_BYTES);
   writeHeader(segment, {
@@ -86,24 +76,6 @@ async function encode(content: SegmentContent, summary: Summary, body: Buffer): 
   writeTrailer(segment, await slicedSha256(digested(segment)));
   return segment;
 }
-
-/** Whether a few pages from all over a large body do not shrink: encrypted or media, spare the attempt on the whole. */
-async function looksDense(body: Buffer): Promise<boolean> {
-  const stride = Math.floor(body.length / PROBES);
-  if (stride < 4 * PAGE) return false;
-  const pages = Array.from({ length: PROBES }, (_, i) => body.subarray(i * stride, i * stride + PAGE));
-  const sample = Buffer.concat(pages);
-  return !shrank(await deflate(sample), sample);
-}
-
-const shrank = (packed: Buffer, plain: Buffer): boolean => packed.length <= plain.length * WORTH_IT;
-
-const deflate = (body: Buffer): Promise<Buffer> =>
-  compress(body, {
-    // One output chunk that always fits: many small ones cost a third of the speed.
-    chunkSize: body.length + (body.length >> 7) + 1024,
-    params: { [constants.ZSTD_c_compressionLevel]: 1 },
-  });
 
 /** Reads the segment as any reader would, and compares. */
 async function verify(segment: Buffer, content: SegmentContent): Promise<SealedSegment> {

@@ -45,7 +45,7 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
 }
 
 /** Empty when the record is sound in itself. */
-function faultOf(record: RecordOutline): string {
+export function faultOf(record: RecordOutline): string {
   switch (record.kind) {
     case "data":
       return faultOfRange(record.offset, record.data.length);

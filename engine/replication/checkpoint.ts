@@ -5,17 +5,17 @@ import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { replicaName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
-import type { CheckedSegment } from "../journal/segment.ts";
 import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
 import { AppliedTracker } from "./applied.ts";
 import { type Checkpoint, createCheckpoint, readCheckpoint } from "./checkpoints.ts";
-import { readBackward } from "./journal-reader.ts";
 import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
 import { reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
+import { type Sealed, isLayerPart } from "./sealed.ts";
+import { type Sources, countOf, readSources, sourcesOf } from "./sources.ts";
 
 export interface CheckpointProgress {
-  /** Segments read, of `segments` in all. */
+  /** Segments and parts of layers read, of `segments` in all. */
   readonly done: number;
   readonly segments: number;
   /** Bytes written to the replica. */
@@ -88,14 +88,14 @@ async function takeFences(pages: PageStore, point: RecoveryPoint): Promise<Fence
 
 /** Writes the newest value of everything in (from, point]; returns how far the replica then is. */
 async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): Promise<JournalPosition> {
-  const { target, key, point, from } = s;
+  const { key, point, from } = s;
   const tracker = new AppliedTracker(point.sequence, point.position);
-  const segments = point.position.next - from.next;
+  const sources = await sourcesFrom(s);
+  const segments = countOf(sources);
   let done = 0;
   let written = 0;
-  const journal = readBackward({ objects: target, machine: point.machine, from, to: point.position });
-  const counted = meeting(journal, (segment) => {
-    tracker.meet(segment);
+  const counted = meeting(readSources(sources), (sealed) => {
+    if (!isLayerPart(sealed)) tracker.meet(sealed);
     done++;
   });
   const runs = mergeNewest({ segments: counted, key, upTo: point.sequence, disks: point.disks }, coverage);
@@ -103,13 +103,19 @@ async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): 
     written += run.data ? run.length : 0;
     s.onProgress?.({ done, segments, written: bytes(written) });
   }
-  return tracker.result(from);
+  return tracker.result(sources.layers.at(-1)?.tail ?? from);
+}
+
+/** A rebuild may begin with layers, which then stand for segments that are gone. */
+async function sourcesFrom({ target, point, from }: CheckpointRequest): Promise<Sources> {
+  if (from.next === 0) return sourcesOf(target, point);
+  return { objects: target, point, layers: [], ranges: [{ from, to: point.position }] };
 }
 
 async function* meeting(
-  segments: AsyncIterable<CheckedSegment>,
-  meet: (segment: CheckedSegment) => void,
-): AsyncGenerator<CheckedSegment> {
+  segments: AsyncIterable<Sealed>,
+  meet: (segment: Sealed) => void,
+): AsyncGenerator<Sealed> {
   for await (const segment of segments) {
     meet(segment);
     yield segment;

@@ -1,12 +1,11 @@
 import { type Bytes, MIB, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
-import { startOf } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { BlockRebuild } from "./block-rebuild.ts";
 import { type Blocks, type FoundBlock, countOf } from "./blocks.ts";
-import { readBackward } from "./journal-reader.ts";
 import { newestWrites } from "./merge.ts";
+import { readSources, sourcesOf } from "./sources.ts";
 
 export interface JournalBlocksRequest {
   readonly objects: ObjectStore;
@@ -23,9 +22,9 @@ const MEMORY = bytes(256 * MIB);
 const PARALLEL = 2;
 
 /**
- * The blocks as the journal alone gives them at the point, each once, in no order. Walks back from the point and stops
+ * The blocks as layers and segments give them at the point, each once, in no order. Walks back from the point and stops
  * as soon as all of them are whole; walks again for those that memory did not hold.
- * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, LayerVersionUnknown, KeyWrong
  */
 export async function* journalBlocks(s: JournalBlocksRequest): AsyncGenerator<FoundBlock> {
   for (let left = s.blocks; countOf(left) > 0;) {
@@ -39,14 +38,8 @@ async function* walk(
   { objects, key, point, signal }: JournalBlocksRequest,
   rebuild: BlockRebuild,
 ): AsyncGenerator<FoundBlock> {
-  const { machine, position, sequence: upTo, disks } = point;
-  const segments = readBackward({
-    objects,
-    machine,
-    from: startOf(point.generation, upTo),
-    to: position,
-    parallel: PARALLEL,
-  });
+  const { sequence: upTo, disks } = point;
+  const segments = readSources(await sourcesOf(objects, point), { parallel: PARALLEL });
   for await (const { writes } of newestWrites({ segments, key, upTo, disks })) {
     signal?.throwIfAborted();
     for (const record of writes) yield* rebuild.take(record);

@@ -124,7 +124,7 @@ function within({ from }: JournalRange, firsts: readonly Ordinal[]): Ordinal[] {
  * Packs overlap only where two shippers with different limits met: a short pack may then hide a longer one before it.
  * As many names back are looked at, so that a true hole does not cost a download of the whole journal.
  */
-const LOOK_BACK = 16;
+export const LOOK_BACK = 16;
 
 async function packHolding(
   range: JournalRange,

@@ -3,18 +3,19 @@ import { LeewardError } from "../core/errors.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { type Bytes, type DiskIndex, MIB, type Sequence, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
-import { openSegment } from "../journal/open.ts";
 import type { JournalRecord, WriteRecord } from "../journal/record.ts";
-import { type CheckedSegment, placeOf } from "../journal/segment.ts";
 import type { Run } from "./run.ts";
+import { type Sealed, openSealed, placeOfSealed } from "./sealed.ts";
 import { type Body, Windows } from "./windows.ts";
 
 export interface MergeRequest {
-  /** Newest first, without a hole. */
-  readonly segments: AsyncIterable<CheckedSegment>;
+  /** Newest first, without a hole: segments, then parts of layers. */
+  readonly segments: AsyncIterable<Sealed>;
   readonly key: DataKey;
   /** The last write to take; later ones are passed over. */
   readonly upTo: Sequence;
+  /** The last write not to take any more; all are taken when absent. */
+  readonly above?: Sequence | undefined;
   /** A write to any other disk, or behind the end of one, is damage. */
   readonly disks: readonly { readonly index: DiskIndex; readonly size: Bytes }[];
   /**
@@ -49,27 +50,31 @@ export async function* mergeNewest(s: MergeRequest, coverage: Coverage): AsyncGe
   yield* windows.flush();
 }
 
+type WritesRequest = Omit<MergeRequest, "memory">;
+
 interface OpenedWrites {
-  readonly segment: CheckedSegment;
+  readonly segment: Sealed;
   /** Newest first, each on a disk that there is and inside it; their data are views of one buffer. */
   readonly writes: readonly WriteRecord[];
 }
 
 /**
- * The writes up to `upTo`, newest first, a segment at a time.
+ * The writes above `above` and up to `upTo`, newest first, a segment or part at a time.
  * @throws SegmentDamaged for a write outside the disks, KeyWrong, and what `segments` throws
  */
-export async function* newestWrites(s: Omit<MergeRequest, "memory">): AsyncGenerator<OpenedWrites> {
+export async function* newestWrites(s: WritesRequest): AsyncGenerator<OpenedWrites> {
   const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
   for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
-    const writes = records.filter(isWrite).filter(({ sequence }) => sequence <= s.upTo);
+    const writes = records
+      .filter(isWrite)
+      .filter(({ sequence }) => sequence <= s.upTo && sequence > (s.above ?? -1));
     for (const record of writes) checkInside(segment, record, sizes.get(record.disk));
     yield { segment, writes: writes.toReversed() };
   }
 }
 
 interface Opened {
-  readonly segment: CheckedSegment;
+  readonly segment: Sealed;
   readonly records: readonly JournalRecord[];
 }
 
@@ -80,12 +85,10 @@ const OPENING = 2;
 const RECORD_BYTES = 200;
 
 /** A segment without a write that matters is not even decrypted. */
-async function open(
-  { key, upTo }: Pick<MergeRequest, "key" | "upTo">,
-  segment: CheckedSegment,
-): Promise<Opened> {
+async function open({ key, upTo, above }: WritesRequest, segment: Sealed): Promise<Opened> {
   const { from, to } = segment.header;
-  return { segment, records: from === to || from >= upTo ? [] : await openSegment(segment, key) };
+  const matters = from < to && from < upTo && to > (above ?? -1);
+  return { segment, records: matters ? await openSealed(segment, key) : [] };
 }
 
 const isWrite = (record: JournalRecord): record is WriteRecord =>
@@ -94,12 +97,12 @@ const isWrite = (record: JournalRecord): record is WriteRecord =>
 export const lengthOf = (record: WriteRecord): number =>
   record.kind === "data" ? record.data.length : record.length;
 
-function checkInside({ header }: CheckedSegment, record: WriteRecord, size: Bytes | undefined): void {
+function checkInside(segment: Sealed, record: WriteRecord, size: Bytes | undefined): void {
   const end = record.offset + lengthOf(record);
   if (size !== undefined && end <= size) return;
   throw new LeewardError(
     "SegmentDamaged",
-    `${placeOf(header)}: write ${record.sequence} ends at ${end} of disk ${record.disk}, which has ${size ?? "no"} bytes`,
+    `${placeOfSealed(segment)}: write ${record.sequence} ends at ${end} of disk ${record.disk}, which has ${size ?? "no"} bytes`,
   );
 }
 

@@ -2,18 +2,19 @@ import { DIGEST_BYTES } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
 import type { DiskIndex } from "../core/units.ts";
-import { blockCount, rootOf, zeroDigests } from "../journal/digest-tree.ts";
+import { blockCount } from "../journal/digest-tree.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { DigestsRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type Blocks, allBlocks, noBlocks } from "./blocks.ts";
-import { journalStart, readForward } from "./journal-reader.ts";
+import { DigestWalk, type BlockDigests, checkRoots } from "./digest-walk.ts";
+import { readForward } from "./journal-reader.ts";
 import { marksOf } from "./points.ts";
-
-/** For each disk: SHA-256 of each of its 64 KiB blocks, 32 bytes each, in order. */
-export type BlockDigests = ReadonlyMap<DiskIndex, Uint8Array>;
+import { isLayerPart, openSealed } from "./sealed.ts";
+import { readSources, sourcesOf } from "./sources.ts";
+import { TailTracker } from "./tail-tracker.ts";
 
 export interface DigestsRequest {
   readonly objects: ObjectStore;
@@ -37,31 +38,68 @@ export interface NamedBlocks {
   readonly scanned: JournalPosition;
 }
 
+interface NamedRequest extends DigestsRequest {
+  readonly since?: Since | undefined;
+  /** All digests are wanted, besides the blocks that changed since. */
+  readonly whole?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * What the source said of its blocks at the point's barrier. Reads the journal from `since` to the point, or from the
- * start of the generation when there is no `since` or `whole` is set, and opens only segments that hold marks; a scan
- * from the start compares the digests with the manifest's roots. Half a KiB of memory per MiB of disk that is named.
+ * What the source said of its blocks at the point's barrier. Reads segments from `since` to the point; without `since`,
+ * or when `whole` is set, layers and segments down to the start of the generation, and compares the digests with the
+ * manifest's roots. So it does too, and names all blocks, when segments behind `since` are gone. Opens only what holds
+ * marks. Half a KiB of memory per MiB of disk that is named.
  * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the journal lacks one of the two
  *   barriers; what reading the journal throws
  */
-export async function namedBlocks(
-  s: DigestsRequest & {
-    readonly since?: Since | undefined;
-    readonly whole?: boolean;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<NamedBlocks> {
-  const { objects, key, point, since } = s;
-  const fromStart = !since || s.whole === true;
-  const from = fromStart ? await journalStart(objects, point.machine, point.generation) : since.scanned;
-  const blocks = since ? noBlocks(point.disks) : allBlocks(point.disks);
-  const digests = new Map(point.disks.map((disk) => [disk.index, digestsOf(disk.size, fromStart)]));
-  const barriers = new Barriers(point.id, since?.id);
-  let before = from;
-  let scanned = from;
-  const range = { objects, machine: point.machine, from, to: point.position };
+export async function namedBlocks(s: NamedRequest): Promise<NamedBlocks> {
+  const recent = s.since ? await namedSince(s, s.since) : undefined;
+  if (recent && s.whole !== true) return recent;
+  return { ...(await namedInAll(s)), blocks: recent?.blocks ?? allBlocks(s.point.disks) };
+}
+
+async function namedInAll({
+  objects,
+  key,
+  point,
+  signal,
+}: NamedRequest): Promise<Pick<NamedBlocks, "digests" | "scanned">> {
+  const sources = await sourcesOf(objects, point);
+  const walk = new DigestWalk(point);
+  const tracker = new TailTracker(point.position);
+  for await (const sealed of readSources(sources, { only: "marks" })) {
+    signal?.throwIfAborted();
+    if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+    if (!isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
+  }
+  const scanned = tracker.result(sources.layers.at(-1));
+  if (!walk.barrier || !scanned) throw lacking(point, undefined);
+  checkRoots(point, walk.digests);
+  return { digests: walk.digests, scanned };
+}
+
+/** Undefined when a segment is gone: layers stand for it, or the walk through everything says which one it is. */
+async function namedSince(s: NamedRequest, since: Since): Promise<NamedBlocks | undefined> {
+  try {
+    return await scanSince(s, since);
+  } catch (error) {
+    if (error instanceof LeewardError && error.code === "SegmentMissing") return undefined;
+    throw error;
+  }
+}
+
+async function scanSince({ objects, key, point, signal }: NamedRequest, since: Since): Promise<NamedBlocks> {
+  const blocks = noBlocks(point.disks);
+  const digests = new Map(
+    point.disks.map(({ index, size }) => [index, new Uint8Array(blockCount(size) * DIGEST_BYTES)]),
+  );
+  const barriers = new Barriers(point.id, since.id);
+  let before = since.scanned;
+  let scanned = before;
+  const range = { objects, machine: point.machine, from: since.scanned, to: point.position };
   for await (const { segment, after } of readForward(range)) {
-    s.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     for (const record of await marksOf(segment, key)) {
       if (record.kind === "barrier") barriers.meet(record.id);
       if (record.kind === "barrier" && record.id === point.id) scanned = before;
@@ -72,31 +110,27 @@ export async function namedBlocks(
     }
     before = after;
   }
-  if (!barriers.complete)
-    throw new LeewardError(
-      "ChainBroken",
-      `the journal of ${point.machine}, generation ${point.generation}, lacks the barrier of point ${point.id} or of ${since?.id ?? "none"}`,
-    );
-  if (fromStart) checkRoots(point, digests);
+  if (!barriers.complete) throw lacking(point, since);
   return { blocks, digests, scanned };
 }
 
-/** Memory is taken page by page as digests come in. */
-const digestsOf = (size: RecoveryPoint["disks"][number]["size"], fromStart: boolean): Uint8Array =>
-  fromStart ? zeroDigests(size) : new Uint8Array(blockCount(size) * DIGEST_BYTES);
+const lacking = ({ machine, generation, id }: RecoveryPoint, since: Since | undefined): LeewardError =>
+  new LeewardError(
+    "ChainBroken",
+    `the journal of ${machine}, generation ${generation}, lacks the barrier of point ${id}${since ? ` or of ${since.id}` : ""}`,
+  );
 
 /** Which barriers count: a later one may have been set, and digested in part, before the point's proof came. */
 class Barriers {
   readonly #point: BarrierId;
-  readonly #since: BarrierId | undefined;
+  readonly #since: BarrierId;
   readonly #ages = new Map<BarrierId, "old" | "new">();
-  #passed: boolean;
+  #passed = false;
   #reached = false;
 
-  constructor(point: BarrierId, since: BarrierId | undefined) {
+  constructor(point: BarrierId, since: BarrierId) {
     this.#point = point;
     this.#since = since;
-    this.#passed = since === undefined;
   }
 
   get complete(): boolean {
@@ -126,16 +160,5 @@ function fold(point: RecoveryPoint, digests: Map<DiskIndex, Uint8Array>, record:
         `barrier ${record.barrier} of ${point.machine} has a digest of block ${block} of disk ${record.disk}, which there is not`,
       );
     disk.set(record.digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES), at);
-  }
-}
-
-function checkRoots(point: RecoveryPoint, digests: BlockDigests): void {
-  for (const { index, size, root } of point.disks) {
-    const found = rootOf(size, digests.get(index) ?? new Uint8Array());
-    if (found !== root)
-      throw new LeewardError(
-        "ManifestDamaged",
-        `the digests of disk ${index} in the journal of ${point.machine} give root ${found}; point ${point.id} says ${root}`,
-      );
   }
 }

@@ -1,13 +1,11 @@
 import { mapInOrder } from "../core/in-order.ts";
-import { type Bytes, type DiskIndex, type Ordinal, bytes } from "../core/units.ts";
+import { type Bytes, type DiskIndex, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
-import { startOf } from "../journal/position.ts";
-import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { readBackward } from "./journal-reader.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import type { Run } from "./run.ts";
+import { countOf, readSources, sourcesOf } from "./sources.ts";
 
 export type PointDisk = RecoveryPoint["disks"][number];
 
@@ -24,9 +22,9 @@ export interface Sink {
 }
 
 export interface RestoreProgress {
-  /** Segments read, of `segments` in all. */
+  /** Segments and parts of layers read, of `segments` in all. */
   readonly done: number;
-  readonly segments: Ordinal;
+  readonly segments: number;
   /** Bytes given to the sinks. */
   readonly written: Bytes;
 }
@@ -47,9 +45,9 @@ export interface RestoreRequest {
 }
 
 /**
- * Rebuilds the disks of a point from the journal alone, newest write first, each byte once, in memory bounded by
- * `memory` and not by the disks. No sink is finished before the whole chain down to segment 0 was checked.
- * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong, what the sinks throw, the signal's reason
+ * Rebuilds the disks of a point from layers and segments, newest write first, each byte once, in memory bounded by
+ * `memory` and not by the disks. No sink is finished before the whole chain was checked, down to a layer or segment 0.
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong, what the sinks throw, the signal's reason
  */
 export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
   const sinks = new Map<DiskIndex, Sink>();
@@ -72,8 +70,10 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   const { point, key } = s;
   let done = 0;
   let written = 0;
-  const progress = () => ({ done, segments: point.position.next, written: bytes(written) });
-  const segments = counted(segmentsOf(s), () => done++);
+  const sources = await sourcesOf(s.objects, point);
+  const all = countOf(sources);
+  const progress = () => ({ done, segments: all, written: bytes(written) });
+  const segments = counted(readSources(sources), () => done++);
   const runs = mergeNewest(
     { segments, key, upTo: point.sequence, disks: point.disks, memory: s.memory },
     emptyCoverage(point.disks),
@@ -85,14 +85,6 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   }
   return progress();
 }
-
-const segmentsOf = ({ objects, point }: RestoreRequest): AsyncGenerator<CheckedSegment> =>
-  readBackward({
-    objects,
-    machine: point.machine,
-    from: startOf(point.generation, point.sequence),
-    to: point.position,
-  });
 
 async function* counted<Item>(items: AsyncIterable<Item>, count: () => void): AsyncGenerator<Item> {
   for await (const item of items) {

@@ -4,8 +4,9 @@ import type { JournalPosition } from "../journal/position.ts";
 import type { PageStore } from "../storage/store.ts";
 import { type Blocks, type FoundBlock, countOf, noBlocks, unionOf } from "./blocks.ts";
 import type { Checkpoint } from "./checkpoints.ts";
+import type { BlockDigests } from "./digest-walk.ts";
 import { journalBlocks } from "./journal-blocks.ts";
-import { type BlockDigests, type DigestsRequest, type Since, namedBlocks } from "./named-blocks.ts";
+import { type DigestsRequest, type Since, namedBlocks } from "./named-blocks.ts";
 import { replicaBlocks } from "./replica-blocks.ts";
 
 export interface VerifyRequest extends DigestsRequest {
@@ -30,9 +31,10 @@ export interface Verified {
 /**
  * Compares what a failover to the point would give with the digests that the source took at its barrier: the blocks that
  * changed since, and those of the scrub. What it reads of the journal is checked and chained on the way; with a scrub,
- * or without `since`, the digests are held against the roots in the manifest.
- * @throws ManifestDamaged, SegmentMissing, SegmentDamaged, ChainBroken, KeyWrong; NotFound when a snapshot is gone;
- *   the signal's reason
+ * or without `since`, the digests are held against the roots in the manifest. Everything is compared, as without `since`,
+ * when layers have replaced segments that came behind it.
+ * @throws ManifestDamaged, SegmentMissing, SegmentDamaged, LayerDamaged, LayerVersionUnknown, ChainBroken, KeyWrong;
+ *   NotFound when a snapshot is gone; the signal's reason
  */
 export async function verifyPoint(s: VerifyRequest): Promise<Verified> {
   const { point, scrub } = s;

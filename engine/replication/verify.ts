@@ -3,14 +3,16 @@ import { DIGEST_BYTES } from "../core/digest.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { BLOCK, type Bytes, MIB, bytes } from "../core/units.ts";
 import { zeroDigests } from "../journal/digest-tree.ts";
-import { type BlockDigests, type DigestsRequest, namedBlocks } from "./named-blocks.ts";
+import type { BlockDigests } from "./digest-walk.ts";
+import { type DigestsRequest, namedBlocks } from "./named-blocks.ts";
 import { isZero } from "./run.ts";
 
 /**
- * The source's own digests of every block at the point's barrier, folded from the journal, and equal to the roots in
- * the manifest. Half a KiB of memory per MiB of disk. Reads the whole journal of the generation up to the point, but
- * opens only segments that hold marks.
- * @throws ManifestDamaged when a disk's digests do not give its root; what reading the journal throws
+ * The source's own digests of every block at the point's barrier, gathered from layers and segments, and equal to the
+ * roots in the manifest. Half a KiB of memory per MiB of disk. Of layers it reads the digests only; of segments all up to
+ * the point, but opens only those that hold marks.
+ * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the point's barrier is not there;
+ *   what reading the journal throws
  */
 export const blockDigestsAt = async (s: DigestsRequest): Promise<BlockDigests> =>
   (await namedBlocks(s)).digests;

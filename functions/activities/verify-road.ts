@@ -125,6 +125,7 @@ const endGeneration = ({ records }: VerifyServices, { machine, generation: of }:
 
 const DAMAGE: ReadonlySet<ErrorCode> = new Set([
   "SegmentDamaged",
+  "LayerDamaged",
   "SegmentMissing",
   "ChainBroken",
   "ManifestDamaged",

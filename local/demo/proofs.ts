@@ -6,7 +6,7 @@ import { zeroDigests } from "../../engine/journal/digest-tree.ts";
 import { journalPrefix } from "../../engine/journal/names.ts";
 import { rawImage } from "../../engine/replication/raw-image.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
-import type { BlockDigests } from "../../engine/replication/named-blocks.ts";
+import type { BlockDigests } from "../../engine/replication/digest-walk.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import type { Box } from "../box/box.ts";
 import type { OrderLog } from "../machine/customers.ts";

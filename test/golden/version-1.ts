@@ -3,6 +3,8 @@ import { digestOf } from "../../engine/core/digest.ts";
 import { barrierId, machineId } from "../../engine/core/ids.ts";
 import { GIB, bytes, diskIndex, generation, micros, ordinal, sequence } from "../../engine/core/units.ts";
 import { dataKey } from "../../engine/journal/key.ts";
+import type { Layer } from "../../engine/journal/layer-document.ts";
+import type { LayerSpan } from "../../engine/journal/layer-header.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { JournalPosition } from "../../engine/journal/position.ts";
 import type { JournalRecord } from "../../engine/journal/record.ts";
@@ -13,6 +15,8 @@ export const SEGMENT_FILES = ["0.seg", "1.seg", "2.seg"];
 export const PACK_FILE = "0-2.pack.seg";
 export const POINT_FILE = "point.json";
 export const KEY_FILE = "key.json";
+export const LAYER_FILE = "layer.json";
+export const LAYER_PART_FILES = ["layer-0.lay", "layer-1.lay"];
 
 export const MASTER_KEY = bytesOf("master key", 32);
 export const DATA_KEY = dataKey(bytesOf("data key", 32));
@@ -105,6 +109,82 @@ export const pointOf = (chain: string): RecoveryPoint => ({
     vm: { seconds: 0.25, bytes: bytes(0), writes: 0 },
     region: { seconds: 3.5, bytes: bytes(1), writes: 1 },
   },
+});
+
+const BUILD = barrierId("6f1c7d1e-2f0b-4b57-8c5a-0d5b8c3f9a11");
+const BEGIN = barrierId("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");
+const BEGIN_CHAIN = digestOf(bytesOf("chain", 32).toString("hex"));
+
+/** From a point before to the point of `pointOf`; its chain hangs on no nonce. */
+export const LAYER_SPAN: LayerSpan = {
+  machine: MACHINE,
+  generation: GENERATION,
+  build: BUILD,
+  begin: BEGIN,
+  end: BARRIER,
+  first: ordinal(1),
+  next: ordinal(3),
+  from: sequence(1002),
+  to: sequence(1004),
+  previous: BEGIN_CHAIN,
+  chain: digestOf(bytesOf("chain of the end", 32).toString("hex")),
+};
+
+/** The records of each part of the layer: one stored as is, one compressed. */
+export const LAYER_RECORDS: readonly (readonly JournalRecord[])[] = [
+  [{ ...data(1004, 0, 3 * GIB, bytesOf("dense", 4096)), time: micros(0) }],
+  [
+    {
+      kind: "zero",
+      sequence: sequence(1004),
+      time: micros(0),
+      disk: diskIndex(63),
+      offset: bytes(512),
+      length: bytes(5 * GIB),
+    },
+    {
+      kind: "digests",
+      barrier: BARRIER,
+      sequence: sequence(1004),
+      time: micros(START + 5),
+      disk: diskIndex(1),
+      blocks: Uint32Array.of(0, 1, 4_294_967_295),
+      digests: bytesOf("digests", 96),
+    },
+    {
+      kind: "barrier",
+      id: BARRIER,
+      sequence: sequence(1004),
+      time: micros(START + 5),
+      consistency: "application",
+    },
+    {
+      kind: "proof",
+      barrier: BARRIER,
+      sequence: sequence(1004),
+      time: micros(START + 7),
+      roots: [{ disk: diskIndex(0), size: bytes(4 * GIB), root: digestOf(bytesOf("root 0", 32).toString("hex")) }],
+    },
+  ],
+];
+
+/** @param parts as they were sealed */
+export const layerOf = (parts: Layer["parts"]): Layer => ({
+  format: 1,
+  machine: MACHINE,
+  generation: GENERATION,
+  build: BUILD,
+  made: micros(START + 2_000_000),
+  begin: {
+    id: BEGIN,
+    sequence: sequence(1002),
+    position: { ...positionOf(BEGIN_CHAIN), next: ordinal(1), sequence: sequence(1002) },
+  },
+  end: { id: BARRIER, sequence: sequence(1004), position: positionOf(LAYER_SPAN.chain) },
+  tail: { ...positionOf(BEGIN_CHAIN), next: ordinal(2), sequence: sequence(1003) },
+  earliest: micros(START + 1003),
+  latest: micros(START + 1004),
+  parts,
 });
 
 function data(at: number, disk: number, offset: number, content: Buffer): JournalRecord {

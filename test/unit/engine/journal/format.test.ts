@@ -3,9 +3,15 @@ import { expect, test } from "vitest";
 import { ENTRY, KINDS } from "../../../../engine/journal/entry.ts";
 import { type Layout, sizeOf } from "../../../../engine/journal/field.ts";
 import { FLAGS, HEADER, MAGIC, MAX_BODY, VERSION } from "../../../../engine/journal/header.ts";
+import {
+  LAYER_FLAGS,
+  LAYER_HEADER,
+  LAYER_MAGIC,
+  LAYER_VERSION,
+} from "../../../../engine/journal/layer-header.ts";
 import { BARRIER, CONSISTENCIES, DIGESTS, PROOF, ROOT } from "../../../../engine/journal/payload.ts";
 import { END_MAGIC, TRAILER } from "../../../../engine/journal/segment.ts";
-import { FOLDER, KEY_FILE, POINT_FILE } from "../../../golden/version-1.ts";
+import { FOLDER, KEY_FILE, LAYER_FILE, POINT_FILE } from "../../../golden/version-1.ts";
 
 /* The document and the code say the same. */
 const text = readFileSync(new URL("../../../../docs/journal-format.md", import.meta.url), "utf8");
@@ -37,6 +43,7 @@ const STRUCTURES: readonly (readonly [string, Layout])[] = [
   ["Digests payload", DIGESTS],
   ["Proof payload", PROOF],
   ["Proof root", ROOT],
+  ["Layer header", LAYER_HEADER],
 ];
 
 test.each(STRUCTURES)("%s: the table is the codec's", (heading, layout) => {
@@ -59,6 +66,7 @@ const numbered = (rows: string[][]) =>
 
 test("flags, kinds and consistencies have the numbers of the document", () => {
   expect(numbered(rowsOf(section("Segment header"), "flag"))).toEqual(FLAGS);
+  expect(numbered(rowsOf(section("Layer header"), "flag"))).toEqual(LAYER_FLAGS);
   expect(numbered(rowsOf(section("Index entry"), "kind"))).toEqual(KINDS);
   for (const [name, code] of Object.entries(CONSISTENCIES))
     expect(section("Barrier payload")).toContain(`${code}: ${name}`);
@@ -68,9 +76,11 @@ test("magic, version and limit are those of the document", () => {
   const shown = (magic: Buffer) => `\`${magic.toString("latin1").replace("\n", "\\n")}\``;
   expect(section("Segment header")).toContain(shown(MAGIC));
   expect(section("Segment trailer")).toContain(shown(END_MAGIC));
-  expect(rowsOf(section("Segment header"), "offset").find(([, , name]) => name === "version")?.[3]).toBe(
-    `${VERSION}`,
-  );
+  expect(section("Layer header")).toContain(shown(LAYER_MAGIC));
+  const version = (heading: string) =>
+    rowsOf(section(heading), "offset").find(([, , name]) => name === "version")?.[3];
+  expect(version("Segment header")).toBe(`${VERSION}`);
+  expect(version("Layer header")).toBe(`${LAYER_VERSION}`);
   expect(section("Segment header")).toContain(MAX_BODY.toLocaleString("en-US"));
   expect(section("Segment header")).toContain(`${sizeOf(HEADER)} + \`storedLength\` + ${sizeOf(TRAILER)}`);
 });
@@ -78,6 +88,7 @@ test("magic, version and limit are those of the document", () => {
 test.each([
   ["Manifest of a recovery point", POINT_FILE],
   ["Data key", KEY_FILE],
+  ["Layer document", LAYER_FILE],
 ])("%s: the fields are those of the golden file, in order", (heading, file) => {
   const document: unknown = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"));
   expect(rowsOf(section(heading), "field").map(([name]) => name)).toEqual(Object.keys(Object(document)));

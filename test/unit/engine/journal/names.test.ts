@@ -1,9 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { barrierId, machineId } from "../../../../engine/core/ids.ts";
-import { generation, ordinal, sequence } from "../../../../engine/core/units.ts";
+import { generation, micros, ordinal, sequence } from "../../../../engine/core/units.ts";
 import {
   journalPrefix,
+  layerMade,
+  layerName,
+  layerPartName,
+  layersPrefix,
   parsePointName,
   parseSegmentName,
   pointName,
@@ -36,6 +40,22 @@ test("a point's name says its place", () => {
         expect(parsePointName(name)).toEqual({ machine: of, generation: run, sequence: at, id });
       },
     ),
+  );
+});
+
+test("a layer's names say when it was begun, and no other name does", () => {
+  const id = fc.uuid().map(barrierId);
+  const point = fc.record({ id, sequence: fc.maxSafeNat().map(sequence) });
+  const made = fc.maxSafeNat().map(micros);
+  fc.assert(
+    fc.property(machine, anyGeneration, point, point, made, id, (of, run, begin, end, when, build) => {
+      const place = { machine: of, generation: run, begin, end, made: when, build };
+      for (const name of [layerName(place), layerPartName(place, 7)]) {
+        expect(layerMade(name)).toBe(when);
+        expect(name.startsWith(layersPrefix(of, run))).toBe(true);
+        expect(layerMade(`${name}x`)).toBeUndefined();
+      }
+    }),
   );
 });
 

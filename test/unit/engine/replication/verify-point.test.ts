@@ -1,98 +1,31 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { BLOCK, bytes, diskIndex, generation, sequence } from "../../../../engine/core/units.ts";
-import { type Digest, NO_DIGEST } from "../../../../engine/core/digest.ts";
-import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
 import { journalPrefix, replicaName } from "../../../../engine/journal/names.ts";
-import { openSegment } from "../../../../engine/journal/open.ts";
 import { startOf } from "../../../../engine/journal/position.ts";
-import type { JournalRecord } from "../../../../engine/journal/record.ts";
-import { sealSegment } from "../../../../engine/journal/seal.ts";
 import { allBlocks, countOf } from "../../../../engine/replication/blocks.ts";
 import { checkpoint } from "../../../../engine/replication/checkpoint.ts";
 import type { Checkpoint } from "../../../../engine/replication/checkpoints.ts";
 import { journalBlocks } from "../../../../engine/replication/journal-blocks.ts";
 import { createReplica } from "../../../../engine/replication/replica.ts";
 import { blockDigestsAt } from "../../../../engine/replication/verify.ts";
-import { type VerifyRequest, verifyPoint } from "../../../../engine/replication/verify-point.ts";
-import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
+import type { VerifyRequest } from "../../../../engine/replication/verify-point.ts";
+import { MemoryPageStore } from "../../../../engine/storage/memory.ts";
 import type { PageStore } from "../../../../engine/storage/store.ts";
-import { FOOTER, carry } from "../../../fixtures/carried.ts";
+import { FOOTER } from "../../../fixtures/carried.ts";
 import { collect } from "../../../fixtures/collect.ts";
-import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
-
-const write = (disk: number, sector: number, sectors: number, fill: number): Event => ({
-  kind: "write",
-  disk,
-  sector,
-  sectors,
-  fill,
-});
-const POINT: Event[] = [{ kind: "barrier" }, { kind: "prove" }, { kind: "seal" }];
-const BLOCK_SECTORS = BLOCK / 512;
-
-/** Blocks 0 and 1 of disk 0 and block 1 of disk 1; then block 1 of disk 0 changes, and later block 3. */
-const EVENTS: Event[] = [
-  write(0, 0, BLOCK_SECTORS + 8, 1),
-  write(1, BLOCK_SECTORS, 4, 2),
-  { kind: "seal" },
-  ...POINT,
-  write(0, BLOCK_SECTORS + 4, 8, 3),
-  { kind: "seal" },
-  ...POINT,
-  write(0, 3 * BLOCK_SECTORS, 2, 4),
-  ...POINT,
-];
-
-interface Scene {
-  readonly story: Story;
-  readonly target: MemoryObjectStore;
-  readonly points: readonly RecoveryPoint[];
-}
-
-async function sceneOf(list: readonly Event[], alter: Alteration = (record) => [record]): Promise<Scene> {
-  const story = await altered(await tell(list), alter);
-  const target = new MemoryObjectStore();
-  return { story, target, points: await carry(story, target, 1) };
-}
-
-type Alteration = (record: JournalRecord) => JournalRecord[];
-
-/** The story as an agent tells it whose records go wrong before they are sealed: every segment is sound in itself. */
-async function altered(story: Story, alter: Alteration): Promise<Story> {
-  const segments = [];
-  let previous: Digest = NO_DIGEST;
-  for (const segment of story.segments) {
-    const records = (await openSegment(segment, story.key)).flatMap(alter);
-    const { machine, generation: of, ordinal, from } = segment.header;
-    const made = await sealSegment({
-      machine,
-      generation: of,
-      ordinal,
-      previous,
-      from,
-      records,
-      key: story.key,
-    });
-    segments.push(made);
-    previous = made.digest;
-  }
-  return { ...story, segments };
-}
-
-const at = (points: readonly RecoveryPoint[], n: number): RecoveryPoint => {
-  const found = points.at(n);
-  if (!found) throw new RangeError(`no point ${n}`);
-  return found;
-};
-const verify = ({ target, story }: Scene, point: RecoveryPoint, more: Partial<VerifyRequest> = {}) =>
-  verifyPoint({ objects: target, key: story.key, point, ...more });
-const named = (wrong: Awaited<ReturnType<typeof verifyPoint>>["wrong"]) =>
-  [...wrong].flatMap(([disk, set]) =>
-    [...set].flatMap(({ start, end }) =>
-      Array.from({ length: end - start }, (_, n) => `${disk}:${start + n}`),
-    ),
-  );
+import { DISKS, type Event, events } from "../../../fixtures/story.ts";
+import {
+  BLOCK_SECTORS,
+  EVENTS,
+  POINT,
+  type Scene,
+  at,
+  named,
+  sceneOf,
+  verify,
+  write,
+} from "../../../fixtures/verified.ts";
 
 let scene: Scene;
 beforeEach(async () => {

@@ -1,0 +1,44 @@
+import { promisify } from "node:util";
+import { zstdDecompress } from "node:zlib";
+import type { LeewardError } from "../core/errors.ts";
+import type { Bytes } from "../core/units.ts";
+import { decryptInto } from "./cipher.ts";
+import type { DataKey } from "./key.ts";
+import { withScratch } from "./scratch.ts";
+
+const decompress = promisify(zstdDecompress);
+
+/** A segment or a part of a layer whose structure was checked. */
+interface SealedBody {
+  readonly header: { readonly compressed: boolean; readonly bodyLength: Bytes; readonly storedLength: Bytes };
+  readonly bytes: Buffer;
+}
+
+interface Blame {
+  /** What it is, for messages. */
+  readonly place: string;
+  readonly damaged: (message: string, cause?: unknown) => LeewardError;
+}
+
+/** Index and payloads, decrypted and decompressed. @throws KeyWrong, and what `damaged` makes */
+export async function plainBody(sealed: SealedBody, key: DataKey, blame: Blame): Promise<Buffer> {
+  const { header, bytes } = sealed;
+  if (header.compressed)
+    return withScratch(header.storedLength, async (stored) => {
+      await decryptInto(stored, bytes, key, blame.place);
+      return inflate(header.bodyLength, stored, blame);
+    });
+  const body = Buffer.allocUnsafeSlow(header.storedLength);
+  await decryptInto(body, bytes, key, blame.place);
+  return body;
+}
+
+async function inflate(length: Bytes, stored: Buffer, { place, damaged }: Blame): Promise<Buffer> {
+  // zlib takes no chunk below 64 bytes; a lone barrier has a smaller body.
+  const chunkSize = Math.max(64, length + 1);
+  const body = await decompress(stored, { chunkSize, maxOutputLength: length }).catch((error: unknown) => {
+    throw damaged(`${place}: the body does not decompress`, error);
+  });
+  if (body.length !== length) throw damaged(`${place}: a body of ${body.length}, not ${length}`);
+  return body;
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from "node:crypto";
+import { LeewardError } from "../core/errors.ts";
+import { type BarrierId, barrierId } from "../core/ids.ts";
+import { type Bytes, MIB, type Micros, bytes } from "../core/units.ts";
+import type { DataKey } from "../journal/key.ts";
+import { NO_POINT } from "../journal/layer-header.ts";
+import { type Layer, type LayerEnd, encodeLayer } from "../journal/layer-document.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+import { layerName } from "../journal/names.ts";
+import type { JournalRecord } from "../journal/record.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import { DigestWalk, checkRoots } from "./digest-walk.ts";
+import { journalStart } from "./journal-reader.ts";
+import { LayerWriter } from "./layer-writer.ts";
+import { leadsTo } from "./layer-path.ts";
+import { listLayers } from "./layers.ts";
+import { emptyCoverage, mergeNewest } from "./merge.ts";
+import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
+import { type Sources, readSources, sourcesAmong } from "./sources.ts";
+import { TailTracker } from "./tail-tracker.ts";
+
+export interface CompactRequest {
+  readonly objects: ObjectStore;
+  readonly key: DataKey;
+  /** A kept point where a layer ends; the beginning of the generation when absent. */
+  readonly begin?: BarrierId | undefined;
+  /** The kept point that the layer is to bring the disks to. */
+  readonly end: RecoveryPoint;
+  readonly clock: () => Micros;
+  /** Data in one part before compression; 16 MiB when absent, at most 32. */
+  readonly partBytes?: Bytes;
+  /** As in `MergeRequest`. */
+  readonly memory?: Bytes;
+}
+
+/** A run that takes longer gives up before its layer counts: `sweep` takes such parts for those of a dead run. */
+export const LONGEST_RUN = 12 * 3_600_000_000;
+const PART_BYTES = bytes(16 * MIB);
+/** Of a digests record: 3.6 MB. */
+const MOST_BLOCKS = 100_000;
+
+/**
+ * Merges what lies between two kept points into one layer, each byte once, from lower layers as far as there are and
+ * segments behind them. Parts are put first and read back each; then the block digests of the end, gathered from what
+ * is under the layer and from the layer's own, must give the roots of its manifest; then the document makes it a layer.
+ * What it replaces stays: `sweep` sees to that.
+ *
+ * May die anywhere and run again, also twice at once: each run has names of its own. Returns the layer that is there
+ * already between the two points, if there is one.
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong; ManifestDamaged when digests and roots
+ *   differ; RangeError when no layer ends at `begin`; TimedOut
+ */
+export async function compact(s: CompactRequest): Promise<Layer> {
+  const { objects, end } = s;
+  const made = s.clock();
+  const all = await listLayers(objects, end.machine, end.generation);
+  const begin = await beginningOf(s, all);
+  const there = all.find((layer) => layer.begin.id === begin.id && layer.end.id === end.id);
+  if (there) return there;
+  const layer = await write(s, made, begin, sourcesAmong(objects, end, all, begin.id), all);
+  if (s.clock() - made > LONGEST_RUN)
+    throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
+  await objects.put(layerName(layer), encodeLayer(layer), "any");
+  return layer;
+}
+
+async function beginningOf(
+  { objects, begin, end }: CompactRequest,
+  all: readonly Layer[],
+): Promise<LayerEnd> {
+  if (begin === undefined) {
+    const base = all.find((layer) => layer.begin.id === NO_POINT)?.begin;
+    if (base) return base;
+    const position = await journalStart(objects, end.machine, end.generation);
+    return { id: NO_POINT, sequence: position.sequence, position };
+  }
+  const found = all.find((layer) => layer.end.id === begin)?.end;
+  if (found && leadsTo(found, end)) return found;
+  throw new RangeError(`no layer ends at point ${begin}, before point ${end.id}`);
+}
+
+async function write(
+  s: CompactRequest,
+  made: Micros,
+  begin: LayerEnd,
+  sources: Sources,
+  all: readonly Layer[],
+): Promise<Layer> {
+  const { objects, key, end: point } = s;
+  const { machine, generation } = point;
+  const end = { id: point.id, sequence: point.sequence, position: point.position };
+  const build = barrierId(randomUUID());
+  const place = { machine, generation, begin, end, made, build };
+  const partBytes = bytes(Math.min(s.partBytes ?? PART_BYTES, 32 * MIB));
+  const writer = new LayerWriter({ objects, key, place, span: spanOf(place), partBytes });
+  const walk = new DigestWalk(point);
+  const tracker = new TailTracker(point.position);
+  const runs = mergeNewest(
+    {
+      segments: watched(readSources(sources), key, walk, tracker),
+      key,
+      upTo: end.sequence,
+      above: begin.id === NO_POINT ? undefined : begin.sequence,
+      disks: point.disks,
+      memory: s.memory,
+    },
+    emptyCoverage(point.disks),
+  );
+  for await (const run of runs) await writer.put(run);
+  for (const { earliest, latest } of sources.layers) tracker.spans(earliest, latest);
+  const marks = endOf(walk, point);
+  const [{ sequence, time }] = marks;
+  await writer.finish(walk.records({ sequence, time }, MOST_BLOCKS), marks);
+  await checkBelow(s, begin, all, walk);
+  const tail = tracker.result(sources.layers.at(-1));
+  if (!tail)
+    throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
+  const { earliest, latest } = tracker;
+  return {
+    format: 1,
+    machine,
+    generation,
+    build,
+    made,
+    begin,
+    end,
+    tail,
+    earliest,
+    latest,
+    parts: writer.parts,
+  };
+}
+
+const spanOf = ({
+  machine,
+  generation,
+  build,
+  begin,
+  end,
+}: Omit<Layer, "format" | "parts" | "tail" | "earliest" | "latest">) => ({
+  machine,
+  generation,
+  build,
+  begin: begin.id,
+  end: end.id,
+  first: begin.position.next,
+  next: end.position.next,
+  from: begin.sequence,
+  to: end.sequence,
+  previous: begin.position.chain,
+  chain: end.position.chain,
+});
+
+/** Marks are taken out of the stream on its way to the merge. */
+async function* watched(
+  all: AsyncIterable<Sealed>,
+  key: DataKey,
+  walk: DigestWalk,
+  tracker: TailTracker,
+): AsyncGenerator<Sealed> {
+  for await (const sealed of all) {
+    if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+    if (!isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
+    yield sealed;
+  }
+}
+
+/** @throws ChainBroken when the journal does not prove the point, or other roots than its manifest says */
+function endOf({ barrier, proof }: DigestWalk, point: RecoveryPoint): [JournalRecord, JournalRecord] {
+  const same =
+    proof?.roots.length === point.disks.length &&
+    point.disks.every(({ root, size }, i) => proof.roots[i]?.root === root && proof.roots[i]?.size === size);
+  if (barrier && proof && same) return [barrier, { ...proof, sequence: point.sequence }];
+  throw new LeewardError(
+    "ChainBroken",
+    `the journal of ${point.machine}, generation ${point.generation}, does not prove point ${point.id}`,
+  );
+}
+
+/** With the digests of what lies under the layer, those of the layer must give the roots of its end. */
+async function checkBelow(
+  { objects, key, end }: CompactRequest,
+  begin: LayerEnd,
+  all: readonly Layer[],
+  walk: DigestWalk,
+): Promise<void> {
+  if (begin.id !== NO_POINT) {
+    const below = sourcesAmong(objects, { ...end, ...begin }, all);
+    for await (const sealed of readSources(below, { only: "marks" }))
+      if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+  }
+  checkRoots(end, walk.digests);
+}

@@ -1,0 +1,72 @@
+import type { BarrierId } from "../core/ids.ts";
+import { type Bytes, KIB, bytes } from "../core/units.ts";
+import type { Layer } from "../journal/layer-document.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
+
+/** What must be known of a point to find its way. */
+export type PathEnd = Pick<RecoveryPoint, "id" | "sequence" | "position">;
+
+/** As stored, all parts together. */
+export const layerBytes = ({ parts }: Layer): Bytes => bytes(parts.reduce((sum, { size }) => sum + size, 0));
+
+/**
+ * The layers, oldest first, that lead from a point (or NO_POINT) as far towards `to` as any do, and of those ways the
+ * cheapest to read; none when no layer begins there. What is missing behind the last one is in segments.
+ */
+export function pathTo(layers: readonly Layer[], from: BarrierId, to: PathEnd): Layer[] {
+  const ways = waysFrom(
+    from,
+    layers.filter(({ end }) => leadsTo(end, to)),
+  );
+  let best: Way | undefined;
+  for (const way of ways.values()) if (!best || isCloser(way, best, to)) best = way;
+  return best ? layersOf(best) : [];
+}
+
+interface Way {
+  readonly last: Layer;
+  readonly before: Way | undefined;
+  readonly cost: number;
+}
+
+/** A request costs as much time as so many bytes. */
+const PART_COST = 64 * KIB;
+
+const costOf = (layer: Layer): number => layerBytes(layer) + layer.parts.length * PART_COST;
+
+/**
+ * Whether what comes behind the end of a layer leads to the point. Proofs come in the order of their barriers; of two
+ * points of an idle machine that one segment proves neither leads to the other.
+ */
+export const leadsTo = (end: PathEnd, to: PathEnd): boolean =>
+  end.id === to.id ||
+  (end.sequence <= to.sequence && end.position.next < to.position.next) ||
+  (end.sequence < to.sequence && end.position.next === to.position.next);
+
+/** The cheapest way to the end of each layer that can be reached. */
+function waysFrom(from: BarrierId, layers: readonly Layer[]): ReadonlyMap<BarrierId, Way> {
+  const ways = new Map<BarrierId, Way>();
+  for (let better = true; better;) {
+    better = false;
+    for (const last of layers) {
+      const before = ways.get(last.begin.id);
+      if (!before && last.begin.id !== from) continue;
+      const cost = (last.begin.id === from ? 0 : (before?.cost ?? 0)) + costOf(last);
+      if (cost >= (ways.get(last.end.id)?.cost ?? Infinity)) continue;
+      ways.set(last.end.id, { last, before: last.begin.id === from ? undefined : before, cost });
+      better = true;
+    }
+  }
+  return ways;
+}
+
+function isCloser({ last: { end: a } }: Way, { last: { end: b } }: Way, to: PathEnd): boolean {
+  if (a.id === to.id || b.id === to.id) return a.id === to.id;
+  return a.sequence > b.sequence || (a.sequence === b.sequence && a.position.next > b.position.next);
+}
+
+function layersOf(way: Way): Layer[] {
+  const layers: Layer[] = [];
+  for (let at: Way | undefined = way; at; at = at.before) layers.push(at.last);
+  return layers.toReversed();
+}

@@ -1,0 +1,108 @@
+import { LeewardError } from "../core/errors.ts";
+import type { MachineId } from "../core/ids.ts";
+import { mapInOrder } from "../core/in-order.ts";
+import type { Bytes, Generation } from "../core/units.ts";
+import { type Layer, decodeLayer } from "../journal/layer-document.ts";
+import { type CheckedLayerPart, checkLayerPart } from "../journal/layer.ts";
+import { layerName, layerPartName, layersPrefix } from "../journal/names.ts";
+import type { ObjectStore } from "../storage/store.ts";
+
+const PARALLEL = 4;
+
+export interface ReadOptions {
+  /** Leaves out the parts of layers that hold writes alone. */
+  readonly only?: "marks";
+  /** Objects read ahead, each held in memory; 4 when absent. */
+  readonly parallel?: number;
+}
+
+/**
+ * The layers of a generation whose parts are all there, in the order of their ends. One listing, and one GET per layer.
+ * @throws LayerDamaged, LayerVersionUnknown
+ */
+export async function listLayers(
+  objects: ObjectStore,
+  machine: MachineId,
+  generation: Generation,
+): Promise<Layer[]> {
+  const sizes = new Map<string, Bytes>();
+  const documents: string[] = [];
+  for await (const { name, size } of objects.list(layersPrefix(machine, generation))) {
+    sizes.set(name, size);
+    if (name.endsWith(".json") && name.split("/").length > 5) documents.push(name);
+  }
+  const found: Layer[] = [];
+  for await (const layer of mapInOrder(documents, PARALLEL, (name) => readLayer(objects, name)))
+    if (layer?.parts.every(({ size }, part) => sizes.get(layerPartName(layer, part)) === size))
+      found.push(layer);
+  return found;
+}
+
+/** Undefined when it was deleted since it was listed. */
+async function readLayer(objects: ObjectStore, name: string): Promise<Layer | undefined> {
+  const object = await objects.get(name);
+  if (!object) return undefined;
+  const layer = decodeLayer(name, object.body);
+  if (layerName(layer) === name) return layer;
+  throw new LeewardError("LayerDamaged", `${name} describes another layer, to point ${layer.end.id}`);
+}
+
+/**
+ * The parts of a layer, last first, each checked and what the layer's document says.
+ * @throws LayerDamaged, LayerVersionUnknown
+ */
+export async function* readParts(
+  objects: ObjectStore,
+  layer: Layer,
+  { only, parallel = PARALLEL }: ReadOptions = {},
+): AsyncGenerator<CheckedLayerPart> {
+  const wanted = layer.parts
+    .map(({ marks }, part) => ({ marks, part }))
+    .filter(({ marks }) => marks || only === undefined)
+    .toReversed();
+  yield* mapInOrder(wanted, parallel, ({ part }) => readPart(objects, layer, part));
+}
+
+/** @throws LayerDamaged when the part is gone or is not the one that the document names */
+async function readPart(objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> {
+  const name = layerPartName(layer, part);
+  const object = await objects.get(name, "unchecked");
+  if (!object) throw new LeewardError("LayerDamaged", `${name} is gone`);
+  const found = naming(name, () => checkLayerPart(object.body));
+  const fault = faultOf(found, layer, part);
+  if (fault) throw new LeewardError("LayerDamaged", `${name}: ${fault} is not what its layer says`);
+  return found;
+}
+
+/** The first thing in which the part differs; its clear header is authenticated by the key later. */
+function faultOf({ header, digest }: CheckedLayerPart, layer: Layer, part: number): string | undefined {
+  const { begin, end } = layer;
+  const wanted = {
+    digest: layer.parts[part]?.digest,
+    part,
+    last: part === layer.parts.length - 1,
+    machine: layer.machine,
+    generation: layer.generation,
+    build: layer.build,
+    begin: begin.id,
+    end: end.id,
+    first: begin.position.next,
+    next: end.position.next,
+    from: begin.sequence,
+    to: end.sequence,
+    previous: begin.position.chain,
+    chain: end.position.chain,
+    marks: layer.parts[part]?.marks,
+  };
+  const found: Record<string, unknown> = { ...header, digest };
+  return Object.entries(wanted).find(([field, value]) => found[field] !== value)?.[0];
+}
+
+function naming<Result>(name: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof LeewardError) throw new LeewardError(error.code, `${name}: ${error.message}`, error);
+    throw error;
+  }
+}
