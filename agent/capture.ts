@@ -16,9 +16,11 @@ import {
 } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import { Disk } from "./disk.ts";
+import type { Files } from "./files.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
+import { nodeFiles } from "./node-files.ts";
 import { Pace } from "./pace.ts";
 import { isReferable } from "./references.ts";
 import { Run, type RunStatus } from "./run.ts";
@@ -42,6 +44,8 @@ export interface CaptureSettings {
   readonly spoolDirectory: string;
   readonly spoolLimit: Bytes;
   readonly clock?: Clock;
+  /** Without it the system's. */
+  readonly files?: Files;
   /** How logs become segments; without it in this process. */
   readonly draftSegment?: DraftSegment;
 }
@@ -62,7 +66,7 @@ export interface Registration extends Destination {
 export class Capture {
   /** One for each disk, in index order: disk0, disk1, … */
   readonly exports: readonly Export[];
-  readonly #settings: CaptureSettings & { readonly clock: Clock };
+  readonly #settings: CaptureSettings & { readonly clock: Clock; readonly files: Files };
   readonly #disks: readonly Disk[];
   readonly #pace: Pace;
   #run: Run | undefined;
@@ -70,9 +74,10 @@ export class Capture {
   /** Goes on with the spool's journal when it is intact. @throws DiskUnreadable */
   constructor(settings: CaptureSettings) {
     const clock = settings.clock ?? systemClock;
-    this.#settings = { ...settings, clock };
+    const files = settings.files ?? nodeFiles;
+    this.#settings = { ...settings, clock, files };
     this.#pace = new Pace(clock);
-    this.#disks = settings.diskPaths.map((path) => new Disk(path));
+    this.#disks = settings.diskPaths.map((path) => new Disk(files, path));
     this.exports = this.#disks.map((disk, index) => this.#exportOf(disk, diskIndex(index)));
     this.#run = this.#resumed();
   }
@@ -130,9 +135,18 @@ export class Capture {
   }
 
   #runSettings(policy: CapturePolicy) {
-    const { spoolDirectory, spoolLimit, clock } = this.#settings;
-    const draftSegment = this.#settings.draftSegment ?? draftHere;
-    return { disks: this.#disks, spoolDirectory, spoolLimit, clock, pace: this.#pace, policy, draftSegment };
+    const { files, spoolDirectory, spoolLimit, clock } = this.#settings;
+    const draftSegment: DraftSegment = this.#settings.draftSegment ?? ((task) => draftHere(files, task));
+    return {
+      files,
+      disks: this.#disks,
+      spoolDirectory,
+      spoolLimit,
+      clock,
+      pace: this.#pace,
+      policy,
+      draftSegment,
+    };
   }
 
   /**
@@ -140,7 +154,8 @@ export class Capture {
    * the machine, and a disk that someone changed while no agent ran has a hole in its journal.
    */
   #resumed(): Run | undefined {
-    const state = readState(this.#settings.spoolDirectory);
+    const { files } = this.#settings;
+    const state = readState(files, this.#settings.spoolDirectory);
     if (!state) return undefined;
     const sameDisks =
       state.disks.length === this.#disks.length &&
@@ -148,14 +163,14 @@ export class Capture {
         const disk = this.#disks[index];
         return disk?.size === size && (changed === undefined || changed === disk.changed);
       });
-    if (sameDisks && (state.clean || state.boot === bootId())) {
+    if (sameDisks && (state.clean || state.boot === bootId(files))) {
       try {
         return Run.resume(this.#runSettings(FIRST_POLICY), state);
       } catch (error) {
         if (!(error instanceof LeewardError) || error.code !== "SpoolDamaged") throw error;
       }
     }
-    forgetState(this.#settings.spoolDirectory);
+    forgetState(files, this.#settings.spoolDirectory);
     return undefined;
   }
 

@@ -1,7 +1,7 @@
-import { open, readFile } from "node:fs/promises";
 import type { Ordinal } from "../engine/core/units.ts";
 import type { JournalRecord } from "../engine/journal/record.ts";
-import { type DiskFile, identityOf } from "./disk.ts";
+import type { DiskFile } from "./disk.ts";
+import { type Files, isMissing } from "./files.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
 import { copiesFile, logFile } from "./spool.ts";
 
@@ -11,13 +11,15 @@ import { copiesFile, logFile } from "./spool.ts";
  * @throws the file system's error
  */
 export async function readClosedLog(
+  files: Files,
   directory: string,
   ordinal: Ordinal,
   disks: readonly DiskFile[],
 ): Promise<JournalRecord[]> {
-  const { records } = readLog(await readFile(logFile(directory, ordinal)));
-  const found = await readReferenced(records.filter(isReference), disks);
-  if (found.size > 0) overlay(found, readLog(await readCopies(copiesFile(directory, ordinal))).records);
+  const { records } = readLog(await files.readAsync(logFile(directory, ordinal)));
+  const found = await readReferenced(files, records.filter(isReference), disks);
+  if (found.size > 0)
+    overlay(found, readLog(await readCopies(files, copiesFile(directory, ordinal))).records);
   return records.map((record) => (isReference(record) ? withData(record, found) : record));
 }
 
@@ -27,6 +29,7 @@ const isReference = (record: LogRecord): record is ReferenceRecord => record.kin
 type Content = ReadonlyMap<number, { readonly offset: number; readonly data: Buffer }>;
 
 async function readReferenced(
+  files: Files,
   records: readonly ReferenceRecord[],
   disks: readonly DiskFile[],
 ): Promise<Content> {
@@ -36,27 +39,26 @@ async function readReferenced(
   for (const [index, { path, identity }] of disks.entries()) {
     const here = records.filter(({ disk }) => disk === index);
     if (here.length === 0) continue;
-    const disk = await open(path);
+    const disk = files.open(path, "read");
     try {
-      if (identityOf(await disk.stat()) !== identity)
-        throw new Error(`${path} is not the agent's disk any more`);
+      if (disk.info().identity !== identity) throw new Error(`${path} is not the agent's disk any more`);
       for (const { sequence, offset, length } of here) {
         const data = all.subarray(at, (at += length));
-        const { bytesRead } = await disk.read(data, 0, length, offset);
-        if (bytesRead !== length) throw new Error(`${path}: ${bytesRead} of ${length} bytes at ${offset}`);
+        const read = await disk.readAsync(data, offset);
+        if (read !== length) throw new Error(`${path}: ${read} of ${length} bytes at ${offset}`);
         found.set(sequence, { offset, data });
       }
     } finally {
-      await disk.close();
+      disk.close();
     }
   }
   return found;
 }
 
 /** Read after the disks. There are none when nothing was overwritten. */
-async function readCopies(path: string): Promise<Buffer> {
-  return readFile(path).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return Buffer.alloc(0);
+async function readCopies(files: Files, path: string): Promise<Buffer> {
+  return files.readAsync(path).catch((error: unknown) => {
+    if (isMissing(error)) return Buffer.alloc(0);
     throw error;
   });
 }

@@ -1,20 +1,7 @@
-import {
-  type Stats,
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  writevSync,
-} from "node:fs";
-import { promisify } from "node:util";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { type Bytes, MIB, SECTOR, bytes } from "../engine/core/units.ts";
+import type { Files, OpenFile } from "./files.ts";
 import { ZEROS, isZero } from "./zero.ts";
-
-const sync = promisify(fdatasync);
 
 /**
  * The protected disk itself: a raw file or a block device. Calls are synchronous, so that their order is the order of
@@ -23,12 +10,12 @@ const sync = promisify(fdatasync);
 export class Disk {
   readonly path: string;
   readonly size: Bytes;
-  readonly #file: number;
+  readonly #file: OpenFile;
 
   /** The size stays what it is now. */
-  constructor(path: string) {
+  constructor(files: Files, path: string) {
     this.path = path;
-    this.#file = this.#try("open", () => openSync(path, constants.O_RDWR));
+    this.#file = this.#try("open", () => files.open(path, "update"));
     this.size = this.#try("size", () => sizeOf(this.#file));
     if (this.size === 0 || this.size % SECTOR !== 0)
       throw this.#failed("size", `${this.size} is not a whole number of sectors, at least one`);
@@ -36,18 +23,18 @@ export class Disk {
 
   /** For another process that reads the same disk. */
   get file(): DiskFile {
-    return { path: this.path, identity: identityOf(fstatSync(this.#file)) };
+    return { path: this.path, identity: this.#file.info().identity };
   }
 
   /** Milliseconds since 1970 when the content last changed; says nothing for a block device. */
   get changed(): number {
-    return fstatSync(this.#file).mtimeMs;
+    return this.#file.info().changed;
   }
 
   read(offset: Bytes, into: Uint8Array): void {
     this.#try("read", () => {
       for (let done = 0; done < into.length;) {
-        const n = readSync(this.#file, into, done, into.length - done, offset + done);
+        const n = this.#file.read(done === 0 ? into : into.subarray(done), offset + done);
         if (n === 0) throw new Error(`ends at ${offset + done}`);
         done += n;
       }
@@ -56,7 +43,7 @@ export class Disk {
 
   /** Writes the parts one behind the other. */
   write(offset: Bytes, length: Bytes, parts: readonly Uint8Array[]): void {
-    const written = this.#try("write", () => writevSync(this.#file, parts, offset));
+    const written = this.#try("write", () => this.#file.write(parts, offset));
     if (written !== length) throw this.#failed("write", `${written} of ${length} bytes at ${offset}`);
   }
 
@@ -73,13 +60,13 @@ export class Disk {
 
   /** Resolves when all that was written is durable. */
   async flush(): Promise<void> {
-    await sync(this.#file).catch((error: unknown) => {
+    await this.#file.sync().catch((error: unknown) => {
       throw this.#failed("flush", messageOf(error));
     });
   }
 
   close(): void {
-    closeSync(this.#file);
+    this.#file.close();
   }
 
   #try<T>(what: string, act: () => T): T {
@@ -101,15 +88,8 @@ export interface DiskFile {
   readonly identity: string;
 }
 
-export const identityOf = (stat: Stats): string =>
-  stat.isBlockDevice() ? `device ${stat.rdev}` : `file ${stat.ino} on ${stat.dev}`;
-
-/** A block device tells its size only to the kernel, in sectors of 512 bytes. */
-function sizeOf(file: number): Bytes {
-  const stat = fstatSync(file);
-  if (stat.isFile()) return bytes(stat.size);
-  if (!stat.isBlockDevice()) throw new Error("neither a file nor a block device");
-  const major = (stat.rdev >> 8) & 0xfff;
-  const minor = (stat.rdev & 0xff) | ((stat.rdev >> 12) & 0xfff00);
-  return bytes(SECTOR * Number(readFileSync(`/sys/dev/block/${major}:${minor}/size`, "utf8")));
+function sizeOf(file: OpenFile): Bytes {
+  const { kind, size } = file.info();
+  if (kind === "other") throw new Error("neither a file nor a block device");
+  return bytes(size);
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
+import type { Files } from "./files.ts";
+import { nodeFiles } from "./node-files.ts";
 
 /** The right to use a spool, held until `release` or until this process is gone. */
 export interface SpoolLock {
@@ -12,43 +13,43 @@ export interface SpoolLock {
  * id is told apart by its start time.
  * @throws InvalidSetting when the directory cannot be used, Conflict when a live agent holds it.
  */
-export function lockSpool(directory: string): SpoolLock {
+export function lockSpool(directory: string, files: Files = nodeFiles): SpoolLock {
   const file = join(directory, "lock");
-  const mine = `${process.pid} ${startOf(process.pid)}\n`;
+  const mine = `${process.pid} ${startOf(files, process.pid)}\n`;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    acquire(directory, file, mine);
+    files.makeDirectory(directory);
+    acquire(files, directory, file, mine);
   } catch (error) {
     if (hasCode(error, "Conflict")) throw error;
     throw new LeewardError("InvalidSetting", `--spool: cannot lock ${directory}: ${messageOf(error)}`, error);
   }
-  return { release: () => rmSync(file, { force: true }) };
+  return { release: () => files.remove(file) };
 }
 
-function acquire(directory: string, file: string, mine: string): void {
+function acquire(files: Files, directory: string, file: string, mine: string): void {
   for (let tries = 0; tries < 3; tries++) {
     try {
-      writeFileSync(file, mine, { flag: "wx", mode: 0o600 });
+      files.write(file, mine, "new");
       return;
     } catch {
-      const holder = readHolder(file);
-      if (holder && isAlive(holder))
+      const holder = readHolder(files, file);
+      if (holder && isAlive(files, holder))
         throw new LeewardError("Conflict", `--spool: ${directory} is in use by process ${holder.pid}`);
-      takeAway(file);
+      takeAway(files, file);
     }
   }
   throw new Error("others take it again and again");
 }
 
 /** Two that find the same stale lock: one rename wins, and the loser meets the winner's new lock. */
-function takeAway(file: string): void {
+function takeAway(files: Files, file: string): void {
   const aside = `${file}.${process.pid}`;
   try {
-    renameSync(file, aside);
+    files.rename(file, aside);
   } catch {
     return;
   }
-  rmSync(aside, { force: true });
+  files.remove(aside);
 }
 
 interface Holder {
@@ -56,29 +57,29 @@ interface Holder {
   readonly start: string;
 }
 
-function readHolder(file: string): Holder | undefined {
+function readHolder(files: Files, file: string): Holder | undefined {
   try {
-    const [, pid, start] = /^(\d+) (\S*)$/m.exec(readFileSync(file, "utf8")) ?? [];
+    const [, pid, start] = /^(\d+) (\S*)$/m.exec(files.read(file).toString("utf8")) ?? [];
     return pid === undefined ? undefined : { pid: Number(pid), start: start ?? "" };
   } catch {
     return undefined;
   }
 }
 
-function isAlive({ pid, start }: Holder): boolean {
+function isAlive(files: Files, { pid, start }: Holder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
-  return startOf(pid) === start;
+  return startOf(files, pid) === start;
 }
 
 /** When a process began, in ticks since boot; empty where the system does not tell. */
-function startOf(pid: number): string {
+function startOf(files: Files, pid: number): string {
   try {
     // The name in parentheses may hold anything; start time is the 20th field behind it.
-    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
+    return files.read(`/proc/${pid}/stat`).toString("utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
   } catch {
     return "";
   }

@@ -8,6 +8,7 @@ import { connectContainerBySas } from "../engine/storage/connect.ts";
 import { Capture } from "./capture.ts";
 import { connectControlPlane } from "./control-plane.ts";
 import { type SpoolLock, lockSpool } from "./lock.ts";
+import { nodeFiles } from "./node-files.ts";
 import { type NbdServer, serveNbd } from "./nbd/server.ts";
 import { Sealer } from "./sealer.ts";
 import { AGENT_VERSION, Session } from "./session.ts";
@@ -56,7 +57,7 @@ function attend(settings: AgentSettings, parts: Parts): void {
   const { capture, server, session } = parts;
   const { uri } = server;
   const report = () =>
-    writeStatus(settings.spoolDirectory, {
+    writeStatus(nodeFiles, settings.spoolDirectory, {
       pid: process.pid,
       version: AGENT_VERSION,
       nbd: uri,

@@ -8,10 +8,11 @@ import { segmentName } from "../engine/journal/names.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { DiskFile } from "./disk.ts";
+import type { Files } from "./files.ts";
 import { retryDelay } from "./retry-delay.ts";
 import { type DraftSegment, type Sealed, sealLog } from "./seal.ts";
 import { type ClosedLog, segmentFile } from "./spool.ts";
-import { readSegment, removeSegment, uploadSegment } from "./upload.ts";
+import { readSegment, uploadSegment } from "./upload.ts";
 
 const PARALLEL = 4;
 
@@ -41,6 +42,7 @@ interface Parcel {
 
 /** Carries closed logs to the cache account: seals one after the other, uploads several at once, tells in order. */
 export class Outbox {
+  readonly #files: Files;
   readonly #machine: MachineId;
   readonly #directory: string;
   readonly #disks: readonly DiskFile[];
@@ -58,6 +60,7 @@ export class Outbox {
   #chain: JournalPosition["chain"];
 
   constructor(s: {
+    files: Files;
     machine: MachineId;
     directory: string;
     /** In index order. */
@@ -68,6 +71,7 @@ export class Outbox {
     draftSegment: DraftSegment;
     events: OutboxEvents;
   }) {
+    this.#files = s.files;
     this.#machine = s.machine;
     this.#directory = s.directory;
     this.#disks = s.disks;
@@ -140,7 +144,7 @@ export class Outbox {
       from,
       key: dataKeyBytes(key),
     };
-    const sealed = await sealLog(task, this.#draftSegment);
+    const sealed = await sealLog(this.#files, task, this.#draftSegment);
     if (sealed.previous !== this.#chain || sealed.from !== from || sealed.to !== end.sequence)
       throw new LeewardError("SpoolDamaged", `segment ${of} in the spool does not follow the one before it`);
     return sealed;
@@ -155,7 +159,11 @@ export class Outbox {
     const size = parcel.sealed?.size ?? 0;
     if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(Math.ceil(size * 1.1));
     try {
-      const segment = await readSegment(segmentFile(this.#directory, of), buffer.subarray(0, size));
+      const segment = await readSegment(
+        this.#files,
+        segmentFile(this.#directory, of),
+        buffer.subarray(0, size),
+      );
       await this.#untilDone(() => uploadSegment(this.#store(), name, segment));
       this.#buffers.push(buffer);
     } catch (error) {
@@ -202,7 +210,7 @@ export class Outbox {
       };
       this.#uploaded = bytes(this.#uploaded + sealed.size);
       this.#events.cached(this.#position, this.#uploaded, sealed.size);
-      await removeSegment(segmentFile(this.#directory, log.ordinal));
+      await this.#files.removeAsync(segmentFile(this.#directory, log.ordinal));
     }
   }
 

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync, readdirSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
@@ -7,6 +6,7 @@ import type { JournalPosition } from "../engine/journal/position.ts";
 import { checkSegment } from "../engine/journal/segment.ts";
 import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
 import type { Disk } from "./disk.ts";
+import type { Files } from "./files.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
 import { type ClosedLog, copiesFile, logFile, segmentFile } from "./spool.ts";
 
@@ -26,15 +26,20 @@ export interface Recovered {
  * it, so only what follows the last one is written again; its copies were made before it got into the log. May run twice.
  * @throws SpoolDamaged when there is a hole, DiskUnreadable
  */
-export function recover(directory: string, cached: JournalPosition, disks: readonly Disk[]): Recovered {
-  removeDrafts(directory);
+export function recover(
+  files: Files,
+  directory: string,
+  cached: JournalPosition,
+  disks: readonly Disk[],
+): Recovered {
+  removeDrafts(files, directory);
   const logs: ClosedLog[] = [];
   let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
   let next = cached.next;
   const references: { ordinal: Ordinal; record: ReferenceRecord }[] = [];
   let newest: readonly LogRecord[] = [];
   for (;;) {
-    const found = segmentAt(directory, next, end) ?? logAt(directory, next, end);
+    const found = segmentAt(files, directory, next, end) ?? logAt(files, directory, next, end);
     if (!found) break;
     logs.push(found.log);
     ({ end } = found.log);
@@ -42,15 +47,16 @@ export function recover(directory: string, cached: JournalPosition, disks: reado
     for (const record of newest) if (record.kind === "reference") references.push({ ordinal: next, record });
     next = ordinal(next + 1);
   }
-  refuseLeftovers(directory, cached.next, next);
+  refuseLeftovers(files, directory, cached.next, next);
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
   for (const record of newest.slice(last + 1)) replay(record, disks);
   return { logs, references, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
 }
 
-function removeDrafts(directory: string): void {
-  if (!existsSync(directory)) return;
-  for (const name of readdirSync(directory)) if (name.endsWith(".tmp")) rmSync(join(directory, name));
+function removeDrafts(files: Files, directory: string): void {
+  if (!files.exists(directory)) return;
+  for (const { name } of files.list(directory))
+    if (name.endsWith(".tmp")) files.remove(join(directory, name));
 }
 
 interface Found {
@@ -59,25 +65,25 @@ interface Found {
   readonly records: readonly LogRecord[];
 }
 
-function segmentAt(directory: string, at: Ordinal, before: Mark): Found | undefined {
+function segmentAt(files: Files, directory: string, at: Ordinal, before: Mark): Found | undefined {
   const path = segmentFile(directory, at);
-  if (!existsSync(path)) return undefined;
-  const { header, bytes: segment } = soundly(path, () => checkSegment(readFileSync(path)));
-  rmSync(logFile(directory, at), { force: true });
-  rmSync(copiesFile(directory, at), { force: true });
+  if (!files.exists(path)) return undefined;
+  const { header, bytes: segment } = soundly(path, () => checkSegment(files.read(path)));
+  files.remove(logFile(directory, at));
+  files.remove(copiesFile(directory, at));
   const end = behind(before, header);
   return { log: { ordinal: at, from: before.sequence, end, size: segment.length }, records: [] };
 }
 
-function logAt(directory: string, at: Ordinal, before: Mark): Found | undefined {
+function logAt(files: Files, directory: string, at: Ordinal, before: Mark): Found | undefined {
   const path = logFile(directory, at);
-  if (!existsSync(path)) return undefined;
-  const content = readFileSync(path);
+  if (!files.exists(path)) return undefined;
+  const content = files.read(path);
   const { records, whole } = soundly(path, () => readLog(content));
-  if (whole === 0) rmSync(path);
+  if (whole === 0) files.remove(path);
   if (whole === 0) return undefined;
-  if (whole < content.length) truncateSync(path, whole);
-  cutCopies(copiesFile(directory, at));
+  if (whole < content.length) files.truncate(path, whole);
+  cutCopies(files, copiesFile(directory, at));
   const end = behind(
     before,
     soundly(path, () => summarize(before.sequence, records.map(outline))),
@@ -90,11 +96,11 @@ const outline = (record: LogRecord): RecordOutline =>
   record.kind === "reference" ? { ...record, kind: "data", data: record } : record;
 
 /** What a copy that was torn was to save is still on the disk. Later copies must follow a whole one. */
-function cutCopies(path: string): void {
-  if (!existsSync(path)) return;
-  const content = readFileSync(path);
+function cutCopies(files: Files, path: string): void {
+  if (!files.exists(path)) return;
+  const content = files.read(path);
   const { whole } = soundly(path, () => readLog(content));
-  if (whole < content.length) truncateSync(path, whole);
+  if (whole < content.length) files.truncate(path, whole);
 }
 
 const behind = (
@@ -111,11 +117,11 @@ function soundly<T>(path: string, read: () => T): T {
 }
 
 /** Older files are done with. Newer ones would mean that one is missing between. */
-function refuseLeftovers(directory: string, first: Ordinal, next: Ordinal): void {
-  if (!existsSync(directory)) return;
-  for (const name of readdirSync(directory)) {
+function refuseLeftovers(files: Files, directory: string, first: Ordinal, next: Ordinal): void {
+  if (!files.exists(directory)) return;
+  for (const { name } of files.list(directory)) {
     const at = Number.parseInt(name, 10);
-    if (at < first) rmSync(join(directory, name));
+    if (at < first) files.remove(join(directory, name));
     if (at >= next)
       throw new LeewardError("SpoolDamaged", `${name} is there, but segment ${next} is missing`);
   }

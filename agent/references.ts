@@ -1,6 +1,6 @@
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { BLOCK, type Bytes, type DiskIndex, KIB, type Ordinal, bytes, micros } from "../engine/core/units.ts";
 import type { Disk } from "./disk.ts";
+import type { Files, OpenFile } from "./files.ts";
 import { FRAME_BYTES, type ReferenceRecord, writeFrame } from "./log.ts";
 import { copiesFile } from "./spool.ts";
 
@@ -13,7 +13,7 @@ export const isReferable = ({ length }: { readonly length: Bytes }): boolean => 
 interface OpenLog {
   readonly records: ReferenceRecord[];
   /** Of its copies, once there is one. */
-  file?: number;
+  file?: OpenFile;
 }
 
 /**
@@ -42,6 +42,7 @@ interface OpenLog {
  * A journal that broke takes no more changes, but its logs still refer to the disk: `keep` goes on until they are sealed.
  */
 export class References {
+  readonly #files: Files;
   readonly #directory: string;
   readonly #disks: readonly Disk[];
   /** For each disk the references that its blocks still hold the content of. */
@@ -49,7 +50,8 @@ export class References {
   readonly #logs = new Map<Ordinal, OpenLog>();
   readonly #frame = Buffer.allocUnsafeSlow(FRAME_BYTES + BLOCK);
 
-  constructor(directory: string, disks: readonly Disk[]) {
+  constructor(files: Files, directory: string, disks: readonly Disk[]) {
+    this.#files = files;
     this.#directory = directory;
     this.#disks = disks;
     this.#blocks = disks.map(() => new Map<number, readonly Held[]>());
@@ -99,14 +101,14 @@ export class References {
           );
       }
     }
-    if (log.file !== undefined) closeSync(log.file);
-    rmSync(copiesFile(this.#directory, ordinal), { force: true });
+    log.file?.close();
+    this.#files.remove(copiesFile(this.#directory, ordinal));
   }
 
   /** Nothing is copied any more. */
   close(): void {
     for (const blocks of this.#blocks) blocks.clear();
-    for (const { file } of this.#logs.values()) if (file !== undefined) closeSync(file);
+    for (const { file } of this.#logs.values()) file?.close();
     this.#logs.clear();
   }
 
@@ -121,8 +123,8 @@ export class References {
     const head = { kind: "data", disk: record.disk, sequence, offset: start, length: end - start } as const;
     writeFrame(frame, 0, { ...head, time: micros(0) });
     disk.read(bytes(start), frame.subarray(FRAME_BYTES));
-    log.file ??= openSync(copiesFile(this.#directory, ordinal), "a", 0o600);
-    const written = writeSync(log.file, frame);
+    log.file ??= this.#files.open(copiesFile(this.#directory, ordinal), "append");
+    const written = log.file.write([frame]);
     if (written !== frame.length)
       throw new Error(`${written} of ${frame.length} bytes of a copy were written`);
   }

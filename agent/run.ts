@@ -1,4 +1,3 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentMode, CapturePolicy, Mark } from "../engine/contract/agent-api.ts";
 import type { Clock } from "../engine/core/clock.ts";
@@ -19,6 +18,7 @@ import { Barriers, type SetBarrier } from "./barrier.ts";
 import { DiskDigests } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import { syncFiles } from "./durable.ts";
+import type { Files } from "./files.ts";
 import { type CopyProgress, InitialCopy } from "./initial-copy.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
@@ -36,6 +36,7 @@ const COPY_BACKLOG = 64 * MIB;
 const MOST_IN_LOG = 24 * MIB;
 
 export interface RunSettings {
+  readonly files: Files;
   readonly disks: readonly Disk[];
   readonly spoolDirectory: string;
   readonly spoolLimit: Bytes;
@@ -80,14 +81,15 @@ export class Run {
 
   /** A new generation, by full comparison: what an earlier one left in the spool goes. */
   static begin(s: RunSettings & { machine: MachineId; generation: Generation; from: Sequence }): Run {
-    forgetState(s.spoolDirectory);
-    for (const entry of readdirSync(s.spoolDirectory, { withFileTypes: true }))
-      if (entry.isDirectory()) rmSync(join(s.spoolDirectory, entry.name), { recursive: true });
-    mkdirSync(generationDirectory(s.spoolDirectory, s.generation), { recursive: true, mode: 0o700 });
+    const { files } = s;
+    forgetState(files, s.spoolDirectory);
+    for (const { name, kind } of files.list(s.spoolDirectory))
+      if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
+    files.makeDirectory(generationDirectory(s.spoolDirectory, s.generation));
     return new Run(s, {
       format: 1,
       machine: s.machine,
-      boot: bootId(),
+      boot: bootId(files),
       clean: false,
       disks: s.disks.map(({ size }) => ({ size })),
       cached: startOf(s.generation, s.from),
@@ -100,7 +102,7 @@ export class Run {
   /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
   static resume(s: RunSettings, state: SpoolState): Run {
     const disks = s.disks.map(({ size }) => ({ size }));
-    const run = new Run(s, { ...state, boot: bootId(), clean: false, disks });
+    const run = new Run(s, { ...state, boot: bootId(s.files), clean: false, disks });
     for (const disk of run.#digests) disk.changeAll();
     return run;
   }
@@ -109,11 +111,12 @@ export class Run {
     this.#settings = s;
     this.#policy = s.policy;
     this.#state = state;
+    const { files } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, references, end, next, used } = recover(directory, state.cached, s.disks);
+    const { logs, references, end, next, used } = recover(files, directory, state.cached, s.disks);
     const opened = () => void setImmediate(() => void this.#watchAge());
-    this.#spool = new Spool({ directory, limit: s.spoolLimit, next, end, used, opened });
-    this.#references = new References(directory, s.disks);
+    this.#spool = new Spool({ files, directory, limit: s.spoolLimit, next, end, used, opened });
+    this.#references = new References(files, directory, s.disks);
     for (const { ordinal, record } of references) this.#references.add(ordinal, record);
     this.#digests = s.disks.map((disk, index) => new DiskDigests(diskIndex(index), disk));
     const digests = this.#digests;
@@ -131,6 +134,7 @@ export class Run {
       },
     });
     this.#outbox = new Outbox({
+      files,
       machine: state.machine,
       directory,
       disks: disks.map(({ file }) => file),
@@ -223,7 +227,7 @@ export class Run {
     if (this.#broken) return;
     this.#broken =
       error instanceof LeewardError ? error : new LeewardError("SpoolDamaged", messageOf(error), error);
-    forgetState(this.#settings.spoolDirectory);
+    forgetState(this.#settings.files, this.#settings.spoolDirectory);
     this.#end.abort();
     this.#barriers.close();
     const log = this.#spool.rotate();
@@ -242,15 +246,15 @@ export class Run {
     this.#end.abort();
     this.#barriers.close();
     this.#rotate();
-    const { clock, disks, spoolDirectory } = this.#settings;
+    const { files, clock, disks, spoolDirectory } = this.#settings;
     const until = clock.now() + patience * 1000;
     while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
     this.#outbox.close();
     if (!this.#broken) {
       for (const disk of disks) await disk.flush();
-      syncFiles(this.#spool.directory);
+      syncFiles(files, this.#spool.directory);
       this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
-      syncFiles(spoolDirectory);
+      syncFiles(files, spoolDirectory);
     }
     this.#references.close();
   }
@@ -328,6 +332,6 @@ export class Run {
     const { copy: _, ...rest } = this.#state;
     const copy = this.#copy.place;
     this.#state = { ...rest, ...change, ...(copy && { copy }) };
-    if (!this.#broken) writeState(this.#settings.spoolDirectory, this.#state);
+    if (!this.#broken) writeState(this.#settings.files, this.#settings.spoolDirectory, this.#state);
   }
 }

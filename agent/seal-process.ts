@@ -1,5 +1,6 @@
 import { setPriority } from "node:os";
 import { messageOf } from "../engine/core/errors.ts";
+import { nodeFiles } from "./node-files.ts";
 import { type DraftTask, type Sealed, draftHere } from "./seal.ts";
 
 /** What the process answers to each task, in order. */
@@ -9,7 +10,7 @@ export type SealAnswer = { readonly sealed: Sealed } | { readonly failed: string
 setPriority(10);
 
 process.on("message", (task: DraftTask) => {
-  draftHere(task).then(
+  draftHere(nodeFiles, task).then(
     (sealed) => process.send?.({ sealed } satisfies SealAnswer),
     (error: unknown) => process.send?.({ failed: messageOf(error) } satisfies SealAnswer),
   );

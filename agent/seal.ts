@@ -1,5 +1,3 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
 import type { Digest } from "../engine/core/digest.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
@@ -10,6 +8,7 @@ import { sealSegment } from "../engine/journal/seal.ts";
 import { type CheckedSegment, checkSegment } from "../engine/journal/segment.ts";
 import type { DiskFile } from "./disk.ts";
 import { readClosedLog } from "./closed-log.ts";
+import type { Files } from "./files.ts";
 import { logFile, segmentFile } from "./spool.ts";
 
 /** Turn the closed log of this ordinal into the segment of this ordinal. Crosses a process: plain data only. */
@@ -50,13 +49,13 @@ export type DraftSegment = (task: DraftTask) => Promise<Sealed>;
  * gives the file its name, so a draft that outlives its agent never gets one.
  * @throws SpoolDamaged
  */
-export async function sealLog(task: SealTask, draftSegment: DraftSegment): Promise<Sealed> {
+export async function sealLog(files: Files, task: SealTask, draftSegment: DraftSegment): Promise<Sealed> {
   const path = segmentFile(task.directory, task.ordinal);
   try {
-    const sealed = existsSync(path)
-      ? outcome(checkSegment(await readFile(path)))
-      : await seal(task, path, draftSegment);
-    rmSync(logFile(task.directory, task.ordinal), { force: true });
+    const sealed = files.exists(path)
+      ? outcome(checkSegment(await files.readAsync(path)))
+      : await seal(files, task, path, draftSegment);
+    files.remove(logFile(task.directory, task.ordinal));
     return sealed;
   } catch (error) {
     throw new LeewardError(
@@ -67,17 +66,17 @@ export async function sealLog(task: SealTask, draftSegment: DraftSegment): Promi
   }
 }
 
-async function seal(task: SealTask, path: string, draftSegment: DraftSegment): Promise<Sealed> {
+async function seal(files: Files, task: SealTask, path: string, draftSegment: DraftSegment): Promise<Sealed> {
   const draft = `${path}.${process.pid}.tmp`;
   const sealed = await draftSegment({ ...task, draft });
-  renameSync(draft, path);
+  files.rename(draft, path);
   return sealed;
 }
 
 /** Does it here. */
-export async function draftHere({ draft, key, ...task }: DraftTask): Promise<Sealed> {
+export async function draftHere(files: Files, { draft, key, ...task }: DraftTask): Promise<Sealed> {
   const { directory, disks, machine, generation, ordinal, previous, from } = task;
-  const records = await readClosedLog(directory, ordinal, disks);
+  const records = await readClosedLog(files, directory, ordinal, disks);
   const sealed = await sealSegment({
     machine,
     generation,
@@ -87,7 +86,7 @@ export async function draftHere({ draft, key, ...task }: DraftTask): Promise<Sea
     records,
     key: dataKey(key),
   });
-  await writeFile(draft, sealed.bytes, { mode: 0o600 });
+  await files.writeAsync(draft, sealed.bytes);
   return outcome(sealed);
 }
 

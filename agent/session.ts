@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import {
   type AgentConfig,
   type HeartbeatRequest,
@@ -12,6 +11,8 @@ import { type DataKey, dataKey } from "../engine/journal/key.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Capture } from "./capture.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import type { Files } from "./files.ts";
+import { nodeFiles } from "./node-files.ts";
 import { retryDelay } from "./retry-delay.ts";
 import type { RunStatus } from "./run.ts";
 
@@ -26,6 +27,8 @@ export interface SessionSettings {
   readonly capture: Capture;
   readonly configFile: string;
   readonly clock: Clock;
+  /** Without it the system's. */
+  readonly files?: Files;
   readonly connect: (config: AgentConfig) => ControlPlane;
   /** Opens the cache container by its URL with SAS. */
   readonly openCache: (containerUrl: string) => ObjectStore;
@@ -72,8 +75,8 @@ export class Session {
   /** Waits until the VM extension has left its settings. @throws InvalidSetting when they make no sense. */
   async #config(): Promise<AgentConfig> {
     for (;;) {
-      const text = await readFile(this.#s.configFile, "utf8").catch(() => undefined);
-      if (text !== undefined) return readConfig(this.#s.configFile, text);
+      const text = await (this.#s.files ?? nodeFiles).readAsync(this.#s.configFile).catch(() => undefined);
+      if (text) return readConfig(this.#s.configFile, text.toString("utf8"));
       await this.#sleep(CONFIG_POLL);
     }
   }

@@ -1,10 +1,10 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { checked } from "../engine/core/schema.ts";
 import { barrierId, machineId } from "../engine/core/ids.ts";
 import { bytes, diskIndex, sequence } from "../engine/core/units.ts";
 import { journalPosition } from "../engine/journal/position.ts";
+import type { Files } from "./files.ts";
 
 const size = z.number().transform(checked(bytes));
 
@@ -37,28 +37,28 @@ export type SpoolState = z.infer<typeof spoolState>;
 const fileIn = (directory: string) => join(directory, "state.json");
 
 /** Undefined when there is none, or none that can be read: then nothing can be continued. */
-export function readState(directory: string): SpoolState | undefined {
+export function readState(files: Files, directory: string): SpoolState | undefined {
   try {
-    return spoolState.parse(JSON.parse(readFileSync(fileIn(directory), "utf8")));
+    return spoolState.parse(JSON.parse(files.read(fileIn(directory)).toString("utf8")));
   } catch {
     return undefined;
   }
 }
 
 /** Atomic for whoever reads after a kill. @throws the file system's error. */
-export function writeState(directory: string, state: SpoolState): void {
+export function writeState(files: Files, directory: string, state: SpoolState): void {
   const draft = `${fileIn(directory)}.tmp`;
-  writeFileSync(draft, JSON.stringify(state));
-  renameSync(draft, fileIn(directory));
+  files.write(draft, JSON.stringify(state));
+  files.rename(draft, fileIn(directory));
 }
 
 /** From here on no start can continue this journal. Nothing happens when there is no state. */
-export const forgetState = (directory: string): void => rmSync(fileIn(directory), { force: true });
+export const forgetState = (files: Files, directory: string): void => files.remove(fileIn(directory));
 
 /** Changes with each boot of the machine. Where Linux's id is missing only a clean end can be continued. */
-export function bootId(): string {
+export function bootId(files: Files): string {
   try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return files.read("/proc/sys/kernel/random/boot_id").toString("utf8").trim();
   } catch {
     return `unknown-${process.pid}-${performance.timeOrigin}`;
   }

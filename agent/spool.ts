@@ -1,4 +1,3 @@
-import { closeSync, mkdirSync, openSync, writevSync } from "node:fs";
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
@@ -11,6 +10,7 @@ import {
   bytes,
   ordinal,
 } from "../engine/core/units.ts";
+import type { Files, OpenFile } from "./files.ts";
 
 /** A log that takes no more records. */
 export interface ClosedLog {
@@ -49,7 +49,7 @@ export const copiesFile = (directory: string, of: Ordinal): string => fileOf(dir
 export const segmentFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "seg");
 
 interface OpenLog {
-  readonly file: number;
+  readonly file: OpenFile;
   readonly from: Sequence;
   readonly opened: Micros;
   size: number;
@@ -60,6 +60,7 @@ export class Spool {
   readonly directory: string;
   /** Bytes of all its files, whoever wrote them, and of what logs refer to: they may yet be copied to it. */
   used: number;
+  readonly #files: Files;
   readonly #limit: Bytes;
   readonly #opened: () => void;
   #next: Ordinal;
@@ -71,6 +72,7 @@ export class Spool {
    * @param opened called when a log is about to get its first record
    */
   constructor(s: {
+    files: Files;
     directory: string;
     limit: Bytes;
     next: Ordinal;
@@ -78,13 +80,14 @@ export class Spool {
     used: number;
     opened: () => void;
   }) {
+    this.#files = s.files;
     this.directory = s.directory;
     this.#limit = s.limit;
     this.#opened = s.opened;
     this.#next = s.next;
     this.#end = s.end;
     this.used = s.used;
-    mkdirSync(s.directory, { recursive: true, mode: 0o700 });
+    s.files.makeDirectory(s.directory);
   }
 
   /** The newest write. */
@@ -132,7 +135,7 @@ export class Spool {
   rotate(): ClosedLog | undefined {
     const log = this.#log;
     if (!log) return undefined;
-    closeSync(log.file);
+    log.file.close();
     this.#log = undefined;
     const closed = { ordinal: this.#next, from: log.from, end: this.#end, size: log.size };
     this.#next = ordinal(this.#next + 1);
@@ -141,7 +144,7 @@ export class Spool {
 
   #open(now: Micros): OpenLog {
     try {
-      const file = openSync(logFile(this.directory, this.#next), "ax", 0o600);
+      const file = this.#files.open(logFile(this.directory, this.#next), "append-new");
       this.#opened();
       return { file, from: this.#end.sequence, opened: now, size: 0 };
     } catch (error) {
@@ -149,9 +152,9 @@ export class Spool {
     }
   }
 
-  #write(file: number, parts: readonly Uint8Array[]): number {
+  #write(file: OpenFile, parts: readonly Uint8Array[]): number {
     try {
-      return writevSync(file, parts);
+      return file.write(parts);
     } catch (error) {
       throw new LeewardError("SpoolFull", `the spool cannot be written: ${messageOf(error)}`, error);
     }

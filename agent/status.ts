@@ -1,6 +1,6 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LeewardError } from "../engine/core/errors.ts";
+import type { Files } from "./files.ts";
 import type { RunStatus } from "./run.ts";
 
 /** What a person, or a program beside the agent, may know of it. Holds no secret. */
@@ -16,11 +16,11 @@ export interface AgentStatus {
 }
 
 /** Leaves the status in `status.json` of the spool, atomically. Best effort: a full disk must not end the agent. */
-export function writeStatus(directory: string, status: AgentStatus): void {
+export function writeStatus(files: Files, directory: string, status: AgentStatus): void {
   const file = join(directory, "status.json");
   try {
-    writeFileSync(`${file}.tmp`, `${JSON.stringify(status, readable, 1)}\n`);
-    renameSync(`${file}.tmp`, file);
+    files.write(`${file}.tmp`, `${JSON.stringify(status, readable, 1)}\n`);
+    files.rename(`${file}.tmp`, file);
   } catch {
     // The next one, a second later, may find room.
   }

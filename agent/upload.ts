@@ -1,14 +1,14 @@
-import { open, rm } from "node:fs/promises";
 import { sha256 } from "../engine/core/digest.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
+import type { Files } from "./files.ts";
 
 /** Fills the buffer with the whole file. @throws SpoolDamaged */
-export async function readSegment(file: string, into: Buffer): Promise<Buffer> {
+export async function readSegment(files: Files, file: string, into: Buffer): Promise<Buffer> {
   try {
-    const source = await open(file);
-    const { bytesRead } = await source.read(into, 0, into.length, 0).finally(() => source.close());
-    if (bytesRead !== into.length) throw new Error(`${bytesRead} bytes, not ${into.length}`);
+    const source = files.open(file, "read");
+    const read = await source.readAsync(into, 0).finally(() => source.close());
+    if (read !== into.length) throw new Error(`${read} bytes, not ${into.length}`);
     return into;
   } catch (error) {
     throw new LeewardError("SpoolDamaged", `${file} cannot be read: ${messageOf(error)}`, error);
@@ -30,5 +30,3 @@ export async function uploadSegment(store: ObjectStore, name: string, segment: B
       throw new LeewardError("SpoolDamaged", `${name} in the cache is not the segment of this spool`, error);
   }
 }
-
-export const removeSegment = (file: string): Promise<void> => rm(file, { force: true });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Capture, type CaptureSettings } from "../../../agent/capture.ts";
 import type { Export } from "../../../agent/nbd/export.ts";
+import { nodeFiles } from "../../../agent/node-files.ts";
 import { type DraftSegment, draftHere } from "../../../agent/seal.ts";
 import type { CapturePolicy } from "../../../engine/contract/agent-api.ts";
 import { type BarrierId, barrierId, machineId } from "../../../engine/core/ids.ts";
@@ -149,7 +150,7 @@ export class LateSealer {
   readonly draft: DraftSegment = async (task) => {
     if (!this.#open) await new Promise<void>((resolve) => (this.#next = resolve));
     if (this.#dead) await new Promise(() => {});
-    const running = draftHere(task);
+    const running = draftHere(nodeFiles, task);
     this.#running = running.catch(() => undefined);
     const sealed = await running;
     if (this.#dead) await new Promise(() => {});

@@ -5,7 +5,6 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
-  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -13,8 +12,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { Capture } from "../../../agent/capture.ts";
-import { type DiskFile, identityOf } from "../../../agent/disk.ts";
 import { readClosedLog } from "../../../agent/closed-log.ts";
+import { Disk, type DiskFile } from "../../../agent/disk.ts";
+import { nodeFiles } from "../../../agent/node-files.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import { BLOCK, KIB, MIB, SECTOR, bytes, millis, ordinal } from "../../../engine/core/units.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
@@ -122,8 +122,10 @@ function faults(records: readonly JournalRecord[], { written, model, machine }: 
 }
 
 const diskFile = ({ machine }: Story): DiskFile => {
-  const path = machine.diskPaths[0] ?? "";
-  return { path, identity: identityOf(statSync(path)) };
+  const disk = new Disk(nodeFiles, machine.diskPaths[0] ?? "");
+  const { file } = disk;
+  disk.close();
+  return file;
 };
 
 const copies = ({ machine }: Story): string[] =>
@@ -229,7 +231,7 @@ test("what is overwritten while a log is read is read as it was", async () => {
   const story = await new Story(Buffer.alloc(4 * MIB)).begin();
   for (let n = 0; n < 64; n++) story.write(n * BLOCK, BLOCK, 1);
   const directory = join(story.machine.spoolDirectory, "000001");
-  const reading = readClosedLog(directory, ordinal(0), [diskFile(story)]);
+  const reading = readClosedLog(nodeFiles, directory, ordinal(0), [diskFile(story)]);
   let done = false;
   void reading.finally(() => (done = true));
   for (let n = 0; !done; n++) {
