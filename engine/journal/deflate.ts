@@ -20,10 +20,19 @@ export async function deflated(body: Buffer): Promise<{ stored: Buffer; compress
 async function looksDense(body: Buffer): Promise<boolean> {
   const stride = Math.floor(body.length / PROBES);
   if (stride < 4 * PAGE) return false;
-  const pages = Array.from({ length: PROBES }, (_, i) => body.subarray(i * stride, i * stride + PAGE));
+  const pages = Array.from({ length: PROBES }, (_, i) => {
+    const at = i * stride + Math.floor(((i * GOLDEN) % 1) * (stride - PAGE));
+    return body.subarray(at, at + PAGE);
+  });
   const sample = Buffer.concat(pages);
   return !shrank(await deflate(sample), sample);
 }
+
+/**
+ * Each page is taken from another place of its stretch, spread by the golden ratio: content often repeats at powers of
+ * two, and pages at one distance from each other would all meet the same part of it.
+ */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 const shrank = (packed: Buffer, plain: Buffer): boolean => packed.length <= plain.length * WORTH_IT;
 
