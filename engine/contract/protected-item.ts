@@ -66,7 +66,7 @@ const leewardItem = z.object({
     applied: mark.optional(),
     verified: mark.optional(),
   }),
-  policy: z.record(z.string(), z.union([z.string(), z.number()])),
+  policy: z.record(z.string(), z.unknown()),
   /** The job at work, or the agent's initial copy. Bytes, and bytes a second, where the step at work moves bytes. */
   progress: z
     .object({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
+import { retentionPolicy } from "./retention.ts";
 
 const size = (least: number, most: number, fallback: number) =>
   z.number().int().min(least).max(most).default(fallback).transform(checked(bytes));
@@ -32,6 +33,7 @@ export const recoveryPolicy = z.strictObject({
   scrubDays: z.number().min(0.001).max(365).default(7),
   /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
   replica: z.enum(["warm", "none"]).default("warm"),
+  retention: retentionPolicy.prefault({}),
 });
 export type RecoveryPolicy = z.infer<typeof recoveryPolicy>;
 

@@ -34,12 +34,9 @@ export interface Retention {
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const duration = z
-  .number()
-  .int()
-  .min(0)
-  .max(3660 * DAY)
-  .transform(checked(millis));
+const duration = (least: number, most: number) =>
+  z.number().int().min(least).max(most).transform(checked(millis));
+const age = duration(0, 3660 * DAY);
 
 /** As Azure Site Recovery thins: all for two hours, then one an hour, each two hours and each four hours. */
 const ASR_LADDER = [
@@ -49,14 +46,13 @@ const ASR_LADDER = [
   { until: 15 * DAY, every: 4 * HOUR },
 ];
 
-/**
- * How long points are kept, and how densely; durations in milliseconds. A step applies to points younger than `until`;
- * the last one also to older points. `every` 0 keeps all.
- */
+/** How long points and writes are kept, and how densely; durations in milliseconds. */
 export const retentionPolicy = z.strictObject({
-  window: duration.default(millis(DAY)),
+  /** Older points go, but for the newest good and the newest verified one. */
+  window: duration(1000, 3660 * DAY).default(millis(DAY)),
+  /** A step applies to points younger than `until`; the last one also to older points. `every` 0 keeps all. */
   ladder: z
-    .array(z.strictObject({ until: duration, every: duration }))
+    .array(z.strictObject({ until: age, every: age }))
     .min(1)
     .max(16)
     .refine((steps) => steps.every(({ until }, i) => until > (steps[i - 1]?.until ?? 0)), {
@@ -66,6 +62,15 @@ export const retentionPolicy = z.strictObject({
       message: "each interval must be a multiple of the one before",
     })
     .prefault(ASR_LADDER),
+  /** Every write stays reachable for so long. Before that there are points only, and storage holds layers alone. */
+  anyWriteWindow: duration(0, 366 * DAY).default(millis(DAY)),
+  /** Points are thinned and layers built this often. */
+  interval: duration(1000, DAY).default(millis(HOUR / 4)),
+  /**
+   * What nothing needs any more is deleted after so long. Whoever began to read it has that much time: a restore or a
+   * verification that takes longer fails by name, and has to begin again.
+   */
+  deleteDelay: duration(1000, 30 * DAY).default(millis(DAY)),
 });
 export type RetentionPolicy = z.output<typeof retentionPolicy>;
 
@@ -81,7 +86,11 @@ const isMultiple = (every: number, of: number): boolean => (of === 0 ? true : ev
  * The order is that of the journal; times only say which interval and how old. A point from the future counts as new
  * until its time has come. Never dropped: the newest point that is not bad, and the newest verified one.
  */
-export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy, now: Micros): Retention {
+export function retain(
+  points: readonly RetainedPoint[],
+  policy: Pick<RetentionPolicy, "window" | "ladder">,
+  now: Micros,
+): Retention {
   const ordered = points.toSorted(inOrder);
   const newestGood = ordered.findLast(({ bad }) => !bad);
   const newestVerified = ordered.findLast(({ bad, verified }) => verified && !bad);
@@ -109,7 +118,7 @@ const inOrder = (a: RetainedPoint, b: RetainedPoint): number =>
 /** Points behind the window count too: else one that was thinned long ago would have to come back when the first goes. */
 function firstOfEach(
   ordered: readonly RetainedPoint[],
-  policy: RetentionPolicy,
+  policy: Pick<RetentionPolicy, "ladder">,
   now: Micros,
 ): ReadonlyMap<string, RetainedPoint> {
   const firsts = new Map<string, RetainedPoint>();
@@ -125,7 +134,7 @@ function firstOfEach(
 /** Undefined while every point of the age stays. The coarsest step whose interval has the age as a whole holds. */
 function intervalOf(
   { time, consistency }: RetainedPoint,
-  { ladder }: RetentionPolicy,
+  { ladder }: Pick<RetentionPolicy, "ladder">,
   now: Micros,
 ): string | undefined {
   for (let i = ladder.length - 1; i >= 0; i--) {

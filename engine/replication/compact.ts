@@ -13,10 +13,10 @@ import { DigestWalk, checkRoots } from "./digest-walk.ts";
 import { journalStart } from "./journal-reader.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { leadsTo } from "./layer-path.ts";
-import { listLayers } from "./layers.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
 import { type Sources, readSources, sourcesAmong } from "./sources.ts";
+import { standingLayers } from "./standing.ts";
 import { TailTracker } from "./tail-tracker.ts";
 
 export interface CompactRequest {
@@ -53,7 +53,7 @@ const MOST_BLOCKS = 100_000;
 export async function compact(s: CompactRequest): Promise<Layer> {
   const { objects, end } = s;
   const made = s.clock();
-  const all = await listLayers(objects, end.machine, end.generation);
+  const all = await standingLayers(objects, end.machine, end.generation);
   const begin = await beginningOf(s, all);
   const there = all.find((layer) => layer.begin.id === begin.id && layer.end.id === end.id);
   if (there) return there;

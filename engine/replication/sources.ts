@@ -7,8 +7,9 @@ import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readBackward } from "./journal-reader.ts";
 import { pathTo } from "./layer-path.ts";
-import { type ReadOptions, listLayers, readParts } from "./layers.ts";
+import { type ReadOptions, readParts } from "./layers.ts";
 import type { Sealed } from "./sealed.ts";
+import { standingLayers } from "./standing.ts";
 
 /** From what a point is rebuilt. */
 export interface Sources {
@@ -24,11 +25,11 @@ export type SourcePoint = Pick<RecoveryPoint, "machine" | "generation" | "id" | 
 
 /**
  * Finds what leads to the point, with as little to read as there is: layers as far as they reach, then segments.
- * Storage calls: those of `listLayers`.
+ * Storage calls: those of `standingLayers`.
  * @throws LayerDamaged, LayerVersionUnknown
  */
 export const sourcesOf = async (objects: ObjectStore, point: SourcePoint): Promise<Sources> =>
-  sourcesAmong(objects, point, await listLayers(objects, point.machine, point.generation));
+  sourcesAmong(objects, point, await standingLayers(objects, point.machine, point.generation));
 
 /**
  * The same among these layers.

@@ -4,6 +4,7 @@ import { type Generation, type Micros, type Millis, type Ordinal, ordinal } from
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import {
+  doomName,
   journalPrefix,
   layerMade,
   layerName,
@@ -16,15 +17,17 @@ import type { ObjectStore } from "../storage/store.ts";
 import { LONGEST_RUN } from "./compact.ts";
 import { type Doom, readDoom, writeDoom } from "./doom.ts";
 import { LOOK_BACK } from "./journal-reader.ts";
-import { type PathEnd, pathTo } from "./layer-path.ts";
+import { type PathEnd, leadsTo, pathTo } from "./layer-path.ts";
 import { listLayers } from "./layers.ts";
 
 export interface SweepRequest {
   readonly objects: ObjectStore;
   readonly machine: MachineId;
   readonly generation: Generation;
-  /** Every point of the generation that has a manifest. Without any nothing is given up. */
+  /** Every point of the generation that has a manifest. Without any nothing is given up, unless it has ended. */
   readonly kept: readonly PathEnd[];
+  /** Nothing will be added to the generation, nor built on it: without a kept point all of it is given up. */
+  readonly ended?: boolean;
   /** Segments from this one on stay, whatever layers there are: the lowest that a checkpoint, a cut or a reader is at. */
   readonly keepFrom: Ordinal;
   /** What was given up is deleted after so long: who began to read it has that much time. */
@@ -35,6 +38,8 @@ export interface SweepRequest {
 export interface Swept {
   /** Names, in the order of deletion. */
   readonly deleted: readonly string[];
+  /** The generation is over and nothing is left of it. */
+  readonly empty: boolean;
 }
 
 /**
@@ -47,6 +52,10 @@ export interface Swept {
  * @throws LayerDamaged, LayerVersionUnknown; ObjectChanged when others were faster too many times
  */
 export async function sweep(s: SweepRequest): Promise<Swept> {
+  if (s.ended && s.kept.length === 0 && (await isEmpty(s))) {
+    await s.objects.delete([doomName(s.machine, s.generation)]);
+    return { deleted: [], empty: true };
+  }
   const { doom, layers } = await giveUp(s);
   const due = s.clock() - s.delay * 1000;
   const deleted: string[] = [];
@@ -62,8 +71,11 @@ export async function sweep(s: SweepRequest): Promise<Swept> {
   await remove(await orphans(s));
   const below = doom.segments.findLast(({ since }) => since <= due)?.below;
   if (below !== undefined) await remove(await segmentsBelow(s, below));
-  return { deleted };
+  return { deleted, empty: false };
 }
+
+/** As a limit, that of every segment. */
+const ALL = ordinal(999_999_999_999);
 
 const BATCH = 256;
 const RACES = 30;
@@ -95,10 +107,11 @@ function decide(s: SweepRequest, old: Doom, layers: readonly Layer[]): Doom {
   const before = old.layers.filter(({ name }) => names.has(name));
   const doomed = new Set(before.map(({ name }) => name));
   const standing = layers.filter((layer) => !doomed.has(layerName(layer)));
-  if (s.kept.length === 0) return { ...old, layers: before };
+  if (s.kept.length === 0 && !s.ended) return { ...old, layers: before };
   const paths = s.kept.map((point) => pathTo(standing, NO_POINT, point));
   const needed = new Set(paths.flat());
-  const given = standing.filter((layer) => !needed.has(layer) && !mayBecomeNeeded(layer, since));
+  const over = s.kept.length === 0;
+  const given = standing.filter((layer) => !needed.has(layer) && (over || !mayBecomeNeeded(layer, since)));
   return {
     format: 1,
     layers: [...before, ...given.map((layer) => ({ name: layerName(layer), since }))],
@@ -109,19 +122,32 @@ function decide(s: SweepRequest, old: Doom, layers: readonly Layer[]): Doom {
 /** A layer that is new may be the first of several that are only useful together. */
 const mayBecomeNeeded = ({ made }: Layer, now: Micros): boolean => now - made < LONGEST_RUN;
 
-/** A kept point that no layer leads to needs the segments from the first on. */
 function withBelow(
-  { keepFrom, delay }: SweepRequest,
+  s: SweepRequest,
   old: Doom["segments"],
   paths: readonly (readonly Layer[])[],
   since: Micros,
 ): Doom["segments"] {
-  const below = Math.min(keepFrom, ...paths.map((path) => path.at(-1)?.tail.next ?? 0));
+  const { kept, delay } = s;
+  const limit = s.ended ? ALL : s.keepFrom;
+  const below = Math.min(limit, ...kept.map((point, i) => firstNeeded(s, point, paths[i] ?? [])));
   const last = old.at(-1);
   const isOften = last !== undefined && since - last.since < (delay * 1000) / STEPS;
   if (below <= (last?.below ?? 0) || isOften) return old;
   const due = old.findLastIndex((each) => each.since + delay * 1000 <= since);
   return [...old.slice(Math.max(0, due)), { below: ordinal(below), since }];
+}
+
+/**
+ * The first segment that the point is rebuilt from: none when layers lead to it, all when none begins the way. What will
+ * come behind the newest point is rebuilt from the segments behind its last layer.
+ */
+function firstNeeded({ kept, ended }: SweepRequest, point: PathEnd, path: readonly Layer[]): number {
+  const last = path.at(-1);
+  if (!last) return 0;
+  if (last.end.id !== point.id) return last.tail.next;
+  const isNewest = !kept.some((other) => other.id !== point.id && leadsTo(point, other));
+  return isNewest && !ended ? last.tail.next : ALL;
 }
 
 /** Of the delay: so many entries are kept at most. */
@@ -155,5 +181,14 @@ async function segmentsBelow(
     if (place.ordinal > below) break;
     firsts.push(place.ordinal);
   }
-  return firsts.slice(0, -LOOK_BACK).map((first) => segmentName(machine, generation, first));
+  const needless = below === ALL ? firsts : firsts.slice(0, -LOOK_BACK);
+  return needless.map((first) => segmentName(machine, generation, first));
+}
+
+/** Of a generation that is over; what says so is then the last to go. */
+async function isEmpty({ objects, machine, generation }: SweepRequest): Promise<boolean> {
+  for await (const _ of objects.list(journalPrefix(machine, generation))) return false;
+  for await (const { name } of objects.list(layersPrefix(machine, generation)))
+    if (name !== doomName(machine, generation)) return false;
+  return true;
 }

@@ -6,8 +6,7 @@ import { deflated } from "../../../../engine/journal/deflate.ts";
 /** Content of which `dense` bytes do not shrink at the beginning of each `period`, moved on by `phase`. */
 function repeating(length: number, period: number, dense: number, phase = 0): Buffer {
   const body = Buffer.alloc(length, "text that shrinks well; ");
-  for (let at = phase; at < length; at += period)
-    randomBytes(Math.min(dense, length - at)).copy(body, at);
+  for (let at = phase; at < length; at += period) randomBytes(Math.min(dense, length - at)).copy(body, at);
   return body;
 }
 

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type Ordinal, bytes, micros, millis, ordinal } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { journalPrefix, layersPrefix } from "../../../../engine/journal/names.ts";
+import { journalPrefix, layerPartName, layersPrefix } from "../../../../engine/journal/names.ts";
 import { compact } from "../../../../engine/replication/compact.ts";
+import { LOOK_BACK } from "../../../../engine/replication/journal-reader.ts";
+import { listLayers } from "../../../../engine/replication/layers.ts";
+import { sourcesOf } from "../../../../engine/replication/sources.ts";
+import { standingLayers } from "../../../../engine/replication/standing.ts";
 import { type SweepRequest, sweep } from "../../../../engine/replication/sweep.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import type { ObjectStore } from "../../../../engine/storage/store.ts";
@@ -66,6 +70,9 @@ const request = ({ story: told, points }: Scene, objects: ObjectStore, hours: nu
   delay: millis(24 * 3_600_000),
   clock: () => micros(BEGIN + hours * HOUR),
 });
+const fail = (): never => {
+  throw new Error("no such thing");
+};
 const namesOf = async (objects: ObjectStore, prefix = "") =>
   (await collect(objects.list(prefix))).map(({ name }) => name);
 const brokenPoints = ({ objects, story: told, points }: Scene) => brokenOf(objects, told, points);
@@ -81,6 +88,50 @@ describe("a sweep", () => {
     const left = await namesOf(all.objects);
     expect(before.filter((name) => !left.includes(name)).toSorted()).toEqual([...deleted].toSorted());
     expect(left.some((name) => name.endsWith("/000000000000.seg"))).toBe(false);
+    expect(await brokenPoints(all)).toEqual([]);
+  });
+
+  test("leaves no segments but the last few, when layers lead to every kept point", async () => {
+    const all = await scene();
+    for (const hours of [13, 37]) await sweep(request(all, all.objects, hours));
+    const { layers } = await sourcesOf(all.objects, all.points.at(-1) ?? fail());
+    const tail = layers.at(-1)?.tail.next ?? 0;
+    const prefix = journalPrefix(all.story.machine, all.story.start.generation);
+    const left = (await namesOf(all.objects, prefix)).map((name) => Number(name.slice(-16, -4)));
+    expect(left[0]).toBe(tail - LOOK_BACK + 1);
+    expect(await brokenPoints(all)).toEqual([]);
+  });
+
+  test("empties a generation that is over once no point of it is kept, and then its own list", async () => {
+    const all = await scene();
+    const over = { ...request(all, all.objects, 13), kept: [], ended: true };
+    expect((await sweep(over)).deleted).toEqual([]);
+    expect(await brokenPoints(all)).toEqual([]);
+    const { machine, start } = all.story;
+    expect((await sweep({ ...over, clock: () => micros(BEGIN + 37 * HOUR) })).deleted).not.toEqual([]);
+    expect(await namesOf(all.objects, journalPrefix(machine, start.generation))).toEqual([]);
+    for (let run = 0; run < 2; run++) expect(await sweep(over)).toEqual({ deleted: [], empty: true });
+    expect(await namesOf(all.objects, layersPrefix(machine, start.generation))).toEqual([]);
+  });
+
+  test("leaves a generation that is over nothing but layers", async () => {
+    const all = await scene();
+    for (const hours of [13, 37]) await sweep({ ...request(all, all.objects, hours), ended: true });
+    expect(await namesOf(all.objects, journalPrefix(all.story.machine, all.story.start.generation))).toEqual(
+      [],
+    );
+    expect(await brokenPoints(all)).toEqual([]);
+  });
+
+  test("what is given up is read by nobody any more", async () => {
+    const all = await scene();
+    await sweep(request(all, all.objects, 13));
+    const { machine, start } = all.story;
+    const listed = await listLayers(all.objects, machine, start.generation);
+    const standing = await standingLayers(all.objects, machine, start.generation);
+    expect(standing.length).toBeLessThan(listed.length);
+    for (const layer of listed.filter((each) => !standing.some(({ build }) => build === each.build)))
+      await all.objects.delete([layerPartName(layer, 0)]);
     expect(await brokenPoints(all)).toEqual([]);
   });
 

@@ -1,0 +1,25 @@
+import type { MachineId } from "../core/ids.ts";
+import type { Generation } from "../core/units.ts";
+import type { Layer } from "../journal/layer-document.ts";
+import { layerName } from "../journal/names.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import { readDoom } from "./doom.ts";
+import { listLayers } from "./layers.ts";
+
+/**
+ * The layers of a generation that are not given up: with the segments behind them they lead to every kept point. Who
+ * begins to read one of the others may find it deleted half-way, and who builds on one builds on nothing.
+ * Storage calls: those of `listLayers`, and one GET when there are layers.
+ * @throws LayerDamaged, LayerVersionUnknown
+ */
+export async function standingLayers(
+  objects: ObjectStore,
+  machine: MachineId,
+  generation: Generation,
+): Promise<Layer[]> {
+  const layers = await listLayers(objects, machine, generation);
+  if (layers.length === 0) return layers;
+  const { doom } = await readDoom(objects, machine, generation);
+  const given = new Set(doom.layers.map(({ name }) => name));
+  return layers.filter((layer) => !given.has(layerName(layer)));
+}
