@@ -111,8 +111,14 @@ export class Barriers {
       }
       if (disk.found > 0) this.#name(id, disk);
     }
+    for (const disk of this.#digests)
+      while (disk.settle()) {
+        await this.#pace.turn();
+        if (!this.#open) return;
+      }
     const roots = this.#digests.map((disk) => disk.root());
     this.#recorder.mark({ kind: "proof", barrier: id, ...this.#recorder.here(), roots });
+    for (const disk of this.#digests) disk.proved();
     this.#events.proved();
   }
 

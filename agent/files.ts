@@ -66,3 +66,9 @@ interface Entry {
 /** Whether the error says that there is no such file. */
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ENOENT";
+
+/** For `update`, of a new file where there is none. */
+export function openOrMake(files: Files, path: string): OpenFile {
+  if (!files.exists(path)) files.write(path, "", "new");
+  return files.open(path, "update");
+}

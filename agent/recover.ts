@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
-import { type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
+import { type Bytes, type DiskIndex, type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import { checkSegment } from "../engine/journal/segment.ts";
 import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
@@ -13,11 +13,19 @@ import { type ClosedLog, copiesFile, logFile, segmentFile } from "./spool.ts";
 /** What a killed agent left in the spool, in order and without a hole. */
 export interface Recovered {
   readonly logs: readonly ClosedLog[];
-  /** Of all logs that are no segment yet. */
+  /** What the logs that are no segment yet have changed. */
+  readonly changes: readonly Change[];
+  /** Of the same logs. */
   readonly references: readonly { readonly ordinal: Ordinal; readonly record: ReferenceRecord }[];
   readonly end: Mark;
   readonly next: Ordinal;
   readonly used: number;
+}
+
+export interface Change {
+  readonly disk: DiskIndex;
+  readonly offset: Bytes;
+  readonly length: Bytes;
 }
 
 /**
@@ -37,6 +45,7 @@ export function recover(
   let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
   let next = cached.next;
   const references: { ordinal: Ordinal; record: ReferenceRecord }[] = [];
+  const changes: Change[] = [];
   let newest: readonly LogRecord[] = [];
   for (;;) {
     const found = segmentAt(files, directory, next, end) ?? logAt(files, directory, next, end);
@@ -44,13 +53,14 @@ export function recover(
     logs.push(found.log);
     ({ end } = found.log);
     newest = found.records;
+    changes.push(...newest.flatMap(changeOf));
     for (const record of newest) if (record.kind === "reference") references.push({ ordinal: next, record });
     next = ordinal(next + 1);
   }
   refuseLeftovers(files, directory, cached.next, next);
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
   for (const record of newest.slice(last + 1)) replay(record, disks);
-  return { logs, references, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
+  return { logs, changes, references, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
 }
 
 function removeDrafts(files: Files, directory: string): void {
@@ -90,6 +100,14 @@ function logAt(files: Files, directory: string, at: Ordinal, before: Mark): Foun
   );
   const referenced = records.reduce((sum, one) => sum + (one.kind === "reference" ? one.length : 0), 0);
   return { log: { ordinal: at, from: before.sequence, end, size: whole + referenced }, records };
+}
+
+function changeOf(record: LogRecord): Change[] {
+  if (record.kind === "data")
+    return [{ disk: record.disk, offset: record.offset, length: bytes(record.data.length) }];
+  if (record.kind === "zero" || record.kind === "reference")
+    return [{ disk: record.disk, offset: record.offset, length: record.length }];
+  return [];
 }
 
 const outline = (record: LogRecord): RecordOutline =>

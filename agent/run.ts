@@ -86,7 +86,7 @@ export class Run {
     for (const { name, kind } of files.list(s.spoolDirectory))
       if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
     files.makeDirectory(generationDirectory(s.spoolDirectory, s.generation));
-    return new Run(s, {
+    const state: SpoolState = {
       format: 1,
       machine: s.machine,
       boot: bootId(files),
@@ -96,30 +96,32 @@ export class Run {
       uploaded: bytes(0),
       copy: { disk: diskIndex(0), offset: bytes(0) },
       barriers: [],
-    });
+    };
+    return new Run(s, state, true);
   }
 
   /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
   static resume(s: RunSettings, state: SpoolState): Run {
     const disks = s.disks.map(({ size }) => ({ size }));
-    const run = new Run(s, { ...state, boot: bootId(s.files), clean: false, disks });
-    for (const disk of run.#digests) disk.changeAll();
-    return run;
+    return new Run(s, { ...state, boot: bootId(s.files), clean: false, disks }, false);
   }
 
-  private constructor(s: RunSettings, state: SpoolState) {
+  private constructor(s: RunSettings, state: SpoolState, fresh: boolean) {
     this.#settings = s;
     this.#policy = s.policy;
     this.#state = state;
     const { files } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, references, end, next, used } = recover(files, directory, state.cached, s.disks);
+    const { logs, changes, references, end, next, used } = recover(files, directory, state.cached, s.disks);
     const opened = () => void setImmediate(() => void this.#watchAge());
     this.#spool = new Spool({ files, directory, limit: s.spoolLimit, next, end, used, opened });
     this.#references = new References(files, directory, s.disks);
     for (const { ordinal, record } of references) this.#references.add(ordinal, record);
-    this.#digests = s.disks.map((disk, index) => new DiskDigests(diskIndex(index), disk));
+    this.#digests = s.disks.map(
+      (disk, index) => new DiskDigests({ files, directory, index: diskIndex(index), disk, fresh }),
+    );
     const digests = this.#digests;
+    for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
     const { clock, pace, disks } = s;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     this.#copy = new InitialCopy({ disks, recorder, pace, clock, from: state.copy });
@@ -238,7 +240,7 @@ export class Run {
   discard(): void {
     this.break(new LeewardError("FenceLost", `generation ${this.generation} ended`));
     this.#outbox.close();
-    this.#references.close();
+    this.#closeFiles();
   }
 
   /** Carries what it can to the cache within the time, then leaves the rest on stable storage for the next start. */
@@ -256,7 +258,12 @@ export class Run {
       this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
       syncFiles(files, spoolDirectory);
     }
+    this.#closeFiles();
+  }
+
+  #closeFiles(): void {
     this.#references.close();
+    for (const disk of this.#digests) disk.close();
   }
 
   /** A broken run still refers to the disk. Without the copies it has nothing more for the cache. */
@@ -287,6 +294,12 @@ export class Run {
 
   /** A log is never ended between its append and the disk's write: a kill there must find it as the newest. */
   #rotate(): void {
+    if (this.#spool.openSince === undefined) return;
+    try {
+      for (const disk of this.#digests) disk.save();
+    } catch (error) {
+      this.break(error);
+    }
     const log = this.#spool.rotate();
     if (!log) return;
     this.#outbox.add(log);

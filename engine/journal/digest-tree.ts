@@ -26,26 +26,37 @@ export function zeroDigests(size: Bytes): Uint8Array {
  */
 export const rootOf = (size: Bytes, digests: Uint8Array): Digest => new DigestTree(size, digests).root();
 
-/** Keeps all levels, so that a root after a few changes costs a few paths and not the whole disk. */
+/** Where the digests of a disk's blocks are kept, 32 bytes for each. */
+export interface Leaves {
+  /** Of blocks [first, end), in order. Not changed afterwards, and not kept by the caller. */
+  read(first: number, end: number): Uint8Array;
+  set(block: number, digest: Uint8Array): void;
+}
+
+/** Keeps all levels but the blocks' own, so that a root after a few changes costs a few paths and not the whole disk. */
 export class DigestTree {
   readonly size: Bytes;
-  /** Level 0 is the blocks' digests; the last level is one node. */
-  readonly #levels: Uint8Array[];
-  #dirty = new Set<number>();
+  readonly #leaves: Leaves;
+  /** The first is that of the blocks' parents; the last is one node. */
+  readonly #levels: Uint8Array[] = [];
+  /** Nodes of the first level that do not follow from their blocks any more. */
+  readonly #stale = new Set<number>();
+  /** Nodes of the first level that were computed anew since the last root. */
+  #fresh = new Set<number>();
 
-  /** Copies the digests. @throws RangeError when there are more or fewer than blocks. */
-  constructor(size: Bytes, digests: Uint8Array) {
-    if (size === 0 || digests.length !== blockCount(size) * DIGEST_BYTES)
-      throw new RangeError(`${digests.length} bytes of digests for a disk of ${size} bytes`);
+  /** @param leaves an array is copied. @throws RangeError when it has more or fewer digests than the disk has blocks. */
+  constructor(size: Bytes, leaves: Uint8Array | Leaves) {
+    const count = blockCount(size);
+    if (size === 0 || (leaves instanceof Uint8Array && leaves.length !== count * DIGEST_BYTES))
+      throw new RangeError(`not the digests of a disk of ${size} bytes`);
     this.size = size;
-    this.#levels = [Uint8Array.from(digests)];
-    for (let level = this.#top(); level.length > DIGEST_BYTES; level = this.#top())
-      this.#levels.push(parentsOf(level));
-  }
-
-  /** The digests of all blocks: a view that later changes show in. */
-  get digests(): Uint8Array {
-    return this.#levels[0] ?? new Uint8Array();
+    this.#leaves = leaves instanceof Uint8Array ? new ArrayLeaves(leaves) : leaves;
+    for (let nodes = count; nodes > 1;) {
+      nodes = Math.ceil(nodes / FAN_OUT);
+      this.#levels.push(new Uint8Array(nodes * DIGEST_BYTES));
+    }
+    const [first] = this.#levels;
+    if (first) for (let node = 0; node * DIGEST_BYTES < first.length; node++) this.#stale.add(node);
   }
 
   /** @throws RangeError when the disk has no such block or the digest is not 32 bytes. */
@@ -57,34 +68,56 @@ export class DigestTree {
       digest.length !== DIGEST_BYTES
     )
       throw new RangeError(`${digest.length} bytes for block ${block} of ${blockCount(this.size)}`);
-    this.digests.set(digest, block * DIGEST_BYTES);
-    this.#dirty.add(block);
+    this.#leaves.set(block, digest);
+    if (this.#levels.length > 0) this.#stale.add(Math.floor(block / FAN_OUT));
+  }
+
+  /** Does some of the work of the next root: at most so many nodes. False when nothing of it is left. */
+  settle(most: number): boolean {
+    const [level] = this.#levels;
+    let done = 0;
+    for (const node of this.#stale) {
+      if (done++ === most) return true;
+      const first = node * FAN_OUT;
+      const children = this.#leaves.read(first, Math.min(first + FAN_OUT, blockCount(this.size)));
+      level?.set(hash("sha256", children, "buffer"), node * DIGEST_BYTES);
+      this.#stale.delete(node);
+      this.#fresh.add(node);
+    }
+    return false;
   }
 
   root(): Digest {
-    let dirty = this.#dirty;
+    this.settle(Infinity);
+    let changed = this.#fresh;
     this.#levels.forEach((level, i) => {
       const below = this.#levels[i - 1];
       if (!below) return;
-      dirty = new Set([...dirty].map((node) => Math.floor(node / FAN_OUT)));
-      for (const node of dirty) level.set(nodeOf(below, node), node * DIGEST_BYTES);
+      changed = new Set([...changed].map((node) => Math.floor(node / FAN_OUT)));
+      for (const node of changed) level.set(nodeOf(below, node), node * DIGEST_BYTES);
     });
-    this.#dirty = new Set();
+    this.#fresh = new Set();
     const size = Buffer.alloc(8);
     size.writeBigUInt64LE(BigInt(this.size));
-    return digestOf(createHash("sha256").update(PURPOSE).update(size).update(this.#top()).digest("hex"));
-  }
-
-  #top(): Uint8Array {
-    return this.#levels.at(-1) ?? new Uint8Array();
+    const top = this.#levels.at(-1) ?? this.#leaves.read(0, 1);
+    return digestOf(createHash("sha256").update(PURPOSE).update(size).update(top).digest("hex"));
   }
 }
 
-function parentsOf(level: Uint8Array): Uint8Array {
-  const count = Math.ceil(level.length / DIGEST_BYTES / FAN_OUT);
-  const parents = new Uint8Array(count * DIGEST_BYTES);
-  for (let node = 0; node < count; node++) parents.set(nodeOf(level, node), node * DIGEST_BYTES);
-  return parents;
+class ArrayLeaves implements Leaves {
+  readonly #digests: Uint8Array;
+
+  constructor(digests: Uint8Array) {
+    this.#digests = Uint8Array.from(digests);
+  }
+
+  read(first: number, end: number): Uint8Array {
+    return this.#digests.subarray(first * DIGEST_BYTES, end * DIGEST_BYTES);
+  }
+
+  set(block: number, digest: Uint8Array): void {
+    this.#digests.set(digest, block * DIGEST_BYTES);
+  }
 }
 
 const nodeOf = (below: Uint8Array, node: number): Buffer =>

@@ -32,7 +32,6 @@ test("a tree changed in any blocks has the root of one built anew", () => {
           leaves.set(leaf(seed), block * 32);
         }
         expect(tree.root()).toBe(rootOf(size, leaves));
-        expect(Buffer.compare(tree.digests, leaves)).toBe(0);
       }
     }),
     { numRuns: 30 },
