@@ -95,8 +95,7 @@ test.each(["small", "large"] as const)(
     const records = await readJournal(places.cache);
     expect(replayed(records, SIZES, last).map(sha256)).toEqual(model.map(sha256));
     expect(records.some((record) => record.kind === "proof" && record.barrier === last)).toBe(true);
-    for (const record of records)
-      if (record.kind === "proof") expectRoots(record, records);
+    for (const record of records) if (record.kind === "proof") expectRoots(record, records);
     const left = readdirSync(join(places.spool, "000001"));
     expect(left.filter((name) => !name.startsWith("disk"))).toEqual([]);
   },
