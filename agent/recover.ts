@@ -22,7 +22,7 @@ export interface Recovered {
   readonly used: number;
 }
 
-export interface Change {
+interface Change {
   readonly disk: DiskIndex;
   readonly offset: Bytes;
   readonly length: Bytes;
