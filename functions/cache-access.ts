@@ -1,9 +1,8 @@
+import type { TokenCredential } from "@azure/identity";
 import type { RegisterResponse } from "../engine/contract/agent-api.ts";
 import { type Micros, micros, millis } from "../engine/core/units.ts";
 import { CONTAINER } from "../engine/journal/names.ts";
-import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
 import { containerSas } from "../engine/storage/connect.ts";
-import type { Services } from "./services.ts";
 
 export type CacheAccess = RegisterResponse["cache"];
 
@@ -12,8 +11,7 @@ const LIFETIME = millis(12 * 3600 * 1000);
 const RENEW_BEFORE = 6 * 3600 * 1e6;
 
 /** Access for the agent: it may create and read in the cache container, never overwrite, delete or list. A secret. */
-export async function cacheAccess({ credential }: Services, item: ItemRecord): Promise<CacheAccess> {
-  const endpoint = endpointOf(targetOf(item).cache);
+export async function cacheAccess(credential: TokenCredential, endpoint: string): Promise<CacheAccess> {
   const sas = await containerSas({
     endpoint,
     container: CONTAINER,

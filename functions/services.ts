@@ -23,6 +23,7 @@ import { AzureRecordStore } from "../engine/storage/azure-record.ts";
 import { connectContainer, connectTable } from "../engine/storage/connect.ts";
 import type { ObjectStore, PageStore } from "../engine/storage/store.ts";
 import { type Caller, tokenChecker } from "./auth.ts";
+import { type CacheAccess, cacheAccess } from "./cache-access.ts";
 import { type Settings, readSettings } from "./settings.ts";
 
 /** Everything that handlers and activities reach the world through. Built once per process. */
@@ -37,6 +38,8 @@ export interface Services {
   /** Objects of the account at this blob endpoint. */
   readonly objectsAt: (blobEndpoint: string, patience?: Patience) => ObjectStore;
   readonly pagesAt: (blobEndpoint: string) => PageStore;
+  /** For the agent, to the cache container of the account at this blob endpoint. */
+  readonly cacheAccess: (blobEndpoint: string) => Promise<CacheAccess>;
   /** The machine's data key, made at the first call. */
   readonly keyOf: (machine: MachineId) => Promise<DataKey>;
   readonly checkToken: (authorization: string | null) => Promise<Caller>;
@@ -72,6 +75,7 @@ async function build(settings: Settings): Promise<Services> {
     records: recordsIn(store),
     target,
     objectsAt,
+    cacheAccess: (endpoint) => cacheAccess(credential, endpoint),
     pagesAt: (endpoint) => new AzurePageStore(container(endpoint)),
     keyOf: keys(target, await wrapperOf(settings, credential)),
     checkToken: tokenChecker(settings),

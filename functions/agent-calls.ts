@@ -1,0 +1,141 @@
+import type {
+  HeartbeatRequest,
+  HeartbeatResponse,
+  RegisterRequest,
+  RegisterResponse,
+} from "../engine/contract/agent-api.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import type { MachineId } from "../engine/core/ids.ts";
+import { dataKeyBytes } from "../engine/journal/key.ts";
+import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
+import { withHeartbeat } from "../engine/recovery/agent-record.ts";
+import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
+import { STATES } from "../engine/recovery/state.ts";
+import { type CacheAccess, renewalDue } from "./cache-access.ts";
+import { ensureReplicate, wakeReplicate } from "./durable.ts";
+import { generationFor } from "./generations.ts";
+import type { DurableCall } from "./http.ts";
+import type { Services } from "./services.ts";
+
+/** What the agent's calls need of an authorized call. */
+type Talk = Pick<DurableCall, "services" | "client">;
+
+/** Gives the agent its generation, the key and access to the cache. @throws AgentFenced, InvalidRequest */
+export async function registerAgent(
+  { services, client }: Talk,
+  item: ItemRecord,
+  request: RegisterRequest,
+): Promise<RegisterResponse> {
+  if (!STATES[item.state].replicating)
+    throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
+  checkDisks(item, request.disks);
+  const { machine } = item;
+  const progress = await generationFor(services.records, machine, request.resume);
+  const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
+  await noteRegistration(services, machine, request.agentVersion, access);
+  await ensureReplicate(client, machine);
+  return {
+    machine,
+    generation: progress.arrived.generation,
+    from: progress.from,
+    dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
+    cache: access,
+    policy: capturePolicy(item),
+  };
+}
+
+/** Takes the agent's figures, and answers with what it is to do. */
+export async function heartbeat(
+  { services, client }: Talk,
+  item: ItemRecord,
+  { agentVersion, time: at, barriers, ...beat }: HeartbeatRequest,
+): Promise<HeartbeatResponse> {
+  const policy = capturePolicy(item);
+  const active = STATES[item.state].replicating && beat.generation === item.generation;
+  if (!active) return { active, policy, barriers: [] };
+  const { machine } = item;
+  const now = services.clock.now();
+  const known = await services.records.agents.update(machine, (old) => ({
+    ...withHeartbeat(old, { ...beat, at }, now),
+    version: agentVersion,
+  }));
+  const renewed = renewalDue(now, known.accessUntil) && (await renew(services, item));
+  await hurryReplication({ services, client }, machine, beat.cachedNext);
+  const listed = barriers.map(({ id }) => id);
+  return {
+    active,
+    policy,
+    barriers: await barriersFor(services, machine, listed),
+    ...(renewed && { cache: renewed }),
+  };
+}
+
+/** The journal's disks are those that were enabled: another set, or another size, is another machine. */
+function checkDisks(
+  { source, machine }: ItemRecord,
+  disks: readonly { index: number; size: number }[],
+): void {
+  const enabled = source?.disks ?? [];
+  const same =
+    enabled.length === disks.length &&
+    enabled.every(({ index, size }, at) => disks[at]?.index === index && disks[at]?.size === size);
+  if (same) return;
+  const said = enabled.map(({ index, size }) => `${index}: ${size} bytes`).join(", ");
+  throw new LeewardError("InvalidRequest", `disks: machine ${machine} was enabled with these: ${said}`);
+}
+
+const capturePolicy = ({ policy: { sealBytes, sealAge, heartbeatEvery } }: ItemRecord) => ({
+  sealBytes,
+  sealAge,
+  heartbeatEvery,
+});
+
+async function noteRegistration(
+  { records, clock }: Services,
+  machine: MachineId,
+  version: string,
+  { expires: accessUntil }: CacheAccess,
+): Promise<void> {
+  const registeredAt = clock.now();
+  await records.agents.upsert(machine, (old) => ({
+    ...old,
+    format: 1,
+    machine,
+    version,
+    registeredAt,
+    accessUntil,
+  }));
+}
+
+async function renew(services: Services, item: ItemRecord): Promise<CacheAccess> {
+  const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
+  await services.records.agents.update(item.machine, (old) => ({ ...old, accessUntil: access.expires }));
+  return access;
+}
+
+/** Barriers that the agent has not set yet; those that it lists are noted as set. */
+async function barriersFor(
+  { records }: Services,
+  machine: MachineId,
+  listed: readonly string[],
+): Promise<HeartbeatResponse["barriers"]> {
+  const found = await records.barriers.get(machine);
+  if (!found || found.value.pending.every(({ set }) => set)) return [];
+  const { pending } = await records.barriers.update(machine, (old) => markSet(old, listed));
+  return pending.filter(({ set }) => !set).map(({ id, consistency }) => ({ id, consistency }));
+}
+
+function markSet(old: BarriersRecord, listed: readonly string[]): BarriersRecord {
+  if (!old.pending.some(({ id, set }) => !set && listed.includes(id))) return old;
+  return {
+    ...old,
+    pending: old.pending.map((one) => (listed.includes(one.id) ? { ...one, set: true } : one)),
+  };
+}
+
+/** Replication that waits on its ladder goes on as soon as an agent that reaches the cache says that there is more. */
+async function hurryReplication({ services, client }: Talk, machine: MachineId, next: number): Promise<void> {
+  const progress = await services.records.progress.get(machine);
+  const problem = progress?.value.problem;
+  if (problem && !problem.stopped && next > progress.value.arrived.next) await wakeReplicate(client, machine);
+}
