@@ -1,13 +1,20 @@
+import { type Clock, systemClock } from "../core/clock.ts";
 import { LeewardError } from "../core/errors.ts";
 import { mapInOrder } from "../core/in-order.ts";
-import { type Bytes, type DiskIndex, SECTOR, bytes } from "../core/units.ts";
+import { type Bytes, type DiskIndex, type Micros, SECTOR, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { replicaName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
 import { AppliedTracker } from "./applied.ts";
-import { type Checkpoint, createCheckpoint, readCheckpoint } from "./checkpoints.ts";
+import {
+  type Checkpoint,
+  DOCUMENT_WITHIN,
+  createCheckpoint,
+  readCheckpoint,
+  sweepSnapshots,
+} from "./checkpoints.ts";
 import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
 import { reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
@@ -36,6 +43,8 @@ export interface CheckpointRequest {
   readonly point: RecoveryPoint;
   /** Page calls in flight; 8 when absent. */
   readonly parallel?: number;
+  /** The system's when absent. */
+  readonly clock?: Clock;
   readonly onProgress?: (progress: CheckpointProgress) => void;
 }
 
@@ -51,15 +60,18 @@ export interface CheckpointRequest {
  *   the journal throws
  */
 export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
-  const { target, pages, point } = s;
+  const { target, pages, point, clock = systemClock } = s;
   const made = await readCheckpoint(target, point);
   if (made) return made;
   const fences = await takeFences(pages, point);
   await reserveReplica(target, s.from, point);
+  await sweepSnapshots(target, pages, point, clock.now());
   const coverage = emptyCoverage(point.disks);
   const applied = await apply(s, fences, coverage);
   if (s.from.next === 0) await clearRest(s, fences, coverage);
+  const taken = clock.now();
   const disks = await snapshotAll(pages, point, fences);
+  checkYoung(point, taken, clock.now());
   const { machine, generation, id, sequence, time } = point;
   const written = await createCheckpoint(target, {
     format: 1,
@@ -157,6 +169,15 @@ const snapshotAll = (pages: PageStore, point: RecoveryPoint, fences: Fences): Pr
       snapshot: await pages.snapshot(replicaName(point.machine, index), fenceOf(fences, index)),
     })),
   );
+
+/** Of a run that was held up, the snapshots may be swept by now. */
+function checkYoung({ machine, id }: RecoveryPoint, taken: Micros, now: Micros): void {
+  if (now - taken <= DOCUMENT_WITHIN * 1000) return;
+  throw new LeewardError(
+    "StorageUnavailable",
+    `the snapshots of point ${id} of ${machine} took ${Math.round((now - taken) / 1e6)} s, too long to be relied on`,
+  );
+}
 
 function fenceOf(fences: Fences, disk: DiskIndex): Fence {
   const fence = fences.get(disk);

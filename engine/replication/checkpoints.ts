@@ -2,10 +2,11 @@ import { z } from "zod";
 import { LeewardError, hasCode } from "../core/errors.ts";
 import { type MachineId, barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { type Micros, bytes, diskIndex, generation, micros, millis, sequence } from "../core/units.ts";
+import type { RecoveryPoint } from "../journal/manifest.ts";
 import { checkpointName, checkpointsPrefix, replicaName } from "../journal/names.ts";
 import { journalPosition } from "../journal/position.ts";
-import { type ObjectStore, type PageStore, snapshotId } from "../storage/store.ts";
+import { type ObjectStore, type PageStore, type SnapshotId, snapshotId } from "../storage/store.ts";
 
 const checkpoint = z.strictObject({
   format: z.literal(1),
@@ -78,6 +79,34 @@ export async function dropCheckpoints(
       await pages.deleteSnapshot(replicaName(machine, index), snapshot);
   }
   return old;
+}
+
+/** So long after its snapshots were taken a document may still be put. */
+export const DOCUMENT_WITHIN = millis(60 * 60 * 1000);
+/** By then no run is left that could. The storage's clock may differ from ours. */
+const UNNAMED_FOR = 24 * DOCUMENT_WITHIN;
+
+/**
+ * Deletes the snapshots that no checkpoint names and no run will: of a run that died between snapshot and document, or
+ * between dropping a document and its snapshots. Storage calls: a listing for each disk, and those of `listCheckpoints`
+ * when there is an old snapshot. May run twice.
+ */
+export async function sweepSnapshots(
+  objects: ObjectStore,
+  pages: PageStore,
+  { machine, disks }: Pick<RecoveryPoint, "machine" | "disks">,
+  now: Micros,
+): Promise<void> {
+  const old: { name: string; id: SnapshotId }[] = [];
+  for (const { index } of disks) {
+    const name = replicaName(machine, index);
+    for (const { id, taken } of await pages.snapshots(name))
+      if (now - taken > UNNAMED_FOR * 1000) old.push({ name, id });
+  }
+  if (old.length === 0) return;
+  const made = await listCheckpoints(objects, machine);
+  const named = new Set(made.flatMap((each) => each.disks.map(({ snapshot }) => snapshot)));
+  for (const { name, id } of old) if (!named.has(id)) await pages.deleteSnapshot(name, id);
 }
 
 async function readAt(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {

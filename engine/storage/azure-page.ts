@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { BlobGetPropertiesResponse, ContainerClient, PageBlobClient } from "@azure/storage-blob";
 import { LeewardError, hasCode } from "../core/errors.ts";
-import { type Bytes, bytes, millis } from "../core/units.ts";
+import { type Bytes, bytes, micros, millis } from "../core/units.ts";
 import { systemClock } from "../core/clock.ts";
 import { PATIENT, type Patience, attempt } from "./attempt.ts";
 import { unlessCode, unlessMissing } from "./azure-failure.ts";
@@ -9,10 +9,20 @@ import { bodyOf } from "./azure-body.ts";
 import { pagesOf } from "./azure-listing.ts";
 import { checkName } from "./name.ts";
 import { checkAligned, checkPageBlobSize, checkWithin, checkWriteLength, mergeRanges } from "./page.ts";
-import { type Fence, type PageRange, type PageStore, type SnapshotId, fenceOf, snapshotId } from "./store.ts";
+import {
+  type Fence,
+  type PageRange,
+  type PageSnapshot,
+  type PageStore,
+  type SnapshotId,
+  fenceOf,
+  snapshotId,
+} from "./store.ts";
 
 /** Azure lists at most so many ranges at once; Azurite all of them. */
 const RANGE_PAGE = 10_000;
+/** Azure's limit for one page of a listing of blobs. */
+const LIST_PAGE = 5000;
 /** Two that take the right from each other take turns; so many turns mean that something is wrong. */
 const FENCE_TRIES = 10;
 /** How often to look whether a copy inside the account is ready; it is within a second. */
@@ -128,6 +138,18 @@ export class AzurePageStore implements PageStore {
     return snapshotId(snapshot ?? "");
   }
 
+  async snapshots(name: string): Promise<PageSnapshot[]> {
+    checkName(name);
+    const found: PageSnapshot[] = [];
+    const pages = pagesOf(`listing snapshots of ${name}`, this.#patience, LIST_PAGE, (abortSignal) =>
+      this.#container.listBlobsFlat({ prefix: name, includeSnapshots: true, abortSignal }),
+    );
+    for await (const { segment } of pages)
+      for (const { name: of, snapshot } of segment.blobItems)
+        if (of === name && snapshot) found.push({ id: snapshotId(snapshot), taken: takenAt(snapshot) });
+    return found.toSorted((a, b) => a.taken - b.taken);
+  }
+
   async deleteSnapshot(name: string, at: SnapshotId): Promise<void> {
     const blob = this.#readable(name, at);
     await this.#attempt(`deleting snapshot ${at} of ${name}`, (abortSignal) =>
@@ -224,6 +246,9 @@ export class AzurePageStore implements PageStore {
     }
   }
 }
+
+/** Azure and Azurite name a snapshot by its time. */
+const takenAt = (snapshot: string) => micros(Date.parse(snapshot) * 1000);
 
 /** Only `promote` makes copies here. */
 const isCopy = (found: BlobGetPropertiesResponse) => found.copyId !== undefined;

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { LeewardError } from "../core/errors.ts";
 import { ExtentSet } from "../core/extent.ts";
-import { BLOCK, type Bytes, bytes } from "../core/units.ts";
+import { BLOCK, type Bytes, type Micros, bytes } from "../core/units.ts";
 import { encodeDocument } from "./document.ts";
 import { byBytes, checkName, escapeKey } from "./name.ts";
 import { checkAligned, checkPageBlobSize, checkWithin, checkWriteLength } from "./page.ts";
@@ -11,6 +12,7 @@ import {
   type ObjectInfo,
   type ObjectStore,
   type PageRange,
+  type PageSnapshot,
   type PageStore,
   type PutCondition,
   type RecordStore,
@@ -76,8 +78,12 @@ interface Pages {
   readonly written: ExtentSet;
 }
 
+interface Snapshot extends Pages {
+  readonly taken: Micros;
+}
+
 interface PageBlob extends Pages {
-  readonly snapshots: Map<SnapshotId, Pages>;
+  readonly snapshots: Map<SnapshotId, Snapshot>;
   readonly isCopy: boolean;
   fence: Fence | undefined;
 }
@@ -93,6 +99,12 @@ const ZEROES = Buffer.alloc(BLOCK);
 /** Page blobs in memory, for tests and simulation; memory follows what was written, in blocks of 64 KiB. */
 export class MemoryPageStore implements PageStore {
   readonly #blobs = new Map<string, PageBlob>();
+  readonly #clock: Clock;
+
+  /** @param clock of the storage */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   async create(name: string, size: Bytes): Promise<void> {
     checkName(name);
@@ -160,8 +172,14 @@ export class MemoryPageStore implements PageStore {
     const blob = this.#blob(name);
     if (blob.fence !== fence) throw fenceLost(name);
     const id = snapshotId(randomUUID());
-    blob.snapshots.set(id, copyOf(blob));
+    blob.snapshots.set(id, { ...copyOf(blob), taken: this.#clock.now() });
     return id;
+  }
+
+  async snapshots(name: string): Promise<PageSnapshot[]> {
+    checkName(name);
+    const found = this.#blobs.get(name)?.snapshots ?? [];
+    return [...found].map(([id, { taken }]) => ({ id, taken }));
   }
 
   async deleteSnapshot(name: string, at: SnapshotId): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Bytes } from "../core/units.ts";
+import type { Bytes, Micros } from "../core/units.ts";
 
 /**
  * The narrow waist between Leeward and Azure Storage. `azure-*.ts` are the real ones, `memory.ts` the fast ones,
@@ -63,6 +63,12 @@ declare const fence: unique symbol;
 export type Fence = string & { readonly [fence]: true };
 export const fenceOf = (text: string): Fence => text as Fence;
 
+export interface PageSnapshot {
+  readonly id: SnapshotId;
+  /** When it was taken, by the storage's clock. */
+  readonly taken: Micros;
+}
+
 export interface PageRange {
   readonly offset: Bytes;
   readonly length: Bytes;
@@ -99,6 +105,8 @@ export interface PageStore {
   ranges(name: string, at?: SnapshotId): Promise<PageRange[]>;
   /** @throws FenceLost when another process took the right to write. */
   snapshot(name: string, fence: Fence): Promise<SnapshotId>;
+  /** Every snapshot of the blob, oldest first; none when there is no such blob. */
+  snapshots(name: string): Promise<PageSnapshot[]>;
   /** Nothing happens when it is gone already. */
   deleteSnapshot(name: string, at: SnapshotId): Promise<void>;
   /**

@@ -161,7 +161,8 @@ export async function checkpointAt(
   const goesOn = applied?.generation === generation && rebuildSince === undefined;
   const from = goesOn ? applied : startOf(generation, sequence(0));
   const key = await services.keyOf(machine);
-  const made = await checkpoint({ target: services.target, pages, key, from, point });
+  const { target, clock } = services;
+  const made = await checkpoint({ target, pages, key, from, point, clock });
   const appliedAt = services.clock.now();
   await services.records.progress.update(machine, (old) => {
     const { rebuildSince: asked, ...rest } = withApplied(old, made.applied, appliedAt);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../engine/core/clock.ts";
 import { type Bytes, KIB, MIB, SECTOR, bytes } from "../../engine/core/units.ts";
 import { type PageStore, type SnapshotId, fenceOf, snapshotId } from "../../engine/storage/store.ts";
 
@@ -228,6 +229,20 @@ function snapshots(blank: Blank): void {
     await expect(store.read("disk", at(0), at(1), first)).rejects.toMatchObject({ code: "NotFound" });
     await expect(store.ranges("disk", first)).rejects.toMatchObject({ code: "NotFound" });
     expect(await store.read("disk", at(0), at(1), second)).toEqual(page(1));
+  });
+
+  test("lists the snapshots of one blob, oldest first, with the time of each", async () => {
+    const { store, fence } = await blank();
+    await store.create("disk-2", DISK);
+    await store.snapshot("disk-2", await store.takeFence("disk-2"));
+    const first = await store.snapshot("disk", fence);
+    const second = await store.snapshot("disk", fence);
+    const found = await store.snapshots("disk");
+    expect(found.map(({ id }) => id)).toEqual([first, second]);
+    for (const { taken } of found) expect(Math.abs(taken - systemClock.now())).toBeLessThan(60e6);
+    await store.deleteSnapshot("disk", first);
+    expect((await store.snapshots("disk")).map(({ id }) => id)).toEqual([second]);
+    expect(await store.snapshots("dis")).toEqual([]);
   });
 
   test("there is nothing to read where there is no blob or snapshot", async () => {

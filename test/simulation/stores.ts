@@ -1,3 +1,4 @@
+import { systemClock } from "../../engine/core/clock.ts";
 import { MemoryObjectStore, MemoryPageStore, MemoryRecordStore } from "../../engine/storage/memory.ts";
 import type { ObjectStore, PageStore, RecordStore } from "../../engine/storage/store.ts";
 import { collect } from "../fixtures/collect.ts";
@@ -11,10 +12,11 @@ export interface Stores {
   readonly records: RecordStore;
 }
 
-export const memoryStores = (): Stores => ({
+/** @param clock of the storage */
+export const memoryStores = (clock = systemClock): Stores => ({
   cache: new MemoryObjectStore(),
   target: new MemoryObjectStore(),
-  pages: new MemoryPageStore(),
+  pages: new MemoryPageStore(clock),
   records: new MemoryRecordStore(),
 });
 

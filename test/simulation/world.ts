@@ -55,13 +55,13 @@ export class World {
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
     this.dice = new Dice(seed);
-    this.stores = memoryStores();
+    this.clock = { now: () => this.#now, sleep: async () => undefined };
+    this.stores = memoryStores(this.clock);
     const seen = observed(this.stores, this.#effects);
     this.#mutated = mutation?.stores?.(seen, this.dice) ?? seen;
     this.storm = new Storm(this.dice, this.stores, { ...weatherOf(this.dice), ...mutation?.weather });
     const { stores, truth, storm, key } = this;
     this.auditor = new Auditor({ stores, truth, storm, machine: MACHINE, key });
-    this.clock = { now: () => this.#now, sleep: async () => undefined };
     this.source = new Source({
       machine: MACHINE,
       key,

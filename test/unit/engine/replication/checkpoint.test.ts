@@ -1,5 +1,15 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { SECTOR, bytes, diskIndex, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
+import { systemClock } from "../../../../engine/core/clock.ts";
+import {
+  type Micros,
+  SECTOR,
+  bytes,
+  diskIndex,
+  generation,
+  micros,
+  ordinal,
+  sequence,
+} from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
 import { checkpointName, replicaName, replicaStateName } from "../../../../engine/journal/names.ts";
 import { type JournalPosition, startOf } from "../../../../engine/journal/position.ts";
@@ -289,6 +299,62 @@ describe("old checkpoints", () => {
         pages.read(replicaName(story.machine, index), bytes(0), bytes(SECTOR), snapshot),
       ).rejects.toMatchObject({ code: "NotFound" });
     for (const last of made.slice(2)) expect(await holds(last, 2)).toBe(true);
+  });
+});
+
+describe("snapshots", () => {
+  const HOUR = 3600e6;
+  let now: Micros;
+  const clock = { ...systemClock, now: () => now };
+  const run = (from: JournalPosition, to: RecoveryPoint, objects: ObjectStore = target) =>
+    checkpoint({ target: objects, pages, key: story.key, from, point: to, clock });
+  const alive = async () =>
+    Promise.all(
+      DISKS.map(
+        async ({ index }) =>
+          new Set((await pages.snapshots(replicaName(story.machine, index))).map(({ id }) => id)),
+      ),
+    );
+  const named = (...made: Checkpoint[]) =>
+    DISKS.map((_, i) => new Set(made.map(({ disks }) => disks[i]?.snapshot)));
+
+  beforeEach(async () => {
+    now = micros(1_795_000_000_000_000);
+    pages = new MemoryPageStore(clock);
+    for (const disk of DISKS) await createReplica(pages, story.machine, disk, FOOTER);
+  });
+
+  const isDocument = (name: unknown) => typeof name === "string" && name.includes("/checkpoints/");
+  const dying = () =>
+    interrupted(
+      target,
+      (method, [name]) => method === "put" && isDocument(name),
+      () => Promise.reject(new Error("killed")),
+    );
+
+  test("of a run that died before it could name them go a day later, and no others", async () => {
+    const first = await run(story.start, pointAt(0));
+    await expect(run(first.applied, pointAt(1), dying())).rejects.toThrow("killed");
+    now = micros(now + 23 * HOUR);
+    const second = await run(first.applied, pointAt(1));
+    for (const ids of await alive()) expect(ids.size).toBe(3);
+    now = micros(now + 2 * HOUR);
+    const third = await run(second.applied, pointAt(2));
+    expect(await alive()).toEqual(named(first, second, third));
+    expect(await holds(first, 0)).toBe(true);
+  });
+
+  test("that took so long that another run may have swept them are not named", async () => {
+    const late = interrupted(
+      pages,
+      (method) => method === "snapshot",
+      async () => void (now = micros(now + 2 * HOUR)),
+    );
+    const { key, start } = story;
+    const running = checkpoint({ target, pages: late, key, from: start, point: pointAt(0), clock });
+    await expect(running).rejects.toMatchObject({ code: "StorageUnavailable" });
+    expect(await listCheckpoints(target, story.machine)).toEqual([]);
+    expect(await holds(await run(story.start, pointAt(0)), 0)).toBe(true);
   });
 });
 
