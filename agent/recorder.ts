@@ -16,6 +16,7 @@ export class Recorder {
   readonly #references: References;
   readonly #digests: readonly DiskDigests[];
   readonly #clock: Clock;
+  readonly #written: { bytes: number; writes: number }[];
   #headers = Buffer.allocUnsafeSlow(64 * FRAME_BYTES);
 
   /** @param digests of each disk, in index order */
@@ -24,6 +25,12 @@ export class Recorder {
     this.#references = references;
     this.#digests = digests;
     this.#clock = clock;
+    this.#written = digests.map(() => ({ bytes: 0, writes: 0 }));
+  }
+
+  /** Guest bytes and writes of each disk, in index order, since this recorder began. */
+  get written(): readonly { readonly bytes: number; readonly writes: number }[] {
+    return this.#written;
   }
 
   /** @throws SpoolFull, SpoolDamaged, DiskUnreadable */
@@ -41,6 +48,7 @@ export class Recorder {
     }
     const size = payload + writes.length * FRAME_BYTES;
     this.#spool.append({ parts, size, payload, sequence: sequence(at), time }, time);
+    this.#count(disk, payload, writes.length);
   }
 
   /**
@@ -69,6 +77,7 @@ export class Recorder {
     const at = sequence(last + ranges.length);
     this.#spool.append({ parts: [frames], size, payload, referenced: payload, sequence: at, time }, time);
     for (const record of records) this.#references.add(this.#spool.ordinal, record);
+    this.#count(disk, payload, records.length);
   }
 
   /** @throws as `write` */
@@ -79,6 +88,7 @@ export class Recorder {
     const header = this.#room(1).subarray(0, FRAME_BYTES);
     writeFrame(header, 0, { kind: "zero", disk, sequence: at, time, offset, length });
     this.#spool.append({ parts: [header], size: FRAME_BYTES, payload: 0, sequence: at, time }, time);
+    this.#count(disk, 0, 1);
   }
 
   /** Marks stand behind the newest write and take no place of their own. @throws SpoolFull, SpoolDamaged */
@@ -91,6 +101,13 @@ export class Recorder {
   /** Where a mark made now would stand. */
   here(): Pick<MarkRecord, "sequence" | "time"> {
     return { sequence: this.#spool.end.sequence, time: this.#clock.now() };
+  }
+
+  #count(disk: DiskIndex, payload: number, writes: number): void {
+    const written = this.#written[disk];
+    if (!written) return;
+    written.bytes += payload;
+    written.writes += writes;
   }
 
   #room(frames: number): Buffer {

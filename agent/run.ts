@@ -54,6 +54,8 @@ export interface RunStatus {
   readonly cached: JournalPosition;
   readonly backlog: { readonly segments: number; readonly bytes: Bytes };
   readonly uploaded: Bytes;
+  /** Of each disk in index order, since this run began in this process. */
+  readonly written: readonly { readonly bytes: number; readonly writes: number }[];
   readonly initialCopy: CopyProgress;
   readonly barriers: readonly SetBarrier[];
   readonly problem: LeewardError | undefined;
@@ -188,6 +190,7 @@ export class Run {
         bytes: bytes(captured.bytes - cached.bytes),
       },
       uploaded,
+      written: this.#recorder.written,
       initialCopy: this.#copy.progress,
       barriers: this.#barriers.set,
       problem: this.#broken ?? this.#trouble,

@@ -6,7 +6,7 @@ import {
 } from "../engine/contract/agent-api.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
-import { type Millis, diskIndex, millis } from "../engine/core/units.ts";
+import { type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";
 import { type DataKey, dataKey } from "../engine/journal/key.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Capture } from "./capture.ts";
@@ -163,7 +163,7 @@ const isSpent = ({ mode, backlog, problem }: RunStatus): boolean =>
   mode === "stopped" && (backlog.segments === 0 || problem?.code !== "SpoolFull");
 
 function heartbeatOf(status: RunStatus, clock: Clock): HeartbeatRequest {
-  const { generation, mode, captured, cached, backlog, uploaded, initialCopy, problem } = status;
+  const { generation, mode, captured, cached, backlog, uploaded, written, initialCopy, problem } = status;
   return {
     agentVersion: AGENT_VERSION,
     generation,
@@ -175,6 +175,11 @@ function heartbeatOf(status: RunStatus, clock: Clock): HeartbeatRequest {
     backlog,
     uploaded,
     initialCopy,
+    disks: written.map(({ bytes: count, writes }, index) => ({
+      index: diskIndex(index),
+      bytes: bytes(count),
+      writes,
+    })),
     barriers: status.barriers.slice(-LISTED_BARRIERS),
     ...(problem && { problem: { code: problem.code, message: problem.message.slice(0, 2000) } }),
   };

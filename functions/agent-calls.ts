@@ -9,7 +9,9 @@ import type { MachineId } from "../engine/core/ids.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
+import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
+import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
 import { ensureReplicate, wakeReplicate } from "./durable.ts";
@@ -48,19 +50,23 @@ export async function registerAgent(
 export async function heartbeat(
   { services, client }: Talk,
   item: ItemRecord,
-  { agentVersion, time: at, barriers, ...beat }: HeartbeatRequest,
+  { agentVersion, time: at, barriers, disks, ...beat }: HeartbeatRequest,
 ): Promise<HeartbeatResponse> {
   const policy = capturePolicy(item);
   const active = STATES[item.state].replicating && beat.generation === item.generation;
   if (!active) return { active, policy, barriers: [] };
   const { machine } = item;
   const now = services.clock.now();
+  const progress = (await services.records.progress.get(machine))?.value;
+  const arrived = progress?.arrived.bytes;
+  const counted = { captured: beat.captured.bytes, cached: beat.cached.bytes, arrived, disks };
   const known = await services.records.agents.update(machine, (old) => ({
     ...withHeartbeat(old, { ...beat, at }, now),
     version: agentVersion,
+    flow: withCounted(old.flow, counted, now),
   }));
   const renewed = renewalDue(now, known.accessUntil) && (await renew(services, item));
-  await hurryReplication({ services, client }, machine, beat.cachedNext);
+  await hurryReplication(client, progress, beat.cachedNext);
   const listed = barriers.map(({ id }) => id);
   return {
     active,
@@ -134,8 +140,12 @@ function markSet(old: BarriersRecord, listed: readonly string[]): BarriersRecord
 }
 
 /** Replication that waits on its ladder goes on as soon as an agent that reaches the cache says that there is more. */
-async function hurryReplication({ services, client }: Talk, machine: MachineId, next: number): Promise<void> {
-  const progress = await services.records.progress.get(machine);
-  const problem = progress?.value.problem;
-  if (problem && !problem.stopped && next > progress.value.arrived.next) await wakeReplicate(client, machine);
+async function hurryReplication(
+  client: Talk["client"],
+  progress: ProgressRecord | undefined,
+  next: number,
+): Promise<void> {
+  const problem = progress?.problem;
+  if (problem && !problem.stopped && next > progress.arrived.next)
+    await wakeReplicate(client, progress.machine);
 }

@@ -3,6 +3,8 @@ import "./agents.ts";
 import "./failover.ts";
 import "./health.ts";
 import "./jobs.ts";
+import "./metrics.ts";
+import "./metrics-timer.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
 import "./point-timer.ts";

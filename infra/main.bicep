@@ -16,6 +16,9 @@ param audience string
 @description('How often points are looked for that are due, NCRONTAB.')
 param pointSchedule string = '0 * * * * *'
 
+@description('OTLP/HTTP endpoint of an OpenTelemetry collector for metrics; empty sends none.')
+param otlpEndpoint string = ''
+
 var unique = uniqueString(subscription().id, resourceGroup().id, name)
 var tags = { 'leeward-role': 'control-plane' }
 
@@ -57,6 +60,7 @@ module app 'app/function-app.bicep' = {
     keyId: vault.outputs.keyId
     audience: audience
     pointSchedule: pointSchedule
+    otlpEndpoint: otlpEndpoint
     tags: tags
   }
 }

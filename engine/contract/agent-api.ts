@@ -84,6 +84,17 @@ export const heartbeatRequest = z.object({
     /** Bytes a second over the last seconds. */
     rate: size,
   }),
+  /** Guest bytes and writes of each disk since the agent's process began. */
+  disks: z
+    .array(
+      z.object({
+        index: z.number().transform(checked(diskIndex)),
+        bytes: size,
+        writes: z.number().int().nonnegative(),
+      }),
+    )
+    .max(64)
+    .default([]),
   /** Newest barriers in the journal, oldest first, at most 16. */
   barriers: z.array(
     z.object({ id: z.string().transform(checked(barrierId)), sequence: z.number().transform(sequence) }),

@@ -83,6 +83,11 @@ export const CATALOGUE = {
     502,
     "The storage refused this request. Its own code in the message says why.",
   ),
+  TelemetryRefused: entry(
+    "retry",
+    502,
+    "The OpenTelemetry collector did not take the metrics. The next minute's are sent by themselves.",
+  ),
   ObjectExists: entry("input", 409, "An object of this name exists and is never overwritten."),
   ObjectChanged: entry("retry", 412, "Someone else changed it at the same time. It is read and tried again."),
   FenceLost: entry("person", 409, "A newer process took over. This one stops; nothing is to be done."),

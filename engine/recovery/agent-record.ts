@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { type Micros, bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
+import { flow } from "./flow.ts";
 import type { Reported } from "./losses.ts";
 
 const size = z.number().transform(checked(bytes));
@@ -35,6 +36,8 @@ export const agentRecord = z.object({
   /** When the last heartbeat came, by our clock. */
   heardAt: time.optional(),
   heartbeat: heartbeat.optional(),
+  /** How fast its bytes move. */
+  flow: flow.optional(),
 });
 export type AgentRecord = z.infer<typeof agentRecord>;
 

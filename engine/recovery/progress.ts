@@ -34,6 +34,10 @@ export const progressRecord = z.object({
   appliedAt: z.number().transform(checked(micros)).optional(),
   /** The replica was found wrong then: the next checkpoint rebuilds it from the start of the generation. */
   rebuildSince: z.number().transform(checked(micros)).optional(),
+  /** Guest bytes that checkpoints have merged, and the bytes that they wrote for them, since the machine was enabled. */
+  merged: z
+    .object({ bytes: z.number().transform(checked(bytes)), written: z.number().transform(checked(bytes)) })
+    .optional(),
   /** The newest point that the replica may hold writes of, since a checkpoint may have died half-way. */
   reserved: z
     .object({

@@ -110,6 +110,17 @@ export function withApplied(
     : { ...progress, applied, appliedAt };
 }
 
+/** Counts what a checkpoint merged. One that found its work done counts nothing. */
+export function withMerged(
+  progress: ProgressRecord,
+  made: NonNullable<ProgressRecord["merged"]>,
+): ProgressRecord {
+  if (made.written === 0) return progress;
+  const before = progress.merged ?? { bytes: 0, written: 0 };
+  const merged = { bytes: bytes(before.bytes + made.bytes), written: bytes(before.written + made.written) };
+  return { ...progress, merged };
+}
+
 /**
  * A checkpoint is due when there is a newer point than the replica holds, and the policy's interval has passed; at once
  * when the replica was found wrong.

@@ -12,10 +12,11 @@ import {
   shippingOf,
   withApplied,
   withCut,
+  withMerged,
   withReserved,
   withShipped,
 } from "../../engine/recovery/replicating.ts";
-import { checkpoint } from "../../engine/replication/checkpoint.ts";
+import { type CheckpointProgress, checkpoint } from "../../engine/replication/checkpoint.ts";
 import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { cut, newestPoint } from "../../engine/replication/points.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
@@ -162,10 +163,13 @@ export async function checkpointAt(
   const from = goesOn ? applied : startOf(generation, sequence(0));
   const key = await services.keyOf(machine);
   const { target, clock } = services;
-  const made = await checkpoint({ target, pages, key, from, point, clock });
+  let written = bytes(0);
+  const onProgress = (progress: CheckpointProgress) => (written = progress.written);
+  const made = await checkpoint({ target, pages, key, from, point, clock, onProgress });
   const appliedAt = services.clock.now();
+  const merged = { bytes: bytes(Math.max(made.applied.bytes - from.bytes, 0)), written };
   await services.records.progress.update(machine, (old) => {
-    const { rebuildSince: asked, ...rest } = withApplied(old, made.applied, appliedAt);
+    const { rebuildSince: asked, ...rest } = withApplied(withMerged(old, merged), made.applied, appliedAt);
     const still = asked !== undefined && asked !== rebuildSince;
     return { ...rest, ...(still && { rebuildSince: asked }) };
   });

@@ -8,6 +8,7 @@ param deploymentContainer string
 param keyId string
 param audience string
 param pointSchedule string
+param otlpEndpoint string
 param tags object
 
 var blobEndpoint = 'https://${accountName}.blob.${environment().suffixes.storage}'
@@ -66,6 +67,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       LEEWARD_AUDIENCE: audience
       LEEWARD_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
       LEEWARD_POINT_SCHEDULE: pointSchedule
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
     }
   }
 }

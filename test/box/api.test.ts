@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { machineMetrics } from "../../engine/contract/metrics.ts";
 import { tokenOf } from "../../local/box/identity.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
@@ -287,6 +288,15 @@ const generationOf = async () => {
   });
   return shape.parse(body).properties.leeward;
 };
+
+test("a machine's figures can be read, and those of all machines", async () => {
+  const { body } = await box.call("GET", `${box.item("Ledger")}/leewardMetrics`);
+  const figures = machineMetrics.parse(body);
+  expect(figures.watermarks.arrived?.sequence).toBeGreaterThan(0);
+  expect(figures).toMatchObject({ losses: { region: {} }, disks: [{ index: 0 }] });
+  const all = await box.call("GET", `${box.vault}/leewardMetrics`);
+  expect(all).toMatchObject({ body: { value: [{ machine: figures.machine }], nextLink: null } });
+});
 
 test("losing the task hub loses nothing: machines, points, generations are there, and new points come", async () => {
   const before = { state: await generationOf(), points: await points() };

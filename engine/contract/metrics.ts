@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+const mark = z.object({ generation: z.number(), sequence: z.number(), time: z.number(), bytes: z.number() });
+
+/** Bytes on their way, and when they will be through if all goes on as it does; null while they do not get fewer. */
+const backlog = z.object({ bytes: z.number(), etaSeconds: z.number().nullable() });
+
+/** Means of the last minutes. */
+const churn = z.object({ bytesPerSecond: z.number(), writesPerSecond: z.number() });
+
+/** Answer of `GET {item}/leewardMetrics`. What is not known is null; ratios are of bytes before to bytes after. */
+export const machineMetrics = z.object({
+  machine: z.string(),
+  /** When the figures were read, ISO 8601. */
+  time: z.string(),
+  generation: z.number(),
+  watermarks: z.object({
+    captured: mark.optional(),
+    cached: mark.optional(),
+    arrived: mark.optional(),
+    applied: mark.optional(),
+    verified: mark.optional(),
+  }),
+  losses: z.object({ vm: loss, region: loss }).nullable(),
+  churn,
+  backlog: z.object({
+    /** Captured, not yet durable in the cache. */
+    cache: backlog,
+    /** Captured, not yet arrived in the target region. */
+    region: backlog,
+    /** Arrived, not yet applied to the replica. */
+    replica: z.object({ bytes: z.number() }),
+  }),
+  /** Guest bytes that arrived to bytes that the agent uploaded, in this generation. */
+  compression: z.number().nullable(),
+  /** Guest bytes that checkpoints merged to bytes that they wrote to the replica. */
+  merge: z.number().nullable(),
+  /** The share of all blocks that this round of the scrub has compared, and when a round was last whole. */
+  verified: z.object({ fraction: z.number(), wholeTime: z.string().nullable() }).nullable(),
+  points: z.object({ newestAgeSeconds: z.number().nullable(), bad: z.number() }),
+  disks: z.array(
+    z.object({
+      index: z.number(),
+      name: z.string(),
+      size: z.number(),
+      churn,
+      verifiedFraction: z.number().nullable(),
+    }),
+  ),
+});
+export type MachineMetrics = z.infer<typeof machineMetrics>;
