@@ -4,7 +4,7 @@ declare const digest: unique symbol;
 /** A SHA-256 as 64 lower-case hex digits. */
 export type Digest = string & { readonly [digest]: true };
 
-/** Stands for "nothing before": the chain of the first segment of a generation. */
+/** Stands for "nothing before": the chain of the first segment of a generation that began with empty disks. */
 export const NO_DIGEST = "0".repeat(64) as Digest;
 export const DIGEST_BYTES = 32;
 

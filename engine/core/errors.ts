@@ -59,6 +59,11 @@ export const CATALOGUE = {
     500,
     "This recovery point was written by a newer Leeward. Upgrade this one.",
   ),
+  BaseMissing: entry(
+    "resync",
+    500,
+    "The document that says on which older point this generation stands is gone. Use a point of another generation, and run a resync.",
+  ),
   PointBad: entry(
     "resync",
     409,

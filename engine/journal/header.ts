@@ -52,7 +52,7 @@ export interface SegmentHeader {
   readonly machine: MachineId;
   readonly generation: Generation;
   readonly ordinal: Ordinal;
-  /** Digest of the segment before; NO_DIGEST at the beginning of a generation. */
+  /** Digest of the segment before; at the beginning of a generation that of its base, or NO_DIGEST. */
   readonly previous: Digest;
   /** The last write before this segment. */
   readonly from: Sequence;

@@ -55,6 +55,13 @@ function unlessImpossible<T>(parse: () => T): T | undefined {
   }
 }
 
+/** Prefix of the documents that say on which points the machine's generations stand; they sort by generation. */
+export const basesPrefix = (machine: MachineId): string => `${machinePrefix(machine)}bases/`;
+
+/** On which point of an older generation this one stands; there is none for a generation that began with empty disks. */
+export const baseName = (machine: MachineId, of: Generation): string =>
+  `${basesPrefix(machine)}${digits(of, 6)}.json`;
+
 export const pointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}points/`;
 
 /** Points sort by generation, then by sequence. */

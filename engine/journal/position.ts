@@ -19,7 +19,7 @@ export interface JournalPosition {
   readonly generation: Generation;
   /** The ordinal of the segment to come. */
   readonly next: Ordinal;
-  /** Trailer digest of the segment before `next`. */
+  /** Trailer digest of the segment before `next`; before segment 0 that of the base document. */
   readonly chain: Digest;
   /** The last write before `next`. */
   readonly sequence: Sequence;
@@ -29,11 +29,14 @@ export interface JournalPosition {
   readonly bytes: Bytes;
 }
 
-/** The beginning of a generation. Sequences go on across generations: `from` is the last write before it. */
-export const startOf = (of: Generation, from: Sequence): JournalPosition => ({
+/**
+ * The beginning of a generation. Sequences go on across generations: `from` is the last write before it.
+ * @param chain digest of the generation's base document; NO_DIGEST for one that begins with empty disks
+ */
+export const startOf = (of: Generation, from: Sequence, chain: Digest = NO_DIGEST): JournalPosition => ({
   generation: of,
   next: ordinal(0),
-  chain: NO_DIGEST,
+  chain,
   sequence: from,
   time: micros(0),
   bytes: bytes(0),

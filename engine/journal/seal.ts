@@ -27,7 +27,7 @@ export interface SegmentContent {
   readonly machine: MachineId;
   readonly generation: Generation;
   readonly ordinal: Ordinal;
-  /** Digest of the segment before; NO_DIGEST for ordinal 0. */
+  /** Digest of the segment before; for ordinal 0 that of the generation's base, or NO_DIGEST. */
   readonly previous: Digest;
   /** The last write before this segment. */
   readonly from: Sequence;

@@ -19,7 +19,7 @@ import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
 import { reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
-import { type Sources, countOf, readSources, sourcesOf } from "./sources.ts";
+import { type Sources, countOf, lastWrites, readSources, sourcesOf, sourcesSince } from "./sources.ts";
 
 export interface CheckpointProgress {
   /** Segments and parts of layers read, of `segments` in all. */
@@ -35,11 +35,11 @@ export interface CheckpointRequest {
   readonly pages: PageStore;
   readonly key: DataKey;
   /**
-   * `applied` of the checkpoint before, as the caller persisted it. From the start of the point's generation the
-   * replica is rebuilt: what it holds besides the journal is cleared.
+   * `applied` of the checkpoint before, as the caller persisted it, when the point stands on it: see `standsOn`. From the
+   * start of the point's generation, or any other, the replica is rebuilt: what it holds besides the journal is cleared.
    */
   readonly from: JournalPosition;
-  /** Not before `from`. */
+  /** Not before `from`; of its generation, or of one that stands on it. */
   readonly point: RecoveryPoint;
   /** Page calls in flight; 8 when absent. */
   readonly parallel?: number;
@@ -110,7 +110,8 @@ async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): 
     if (!isLayerPart(sealed)) tracker.meet(sealed);
     done++;
   });
-  const runs = mergeNewest({ segments: counted, key, upTo: point.sequence, disks: point.disks }, coverage);
+  const { disks } = point;
+  const runs = mergeNewest({ segments: counted, key, upTo: lastWrites(sources), disks }, coverage);
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(s, fences, r))) {
     written += run.data ? run.length : 0;
     s.onProgress?.({ done, segments, written: bytes(written) });
@@ -121,7 +122,11 @@ async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): 
 /** A rebuild may begin with layers, which then stand for segments that are gone. */
 async function sourcesFrom({ target, point, from }: CheckpointRequest): Promise<Sources> {
   if (from.next === 0) return sourcesOf(target, point);
-  return { objects: target, point, layers: [], ranges: [{ from, to: point.position }] };
+  const sources = await sourcesSince(target, point, from);
+  if (sources) return sources;
+  throw new RangeError(
+    `point ${point.id} of ${point.machine} does not stand on segment ${from.next} of generation ${from.generation}`,
+  );
 }
 
 async function* meeting(

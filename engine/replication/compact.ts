@@ -9,13 +9,14 @@ import type { RecoveryPoint } from "../journal/manifest.ts";
 import { layerName } from "../journal/names.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { DigestWalk, checkRoots } from "./digest-walk.ts";
+import { DigestWalk, checkRoots, walkMarks } from "./digest-walk.ts";
 import { journalStart } from "./journal-reader.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { leadsTo } from "./layer-path.ts";
+import { generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
-import { type Sources, readSources, sourcesAmong } from "./sources.ts";
+import { type Sources, readSources, sourcesAmong, sourcesOf } from "./sources.ts";
 import { standingLayers } from "./standing.ts";
 import { TailTracker } from "./tail-tracker.ts";
 
@@ -57,7 +58,8 @@ export async function compact(s: CompactRequest): Promise<Layer> {
   const begin = await beginningOf(s, all);
   const there = all.find((layer) => layer.begin.id === begin.id && layer.end.id === end.id);
   if (there) return there;
-  const layer = await write(s, made, begin, sourcesAmong(objects, end, all, begin.id), all);
+  const from = await generationStart(objects, end.machine, end.generation);
+  const layer = await write(s, made, begin, sourcesAmong(objects, { from, point: end }, all, begin.id));
   if (s.clock() - made > LONGEST_RUN)
     throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
   await objects.put(layerName(layer), encodeLayer(layer), "any");
@@ -79,13 +81,7 @@ async function beginningOf(
   throw new RangeError(`no layer ends at point ${begin}, before point ${end.id}`);
 }
 
-async function write(
-  s: CompactRequest,
-  made: Micros,
-  begin: LayerEnd,
-  sources: Sources,
-  all: readonly Layer[],
-): Promise<Layer> {
+async function write(s: CompactRequest, made: Micros, begin: LayerEnd, sources: Sources): Promise<Layer> {
   const { objects, key, end: point } = s;
   const { machine, generation } = point;
   const end = { id: point.id, sequence: point.sequence, position: point.position };
@@ -99,7 +95,7 @@ async function write(
     {
       segments: watched(readSources(sources), key, walk, tracker),
       key,
-      upTo: end.sequence,
+      upTo: new Map([[generation, end.sequence]]),
       above: begin.id === NO_POINT ? undefined : begin.sequence,
       disks: point.disks,
       memory: s.memory,
@@ -111,7 +107,7 @@ async function write(
   const marks = endOf(walk, point);
   const [{ sequence, time }] = marks;
   await writer.finish(walk.records({ sequence, time }, MOST_BLOCKS), marks);
-  await checkBelow(s, begin, all, walk);
+  await checkBelow(s, begin, walk);
   const tail = tracker.result(sources.layers.at(-1));
   if (!tail)
     throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
@@ -177,17 +173,21 @@ function endOf({ barrier, proof }: DigestWalk, point: RecoveryPoint): [JournalRe
   );
 }
 
-/** With the digests of what lies under the layer, those of the layer must give the roots of its end. */
+/** With the digests of what lies under the layer, in its generation and older ones, its own must give the roots of its end. */
 async function checkBelow(
   { objects, key, end }: CompactRequest,
   begin: LayerEnd,
-  all: readonly Layer[],
   walk: DigestWalk,
 ): Promise<void> {
   if (begin.id !== NO_POINT) {
-    const below = sourcesAmong(objects, { ...end, ...begin }, all);
-    for await (const sealed of readSources(below, { only: "marks" }))
-      if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+    await walkMarks(await sourcesOf(objects, { ...end, ...begin }), key, walk);
+  } else {
+    const kept = await readBase(objects, end.machine, end.generation);
+    if (kept) {
+      const { point } = kept.base;
+      walk.goOn(point.id);
+      await walkMarks(await sourcesOf(objects, { machine: end.machine, ...point }), key, walk);
+    }
   }
   checkRoots(end, walk.digests);
 }

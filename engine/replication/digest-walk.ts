@@ -3,8 +3,12 @@ import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
 import type { DiskIndex } from "../core/units.ts";
 import { rootOf, zeroDigests } from "../journal/digest-tree.ts";
+import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { BarrierRecord, DigestsRecord, JournalRecord, ProofRecord } from "../journal/record.ts";
+import type { SourcePoint } from "./lineage.ts";
+import { type Sealed, openSealed } from "./sealed.ts";
+import { type Sources, generationsOf, readGeneration } from "./sources.ts";
 
 /** For each disk: SHA-256 of each of its 64 KiB blocks, 32 bytes each, in order. */
 export type BlockDigests = ReadonlyMap<DiskIndex, Uint8Array>;
@@ -20,6 +24,7 @@ export class DigestWalk {
   barrier: BarrierRecord | undefined;
   proof: ProofRecord | undefined;
   readonly #point: WalkPoint;
+  #wanted: BarrierId;
   readonly #met: ReadonlyMap<DiskIndex, Uint8Array>;
   /** Met before the point's barrier, so it is not known yet whose they are. */
   #waiting: DigestsRecord[] = [];
@@ -27,6 +32,7 @@ export class DigestWalk {
 
   constructor(point: WalkPoint) {
     this.#point = point;
+    this.#wanted = point.id;
     this.digests = new Map(point.disks.map(({ index, size }) => [index, zeroDigests(size)]));
     this.#met = new Map(
       [...this.digests].map(([index, digests]) => [index, new Uint8Array(digests.length / DIGEST_BYTES)]),
@@ -37,11 +43,19 @@ export class DigestWalk {
   take(records: readonly JournalRecord[]): void {
     for (const record of records.toReversed()) {
       if (record.kind === "barrier") this.#meet(record);
-      if (record.kind === "proof" && record.barrier === this.#point.id) this.proof ??= record;
+      if (record.kind === "proof" && record.barrier === this.#wanted) this.proof ??= record;
       if (record.kind !== "digests") continue;
       if (this.barrier) this.#fold(record);
       else this.#waiting.push(copyOf(record));
     }
+  }
+
+  /** What comes next is of an older generation: this is the point of it that the one before stands on. */
+  goOn(base: BarrierId): void {
+    this.#wanted = base;
+    this.barrier = undefined;
+    this.#waiting = [];
+    this.#later.clear();
   }
 
   /** Which blocks were met, and their digests, as records of at most `most` blocks; `common` makes them whole. */
@@ -61,7 +75,7 @@ export class DigestWalk {
 
   #meet(barrier: BarrierRecord): void {
     if (this.barrier) return;
-    if (barrier.id !== this.#point.id) {
+    if (barrier.id !== this.#wanted) {
       this.#later.add(barrier.id);
       return;
     }
@@ -85,6 +99,33 @@ export class DigestWalk {
     }
   }
 }
+
+/**
+ * Walks through all marks of the sources, one generation after the other.
+ * @param met called with each segment and part once its marks were taken; `newest` while it is of the newest generation
+ * @throws ChainBroken when a generation lacks the barrier of its point; what `readSources` throws
+ */
+export async function walkMarks(
+  sources: Sources,
+  key: DataKey,
+  walk: DigestWalk,
+  met: (sealed: Sealed, newest: boolean) => void = () => undefined,
+): Promise<void> {
+  for (const part of generationsOf(sources)) {
+    if (part !== sources) walk.goOn(part.point.id);
+    for await (const sealed of readGeneration(part, { only: "marks" })) {
+      if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+      met(sealed, part === sources);
+    }
+    if (!walk.barrier) throw lacking(part.point);
+  }
+}
+
+const lacking = ({ machine, generation, id }: SourcePoint): LeewardError =>
+  new LeewardError(
+    "ChainBroken",
+    `the journal of ${machine}, generation ${generation}, lacks the barrier of point ${id}`,
+  );
 
 /** @throws ManifestDamaged when the digests of a disk do not give its root in the manifest */
 export function checkRoots(point: RecoveryPoint, digests: BlockDigests): void {

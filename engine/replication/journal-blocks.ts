@@ -5,7 +5,7 @@ import type { ObjectStore } from "../storage/store.ts";
 import { BlockRebuild } from "./block-rebuild.ts";
 import { type Blocks, type FoundBlock, countOf } from "./blocks.ts";
 import { newestWrites } from "./merge.ts";
-import { readSources, sourcesOf } from "./sources.ts";
+import { lastWrites, readSources, sourcesOf } from "./sources.ts";
 
 export interface JournalBlocksRequest {
   readonly objects: ObjectStore;
@@ -38,9 +38,10 @@ async function* walk(
   { objects, key, point, signal }: JournalBlocksRequest,
   rebuild: BlockRebuild,
 ): AsyncGenerator<FoundBlock> {
-  const { sequence: upTo, disks } = point;
-  const segments = readSources(await sourcesOf(objects, point), { parallel: PARALLEL });
-  for await (const { writes } of newestWrites({ segments, key, upTo, disks })) {
+  const { disks } = point;
+  const sources = await sourcesOf(objects, point);
+  const segments = readSources(sources, { parallel: PARALLEL });
+  for await (const { writes } of newestWrites({ segments, key, upTo: lastWrites(sources), disks })) {
     signal?.throwIfAborted();
     for (const record of writes) yield* rebuild.take(record);
     if (rebuild.done) return;

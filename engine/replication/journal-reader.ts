@@ -1,3 +1,4 @@
+import { type Digest, NO_DIGEST } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
@@ -54,7 +55,8 @@ export async function* readForward(range: JournalRange): AsyncGenerator<PlacedSe
  * The segments of the range, newest first, each checked; the newest is the one that `to` names, each names the one
  * before it, and the oldest names what `from` does. So the first segments are believed on the word of `to`, and the
  * whole range is proved to be in place only when the walk has ended. Storage calls as `readForward`.
- * @throws SegmentMissing naming the first hole met, ChainBroken, SegmentDamaged, SegmentVersionUnknown
+ * @throws SegmentMissing naming the first hole met, ChainBroken, SegmentDamaged, SegmentVersionUnknown; BaseMissing when
+ *   segment 0 names a base and `from` none
  */
 export async function* readBackward(range: JournalRange): AsyncGenerator<CheckedSegment> {
   const { from, to } = range;
@@ -78,8 +80,17 @@ export async function* readBackward(range: JournalRange): AsyncGenerator<Checked
     yield* take(pack);
   }
   if (next > from.next) throw missing(range, ordinal(next - 1));
-  if (chain !== from.chain) throw broken(range, from.next, from.chain, chain);
+  if (chain !== from.chain) throw unbound(range, chain);
 }
+
+/** The first segment of a generation names the base that it stands on. */
+const unbound = (range: JournalRange, chain: Digest): LeewardError =>
+  range.from.next === 0 && range.from.chain === NO_DIGEST
+    ? new LeewardError(
+        "BaseMissing",
+        `generation ${range.from.generation} of ${range.machine} stands on a base with digest ${chain}, which is not there`,
+      )
+    : broken(range, range.from.next, range.from.chain, chain);
 
 interface FetchedPack {
   readonly first: Ordinal;
@@ -168,5 +179,5 @@ export async function journalStart(
   const range = { objects, machine, from: position, to: position };
   const [first] = await packAt(range, position.next);
   if (!first) throw missing(range, position.next);
-  return startOf(generation, first.header.from);
+  return startOf(generation, first.header.from, first.header.previous);
 }

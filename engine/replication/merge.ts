@@ -1,7 +1,7 @@
 import { ExtentSet } from "../core/extent.ts";
 import { LeewardError } from "../core/errors.ts";
 import { mapInOrder } from "../core/in-order.ts";
-import { type Bytes, type DiskIndex, MIB, type Sequence, bytes } from "../core/units.ts";
+import { type Bytes, type DiskIndex, type Generation, MIB, type Sequence, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { JournalRecord, WriteRecord } from "../journal/record.ts";
 import type { Run } from "./run.ts";
@@ -12,8 +12,8 @@ export interface MergeRequest {
   /** Newest first, without a hole: segments, then parts of layers. */
   readonly segments: AsyncIterable<Sealed>;
   readonly key: DataKey;
-  /** The last write to take; later ones are passed over. */
-  readonly upTo: Sequence;
+  /** For each generation among them the last write to take; later ones are passed over. */
+  readonly upTo: ReadonlyMap<Generation, Sequence>;
   /** The last write not to take any more; all are taken when absent. */
   readonly above?: Sequence | undefined;
   /** A write to any other disk, or behind the end of one, is damage. */
@@ -65,9 +65,10 @@ interface OpenedWrites {
 export async function* newestWrites(s: WritesRequest): AsyncGenerator<OpenedWrites> {
   const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
   for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
+    const upTo = lastOf(s, segment);
     const writes = records
       .filter(isWrite)
-      .filter(({ sequence }) => sequence <= s.upTo && sequence > (s.above ?? -1));
+      .filter(({ sequence }) => sequence <= upTo && sequence > (s.above ?? -1));
     for (const record of writes) checkInside(segment, record, sizes.get(record.disk));
     yield { segment, writes: writes.toReversed() };
   }
@@ -85,10 +86,17 @@ const OPENING = 2;
 const RECORD_BYTES = 200;
 
 /** A segment without a write that matters is not even decrypted. */
-async function open({ key, upTo, above }: WritesRequest, segment: Sealed): Promise<Opened> {
+async function open(s: WritesRequest, segment: Sealed): Promise<Opened> {
   const { from, to } = segment.header;
-  const matters = from < to && from < upTo && to > (above ?? -1);
-  return { segment, records: matters ? await openSealed(segment, key) : [] };
+  const matters = from < to && from < lastOf(s, segment) && to > (s.above ?? -1);
+  return { segment, records: matters ? await openSealed(segment, s.key) : [] };
+}
+
+function lastOf({ upTo }: WritesRequest, segment: Sealed): Sequence {
+  const last = upTo.get(segment.header.generation);
+  if (last === undefined)
+    throw new RangeError(`${placeOfSealed(segment)} is of no generation that is wanted`);
+  return last;
 }
 
 const isWrite = (record: JournalRecord): record is WriteRecord =>

@@ -9,11 +9,11 @@ import type { JournalPosition } from "../journal/position.ts";
 import type { DigestsRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type Blocks, allBlocks, noBlocks } from "./blocks.ts";
-import { DigestWalk, type BlockDigests, checkRoots } from "./digest-walk.ts";
+import { DigestWalk, type BlockDigests, checkRoots, walkMarks } from "./digest-walk.ts";
 import { readForward } from "./journal-reader.ts";
 import { marksOf } from "./points.ts";
-import { isLayerPart, openSealed } from "./sealed.ts";
-import { readSources, sourcesOf } from "./sources.ts";
+import { isLayerPart } from "./sealed.ts";
+import { sourcesOf } from "./sources.ts";
 import { TailTracker } from "./tail-tracker.ts";
 
 export interface DigestsRequest {
@@ -47,7 +47,7 @@ interface NamedRequest extends DigestsRequest {
 
 /**
  * What the source said of its blocks at the point's barrier. Reads segments from `since` to the point; without `since`,
- * or when `whole` is set, layers and segments down to the start of the generation, and compares the digests with the
+ * or when `whole` is set, layers and segments down to the start of the oldest generation of its lineage, and compares the digests with the
  * manifest's roots. So it does too, and names all blocks, when segments behind `since` are gone. Opens only what holds
  * marks. Half a KiB of memory per MiB of disk that is named.
  * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the journal lacks one of the two
@@ -68,13 +68,12 @@ async function namedInAll({
   const sources = await sourcesOf(objects, point);
   const walk = new DigestWalk(point);
   const tracker = new TailTracker(point.position);
-  for await (const sealed of readSources(sources, { only: "marks" })) {
+  await walkMarks(sources, key, walk, (sealed, newest) => {
     signal?.throwIfAborted();
-    if (sealed.header.marks) walk.take(await openSealed(sealed, key));
-    if (!isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
-  }
+    if (newest && !isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
+  });
   const scanned = tracker.result(sources.layers.at(-1));
-  if (!walk.barrier || !scanned) throw lacking(point, undefined);
+  if (!scanned) throw lacking(point, undefined);
   checkRoots(point, walk.digests);
   return { digests: walk.digests, scanned };
 }

@@ -5,11 +5,12 @@ import type { DataKey } from "../journal/key.ts";
 import { type Loss, type RecoveryPoint, decodeManifest, encodeManifest } from "../journal/manifest.ts";
 import { type PointPlace, parsePointName, pointName, pointsPrefix } from "../journal/names.ts";
 import { openSegment } from "../journal/open.ts";
-import { type JournalPosition, startOf } from "../journal/position.ts";
+import type { JournalPosition } from "../journal/position.ts";
 import type { BarrierRecord, JournalRecord, ProofRecord } from "../journal/record.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readBackward, readForward } from "./journal-reader.ts";
+import { generationStart } from "./lineage.ts";
 
 /** A disk of the machine as the control plane knows it. */
 export interface MachineDisk {
@@ -79,8 +80,7 @@ export const marksOf = async (segment: CheckedSegment, key: DataKey): Promise<Jo
   segment.header.marks ? openSegment(segment, key) : [];
 
 async function findBarrier(s: CutRequest, id: BarrierId): Promise<BarrierRecord> {
-  // The walk checks the chain from `after` down; where it would end (segment 0) is never reached when there is a barrier.
-  const from = startOf(s.after.generation, s.after.sequence);
+  const from = await generationStart(s.target, s.machine, s.after.generation);
   for await (const segment of readBackward({ objects: s.target, machine: s.machine, from, to: s.after }))
     for (const record of await marksOf(segment, s.key))
       if (record.kind === "barrier" && record.id === id) return record;

@@ -7,6 +7,7 @@ import type { RecoveryPoint } from "../journal/manifest.ts";
 import { replicaStateName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { type Stretch, lineageOf } from "./lineage.ts";
 
 const reach = z.strictObject({
   format: z.literal(1),
@@ -33,7 +34,7 @@ export async function reserveReplica(
 ): Promise<void> {
   const name = replicaStateName(point.machine);
   const object = await objects.get(name);
-  if (object) checkReach(parse(name, object.body), from, point);
+  if (object) await checkReach(objects, parse(name, object.body), from, point);
   try {
     await objects.put(name, encode(reachOf(point)), object ? { unchangedSince: object.etag } : "absent");
   } catch (error) {
@@ -52,10 +53,35 @@ const reachOf = ({ generation: of, id, sequence: upTo }: RecoveryPoint): Reach =
 
 const encode = (value: Reach): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
 
-function checkReach(before: Reach, from: JournalPosition, point: RecoveryPoint): void {
+/**
+ * Whether a replica that was brought to this position can go on to the point: the point stands on it, and on everything
+ * that may be in the replica besides. A replica that cannot is rebuilt.
+ * @throws ManifestDamaged, ManifestVersionUnknown
+ */
+export async function standsOn(
+  objects: ObjectStore,
+  point: RecoveryPoint,
+  applied: JournalPosition,
+): Promise<boolean> {
+  const name = replicaStateName(point.machine);
+  const object = await objects.get(name);
+  const lineage = await lineageOf(objects, point);
+  const end = lineage.find((stretch) => stretch.point.generation === applied.generation)?.point;
+  if (!end || applied.next > end.position.next) return false;
+  return object === undefined || isIn(lineage, parse(name, object.body));
+}
+
+const isIn = (lineage: readonly Stretch[], { generation: of, sequence: at }: Reach): boolean =>
+  lineage.some(({ point }) => point.generation === of && at <= point.sequence);
+
+async function checkReach(
+  objects: ObjectStore,
+  before: Reach,
+  from: JournalPosition,
+  point: RecoveryPoint,
+): Promise<void> {
   const rebuilt = from.next === 0 && before.generation < point.generation;
-  const goesOn = before.generation === point.generation && before.sequence <= point.sequence;
-  if (rebuilt || goesOn) return;
+  if (rebuilt || isIn(await lineageOf(objects, point), before)) return;
   throw new LeewardError(
     "StateNotAllowed",
     `the replica of ${point.machine} was being brought to point ${before.id} (generation ${before.generation}, write` +

@@ -5,7 +5,7 @@ import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import type { Run } from "./run.ts";
-import { countOf, readSources, sourcesOf } from "./sources.ts";
+import { countOf, lastWrites, readSources, sourcesOf } from "./sources.ts";
 
 export type PointDisk = RecoveryPoint["disks"][number];
 
@@ -47,7 +47,8 @@ export interface RestoreRequest {
 /**
  * Rebuilds the disks of a point from layers and segments, newest write first, each byte once, in memory bounded by
  * `memory` and not by the disks. No sink is finished before the whole chain was checked, down to a layer or segment 0.
- * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong, what the sinks throw, the signal's reason
+ * @throws SegmentMissing, ChainBroken, BaseMissing, SegmentDamaged, LayerDamaged, ManifestDamaged, KeyWrong, what the sinks
+ *   throw, the signal's reason
  */
 export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
   const sinks = new Map<DiskIndex, Sink>();
@@ -75,7 +76,7 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   const progress = () => ({ done, segments: all, written: bytes(written) });
   const segments = counted(readSources(sources), () => done++);
   const runs = mergeNewest(
-    { segments, key, upTo: point.sequence, disks: point.disks, memory: s.memory },
+    { segments, key, upTo: lastWrites(sources), disks: point.disks, memory: s.memory },
     emptyCoverage(point.disks),
   );
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {

@@ -1,13 +1,15 @@
+import { NO_DIGEST } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
+import type { Generation, Sequence } from "../core/units.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
-import { type JournalPosition, startOf } from "../journal/position.ts";
+import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readBackward } from "./journal-reader.ts";
 import { pathTo } from "./layer-path.ts";
 import { type ReadOptions, readParts } from "./layers.ts";
+import { type SourcePoint, type Stretch, lineageOf } from "./lineage.ts";
 import type { Sealed } from "./sealed.ts";
 import { standingLayers } from "./standing.ts";
 
@@ -19,39 +21,79 @@ export interface Sources {
   readonly layers: readonly Layer[];
   /** What comes behind the layers, newest first: the walk ends where each range begins. */
   readonly ranges: readonly { readonly from: JournalPosition; readonly to: JournalPosition }[];
+  /** What leads to the base that the point's generation stands on; undefined for one that began with empty disks. */
+  readonly below?: Sources | undefined;
 }
 
-export type SourcePoint = Pick<RecoveryPoint, "machine" | "generation" | "id" | "sequence" | "position">;
-
 /**
- * Finds what leads to the point, with as little to read as there is: layers as far as they reach, then segments.
- * Storage calls: those of `standingLayers`.
- * @throws LayerDamaged, LayerVersionUnknown
+ * Finds what leads to the point, through all generations that it stands on, with as little to read as there is: layers as
+ * far as they reach, then segments. Storage calls: those of `lineageOf`, and of `standingLayers` for each generation.
+ * @throws LayerDamaged, LayerVersionUnknown, ManifestDamaged, ManifestVersionUnknown, ChainBroken, BaseMissing
  */
-export const sourcesOf = async (objects: ObjectStore, point: SourcePoint): Promise<Sources> =>
-  sourcesAmong(objects, point, await standingLayers(objects, point.machine, point.generation));
+export async function sourcesOf(objects: ObjectStore, point: SourcePoint): Promise<Sources> {
+  let found: Sources | undefined;
+  for (const stretch of await lineageOf(objects, point)) found = await sourcesIn(objects, stretch, found);
+  if (!found) throw new RangeError(`no lineage of point ${point.id}`);
+  return found;
+}
 
 /**
- * The same among these layers.
+ * The same without what a replica holds that was brought to this position, in segments only as long as its generation
+ * lasts; undefined when the point does not stand on it.
+ */
+export async function sourcesSince(
+  objects: ObjectStore,
+  point: SourcePoint,
+  from: JournalPosition,
+): Promise<Sources | undefined> {
+  let found: Sources | undefined;
+  for (const stretch of await lineageOf(objects, point)) {
+    const { point: end } = stretch;
+    if (found) found = await sourcesIn(objects, stretch, found);
+    else if (end.generation === from.generation && from.next <= end.position.next)
+      found = { objects, point: end, layers: [], ranges: [{ from, to: end.position }] };
+  }
+  return found;
+}
+
+const sourcesIn = async (
+  objects: ObjectStore,
+  stretch: Stretch,
+  below: Sources | undefined,
+): Promise<Sources> => {
+  const { machine, generation } = stretch.point;
+  return { ...sourcesAmong(objects, stretch, await standingLayers(objects, machine, generation)), below };
+};
+
+/**
+ * What leads to the end of a stretch, among these layers and within its generation.
  * @param begin a point at which one of the layers ends, when only what comes behind it is wanted
- * @throws ChainBroken when the way ends in another journal than the point's
+ * @throws ChainBroken when the way ends in another journal than the point's, or begins on another base; BaseMissing
  */
 export function sourcesAmong(
   objects: ObjectStore,
-  point: SourcePoint,
+  { from, point }: Stretch,
   all: readonly Layer[],
   begin: BarrierId = NO_POINT,
 ): Sources {
   const layers = pathTo(all, begin, point);
+  const [first] = layers;
+  if (first && begin === NO_POINT) checkBase(first, from);
   const last = layers.at(-1) ?? all.find(({ end }) => end.id === begin);
   if (!last && begin !== NO_POINT) throw new RangeError(`no layer ends at point ${begin}`);
-  return { objects, point, layers, ranges: last ? rangesBehind(last, point) : [wholeRange(point)] };
+  const ranges = last ? rangesBehind(last, point) : [{ from, to: point.position }];
+  return { objects, point, layers, ranges };
 }
 
-const wholeRange = ({ generation, sequence, position }: SourcePoint) => ({
-  from: startOf(generation, sequence),
-  to: position,
-});
+/** A layer that stands for segment 0 knows what that one named. */
+function checkBase({ machine, generation, begin }: Layer, from: JournalPosition): void {
+  const { chain } = begin.position;
+  if (chain === from.chain) return;
+  throw new LeewardError(
+    from.chain === NO_DIGEST ? "BaseMissing" : "ChainBroken",
+    `a layer of ${machine}, generation ${generation}, stands on base ${chain}, not ${from.chain}`,
+  );
+}
 
 /**
  * Up to the end's proof, then up to its barrier. The first walk ends at the chain that the layer names, which binds both
@@ -70,11 +112,22 @@ function rangesBehind({ end, tail }: Layer, point: SourcePoint): Sources["ranges
   );
 }
 
+/** These, and then those below them: one generation after the other, newest first. */
+export function* generationsOf(sources: Sources): Generator<Sources> {
+  for (let each: Sources | undefined = sources; each; each = each.below) yield each;
+}
+
 /**
- * Everything that the sources hold, newest first, each checked.
+ * Everything that the sources hold, newest first, each checked; so the last writes of an older generation may be among
+ * them that are no part of its base: see `lastWrites`.
  * @throws what `readBackward` and `readParts` throw
  */
-export async function* readSources(
+export async function* readSources(sources: Sources, options: ReadOptions = {}): AsyncGenerator<Sealed> {
+  for (const each of generationsOf(sources)) yield* readGeneration(each, options);
+}
+
+/** The same of the newest generation alone. */
+export async function* readGeneration(
   { objects, point, layers, ranges }: Sources,
   options: ReadOptions = {},
 ): AsyncGenerator<Sealed> {
@@ -82,7 +135,19 @@ export async function* readSources(
   for (const layer of layers.toReversed()) yield* readParts(objects, layer, options);
 }
 
+/** For each generation the last write that counts: what came behind a base is no part of what stands on it. */
+export const lastWrites = (sources: Sources): ReadonlyMap<Generation, Sequence> =>
+  new Map([...generationsOf(sources)].map(({ point }) => [point.generation, point.sequence]));
+
 /** Segments and parts of layers that `readSources` gives. */
-export const countOf = ({ layers, ranges }: Sources): number =>
-  layers.reduce((sum, { parts }) => sum + parts.length, 0) +
+export const countOf = (sources: Sources): number =>
+  [...generationsOf(sources)].reduce(
+    (sum, { layers, ranges }) => sum + partsIn(layers) + segmentsIn(ranges),
+    0,
+  );
+
+const partsIn = (layers: Sources["layers"]): number =>
+  layers.reduce((sum, { parts }) => sum + parts.length, 0);
+
+const segmentsIn = (ranges: Sources["ranges"]): number =>
   ranges.reduce((sum, { from, to }) => sum + to.next - from.next, 0);

@@ -2,8 +2,8 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import { type Bytes, bytes } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { openSegment } from "../../engine/journal/open.ts";
-import { startOf } from "../../engine/journal/position.ts";
 import { readBackward } from "../../engine/replication/journal-reader.ts";
+import { generationStart } from "../../engine/replication/lineage.ts";
 import type { Services } from "../services.ts";
 
 /**
@@ -26,7 +26,7 @@ async function bytesBehind({ target, keyOf }: Services, point: RecoveryPoint): P
   const range = {
     objects: target,
     machine,
-    from: startOf(point.generation, sequence),
+    from: await generationStart(target, machine, point.generation),
     to: position,
     parallel: 1,
   };

@@ -19,6 +19,7 @@ import {
 import { type CheckpointProgress, checkpoint } from "../../engine/replication/checkpoint.ts";
 import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { cut, newestPoint } from "../../engine/replication/points.ts";
+import { standsOn } from "../../engine/replication/reservation.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, type Shipped, ship } from "../../engine/replication/ship.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
@@ -153,14 +154,13 @@ export async function checkpointAt(
   const { replica } = targetOf(item);
   if (!replica) throw new RangeError(`machine ${machine} has no replica`);
   const pages = services.pagesAt(endpointOf(replica));
-  const { generation } = point;
   const { applied, rebuildSince } = await services.records.progress.update(machine, (old) =>
     withReserved(old, point),
   );
   // One that was at work when the replica was found wrong may have left a document.
   if (rebuildSince !== undefined) await dropCheckpoints(services.target, pages, machine, 0);
-  const goesOn = applied?.generation === generation && rebuildSince === undefined;
-  const from = goesOn ? applied : startOf(generation, sequence(0));
+  const goesOn = applied && rebuildSince === undefined && (await standsOn(services.target, point, applied));
+  const from = goesOn ? applied : startOf(point.generation, sequence(0));
   const key = await services.keyOf(machine);
   const { target, clock } = services;
   let written = bytes(0);

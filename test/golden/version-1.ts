@@ -3,6 +3,7 @@ import { digestOf } from "../../engine/core/digest.ts";
 import { barrierId, machineId } from "../../engine/core/ids.ts";
 import { GIB, bytes, diskIndex, generation, micros, ordinal, sequence } from "../../engine/core/units.ts";
 import { dataKey } from "../../engine/journal/key.ts";
+import type { Base } from "../../engine/journal/base.ts";
 import type { Layer } from "../../engine/journal/layer-document.ts";
 import type { LayerSpan } from "../../engine/journal/layer-header.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
@@ -14,6 +15,7 @@ export const FOLDER = new URL("./version-1/", import.meta.url);
 export const SEGMENT_FILES = ["0.seg", "1.seg", "2.seg"];
 export const PACK_FILE = "0-2.pack.seg";
 export const POINT_FILE = "point.json";
+export const BASE_FILE = "base.json";
 export const KEY_FILE = "key.json";
 export const LAYER_FILE = "layer.json";
 export const LAYER_PART_FILES = ["layer-0.lay", "layer-1.lay"];
@@ -114,6 +116,14 @@ export const pointOf = (chain: string): RecoveryPoint => ({
 const BUILD = barrierId("6f1c7d1e-2f0b-4b57-8c5a-0d5b8c3f9a11");
 const BEGIN = barrierId("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");
 const BEGIN_CHAIN = digestOf(bytesOf("chain", 32).toString("hex"));
+
+/** Of a generation that stands on that point. */
+export const baseOf = (chain: string): Base => {
+  const { machine, generation: of, id, sequence: at, position, disks } = pointOf(chain);
+  const point = { generation: of, id, sequence: at, position };
+  const roots = disks.map(({ index, size, root }) => ({ index, size, root }));
+  return { format: 1, machine, generation: generation(of + 1), point: { ...point, disks: roots } };
+};
 
 /** From a point before to the point of `pointOf`; its chain hangs on no nonce. */
 export const LAYER_SPAN: LayerSpan = {

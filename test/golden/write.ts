@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { bytes as sizeOf } from "../../engine/core/units.ts";
+import { encodeBase } from "../../engine/journal/base.ts";
 import { follow } from "../../engine/journal/chain.ts";
 import { masterKey } from "../../engine/journal/file-key.ts";
 import { encodeWrappedKey } from "../../engine/journal/key.ts";
@@ -9,6 +10,7 @@ import { startOf } from "../../engine/journal/position.ts";
 import { sealLayerPart } from "../../engine/journal/seal-layer.ts";
 import { sealSegment } from "../../engine/journal/seal.ts";
 import {
+  BASE_FILE,
   DATA_KEY,
   FOLDER,
   FROM,
@@ -24,6 +26,7 @@ import {
   POINT_FILE,
   RECORDS,
   SEGMENT_FILES,
+  baseOf,
   layerOf,
   pointOf,
 } from "./version-1.ts";
@@ -50,6 +53,7 @@ for (const records of RECORDS) {
   position = follow(MACHINE, position, segment);
 }
 await put(PACK_FILE, Buffer.concat(sealed));
+await put(BASE_FILE, encodeBase(baseOf(position.chain)));
 await put(POINT_FILE, encodeManifest(pointOf(position.chain)));
 const parts: Layer["parts"] = [];
 for (const [part, records] of LAYER_RECORDS.entries()) {

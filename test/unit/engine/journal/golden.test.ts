@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { zstdDecompressSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { decodeBase } from "../../../../engine/journal/base.ts";
 import { bodyLength, encodeBody } from "../../../../engine/journal/body.ts";
 import { follow } from "../../../../engine/journal/chain.ts";
 import { decryptInto } from "../../../../engine/journal/cipher.ts";
@@ -30,6 +31,7 @@ test("segments of version 1 chain to the position of their point", () => {
   );
   expect(end).toEqual(v1.positionOf(end.chain));
   expect(decodeManifest(read(v1.POINT_FILE))).toEqual(v1.pointOf(end.chain));
+  expect(decodeBase(v1.BASE_FILE, read(v1.BASE_FILE))).toEqual(v1.baseOf(end.chain));
 });
 
 test("both forms of a body, stored as is and compressed, are among them", () => {
