@@ -1,8 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
-import type { Digest } from "../engine/core/digest.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { Bytes } from "../engine/core/units.ts";
-import { rootOf } from "../engine/journal/digest-tree.ts";
 import { type DiskReader, imageDigests } from "../engine/replication/verify.ts";
 import { ProgressBar } from "./progress-bar.ts";
 
@@ -31,12 +29,12 @@ async function readAll(file: FileHandle, offset: number, length: number): Promis
   return data;
 }
 
-/** The root of the image's digest tree, to be compared with the one in a recovery point. Draws a progress bar. */
-export async function rootOfImage(path: string, size: Bytes): Promise<Digest> {
+/** SHA-256 of each block of the image, 32 bytes each. Draws a progress bar. */
+export async function digestsOfImage(path: string, size: Bytes): Promise<Uint8Array> {
   const bar = new ProgressBar("Verifying");
   const digests = await withImage(path, (read) =>
     imageDigests(read, size, (done) => bar.show(done, size, done)),
   );
   bar.clear();
-  return rootOf(size, digests);
+  return digests;
 }

@@ -5,16 +5,18 @@ import { UsageError } from "./usage.ts";
 const HELP = `leeward: disaster recovery for Azure virtual machines, at the command line
 
   leeward points       list the recovery points of a machine
-  leeward restore      rebuild a disk of a point from the objects alone
-  leeward verify       compare an image with a point
+  leeward restore      rebuild a disk as of a point, an instant or a write, from the objects alone
+  leeward verify       compare points, or an image, with what the source digested
 
 "leeward COMMAND --help" says more.
 
 Exit codes: 0 done, and proved where something was to be proved; 1 failed or differs; 2 wrong usage, nothing was done;
-130 interrupted.`;
+3 (verify) it could not be found out; 130 interrupted.`;
 
 interface Command {
   readonly help: string;
+  /** Of a failure; 1 when absent. */
+  readonly exitCodeOf?: (error: LeewardError) => number;
   run(args: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
@@ -44,7 +46,8 @@ async function main([name = "", ...args]: readonly string[], signal: AbortSignal
     await command.run(args, signal);
     return 0;
   } catch (error) {
-    return failed(name, args.includes("--json"), error, signal);
+    const code = failed(name, args.includes("--json"), error, signal);
+    return code === 1 && error instanceof LeewardError ? (command.exitCodeOf?.(error) ?? 1) : code;
   }
 }
 

@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { toIso } from "../engine/core/clock.ts";
+import type { Micros } from "../engine/core/units.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
+import { type Reach, groundsOf } from "../engine/replication/reach.ts";
 import { SOURCE_HELP, SOURCE_OPTIONS, openSource, sourceSchema } from "./source.ts";
 import { parseOptions } from "./usage.ts";
 
 export const help = `leeward points --from URL|DIR --machine ID
 
-Lists the recovery points of a machine, newest last, with what each would lose.
+Lists the recovery points of a machine, newest last, with what each would lose, and between which writes every single
+one can be restored to: "leeward restore --at" and "--sequence".
 
 ${SOURCE_HELP}
   --last N             only the newest N (default 20)
@@ -36,8 +39,29 @@ export async function run(args: readonly string[]): Promise<void> {
     readPointAt(objects, pointName(machine, generation, sequence, id)),
   );
   for await (const point of reads) points.push(point);
-  if (json) console.log(JSON.stringify(points.map((point) => ({ ...point, time: toIso(point.time) }))));
-  else for (const line of table(points, all.length)) console.log(line);
+  const reaches = (await groundsOf(objects, machine)).map(({ reach }) => reach);
+  if (json) console.log(JSON.stringify({ points: points.map(inIso), reachable: reaches.map(plain) }));
+  else for (const line of [...table(points, all.length), ...windows(reaches)]) console.log(line);
+}
+
+const inIso = <Dated extends { readonly time: Micros }>(dated: Dated) => ({
+  ...dated,
+  time: toIso(dated.time),
+});
+
+const plain = ({ generation, first, last, stop }: Reach) => ({
+  generation,
+  first: inIso(first),
+  last: inIso(last),
+  ...(stop !== undefined && { stop }),
+});
+
+function windows(reaches: readonly Reach[]): string[] {
+  if (reaches.length === 0) return ["between points nothing can be restored"];
+  return reaches.flatMap(({ generation, first, last, stop }) => [
+    `any write from ${first.sequence} to ${last.sequence}, ${toIso(first.time)} to ${toIso(last.time)} (generation ${generation})`,
+    ...(stop === undefined ? [] : [`  nothing behind that is read: ${stop}`]),
+  ]);
 }
 
 function table(points: readonly RecoveryPoint[], all: number): string[] {

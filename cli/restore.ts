@@ -5,30 +5,43 @@ import { toIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { MIB, diskIndex } from "../engine/core/units.ts";
 import { checked } from "../engine/core/schema.ts";
-import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import type { DataKey } from "../engine/journal/key.ts";
+import type { Moment } from "../engine/replication/moment.ts";
 import { rawImage } from "../engine/replication/raw-image.ts";
-import { type PointDisk, type RestoreProgress, restorePoint } from "../engine/replication/restore.ts";
-import { rootOfImage } from "./image.ts";
+import {
+  type RestoreProgress,
+  type RestoreRequest,
+  type RestoredDisk,
+  restorePoint,
+} from "../engine/replication/restore.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+import { type Evidence, proveImage } from "./prove.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import {
   SOURCE_HELP,
   SOURCE_OPTIONS,
-  findPoint,
+  STATE_HELP,
+  STATE_OPTIONS,
+  checkState,
+  momentFor,
   openSource,
-  pointSchema,
   sourceSchema,
+  stateSchema,
   unwrapKey,
 } from "./source.ts";
 import { UsageError, parseOptions } from "./usage.ts";
 
-export const help = `leeward restore --from URL|DIR --machine ID --point ID|latest --key-file FILE --out FILE
+export const help = `leeward restore --from URL|DIR --machine ID (--point ID|latest | --at INSTANT | --sequence N|latest)
+                --key-file FILE --out FILE
 
-Rebuilds one disk as it was at a recovery point, from the objects of the target account alone: no Functions app, no
-Azure subscription, no replica. The image is raw and sparse. It is written to FILE.partial, compared with what the
-source machine itself digested at that point, and only then given its name.
+Rebuilds one disk as it was at a recovery point, or after any write between points, from the objects of the target
+account alone: no Functions app, no Azure subscription, no replica. The image is raw and sparse. It is written to
+FILE.partial, compared with what the source machine itself digested, and only then given its name. Between points that is
+the last point before: every block that was not written since must equal the source's, and every write since is bound
+by the chain of its segments. Such a state is crash-consistent over all disks, as after a power cut.
 
 ${SOURCE_HELP}
-  --point ID|latest    the recovery point ("leeward points" lists them)
+${STATE_HELP}
   --key-file FILE      the master key: 32 bytes, raw or in base64
   --out FILE           the image to make
   --disk N             which disk of the machine (default 0)
@@ -37,7 +50,7 @@ ${SOURCE_HELP}
 
 const schema = z.object({
   ...sourceSchema,
-  point: pointSchema,
+  ...stateSchema,
   out: z.string({ error: "is missing: the image to make" }).min(1),
   "key-file": z.string({ error: "is missing: the file of the master key" }).min(1),
   disk: z.coerce.number().default(0).transform(checked(diskIndex)),
@@ -49,32 +62,53 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   const text = { type: "string" } as const;
   const options = parseOptions(
     args,
-    { ...SOURCE_OPTIONS, point: text, out: text, "key-file": text, disk: text, force: { type: "boolean" } },
+    {
+      ...SOURCE_OPTIONS,
+      ...STATE_OPTIONS,
+      out: text,
+      "key-file": text,
+      disk: text,
+      force: { type: "boolean" },
+    },
     schema,
   );
+  checkState(options);
   const { out, machine } = options;
   if (existsSync(out) && !options.force) throw new UsageError(`${out} exists; --force replaces it`);
   const objects = await openSource(options.from);
-  const point = await findPoint(objects, machine, options.point);
-  const disk = point.disks.find(({ index }) => index === options.disk);
-  if (!disk) throw new UsageError(`point ${point.id} has no disk ${options.disk}`);
-  const key = await unwrapKey(objects, machine, options["key-file"]);
+  const source = { objects, machine, key: await keyFor(objects, options) };
+  const moment = await momentFor(source, options);
+  const disk = moment.disks.find(({ index }) => index === options.disk);
+  if (!disk) throw new UsageError(`machine ${machine} has no disk ${options.disk}`);
   const partial = `${out}.partial`;
   try {
-    const progress = await restoreTo(partial, { objects, key, point, signal }, disk);
-    await proveImage(partial, point, disk);
+    const progress = await restoreTo(partial, { ...source, point: moment, signal }, disk);
+    const evidence = await proveImage(partial, { ...source, moment, signal }, disk);
     await rename(partial, out);
-    report(options, point, disk, progress);
+    report(options, moment, disk, progress, evidence);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
   }
 }
 
+/** A machine that there is not is told by its points sooner than by its key. */
+async function keyFor(objects: ObjectStore, options: z.infer<typeof schema>): Promise<DataKey> {
+  try {
+    return await unwrapKey(objects, options.machine, options["key-file"]);
+  } catch (error) {
+    if (!(error instanceof LeewardError) || error.code !== "NotFound") throw error;
+    throw new LeewardError(
+      "NotFound",
+      `there is no recovery point of a machine ${options.machine}: ${error.message}`,
+    );
+  }
+}
+
 async function restoreTo(
   path: string,
-  s: Pick<Parameters<typeof restorePoint>[0], "objects" | "key" | "point" | "signal">,
-  disk: PointDisk,
+  s: Pick<RestoreRequest, "objects" | "key" | "point" | "signal">,
+  disk: RestoredDisk,
 ): Promise<RestoreProgress> {
   const bar = new ProgressBar("Restoring");
   const progress = await restorePoint({
@@ -86,32 +120,33 @@ async function restoreTo(
   return progress;
 }
 
-async function proveImage(path: string, point: RecoveryPoint, disk: PointDisk): Promise<void> {
-  const root = await rootOfImage(path, disk.size);
-  if (root !== disk.root)
-    throw new LeewardError(
-      "DiskDiffers",
-      `the restored disk ${disk.index} has root ${root}; the source had ${disk.root} at point ${point.id}`,
-    );
-}
-
 function report(
   { out, json }: z.infer<typeof schema>,
-  point: RecoveryPoint,
-  disk: PointDisk,
+  moment: Moment,
+  disk: RestoredDisk,
   progress: RestoreProgress,
+  evidence: Evidence,
 ): void {
-  const { id, generation, sequence, time, consistency } = point;
-  const { index, name, size, root } = disk;
+  const { id, generation, sequence, time, consistency, machine } = moment;
+  const { index, name, size } = disk;
   if (json) {
-    const restored = { index, name, size, root, written: progress.written, image: out, verified: true };
-    console.log(
-      JSON.stringify({ point: { id, generation, sequence, time: toIso(time), consistency }, disk: restored }),
-    );
+    const { root, equal, written: since } = evidence;
+    const proof = {
+      verified: moment.point !== undefined,
+      ...(root && { root }),
+      equalBlocks: equal,
+      writtenBlocks: since,
+    };
+    const restored = { index, name, size, written: progress.written, image: out, ...proof };
+    const state = { id, generation, sequence, time: toIso(time), consistency };
+    console.log(JSON.stringify({ [moment.point ? "point" : "write"]: state, disk: restored }));
     return;
   }
-  console.log(`Restored disk ${index} (${name}, ${(size / MIB).toFixed(0)} MiB) of ${point.machine} to ${out}
-  point     ${id}, ${consistency}-consistent, ${toIso(time)}, write ${sequence} of generation ${generation}
+  const what = moment.point
+    ? `point     ${id}, ${consistency}-consistent, ${toIso(time)}, write ${sequence} of generation ${generation}`
+    : `write     ${sequence} of generation ${generation}, ${toIso(time)}, crash-consistent`;
+  console.log(`Restored disk ${index} (${name}, ${(size / MIB).toFixed(0)} MiB) of ${machine} to ${out}
+  ${what}
   journal   ${progress.segments} segments read and checked, ${(progress.written / MIB).toFixed(1)} MiB written
-  verified  every block equals the source's at that point: root ${root}`);
+  verified  ${evidence.sentence}`);
 }

@@ -1,14 +1,18 @@
 import { z } from "zod";
+import { fromIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type MachineId, barrierId, machineId } from "../engine/core/ids.ts";
 import { checked } from "../engine/core/schema.ts";
+import { type Micros, type Sequence, sequence } from "../engine/core/units.ts";
 import { fileKey } from "../engine/journal/file-key.ts";
 import { type DataKey, decodeWrappedKey } from "../engine/journal/key.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { keyName } from "../engine/journal/names.ts";
+import { type Moment, findMoment, momentOf } from "../engine/replication/moment.ts";
 import { newestPoint, readPoint } from "../engine/replication/points.ts";
 import { DirectoryObjectStore } from "../engine/storage/directory.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
+import { UsageError } from "./usage.ts";
 
 /** Options that every command has. */
 export const SOURCE_OPTIONS = {
@@ -39,6 +43,53 @@ export const pointSchema = required('the id of a recovery point, or "latest"').t
   checked((text: string) => (text === "latest" ? text : barrierId(text))),
 );
 
+/** What says which state is meant; one of them. */
+export const STATE_OPTIONS = {
+  point: { type: "string" },
+  at: { type: "string" },
+  sequence: { type: "string" },
+} as const;
+
+export const stateSchema = {
+  point: pointSchema.optional(),
+  at: z.string().transform(checked(fromIso)).optional(),
+  sequence: z
+    .string()
+    .transform(checked((text: string) => (text === "latest" ? text : sequenceOf(text))))
+    .optional(),
+};
+
+interface StateOptions {
+  readonly point?: z.infer<typeof pointSchema> | undefined;
+  readonly at?: Micros | undefined;
+  readonly sequence?: Sequence | "latest" | undefined;
+}
+
+export const STATE_HELP = `  --point ID|latest    a recovery point ("leeward points" lists them), or
+  --at INSTANT         every write up to this instant of the source's clock, such as 2026-11-21T20:15:03.250Z, or
+  --sequence N|latest  every write up to number N, or every one that has arrived`;
+
+/** @throws UsageError unless exactly one of the three says which state is meant */
+export function checkState({ point, at, sequence: write }: StateOptions): void {
+  const given = [point, at, write].filter((each) => each !== undefined);
+  if (given.length !== 1)
+    throw new UsageError(
+      `--point, --at or --sequence: ${given.length === 0 ? "none is" : "only one may be"} given`,
+    );
+}
+
+function sequenceOf(text: string): Sequence {
+  if (!/^\d+$/.test(text)) throw new RangeError(`not the number of a write: ${JSON.stringify(text)}`);
+  return sequence(Number(text));
+}
+
+/** A container with what is needed to read it. */
+interface KeyedSource {
+  readonly objects: ObjectStore;
+  readonly key: DataKey;
+  readonly machine: MachineId;
+}
+
 /** @throws InvalidRequest when it is neither a directory nor an https URL */
 export async function openSource(place: string): Promise<ObjectStore> {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return new DirectoryObjectStore(place);
@@ -52,6 +103,19 @@ export async function openSource(place: string): Promise<ObjectStore> {
   return new AzureObjectStore(connectContainerBySas(place));
 }
 
+/** The one machine whose objects are there. @throws NotFound, UsageError when there are several */
+export async function machineIn(objects: ObjectStore): Promise<MachineId> {
+  let found: MachineId | undefined;
+  for await (const { name } of objects.list("machines/")) {
+    const machine = machineId(name.split("/")[1] ?? "");
+    if (found && machine !== found)
+      throw new UsageError("--machine: is missing: the container holds several");
+    found = machine;
+  }
+  if (found) return found;
+  throw new LeewardError("NotFound", "the container holds no machine");
+}
+
 /** @throws NotFound, ManifestDamaged */
 export async function findPoint(
   objects: ObjectStore,
@@ -62,6 +126,15 @@ export async function findPoint(
   const newest = await newestPoint(objects, machine);
   if (newest) return newest;
   throw new LeewardError("NotFound", `there is no recovery point of a machine ${machine}`);
+}
+
+/** The state that is asked for. @throws NotFound, MomentUnreachable, and what reading the journal throws */
+export async function momentFor(s: KeyedSource, state: StateOptions): Promise<Moment> {
+  const { point, at, sequence: write } = state;
+  if (point !== undefined) return momentOf(await findPoint(s.objects, s.machine, point));
+  if (at !== undefined) return findMoment(s, { kind: "instant", time: at });
+  if (write === undefined || write === "latest") return findMoment(s, { kind: "newest" });
+  return findMoment(s, { kind: "write", sequence: write });
 }
 
 /** The machine's data key, from its wrapped form beside the journal and the master key. @throws KeyWrong, NotFound */

@@ -2,73 +2,106 @@ import { z } from "zod";
 import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { diskIndex } from "../engine/core/units.ts";
-import type { PointDisk } from "../engine/replication/restore.ts";
-import type { DigestsRequest } from "../engine/replication/named-blocks.ts";
-import { blockDigestsAt, verifyImage } from "../engine/replication/verify.ts";
-import { rootOfImage, withImage } from "./image.ts";
+import { rootOf } from "../engine/journal/digest-tree.ts";
+import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import { blockDigestsAt, differingBlocks } from "../engine/replication/verify.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+import { decidedBy } from "./exit-code.ts";
+import { digestsOfImage } from "./image.ts";
 import {
   SOURCE_HELP,
   SOURCE_OPTIONS,
   findPoint,
+  machineIn,
   openSource,
   pointSchema,
   sourceSchema,
   unwrapKey,
 } from "./source.ts";
 import { UsageError, parseOptions } from "./usage.ts";
+import { MOST_NAMED, verifyJournal } from "./verify-journal.ts";
 
-export const help = `leeward verify --from URL|DIR --machine ID --point ID|latest --image FILE
+export const help = `leeward verify --from URL|DIR [--machine ID] [--point ID|latest] --key-file FILE
+leeward verify --from URL|DIR [--machine ID] --point ID|latest --image FILE [--key-file FILE]
 
-Compares a raw image with what the source machine's disk was at a recovery point, by the digests that the source took.
+Without an image: rebuilds recovery points from the journal's objects and compares every block with what the source
+machine itself digested at the point. Nothing is written. Without --point it goes through all points, oldest first; of
+each it rebuilds what changed since the one before, and all of the first. Bad points are named with their blocks.
+
+With an image: compares a raw image with what the source's disk was at the point.
 
 ${SOURCE_HELP}
+                       May be left out where the container holds one machine.
   --point ID|latest    the recovery point
   --image FILE         the raw image
   --disk N             which disk of the machine it should be (default 0)
-  --key-file FILE      the master key; with it, the blocks that differ are named
-  --json               print the result as JSON on standard output`;
+  --key-file FILE      the master key; beside an image it only serves to name the blocks that differ
+  --json               print the result as JSON on standard output
+
+Exit codes: 0 all is as the source had it; 1 something differs, is damaged or missing; 2 wrong usage;
+3 it could not be found out, since the storage or the key did not let it; 130 interrupted.`;
 
 const schema = z.object({
   ...sourceSchema,
-  point: pointSchema,
-  image: z.string({ error: "is missing: the raw image" }).min(1),
+  machine: sourceSchema.machine.optional(),
+  point: pointSchema.optional(),
+  image: z.string().min(1).optional(),
   "key-file": z.string().min(1).optional(),
   disk: z.coerce.number().default(0).transform(checked(diskIndex)),
 });
+type Options = z.infer<typeof schema>;
+
+export const exitCodeOf = (error: LeewardError): number => (decidedBy(error) ? 1 : 3);
 
 /** @throws UsageError, LeewardError */
-export async function run(args: readonly string[]): Promise<void> {
+export async function run(args: readonly string[], signal: AbortSignal): Promise<void> {
   const text = { type: "string" } as const;
   const options = parseOptions(
     args,
     { ...SOURCE_OPTIONS, point: text, image: text, "key-file": text, disk: text },
     schema,
   );
-  const { machine, image } = options;
+  const { image, point } = options;
+  const keyFile = options["key-file"];
+  if (image !== undefined && point === undefined)
+    throw new UsageError("--point: is missing: what the image should be");
+  if (image === undefined && keyFile === undefined)
+    throw new UsageError("--key-file: is missing: the file of the master key");
   const objects = await openSource(options.from);
-  const point = await findPoint(objects, machine, options.point);
+  const machine = options.machine ?? (await machineIn(objects));
+  if (image !== undefined) {
+    await verifyImageFile(objects, image, await findPoint(objects, machine, point ?? "latest"), options);
+    return;
+  }
+  const key = await unwrapKey(objects, machine, keyFile ?? "");
+  const only = point === undefined ? undefined : await findPoint(objects, machine, point);
+  await verifyJournal({ objects, key, machine, only, json: options.json, signal });
+}
+
+async function verifyImageFile(
+  objects: ObjectStore,
+  image: string,
+  point: RecoveryPoint,
+  options: Options,
+): Promise<void> {
   const disk = point.disks.find(({ index }) => index === options.disk);
   if (!disk) throw new UsageError(`point ${point.id} has no disk ${options.disk}`);
-  const root = await rootOfImage(image, disk.size);
+  const found = await digestsOfImage(image, disk.size);
+  const root = rootOf(disk.size, found);
   if (root !== disk.root) {
     const keyFile = options["key-file"];
-    const key = keyFile === undefined ? undefined : await unwrapKey(objects, machine, keyFile);
-    const which = key ? `; ${await differences(image, disk, { objects, key, point })}` : "";
+    const key = keyFile === undefined ? undefined : await unwrapKey(objects, point.machine, keyFile);
+    const digests = key && (await blockDigestsAt({ objects, key, point })).get(disk.index);
+    const which = digests ? `; ${named(differingBlocks(found, digests))}` : "";
     throw new LeewardError(
       "DiskDiffers",
       `${image} has root ${root}, disk ${disk.index} had ${disk.root} at point ${point.id}${which}`,
     );
   }
   const verified = { point: point.id, disk: disk.index, image, root, verified: true };
-  const sentence = `${image} is disk ${disk.index} of ${machine} at point ${point.id}: root ${root}`;
+  const sentence = `${image} is disk ${disk.index} of ${point.machine} at point ${point.id}: root ${root}`;
   console.log(options.json ? JSON.stringify(verified) : sentence);
 }
 
-const MOST_NAMED = 20;
-
-async function differences(image: string, { index, size }: PointDisk, s: DigestsRequest): Promise<string> {
-  const digests = (await blockDigestsAt(s)).get(index) ?? new Uint8Array();
-  const wrong = await withImage(image, (read) => verifyImage(read, size, digests));
-  const more = wrong.length > MOST_NAMED ? ", …" : "";
-  return `${wrong.length} blocks of 64 KiB differ: ${wrong.slice(0, MOST_NAMED).join(", ")}${more}`;
-}
+const named = (wrong: readonly number[]): string =>
+  `${wrong.length} blocks of 64 KiB differ: ${wrong.slice(0, MOST_NAMED).join(", ")}${wrong.length > MOST_NAMED ? ", …" : ""}`;

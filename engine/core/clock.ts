@@ -29,3 +29,17 @@ export const toIso = (time: Micros): string => {
   const whole = new Date(Math.floor(time / 1000)).toISOString();
   return `${whole.slice(0, -1)}${String(time % 1000).padStart(3, "0")}Z`;
 };
+
+const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(Z|[+-]\d{2}:\d{2})$/;
+
+/**
+ * An instant as ISO 8601 has it, to the microsecond, with its zone: `2026-11-21T20:15:03.250Z`.
+ * @throws RangeError
+ */
+export function fromIso(text: string): Micros {
+  const [, whole = "", fraction = "", zone = ""] = ISO.exec(text) ?? [];
+  const seconds = Date.parse(`${whole}${zone}`) / 1000;
+  if (whole === "" || !Number.isInteger(seconds))
+    throw new RangeError(`not an instant such as 2026-11-21T20:15:03.250Z: ${JSON.stringify(text)}`);
+  return micros(seconds * 1e6 + Number(fraction.padEnd(6, "0")));
+}

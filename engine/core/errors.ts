@@ -137,6 +137,11 @@ export const CATALOGUE = {
   ),
   // recovery
   NoRecoveryPoint: entry("input", 409, "Wait for the first recovery point, or name one that is listed."),
+  MomentUnreachable: entry(
+    "input",
+    409,
+    "Choose a recovery point, or an instant or a write inside what the message names as reachable.",
+  ),
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
   AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
   PointLate: entry("retry", 500, "See the other health errors: the agent or replication is behind."),

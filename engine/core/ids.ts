@@ -31,5 +31,22 @@ export const barrierId = (text: string): BarrierId => checkUuid(text) as Barrier
 export const operationId = (text: string): OperationId => checkUuid(text) as OperationId;
 export const armId = (text: string): ArmId => checkArm(text) as ArmId;
 
+/**
+ * A UUID of these bytes, at least 16 of them: version 8 (of the maker's own making) and variant 1, as RFC 9562 has it for
+ * hashed names.
+ */
+export function uuidOf(digest: Uint8Array): string {
+  const hex = Buffer.from(digest.subarray(0, 16)).toString("hex");
+  const variant = (8 + (Number.parseInt(hex.slice(16, 17), 16) % 4)).toString(16);
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ];
+  return parts.join("-");
+}
+
 /** ARM compares ids without regard to case, and services change the casing of what they return. */
 export const sameArmId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();

@@ -9,6 +9,7 @@ import {
   barrierId,
   machineId,
   operationId,
+  uuidOf,
 } from "../core/ids.ts";
 import { micros } from "../core/units.ts";
 import { stepReport } from "./item.ts";
@@ -51,14 +52,5 @@ export const jobInput = (job: JobRecord): JobInput => ({
  * else tells two wishes for the same thing apart.
  */
 export function operationFor(item: ArmId, kind: JobKind, token: string): OperationId {
-  const hex = hash("sha256", [item.toLowerCase(), kind, token].join("\n"), "hex");
-  // Version 8 (of the maker's own making) and variant 1, as RFC 9562 has it for hashed names.
-  const variant = (8 + (Number.parseInt(hex.slice(16, 17), 16) % 4)).toString(16);
-  const parts = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-  ];
-  return operationId([...parts, hex.slice(20, 32)].join("-"));
+  return operationId(uuidOf(hash("sha256", [item.toLowerCase(), kind, token].join("\n"), "buffer")));
 }

@@ -1,5 +1,5 @@
 import { type Digest, NO_DIGEST } from "../core/digest.ts";
-import { LeewardError } from "../core/errors.ts";
+import { LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { type Generation, type Ordinal, ordinal, sequence } from "../core/units.ts";
@@ -91,6 +91,44 @@ const unbound = (range: JournalRange, chain: Digest): LeewardError =>
         `generation ${range.from.generation} of ${range.machine} stands on a base with digest ${chain}, which is not there`,
       )
     : broken(range, range.from.next, range.from.chain, chain);
+
+/**
+ * The segments behind the position, oldest first, each checked and chained, up to the first that is not there: what has
+ * arrived. Packs behind a hole, which a shipper that died left, are not read. Storage calls as `readForward`.
+ * @throws ChainBroken, SegmentDamaged, SegmentVersionUnknown
+ */
+export async function* readOn(behind: Omit<JournalRange, "to">): AsyncGenerator<PlacedSegment> {
+  const { machine, from } = behind;
+  const range = { ...behind, to: { ...from, next: LAST } };
+  const firsts = await packsOf(range);
+  let position = from;
+  for await (const { first, pack } of fetched(range, within(range, firsts))) {
+    const packs = position.next < first ? [await packBefore(range, firsts, position.next), pack] : [pack];
+    for (const segment of packs.flat()) {
+      if (segment.header.ordinal !== position.next) continue;
+      position = follow(machine, position, segment);
+      yield { segment, after: position };
+    }
+    if (position.next < first) return;
+  }
+}
+
+/** No segment has it. */
+const LAST = ordinal(999_999_999_999);
+
+/** The one among the last few that holds the wanted segment; none when there is a hole. */
+async function packBefore(
+  range: JournalRange,
+  firsts: readonly Ordinal[],
+  wanted: Ordinal,
+): Promise<readonly CheckedSegment[]> {
+  try {
+    return await packHolding(range, firsts, wanted);
+  } catch (error) {
+    if (hasCode(error, "SegmentMissing")) return [];
+    throw error;
+  }
+}
 
 interface FetchedPack {
   readonly first: Ordinal;

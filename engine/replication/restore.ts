@@ -5,9 +5,12 @@ import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import type { Run } from "./run.ts";
+import type { SourcePoint } from "./lineage.ts";
 import { countOf, lastWrites, readSources, sourcesOf } from "./sources.ts";
 
-export type PointDisk = RecoveryPoint["disks"][number];
+/** What is to be rebuilt: a recovery point, or what the disks were after any write (`moment.ts`). */
+export type RestorePlace = SourcePoint & { readonly disks: readonly RestoredDisk[] };
+export type RestoredDisk = Omit<RecoveryPoint["disks"][number], "root">;
 
 /** Where a restored disk goes; what is never written to it reads as zero. Calls do not overlap in range, but in time. */
 export interface Sink {
@@ -33,9 +36,9 @@ export interface RestoreRequest {
   /** The target's objects, or any copy of them. */
   readonly objects: ObjectStore;
   readonly key: DataKey;
-  readonly point: RecoveryPoint;
+  readonly point: RestorePlace;
   /** Called once for each disk of the point, before anything is read; undefined for a disk that is not wanted. */
-  readonly sinkFor: (disk: PointDisk) => Promise<Sink | undefined>;
+  readonly sinkFor: (disk: RestoredDisk) => Promise<Sink | undefined>;
   /** Sink calls in flight; 8 when absent. */
   readonly parallel?: number;
   /** As in `MergeRequest`. */
@@ -45,8 +48,9 @@ export interface RestoreRequest {
 }
 
 /**
- * Rebuilds the disks of a point from layers and segments, newest write first, each byte once, in memory bounded by
- * `memory` and not by the disks. No sink is finished before the whole chain was checked, down to a layer or segment 0.
+ * Rebuilds the disks of a point, or as they were after any write, from layers and segments, newest write first, each
+ * byte once, in memory bounded by `memory` and not by the disks. No sink is finished before the whole chain was checked,
+ * down to a layer or segment 0.
  * @throws SegmentMissing, ChainBroken, BaseMissing, SegmentDamaged, LayerDamaged, ManifestDamaged, KeyWrong, what the sinks
  *   throw, the signal's reason
  */

@@ -55,9 +55,13 @@ export async function verifyImage(
   digests: Uint8Array,
   onProgress?: (done: Bytes) => void,
 ): Promise<number[]> {
-  const found = await imageDigests(read, size, onProgress);
+  return differingBlocks(await imageDigests(read, size, onProgress), digests);
+}
+
+/** The numbers of the blocks whose digests are not the same, ascending; both name all blocks of a disk. */
+export function differingBlocks(found: Uint8Array, digests: Uint8Array): number[] {
   if (digests.length !== found.length)
-    throw new RangeError(`${digests.length} bytes of digests for a disk of ${size} bytes`);
+    throw new RangeError(`${digests.length} bytes of digests, and ${found.length} to compare them with`);
   const wrong: number[] = [];
   for (let at = 0; at < found.length; at += DIGEST_BYTES)
     if (Buffer.compare(found.subarray(at, at + DIGEST_BYTES), digests.subarray(at, at + DIGEST_BYTES)) !== 0)

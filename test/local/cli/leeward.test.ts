@@ -3,6 +3,8 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { toIso } from "../../../engine/core/clock.ts";
+import { micros } from "../../../engine/core/units.ts";
 import { fileKey } from "../../../engine/journal/file-key.ts";
 import { encodeWrappedKey } from "../../../engine/journal/key.ts";
 import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
@@ -10,6 +12,7 @@ import { keyName, pointName } from "../../../engine/journal/names.ts";
 import { DirectoryObjectStore } from "../../../engine/storage/directory.ts";
 import { carry } from "../../fixtures/carried.ts";
 import { leeward } from "../../fixtures/leeward.ts";
+import { prefixesOf } from "../../fixtures/prefixes.ts";
 import { type Event, type Story, tell } from "../../fixtures/story.ts";
 
 const write = (disk: number, sector: number, sectors: number): Event => ({
@@ -85,6 +88,30 @@ describe("leeward restore", () => {
     expect((await readFile(out)).equals(story.moments[0]?.disks[1] ?? Buffer.alloc(0))).toBe(true);
   });
 
+  test("rebuilds any write between points, and holds what was not written since against the point before", async () => {
+    const { code, stdout } = await restore("--sequence", "3");
+    expect(stdout).toContain("write     3 of generation 1");
+    expect(stdout).toContain("3 blocks equal the source's at point");
+    expect(code).toBe(0);
+    const [, , , third] = [undefined, ...(await prefixesOf(story))];
+    expect((await readFile(out)).equals(third?.disks[0] ?? Buffer.alloc(0))).toBe(true);
+    const at = await restore("--at", toIso(third?.time ?? micros(0)), "--force", "--json");
+    expect(JSON.parse(at.stdout)).toMatchObject({
+      write: { sequence: 3 },
+      disk: { verified: false, equalBlocks: 3 },
+    });
+    expect((await readFile(out)).equals(third?.disks[0] ?? Buffer.alloc(0))).toBe(true);
+  });
+
+  test("says what is reachable when an instant or a write is not", async () => {
+    const late = await restore("--at", "2036-01-01T00:00:00Z");
+    expect(late).toMatchObject({ code: 1 });
+    expect(late.stderr).toMatch(
+      /MomentUnreachable: .* after the newest write .*; reachable: writes 2 to 4 of generation 1/,
+    );
+    expect((await restore("--sequence", "1")).stderr).toContain("before everything that is kept");
+  });
+
   test("replaces a file only when it is forced to", async () => {
     await writeFile(out, "precious");
     const refused = await restore("--point", "latest");
@@ -128,6 +155,9 @@ describe("leeward restore", () => {
     ["a point that is none", ["--point", "yesterday"], "--point"],
     ["a disk that the machine has not", ["--point", "latest", "--disk", "7"], "disk 7"],
     ["a disk that is no number", ["--point", "latest", "--disk", "two"], "--disk"],
+    ["two states at once", ["--point", "latest", "--sequence", "3"], "only one"],
+    ["an instant without a zone", ["--at", "2026-11-21T20:15:03"], "--at"],
+    ["a write that is no number", ["--sequence", "few"], "--sequence"],
     ["an unknown option", ["--point", "latest", "--speed", "high"], "--speed"],
   ])("refuses %s as wrong usage, naming it", async (_, more, named) => {
     const { code, stderr, stdout } = await restore(...more);
@@ -170,7 +200,10 @@ describe("leeward points", () => {
     const args = ["points", "--machine", story.machine, "--json", "--last", "1"];
     const { code, stdout } = await leeward(args, { LEEWARD_FROM: journal });
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject([{ id: points[1]?.id, losses: points[1]?.losses }]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      points: [{ id: points[1]?.id, losses: points[1]?.losses }],
+      reachable: [{ generation: 1, first: { sequence: points[0]?.sequence }, last: { sequence: 4 } }],
+    });
   });
 });
 
@@ -193,6 +226,68 @@ describe("leeward verify", () => {
   test("does not take an image that is too short for the disk", async () => {
     await writeFile(out, Buffer.alloc(512, 1));
     expect((await verify("--json")).code).toBe(1);
+  });
+});
+
+describe("leeward verify without an image", () => {
+  const verify = (from: string, ...more: string[]) =>
+    leeward(["verify", "--from", from, "--key-file", keyFile, ...more]);
+
+  /** A copy of the container in which one object is changed. */
+  async function copyWith(wanted: (name: string) => boolean, change: (body: Buffer) => Buffer | undefined) {
+    const copy = path.join(path.dirname(out), "copy");
+    const objects = new DirectoryObjectStore(copy);
+    await objects.ensureContainer();
+    const original = new DirectoryObjectStore(journal);
+    let changed = "";
+    for await (const { name } of original.list("")) {
+      const body = (await original.get(name))?.body ?? Buffer.alloc(0);
+      const here = changed === "" && wanted(name);
+      if (here) changed = name;
+      const kept = here ? change(body) : body;
+      if (kept) await objects.put(name, kept, "absent");
+    }
+    return { copy, changed };
+  }
+
+  test("finds every point to be what the source had, with nothing but the objects and the key", async () => {
+    const { code, stdout } = await verify(journal);
+    expect(stdout).toContain("2 of 2 points are what the source had");
+    expect(code).toBe(0);
+    const one = await verify(journal, "--point", points[1]?.id ?? "", "--json");
+    expect(JSON.parse(one.stdout)).toMatchObject({
+      points: [{ point: points[1]?.id, verified: true, compared: 6 }],
+    });
+  });
+
+  const flipped = (body: Buffer) => Buffer.from(body).fill((body[400] ?? 0) ^ 1, 400, 401);
+  test.each([
+    ["a segment with a flipped bit", ".seg", flipped, "SegmentDamaged"],
+    ["a segment that is cut", ".seg", (body: Buffer) => body.subarray(0, -7), "SegmentDamaged"],
+    ["a segment that is gone", ".seg", () => undefined, "SegmentMissing"],
+    ["a segment of zeros", ".seg", (body: Buffer) => Buffer.alloc(body.length), "SegmentDamaged"],
+    ["an empty segment", ".seg", () => Buffer.alloc(0), "SegmentDamaged"],
+    ["a manifest with a flipped bit", "points", flipped, "ManifestDamaged"],
+    ["an empty manifest", "points", () => Buffer.alloc(0), "ManifestDamaged"],
+  ])("names %s", async (_, part, change, error) => {
+    const { copy } = await copyWith((name) => name.includes(part), change);
+    const { code, stdout, stderr } = await verify(copy);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(new RegExp(`^BAD .*${error}`));
+    expect(stderr).toContain("PointBad");
+  });
+
+  test("does not take a wrong key, or none, for a bad point", async () => {
+    const other = path.join(path.dirname(out), "other.key");
+    await writeFile(other, randomBytes(32));
+    const wrong = await leeward(["verify", "--from", journal, "--key-file", other]);
+    expect([wrong.code, wrong.stderr.split(":")[0]]).toEqual([3, "KeyWrong"]);
+    const { copy } = await copyWith(
+      (name) => name.endsWith("key.json"),
+      () => undefined,
+    );
+    expect((await verify(copy)).code).toBe(3);
+    expect((await leeward(["verify", "--from", journal])).code).toBe(2);
   });
 });
 

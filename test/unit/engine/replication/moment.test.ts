@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hasCode, messageOf } from "../../../../engine/core/errors.ts";
+import { generation, micros, sequence } from "../../../../engine/core/units.ts";
+import { journalPrefix } from "../../../../engine/journal/names.ts";
+import { type Moment, type Wanted, findMoment } from "../../../../engine/replication/moment.ts";
+import { groundsOf } from "../../../../engine/replication/reach.ts";
+import { restorePoint } from "../../../../engine/replication/restore.ts";
+import { sourcesOf } from "../../../../engine/replication/sources.ts";
+import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
+import { carry } from "../../../fixtures/carried.ts";
+import { compactAll } from "../../../fixtures/kept.ts";
+import { MemorySink } from "../../../fixtures/memory-sink.ts";
+import { prefixesOf } from "../../../fixtures/prefixes.ts";
+import { DISKS, type Event, type Story, type StoryOptions, events, tell } from "../../../fixtures/story.ts";
+import { POINT, write } from "../../../fixtures/verified.ts";
+
+/** A story with writes behind its last point that have arrived too. */
+const longer = fc
+  .tuple(events, events)
+  .map(([list, more]): Event[] => [
+    ...list,
+    ...more.filter(({ kind }) => kind !== "prove"),
+    { kind: "seal" },
+  ]);
+
+async function restored(objects: MemoryObjectStore, story: Story, point: Moment): Promise<Buffer[]> {
+  const sinks = DISKS.map(({ size }) => new MemorySink(size));
+  await restorePoint({ objects, key: story.key, point, sinkFor: async ({ index }) => sinks[index] });
+  return sinks.map(({ content }) => content);
+}
+
+const find = (objects: MemoryObjectStore, { key, machine }: Story, wanted: Wanted) =>
+  findMoment({ objects, key, machine }, wanted);
+
+const reachIn = async (objects: MemoryObjectStore, { machine }: Story) =>
+  (await groundsOf(objects, machine)).map(({ reach }) => reach);
+
+async function told(list: Event[], options: StoryOptions = {}) {
+  const story = await tell(list, options);
+  const objects = new MemoryObjectStore();
+  return { story, objects, points: await carry(story, objects, 2_000), prefixes: await prefixesOf(story) };
+}
+
+/** Takes away what layers made needless. */
+async function dropSegments(objects: MemoryObjectStore, { machine }: Story, point: Moment): Promise<void> {
+  const tail = (await sourcesOf(objects, point)).layers.at(-1)?.tail.next ?? 0;
+  for await (const { name } of objects.list(journalPrefix(machine, point.generation)))
+    if (Number(name.slice(-16, -4)) < tail) await objects.delete([name]);
+}
+
+describe("any write", () => {
+  test("from the first point to the newest that has arrived restores to exactly the prefix", async () => {
+    await fc.assert(
+      fc.asyncProperty(longer, fc.nat(), async (list, pick) => {
+        const { story, objects, prefixes } = await told(list);
+        const [reach] = await reachIn(objects, story);
+        expect(reach?.last.sequence).toBe(story.segments.at(-1)?.header.to);
+        expect(reach?.first.sequence).toBe(story.moments[0]?.barrier.sequence);
+        const within = prefixes.filter((each) => each.sequence >= (reach?.first.sequence ?? 0));
+        const prefix = within[pick % Math.max(within.length, 1)];
+        if (!prefix) return;
+        const moment = await find(objects, story, { kind: "write", sequence: prefix.sequence });
+        expect(moment.sequence).toBe(prefix.sequence);
+        expect([prefix.time, moment.point?.time]).toContain(moment.time);
+        expect(await restored(objects, story, moment)).toEqual(prefix.disks);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("restores over layers as well, with the segments under them gone", async () => {
+    await fc.assert(
+      fc.asyncProperty(longer, fc.infiniteStream(fc.boolean()), fc.nat(), async (list, chosen, pick) => {
+        const { story, objects, points, prefixes } = await told(list);
+        const kept = points.filter((_, i) => i === points.length - 1 || chosen.next().value);
+        await compactAll(objects, story, kept);
+        const [oldest] = kept;
+        if (oldest)
+          await dropSegments(objects, story, await find(objects, story, { kind: "point", id: oldest.id }));
+        const [reach] = await reachIn(objects, story);
+        if (!reach) return;
+        const within = prefixes.filter((each) => each.sequence >= reach.first.sequence);
+        const prefix = within[pick % Math.max(within.length, 1)];
+        if (!prefix) return;
+        const moment = await find(objects, story, { kind: "write", sequence: prefix.sequence });
+        expect(await restored(objects, story, moment)).toEqual(prefix.disks);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test("is the newest that has arrived, up to a hole, when no more is asked for", async () => {
+    const { story, objects, prefixes } = await told([
+      write(0, 0, 8, 1),
+      ...POINT,
+      write(0, 8, 8, 2),
+      { kind: "seal" },
+    ]);
+    const moment = await find(objects, story, { kind: "newest" });
+    expect(moment).toMatchObject({ sequence: 2, consistency: "crash", point: undefined });
+    expect(await restored(objects, story, moment)).toEqual(prefixes.at(-1)?.disks);
+  });
+});
+
+describe("an instant", () => {
+  /** As a clock may go: some writes at the same instant, all others later. */
+  const tick = fc.infiniteStream(fc.nat(2));
+
+  test("takes in every write up to it and none that is later", async () => {
+    await fc.assert(
+      fc.asyncProperty(longer, tick, fc.nat(), async (list, ticks, pick) => {
+        const times = [1_790_000_000_000_000];
+        const clock = (at: number) => {
+          while (times.length <= at) times.push((times.at(-1) ?? 0) + ticks.next().value);
+          return times[at] ?? 0;
+        };
+        const { story, objects, prefixes } = await told(list, { clock });
+        const [reach] = await reachIn(objects, story);
+        if (!reach) return;
+        const at = reach.first.time + (pick % (reach.last.time - reach.first.time + 1));
+        const moment = await find(objects, story, { kind: "instant", time: micros(at) });
+        const expected = prefixes.findLast(({ time }) => time <= at);
+        expect(await restored(objects, story, moment)).toEqual(
+          expected?.disks ?? DISKS.map(({ size }) => Buffer.alloc(size)),
+        );
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("that a clock which was set back went through twice means the first time", async () => {
+    const base = 1_790_000_000_000_000;
+    const at = [0, 10, 20, 30, 12, 14, 40];
+    const sector = (n: number) => write(0, n * 8, 8, n + 1);
+    const { story, objects } = await told(
+      [sector(0), ...POINT, sector(1), sector(2), sector(3), sector(4), sector(5), ...POINT],
+      { clock: (n) => base + (at[n] ?? 40) },
+    );
+    const found = async (time: number) =>
+      (await find(objects, story, { kind: "instant", time: micros(base + time) })).sequence;
+    expect(await found(14)).toBe(1);
+    expect(await found(20)).toBe(2);
+  });
+
+  test("before, after or between what is kept is refused, naming what can be had", async () => {
+    const { story, objects } = await told([write(0, 0, 8, 1), ...POINT, write(0, 8, 8, 2), ...POINT]);
+    const second = await tell([write(0, 0, 8, 3), write(0, 8, 8, 3), ...POINT], {
+      generation: generation(2),
+      from: sequence(2),
+      key: story.key,
+      clock: (n) => 1_790_000_000_500_000 + n,
+    });
+    await carry(second, objects, 2_000);
+    const refused = async (wanted: Wanted) => {
+      const error: unknown = await find(objects, story, wanted).catch((each: unknown) => each);
+      expect(hasCode(error, "MomentUnreachable")).toBe(true);
+      return messageOf(error);
+    };
+    const instant = (time: number) => ({ kind: "instant", time: micros(time) }) as const;
+    expect(await refused(instant(1_790_000_000_000_000))).toContain("before everything that is kept");
+    expect(await refused(instant(1_790_000_000_400_000))).toContain("gap between generations");
+    expect(await refused(instant(1_790_000_009_000_000))).toContain("after the newest write");
+    expect(await refused({ kind: "write", sequence: sequence(3) })).toContain("gap between generations");
+    expect(await refused({ kind: "write", sequence: sequence(9) })).toMatch(
+      /after .*; reachable: writes 1 to 2 of generation 1, .*; writes 4 to 4 of generation 2, /,
+    );
+  });
+});
