@@ -5,7 +5,7 @@ import { type DiskReader, imageDigests } from "../engine/replication/verify.ts";
 import { ProgressBar } from "./progress-bar.ts";
 
 /** Calls with a reader of the image; what is behind the end of a short file reads as zeros. @throws DiskUnreadable */
-export async function withImage<Result>(
+async function withImage<Result>(
   path: string,
   use: (read: DiskReader) => Promise<Result>,
 ): Promise<Result> {

@@ -9,7 +9,7 @@ import type { SourcePoint } from "./lineage.ts";
 import { countOf, lastWrites, readSources, sourcesOf } from "./sources.ts";
 
 /** What is to be rebuilt: a recovery point, or what the disks were after any write (`moment.ts`). */
-export type RestorePlace = SourcePoint & { readonly disks: readonly RestoredDisk[] };
+type RestorePlace = SourcePoint & { readonly disks: readonly RestoredDisk[] };
 export type RestoredDisk = Omit<RecoveryPoint["disks"][number], "root">;
 
 /** Where a restored disk goes; what is never written to it reads as zero. Calls do not overlap in range, but in time. */
