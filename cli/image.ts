@@ -5,10 +5,7 @@ import { type DiskReader, imageDigests } from "../engine/replication/verify.ts";
 import { ProgressBar } from "./progress-bar.ts";
 
 /** Calls with a reader of the image; what is behind the end of a short file reads as zeros. @throws DiskUnreadable */
-async function withImage<Result>(
-  path: string,
-  use: (read: DiskReader) => Promise<Result>,
-): Promise<Result> {
+async function withImage<Result>(path: string, use: (read: DiskReader) => Promise<Result>): Promise<Result> {
   const file = await open(path).catch((error: unknown) => {
     throw new LeewardError("DiskUnreadable", `${path}: ${messageOf(error)}`, error);
   });
