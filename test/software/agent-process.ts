@@ -1,0 +1,65 @@
+import { Capture } from "../../agent/capture.ts";
+import { lockSpool } from "../../agent/lock.ts";
+import type { Export } from "../../agent/nbd/export.ts";
+import { serveNbd } from "../../agent/nbd/server.ts";
+import { Sealer } from "../../agent/sealer.ts";
+import { type Sequence, MIB, bytes, millis, sequence } from "../../engine/core/units.ts";
+import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
+import { GENERATION, KEY, MACHINE, POLICY } from "./machine-settings.ts";
+
+/**
+ * The agent of one machine, with its cache in a directory and no control plane. It says "ready" when the initial copy
+ * is done, answers "where" with the newest write, and "end" with the flushes there were: for each, the newest write that
+ * it made durable. Without its parent it ends.
+ */
+const [spoolDirectory = "", socket = "", cache = "", ...diskPaths] = process.argv.slice(2);
+
+const lock = lockSpool(spoolDirectory);
+const sealer = new Sealer();
+const capture = new Capture({
+  diskPaths,
+  spoolDirectory,
+  spoolLimit: bytes(1024 * MIB),
+  draftSegment: (task) => sealer.draft(task),
+});
+const flushes: Sequence[] = [];
+const server = await serveNbd({ kind: "unix", path: socket }, capture.exports.map(noted));
+capture.begin({
+  machine: MACHINE,
+  generation: capture.resume?.generation ?? GENERATION,
+  from: sequence(0),
+  policy: POLICY,
+  store: new DirectoryObjectStore(cache),
+  key: KEY,
+});
+process.on("message", (asked) => {
+  if (asked === "where") process.send?.(newest());
+  else void end();
+});
+process.once("disconnect", () => process.exit(1));
+while (capture.status?.mode !== "streaming") await new Promise((resolve) => setTimeout(resolve, 5));
+process.send?.("ready");
+
+function noted(one: Export): Export {
+  return {
+    ...one,
+    flush: async () => {
+      const durable = newest();
+      await one.flush();
+      flushes.push(durable);
+    },
+  };
+}
+
+function newest(): Sequence {
+  return capture.status?.captured.sequence ?? sequence(0);
+}
+
+async function end(): Promise<void> {
+  await server.close();
+  await capture.close(millis(60_000));
+  sealer.close();
+  lock.release();
+  const left = capture.status?.problem?.message ?? capture.status?.backlog.segments;
+  process.send?.({ flushes, left }, () => process.exit());
+}
