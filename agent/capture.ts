@@ -15,8 +15,11 @@ import {
   millis,
 } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
+import { AT_ONCE, type BarrierTerms } from "./barrier.ts";
+import { ControlClock } from "./control-clock.ts";
 import { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
+import { type Freezer, noFreezer } from "./freeze/freezer.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
@@ -48,6 +51,8 @@ export interface CaptureSettings {
   readonly files?: Files;
   /** How logs become segments; without it in this process. */
   readonly draftSegment?: DraftSegment;
+  /** How the applications are brought to rest; without it they are not. */
+  readonly freezer?: Freezer;
 }
 
 /** What the control plane answered to a registration. */
@@ -66,6 +71,8 @@ export interface Registration extends Destination {
 export class Capture {
   /** One for each disk, in index order: disk0, disk1, … */
   readonly exports: readonly Export[];
+  /** To be told what heartbeats show of the control plane's clock. */
+  readonly controlClock = new ControlClock();
   readonly #settings: CaptureSettings & { readonly clock: Clock; readonly files: Files };
   readonly #disks: readonly Disk[];
   readonly #pace: Pace;
@@ -118,8 +125,8 @@ export class Capture {
   }
 
   /** Resolves when the barrier is proved, or at once while another is under way or the initial copy is not complete. */
-  async requestBarrier(id: BarrierId): Promise<void> {
-    await this.#run?.requestBarrier(id);
+  async requestBarrier(id: BarrierId, terms: BarrierTerms = AT_ONCE): Promise<void> {
+    await this.#run?.requestBarrier(id, terms);
   }
 
   /** The journal ends here; the guest goes on. */
@@ -135,18 +142,10 @@ export class Capture {
   }
 
   #runSettings(policy: CapturePolicy) {
-    const { files, spoolDirectory, spoolLimit, clock } = this.#settings;
+    const { files, spoolDirectory, spoolLimit, clock, freezer = noFreezer } = this.#settings;
     const draftSegment: DraftSegment = this.#settings.draftSegment ?? ((task) => draftHere(files, task));
-    return {
-      files,
-      disks: this.#disks,
-      spoolDirectory,
-      spoolLimit,
-      clock,
-      pace: this.#pace,
-      policy,
-      draftSegment,
-    };
+    const own = { disks: this.#disks, pace: this.#pace, controlClock: this.controlClock };
+    return { ...own, files, spoolDirectory, spoolLimit, clock, policy, draftSegment, freezer };
   }
 
   /**
@@ -186,6 +185,7 @@ export class Capture {
       write: (writes) => this.#write(disk, index, writes),
       zero: (offset, length) => this.#zero(disk, index, offset, length),
       flush: () => flush.run(),
+      holding: () => this.#run?.holding,
     };
   }
 

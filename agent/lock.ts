@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { Files } from "./files.ts";
 import { nodeFiles } from "./node-files.ts";
+import { type ProcessIdentity, identityOf, isAlive } from "./process-identity.ts";
 
 /** The right to use a spool, held until `release` or until this process is gone. */
 export interface SpoolLock {
@@ -15,7 +16,8 @@ export interface SpoolLock {
  */
 export function lockSpool(directory: string, files: Files = nodeFiles): SpoolLock {
   const file = join(directory, "lock");
-  const mine = `${process.pid} ${startOf(files, process.pid)}\n`;
+  const { pid, start } = identityOf(process.pid, files);
+  const mine = `${pid} ${start}\n`;
   try {
     files.makeDirectory(directory);
     acquire(files, directory, file, mine);
@@ -33,7 +35,7 @@ function acquire(files: Files, directory: string, file: string, mine: string): v
       return;
     } catch {
       const holder = readHolder(files, file);
-      if (holder && isAlive(files, holder))
+      if (holder && isAlive(holder, files))
         throw new LeewardError("Conflict", `--spool: ${directory} is in use by process ${holder.pid}`);
       takeAway(files, file);
     }
@@ -52,35 +54,11 @@ function takeAway(files: Files, file: string): void {
   files.remove(aside);
 }
 
-interface Holder {
-  readonly pid: number;
-  readonly start: string;
-}
-
-function readHolder(files: Files, file: string): Holder | undefined {
+function readHolder(files: Files, file: string): ProcessIdentity | undefined {
   try {
     const [, pid, start] = /^(\d+) (\S*)$/m.exec(files.read(file).toString("utf8")) ?? [];
     return pid === undefined ? undefined : { pid: Number(pid), start: start ?? "" };
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(files: Files, { pid, start }: Holder): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-  return startOf(files, pid) === start;
-}
-
-/** When a process began, in ticks since boot; empty where the system does not tell. */
-function startOf(files: Files, pid: number): string {
-  try {
-    // The name in parentheses may hold anything; start time is the 20th field behind it.
-    return files.read(`/proc/${pid}/stat`).toString("utf8").split(") ").at(-1)?.split(" ")[19] ?? "";
-  } catch {
-    return "";
   }
 }

@@ -7,6 +7,7 @@ import { AzureObjectStore } from "../engine/storage/azure-object.ts";
 import { connectContainerBySas } from "../engine/storage/connect.ts";
 import { Capture } from "./capture.ts";
 import { connectControlPlane } from "./control-plane.ts";
+import { CommandFreezer } from "./freeze/freezer.ts";
 import { type SpoolLock, lockSpool } from "./lock.ts";
 import { nodeFiles } from "./node-files.ts";
 import { type NbdServer, serveNbd } from "./nbd/server.ts";
@@ -18,6 +19,8 @@ import { writeStatus } from "./status.ts";
 const STATUS_EVERY_MS = 1000;
 /** An orderly stop uploads for at most so long; the rest waits in the spool for the next start. */
 const PATIENCE = millis(4000);
+
+const THAW_AGAIN = millis(10_000);
 
 const EXIT_USAGE = 2;
 
@@ -35,13 +38,29 @@ async function start(settings: AgentSettings): Promise<void> {
   const lock = lockSpool(settings.spoolDirectory);
   try {
     const sealer = new Sealer();
-    const capture = new Capture({ ...settings, draftSegment: (task) => sealer.draft(task) });
+    const sessions: Session[] = [];
+    const freezer = new CommandFreezer(settings.spoolDirectory, () => settings.freeze ?? sessions[0]?.freeze);
+    void thawAll(freezer);
+    const capture = new Capture({ ...settings, freezer, draftSegment: (task) => sealer.draft(task) });
     const server = await serveNbd(settings.listen, capture.exports);
     const session = settings.configFile === undefined ? undefined : openSession(capture, settings.configFile);
+    if (session) sessions.push(session);
     attend(settings, { lock, capture, server, sealer, session });
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** What the last process may have left frozen; for as long as it takes. */
+async function thawAll(freezer: CommandFreezer): Promise<void> {
+  for (;;) {
+    try {
+      return await freezer.recover();
+    } catch (error) {
+      process.stderr.write(`leeward agent: ${messageOf(error)}\n`);
+      await systemClock.sleep(THAW_AGAIN);
+    }
   }
 }
 

@@ -14,12 +14,14 @@ import {
   millis,
 } from "../engine/core/units.ts";
 import { type JournalPosition, startOf } from "../engine/journal/position.ts";
-import { Barriers, type SetBarrier } from "./barrier.ts";
+import { type BarrierTerms, Barriers, type RefusedBarrier, type SetBarrier } from "./barrier.ts";
+import type { ControlClock } from "./control-clock.ts";
 import { DiskDigests } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import { syncFiles } from "./durable.ts";
 import type { Files } from "./files.ts";
 import { type CopyProgress, InitialCopy } from "./initial-copy.ts";
+import type { Freezer } from "./freeze/freezer.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
@@ -44,6 +46,8 @@ export interface RunSettings {
   readonly clock: Clock;
   readonly pace: Pace;
   readonly draftSegment: DraftSegment;
+  readonly controlClock: ControlClock;
+  readonly freezer: Freezer;
 }
 
 /** Figures of one generation, as the heartbeat reports them. */
@@ -58,6 +62,7 @@ export interface RunStatus {
   readonly written: readonly { readonly bytes: number; readonly writes: number }[];
   readonly initialCopy: CopyProgress;
   readonly barriers: readonly SetBarrier[];
+  readonly refused: readonly RefusedBarrier[];
   readonly problem: LeewardError | undefined;
 }
 
@@ -131,6 +136,9 @@ export class Run {
       recorder,
       digests,
       pace,
+      clock,
+      controlClock: s.controlClock,
+      freezer: s.freezer,
       set: state.barriers,
       events: {
         remember: (barriers) => this.#save({ barriers: [...barriers] }),
@@ -193,8 +201,14 @@ export class Run {
       written: this.#recorder.written,
       initialCopy: this.#copy.progress,
       barriers: this.#barriers.set,
-      problem: this.#broken ?? this.#trouble,
+      refused: this.#barriers.refused,
+      problem: this.#broken ?? this.#barriers.problem ?? this.#trouble,
     };
+  }
+
+  /** Resolves when writes may be acknowledged again; undefined while they may. */
+  get holding(): Promise<void> | undefined {
+    return this.#barriers.holding;
   }
 
   connect(destination: Destination): void {
@@ -223,8 +237,8 @@ export class Run {
   }
 
   /** Resolves when the barrier is proved, or at once while another one is under way or none may be set yet. */
-  async requestBarrier(id: BarrierId): Promise<void> {
-    await this.#barriers.request(id).catch((error: unknown) => this.break(error));
+  async requestBarrier(id: BarrierId, terms: BarrierTerms): Promise<void> {
+    await this.#barriers.request(id, terms).catch((error: unknown) => this.break(error));
   }
 
   /** Ends the journal in front of what comes next. No later start goes on with it. Returns when that is certain. */

@@ -1,12 +1,14 @@
 import {
   type AgentConfig,
+  type FreezeCommands,
   type HeartbeatRequest,
+  type HeartbeatResponse,
   type RegisterResponse,
   agentConfig,
 } from "../engine/contract/agent-api.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
-import { type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";
+import { type Micros, type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";
 import { type DataKey, dataKey } from "../engine/journal/key.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Capture } from "./capture.ts";
@@ -44,6 +46,7 @@ export class Session {
   #problem: LeewardError | undefined;
   #key: DataKey | undefined;
   #every: Millis = millis(5000);
+  #freeze: FreezeCommands | undefined;
 
   constructor(settings: SessionSettings) {
     this.#s = settings;
@@ -54,11 +57,17 @@ export class Session {
     return this.#problem;
   }
 
+  /** As the control plane has configured them. */
+  get freeze(): FreezeCommands | undefined {
+    return this.#freeze;
+  }
+
   /** Runs until `close`, and never throws. */
   async run(): Promise<void> {
     for (let tries = 0; !this.#stop.signal.aborted; tries++) {
       try {
         const config = await this.#config();
+        this.#freeze = config.freeze;
         await this.#serve(this.#s.connect(config), () => (tries = 0));
       } catch (error) {
         if (this.#stop.signal.aborted) return;
@@ -92,7 +101,7 @@ export class Session {
       const { status } = capture;
       if (!status || isSpent(status)) return;
       try {
-        const answer = await controlPlane.heartbeat(heartbeatOf(status, this.#s.clock), signal);
+        const answer = await this.#heartbeat(controlPlane, status);
         this.#problem = undefined;
         failures = 0;
         if (!answer.active) throw new LeewardError("AgentFenced", "the control plane ended this generation");
@@ -100,7 +109,7 @@ export class Session {
         this.#every = answer.policy.heartbeatEvery;
         if (answer.cache && this.#key)
           capture.connect({ store: this.#s.openCache(answer.cache.containerUrl), key: this.#key });
-        for (const { id } of answer.barriers) void capture.requestBarrier(id);
+        for (const { id, ...terms } of answer.barriers) void capture.requestBarrier(id, terms);
         await this.#sleep(this.#every);
       } catch (error) {
         if (hasCode(error, "AgentFenced")) capture.stop(known(error));
@@ -109,6 +118,14 @@ export class Session {
         await this.#sleep(retryDelay(failures++));
       }
     }
+  }
+
+  async #heartbeat(controlPlane: ControlPlane, status: RunStatus): Promise<HeartbeatResponse> {
+    const { clock, capture } = this.#s;
+    const asked = clock.now();
+    const answer = await controlPlane.heartbeat(heartbeatOf(status, asked), this.#stop.signal);
+    if (answer.time !== undefined) capture.controlClock.note(asked, answer.time, clock.now());
+    return answer;
   }
 
   async #register(controlPlane: ControlPlane): Promise<RegisterResponse> {
@@ -162,13 +179,13 @@ function parseJson(file: string, text: string): unknown {
 const isSpent = ({ mode, backlog, problem }: RunStatus): boolean =>
   mode === "stopped" && (backlog.segments === 0 || problem?.code !== "SpoolFull");
 
-function heartbeatOf(status: RunStatus, clock: Clock): HeartbeatRequest {
+function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
   const { generation, mode, captured, cached, backlog, uploaded, written, initialCopy, problem } = status;
   return {
     agentVersion: AGENT_VERSION,
     generation,
     mode,
-    time: clock.now(),
+    time,
     captured,
     cached: { sequence: cached.sequence, time: cached.time, bytes: cached.bytes },
     cachedNext: cached.next,
@@ -181,6 +198,7 @@ function heartbeatOf(status: RunStatus, clock: Clock): HeartbeatRequest {
       writes,
     })),
     barriers: status.barriers.slice(-LISTED_BARRIERS),
+    refused: status.refused.slice(-LISTED_BARRIERS),
     ...(problem && { problem: { code: problem.code, message: problem.message.slice(0, 2000) } }),
   };
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { type Bytes, MIB, bytes } from "../engine/core/units.ts";
+import { type FreezeCommands, freezeCommands } from "../engine/contract/agent-api.ts";
 import type { ListenOn } from "./nbd/server.ts";
 
 export interface AgentSettings {
@@ -11,6 +12,8 @@ export interface AgentSettings {
   readonly spoolLimit: Bytes;
   /** Absent: a plain NBD server that records nothing. */
   readonly configFile: string | undefined;
+  /** In place of what the configuration says. */
+  readonly freeze: FreezeCommands | undefined;
 }
 
 export const USAGE = `Usage: node agent/main.ts --disk <path> [--disk <path> ...] --listen <address> --spool <directory> [options]
@@ -23,14 +26,19 @@ Serves the disks over NBD and replicates every write.
   --spool-limit <MiB>    most it may hold, at least 64 (default 1024)
   --config <file>        waits for this file, which the VM extension writes, then replicates;
                          without it nothing is recorded
-  --help                 this text
+  --freeze-pre <command>   brings the applications to rest for an application-consistent point; run by the shell
+  --freeze-post <command>  has them go on; may run twice, and when nothing was frozen
+  --freeze-timeout <ms>    each is killed when it takes longer (default 30000)
+  --freeze-hold <ms>       the applications rest for no longer than this (default 10000)
+  --help                   this text
 `;
 
 const LEAST_SPOOL = 64;
 
 /** Undefined when help was asked for. @throws InvalidSetting naming the argument. */
 export function readSettings(args: readonly string[]): AgentSettings | undefined {
-  const { disk, listen, spool, config, help, "spool-limit": limit } = parse(args);
+  const found = parse(args);
+  const { disk, listen, spool, config, help, "spool-limit": limit } = found;
   if (help) return undefined;
   if (!disk || disk.length === 0) throw wrong("--disk", "at least one is needed");
   if (disk.length > 64) throw wrong("--disk", `at most 64, not ${disk.length}`);
@@ -43,7 +51,28 @@ export function readSettings(args: readonly string[]): AgentSettings | undefined
     spoolDirectory: spool,
     spoolLimit: readLimit(limit ?? "1024"),
     configFile: config,
+    freeze: readFreeze(found),
   };
+}
+
+function readFreeze(found: ReturnType<typeof parse>): FreezeCommands | undefined {
+  const { "freeze-pre": pre, "freeze-post": post, "freeze-timeout": timeout, "freeze-hold": hold } = found;
+  if (pre === undefined && post === undefined) return undefined;
+  if (pre === undefined || post === undefined)
+    throw wrong("--freeze-pre, --freeze-post", "one needs the other");
+  const each = timeout === undefined ? undefined : Number(timeout);
+  const read = freezeCommands.safeParse({
+    pre,
+    post,
+    preTimeout: each,
+    postTimeout: each,
+    hold: hold === undefined ? undefined : Number(hold),
+  });
+  if (read.success) return read.data;
+  throw wrong(
+    "--freeze-*",
+    read.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
+  );
 }
 
 function parse(args: readonly string[]) {
@@ -56,6 +85,10 @@ function parse(args: readonly string[]) {
         spool: { type: "string" },
         "spool-limit": { type: "string" },
         config: { type: "string" },
+        "freeze-pre": { type: "string" },
+        "freeze-post": { type: "string" },
+        "freeze-timeout": { type: "string" },
+        "freeze-hold": { type: "string" },
         help: { type: "boolean" },
       },
     }).values;

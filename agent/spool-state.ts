@@ -29,6 +29,9 @@ const spoolState = z.object({
     z.object({
       id: z.string().transform(checked(barrierId)),
       sequence: z.number().transform(checked(sequence)),
+      consistency: z.enum(["crash", "application"]).optional(),
+      why: z.string().optional(),
+      held: z.boolean().optional(),
     }),
   ),
 });

@@ -9,6 +9,7 @@ import type { MachineId } from "../engine/core/ids.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
+import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/barriers.ts";
 import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
@@ -50,7 +51,7 @@ export async function registerAgent(
 export async function heartbeat(
   { services, client }: Talk,
   item: ItemRecord,
-  { agentVersion, time: at, barriers, disks, ...beat }: HeartbeatRequest,
+  { agentVersion, time: at, barriers, refused, disks, ...beat }: HeartbeatRequest,
 ): Promise<HeartbeatResponse> {
   const policy = capturePolicy(item);
   const active = STATES[item.state].replicating && beat.generation === item.generation;
@@ -67,11 +68,11 @@ export async function heartbeat(
   }));
   const renewed = renewalDue(now, known.accessUntil) && (await renew(services, item));
   await hurryReplication(client, progress, beat.cachedNext);
-  const listed = barriers.map(({ id }) => id);
   return {
     active,
     policy,
-    barriers: await barriersFor(services, machine, listed),
+    barriers: await barriersFor(services, machine, { set: barriers, refused }),
+    time: services.clock.now(),
     ...(renewed && { cache: renewed }),
   };
 }
@@ -119,25 +120,25 @@ async function renew(services: Services, item: ItemRecord): Promise<CacheAccess>
   return access;
 }
 
-/** Barriers that the agent has not set yet; those that it lists are noted as set. */
+/** Barriers that the agent has not heard of yet; what it says of the others is noted. */
 async function barriersFor(
-  { records }: Services,
+  { records, clock }: Services,
   machine: MachineId,
-  listed: readonly string[],
+  report: BarrierReport,
 ): Promise<HeartbeatResponse["barriers"]> {
   const found = await records.barriers.get(machine);
-  if (!found || found.value.pending.every(({ set }) => set)) return [];
-  const { pending } = await records.barriers.update(machine, (old) => markSet(old, listed));
-  return pending.filter(({ set }) => !set).map(({ id, consistency }) => ({ id, consistency }));
+  const now = clock.now();
+  if (!found || withReport(found.value, report, now) === found.value) return requestsOf(found?.value);
+  return requestsOf(await records.barriers.update(machine, (old) => withReport(old, report, now)));
 }
 
-function markSet(old: BarriersRecord, listed: readonly string[]): BarriersRecord {
-  if (!old.pending.some(({ id, set }) => !set && listed.includes(id))) return old;
-  return {
-    ...old,
-    pending: old.pending.map((one) => (listed.includes(one.id) ? { ...one, set: true } : one)),
-  };
-}
+const requestsOf = (record: BarriersRecord | undefined): HeartbeatResponse["barriers"] =>
+  (record ? wantedOf(record) : []).map(({ id, consistency, otherwise, instant }) => ({
+    id,
+    consistency,
+    otherwise,
+    ...(instant && { instant }),
+  }));
 
 /** Replication that waits on its ladder goes on as soon as an agent that reaches the cache says that there is more. */
 async function hurryReplication(

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { app, type DurableClient } from "durable-functions";
 import { barrierId } from "../engine/core/ids.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
-import { pointDue } from "../engine/recovery/replicating.ts";
+import type { ProgressRecord } from "../engine/recovery/progress.ts";
+import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
@@ -34,8 +35,22 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   await ensureReplicate(client, machine);
   const agent = (await found.records.agents.get(machine))?.value;
   const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
-  if (item.state === "Protected" && streams && pointDue(found.clock.now(), item.policy, progress))
-    await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+  if (item.state === "Protected" && streams) await point(found, client, item, progress);
   const verified = (await found.records.verification.get(machine))?.value;
   if (verifyDue(found.clock.now(), item, progress, verified)) await ensureVerify(client, machine);
+}
+
+/** An application-consistent point serves as an ordinary one as well. */
+async function point(
+  { clock, records }: Services,
+  client: DurableClient,
+  { machine, policy }: ItemRecord,
+  progress: ProgressRecord,
+): Promise<void> {
+  const now = clock.now();
+  const asked = (await records.barriers.get(machine))?.value.applicationAt;
+  const application = applicationDue(now, policy, asked);
+  if (!application && !pointDue(now, policy, progress)) return;
+  const consistency = application ? "application" : "crash";
+  await ensurePoint(client, { machine, barrier: barrierId(randomUUID()), consistency });
 }

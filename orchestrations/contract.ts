@@ -3,6 +3,7 @@ import { CATALOGUE, LeewardError } from "../engine/core/errors.ts";
 import type { ArmOperation } from "../engine/azure/operation.ts";
 import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
+import type { Consistency } from "../engine/journal/record.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import { decodeFailure } from "./failure.ts";
 import { sleep } from "./timer.ts";
@@ -52,8 +53,12 @@ export interface Activities {
   noteVerification: Does<Machine & { readonly problem: Problem }>;
 
   // recovery points
-  requestBarrier: Does<Machine & { readonly barrier: BarrierId }>;
-  observePoint: Does<Machine & { readonly barrier: BarrierId }, { readonly exists: boolean }>;
+  requestBarrier: Does<Machine & { readonly barrier: BarrierId; readonly consistency: Consistency }>;
+  /** `refused`: the agent will never set it, and why. */
+  observePoint: Does<
+    Machine & { readonly barrier: BarrierId },
+    { readonly exists: boolean; readonly refused?: string }
+  >;
   withdrawBarrier: Does<Machine & { readonly barrier: BarrierId }>;
   countPoints: Does<Machine, { readonly points: number }>;
 

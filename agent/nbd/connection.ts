@@ -155,7 +155,11 @@ export class Connection {
   #zero(on: Export, request: Request): void {
     const { offset, length } = rangeOf(request);
     const done = on.zero(offset, length);
-    this.#answerAfter(request, request.flags & FLAG.fua ? done.then(() => on.flush()) : done);
+    const lasting = request.flags & FLAG.fua ? done.then(() => on.flush()) : done;
+    this.#answerAfter(
+      request,
+      lasting.then(() => on.holding?.()),
+    );
   }
 
   /** Hands all queued writes to the disk and answers them; those with FUA after a flush that they share. */
@@ -169,12 +173,22 @@ export class Connection {
     } catch {
       error = ERROR.io;
     }
+    const holding = to.holding?.();
+    if (holding) return this.#answerHeld(to, writes, error, holding);
     const lasting = error === ERROR.none ? writes.filter((one) => one.request.flags & FLAG.fua) : [];
     const now = lasting.length === 0 ? writes : writes.filter((one) => !lasting.includes(one));
     if (now.length > 0) this.#client.send(replies(now, error));
     if (lasting.length === 0) return;
     const flushed = to.flush();
     for (const { request } of lasting) this.#answerAfter(request, flushed);
+  }
+
+  #answerHeld(to: Export, writes: readonly QueuedWrite[], error: number, holding: Promise<void>): void {
+    for (const { request } of writes) {
+      const lasting = request.flags & FLAG.fua ? to.flush().then(() => holding) : holding;
+      if (error === ERROR.none) this.#answerAfter(request, lasting);
+      else this.#reply(request, error);
+    }
   }
 
   #answerAfter(request: Request, work: Promise<void>): void {

@@ -19,6 +19,8 @@ export interface Export {
   zero(offset: Bytes, length: Bytes): Promise<void>;
   /** Resolves when everything written so far is durable. */
   flush(): Promise<void>;
+  /** Resolves when changes may be acknowledged again; undefined, or absent, while they may. */
+  holding?(): Promise<void> | undefined;
 }
 
 export const BLOCK_SIZES = { minimum: SECTOR, preferred: 4096, maximum: 32 * MIB } as const;

@@ -97,8 +97,21 @@ export const heartbeatRequest = z.object({
     .default([]),
   /** Newest barriers in the journal, oldest first, at most 16. */
   barriers: z.array(
-    z.object({ id: z.string().transform(checked(barrierId)), sequence: z.number().transform(sequence) }),
+    z.object({
+      id: z.string().transform(checked(barrierId)),
+      sequence: z.number().transform(sequence),
+      consistency: z.enum(["crash", "application"]).optional(),
+      /** What of its terms was not met. */
+      why: z.string().max(600).optional(),
+      /** Of a group's barrier, once its hold is over: whether it can be trusted. */
+      held: z.boolean().optional(),
+    }),
   ),
+  /** Barriers that will never be set, and why; at most 16. */
+  refused: z
+    .array(z.object({ id: z.string().transform(checked(barrierId)), why: z.string().max(600) }))
+    .max(16)
+    .default([]),
   /** What stops or slows the agent, if anything: a catalogue code and a sentence. */
   problem: z.object({ code: z.string().max(64), message: z.string().max(2000) }).optional(),
 });
@@ -108,14 +121,49 @@ export const heartbeatResponse = z.object({
   /** False when the machine was failed over or disabled: the agent stops the journal at once and lets the guest go on. */
   active: z.boolean(),
   policy: capturePolicy,
-  /** Barriers to set now. Repeated until a heartbeat lists them: the agent sets each id once. */
+  /** Barriers to set. Repeated until a heartbeat lists them: the agent sets each id once. */
   barriers: z.array(
-    z.object({ id: z.string().transform(checked(barrierId)), consistency: z.enum(["crash", "application"]) }),
+    z.object({
+      id: z.string().transform(checked(barrierId)),
+      consistency: z.enum(["crash", "application"]),
+      /** When the applications cannot be frozen: a crash-consistent barrier, or none. */
+      otherwise: z.enum(["crash", "skip"]).default("crash"),
+      /**
+       * Of a group: not now, but when the control plane's clock shows `at`; writes behind the barrier are acknowledged
+       * `hold` after it at the earliest.
+       */
+      instant: z
+        .object({
+          at: z.number().transform(checked(micros)),
+          hold: z.number().transform(checked(millis)),
+        })
+        .optional(),
+    }),
   ),
+  /** The control plane's clock while it answers. */
+  time: z.number().transform(checked(micros)).optional(),
   /** New access when the old one is about to expire. */
   cache: cacheAccess.optional(),
 });
 export type HeartbeatResponse = z.infer<typeof heartbeatResponse>;
+
+const pause = (fallback: number) =>
+  z.number().int().min(100).max(600_000).default(fallback).transform(checked(millis));
+
+/**
+ * Commands for the machine's shell that bring its applications to a consistent rest and let them go on. `post` may run
+ * more than once, and when nothing was frozen. Whoever may read the VM may read them: no secrets.
+ */
+export const freezeCommands = z.strictObject({
+  pre: z.string().min(1).max(4000),
+  post: z.string().min(1).max(4000),
+  /** Each is killed when it takes longer. Milliseconds. */
+  preTimeout: pause(30_000),
+  postTimeout: pause(30_000),
+  /** The applications stand still for no longer than this: then they go on, barrier or not. */
+  hold: pause(10_000),
+});
+export type FreezeCommands = z.output<typeof freezeCommands>;
 
 /** What the VM extension leaves on the machine for the agent, as JSON. Holds no secret: the agent has its VM's identity. */
 export const agentConfig = z.object({
@@ -124,5 +172,7 @@ export const agentConfig = z.object({
   /** Audience of the token that the control plane wants. */
   audience: z.string(),
   machine: z.string().transform(checked(machineId)),
+  /** Those that the machine's own arguments name come first. */
+  freeze: freezeCommands.optional(),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;

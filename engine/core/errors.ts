@@ -113,6 +113,16 @@ export const CATALOGUE = {
     500,
     "The spool cannot be continued. A new generation is begun by comparison.",
   ),
+  FreezeFailed: entry(
+    "person",
+    500,
+    "The applications were not frozen, so no application-consistent point was made. See the command named in the message; it is tried again at the next interval.",
+  ),
+  ThawFailed: entry(
+    "person",
+    500,
+    "The applications may still be frozen. Run the post command on the machine at once; the agent goes on trying too.",
+  ),
   ControlPlaneUnavailable: entry(
     "retry",
     503,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
-import { type Micros, bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
+import { type Micros, bytes, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
 import { flow } from "./flow.ts";
 import type { Reported } from "./losses.ts";
 
@@ -56,8 +56,16 @@ const barrierRequest = z.object({
   id: z.string().transform(checked(barrierId)),
   consistency: z.enum(["crash", "application"]),
   requestedAt: time,
+  /** What is done when the applications cannot be frozen. */
+  otherwise: z.enum(["crash", "skip"]).default("crash"),
+  /** Of a group: when it is to be set by our clock, and for how long what follows is held back, in milliseconds. */
+  instant: z.object({ at: time, hold: z.number().transform(checked(millis)) }).optional(),
   /** The agent has it in its journal. */
   set: z.boolean(),
+  /** What of its terms was not met; without `set` it will never be set. */
+  why: z.string().optional(),
+  /** Of a group, once its hold is over: whether the agent trusts it. */
+  held: z.boolean().optional(),
 });
 export type BarrierRequest = z.infer<typeof barrierRequest>;
 
@@ -66,6 +74,14 @@ export const barriersRecord = z.object({
   format: z.literal(1),
   machine: z.string().transform(checked(machineId)),
   pending: z.array(barrierRequest),
+  /** When an application-consistent one was last asked for. */
+  applicationAt: time.optional(),
+  /** The newest that were not what was asked for, oldest first. */
+  unmet: z
+    .array(
+      z.object({ id: z.string().transform(checked(barrierId)), time, why: z.string(), set: z.boolean() }),
+    )
+    .default([]),
 });
 export type BarriersRecord = z.infer<typeof barriersRecord>;
 

@@ -25,6 +25,15 @@ export const recoveryPolicy = z.strictObject({
   heartbeatEvery: seconds(0.5, 60, 3),
   /** A recovery point this often. */
   pointInterval: seconds(1, 24 * 3600, 60),
+  /** An application-consistent one this often, by the freeze commands of the machine; 0 for never. */
+  applicationInterval: z
+    .number()
+    .int()
+    .refine((n) => n === 0 || (n >= 1000 && n <= 7 * 24 * 3600 * 1000), { message: "0, or 1 s to 7 days" })
+    .default(0)
+    .transform(checked(millis)),
+  /** When the applications cannot be frozen in time: a crash-consistent point in its place, or none. */
+  applicationFailure: z.enum(["crash", "skip"]).default("crash"),
   /** The replica is brought to the newest point this often. */
   checkpointInterval: seconds(1, 7 * 24 * 3600, 900),
   /** The newest recovery point is compared with the source's digests this often. */

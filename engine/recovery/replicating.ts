@@ -133,6 +133,13 @@ export function checkpointDue(now: Micros, policy: RecoveryPolicy, progress: Pro
   return !held && now - (appliedAt ?? 0) >= policy.checkpointInterval * 1000;
 }
 
+/** An application-consistent point is due when none was asked for within the policy's interval. */
+export const applicationDue = (
+  now: Micros,
+  { applicationInterval }: RecoveryPolicy,
+  asked: Micros | undefined,
+): boolean => applicationInterval > 0 && now - (asked ?? 0) >= applicationInterval * 1000;
+
 /** A recovery point is due when the newest one is older than the policy wants. */
 export const pointDue = (now: Micros, policy: RecoveryPolicy, progress: ProgressRecord): boolean =>
   now - (progress.point?.time ?? 0) >= policy.pointInterval * 1000;

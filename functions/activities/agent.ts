@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { ensureVmExtension, extensionId } from "../../engine/azure/vm-extension.ts";
 import { agentConfig } from "../../engine/contract/agent-api.ts";
-import { type MachineId, barrierId } from "../../engine/core/ids.ts";
+import { barrierId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
-import type { BarrierRequest, BarriersRecord } from "../../engine/recovery/agent-record.ts";
+import { noBarriers, withWish, without } from "../../engine/recovery/barriers.ts";
 import { itemKeyOf, move, sourceOf } from "../../engine/recovery/item.ts";
 import { ensureCheckpoint, ensurePoint, ensureReplicate } from "../durable.ts";
 import { sent } from "./target.ts";
@@ -50,7 +50,7 @@ export const agentActivities = {
   },
 
   async startPoint({ machine }, { client }) {
-    await ensurePoint(client, { machine, barrier: barrierId(randomUUID()) });
+    await ensurePoint(client, { machine, barrier: barrierId(randomUUID()), consistency: "crash" });
     return null;
   },
 
@@ -59,27 +59,24 @@ export const agentActivities = {
     return null;
   },
 
-  async requestBarrier({ machine, barrier }, { services }) {
-    const request: BarrierRequest = {
-      id: barrier,
-      consistency: "crash",
-      requestedAt: services.clock.now(),
-      set: false,
-    };
-    await services.records.barriers.upsert(machine, (old = none(machine)) =>
-      old.pending.some(({ id }) => id === barrier) ? old : { ...old, pending: [...old.pending, request] },
-    );
+  async requestBarrier({ machine, barrier: id, consistency }, { services }) {
+    const { policy } = await itemOf(services, machine);
+    const wish = { id, consistency, otherwise: policy.applicationFailure };
+    const now = services.clock.now();
+    await services.records.barriers.upsert(machine, (old = noBarriers(machine)) => withWish(old, wish, now));
     return null;
   },
 
   /** Cutting the point takes its barrier off the list. */
   async observePoint({ machine, barrier }, { services }) {
     const found = await services.records.barriers.get(machine);
-    return { exists: !found?.value.pending.some(({ id }) => id === barrier) };
+    const one = found?.value.pending.find(({ id }) => id === barrier);
+    if (!one) return { exists: true };
+    return { exists: false, ...(!one.set && one.why !== undefined && { refused: one.why }) };
   },
 
   async withdrawBarrier({ machine, barrier }, { services }) {
-    await services.records.barriers.upsert(machine, (old = none(machine)) => without(old, [barrier]));
+    await services.records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [barrier]));
     return null;
   },
 
@@ -88,11 +85,3 @@ export const agentActivities = {
     return { points: found?.value.point ? 1 : 0 };
   },
 } satisfies Partial<Implementations>;
-
-const none = (machine: MachineId): BarriersRecord => ({ format: 1, machine, pending: [] });
-
-/** The record without these barriers; itself when it holds none of them. */
-export function without(old: BarriersRecord, ids: readonly string[]): BarriersRecord {
-  const pending = old.pending.filter(({ id }) => !ids.includes(id));
-  return pending.length === old.pending.length ? old : { ...old, pending };
-}

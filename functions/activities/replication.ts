@@ -4,6 +4,7 @@ import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
 import { startOf } from "../../engine/journal/position.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
+import { without } from "../../engine/recovery/barriers.ts";
 import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -26,7 +27,6 @@ import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { Services } from "../services.ts";
-import { without } from "./agent.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
 /** One round stays well below an activity's time-out, and its memory small. */

@@ -34,3 +34,18 @@ test("a barrier that becomes no point is withdrawn, so that the next one can be 
   expect(trace.length).toBeLessThan(200);
   expect(error?.message).toContain("[TimedOut]");
 });
+
+test("a barrier that the agent refuses is withdrawn, and why is told", () => {
+  const script = {
+    requestBarrier: () => null,
+    observePoint: () => ({ exists: false, refused: "the agent has no freeze commands" }),
+    withdrawBarrier: () => null,
+  };
+  const { trace, output, inputs } = new Driver(script).play(recoveryPoint, {
+    ...INPUT,
+    consistency: "application",
+  });
+  expect(trace).toEqual(["requestBarrier", "sleep 1000", "observePoint", "withdrawBarrier"]);
+  expect(inputs[0]?.input).toEqual({ machine: MACHINE, barrier: POINT, consistency: "application" });
+  expect(output).toEqual({ refused: "the agent has no freeze commands" });
+});

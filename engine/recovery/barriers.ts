@@ -1,0 +1,65 @@
+import type { BarrierId, MachineId } from "../core/ids.ts";
+import type { Micros } from "../core/units.ts";
+import type { BarrierRequest, BarriersRecord } from "./agent-record.ts";
+
+/** What is asked of an agent; as it stands in the record before the agent has answered. */
+export type BarrierWish = Pick<BarrierRequest, "id" | "consistency" | "otherwise" | "instant">;
+
+/** What an agent says of the barriers that it knows. */
+export interface BarrierReport {
+  readonly set: readonly (Pick<BarrierRequest, "id" | "why" | "held"> & {
+    readonly consistency?: "crash" | "application" | undefined;
+  })[];
+  readonly refused: readonly { readonly id: BarrierId; readonly why: string }[];
+}
+
+/** Reasons that are kept for people to read. */
+const MOST_UNMET = 20;
+
+export const noBarriers = (machine: MachineId): BarriersRecord => ({
+  format: 1,
+  machine,
+  pending: [],
+  unmet: [],
+});
+
+/** The record with one more barrier to ask for; itself when it has it. */
+export function withWish(old: BarriersRecord, wish: BarrierWish, now: Micros): BarriersRecord {
+  if (old.pending.some(({ id }) => id === wish.id)) return old;
+  return {
+    ...old,
+    pending: [...old.pending, { ...wish, requestedAt: now, set: false }],
+    ...(wish.consistency === "application" && { applicationAt: now }),
+  };
+}
+
+/** The record after a heartbeat; itself when that says nothing new. */
+export function withReport(old: BarriersRecord, report: BarrierReport, now: Micros): BarriersRecord {
+  const pending = old.pending.map((one) => reported(one, report));
+  if (pending.every((one, n) => one === old.pending[n])) return old;
+  const news = pending.filter((one, n) => one.why !== undefined && old.pending[n]?.why === undefined);
+  const unmet = news.map(({ id, why = "", set }) => ({ id, time: now, why, set }));
+  return { ...old, pending, unmet: [...old.unmet, ...unmet].slice(-MOST_UNMET) };
+}
+
+/** Those that the agent still has to hear of. */
+export const wantedOf = ({ pending }: BarriersRecord): readonly BarrierRequest[] =>
+  pending.filter(({ set, why }) => !set && why === undefined);
+
+/** The record without these barriers; itself when it holds none of them. */
+export function without(old: BarriersRecord, ids: readonly string[]): BarriersRecord {
+  const pending = old.pending.filter(({ id }) => !ids.includes(id));
+  return pending.length === old.pending.length ? old : { ...old, pending };
+}
+
+/** One that was set is never refused: a late heartbeat changes nothing. */
+function reported(one: BarrierRequest, { set, refused }: BarrierReport): BarrierRequest {
+  const listed = set.find(({ id }) => id === one.id);
+  if (listed) {
+    const { why, held } = listed;
+    if (one.set && (held === undefined || one.held === held)) return one;
+    return { ...one, set: true, ...(why !== undefined && { why }), ...(held !== undefined && { held }) };
+  }
+  const refusal = one.set ? undefined : refused.find(({ id }) => id === one.id);
+  return refusal && one.why === undefined ? { ...one, why: refusal.why } : one;
+}

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { barrierId } from "../../../../engine/core/ids.ts";
+import type { BarriersRecord } from "../../../../engine/recovery/agent-record.ts";
+import { noBarriers, wantedOf, withReport, withWish, without } from "../../../../engine/recovery/barriers.ts";
+import { NOW, POINT, item } from "./fixture.ts";
+
+const OTHER = barrierId("00000000-0000-4000-8000-000000000002");
+const wish = { id: POINT, consistency: "application", otherwise: "skip" } as const;
+const asked: BarriersRecord = withWish(noBarriers(item().machine), wish, NOW);
+
+test("a wish is noted once, and when applications were last asked to rest", () => {
+  expect(wantedOf(asked)).toMatchObject([{ ...wish, set: false, requestedAt: NOW }]);
+  expect(asked.applicationAt).toBe(NOW);
+  expect(withWish(asked, wish, NOW)).toBe(asked);
+  expect(withWish(asked, { ...wish, id: OTHER, consistency: "crash" }, NOW).applicationAt).toBe(NOW);
+});
+
+test("a barrier that is set is not asked for again, and what it lacks is kept", () => {
+  const report = { set: [{ id: POINT, why: "busy" }], refused: [] };
+  const set = withReport(asked, report, NOW);
+  expect(wantedOf(set)).toEqual([]);
+  expect(set.unmet).toEqual([{ id: POINT, time: NOW, why: "busy", set: true }]);
+  expect(withReport(set, report, NOW)).toBe(set);
+  expect(without(set, [POINT])).toMatchObject({ pending: [], unmet: [{ why: "busy" }] });
+});
+
+test("a refused barrier is not asked for again; one that was set is not refused by what comes late", () => {
+  const refusal = { set: [], refused: [{ id: POINT, why: "late" }] };
+  const refused = withReport(asked, refusal, NOW);
+  expect(wantedOf(refused)).toEqual([]);
+  expect(refused.pending[0]).toMatchObject({ set: false, why: "late" });
+  expect(refused.unmet).toEqual([{ id: POINT, time: NOW, why: "late", set: false }]);
+  const set = withReport(asked, { set: [{ id: POINT }], refused: [] }, NOW);
+  expect(withReport(set, refusal, NOW)).toBe(set);
+});
+
+test("whether a group's barrier can be trusted is known once its hold is over", () => {
+  const set = withReport(asked, { set: [{ id: POINT }], refused: [] }, NOW);
+  expect(set.pending[0]?.held).toBeUndefined();
+  const held = withReport(set, { set: [{ id: POINT, held: true }], refused: [] }, NOW);
+  expect(held.pending[0]).toMatchObject({ set: true, held: true });
+  expect(withReport(held, { set: [{ id: POINT }], refused: [] }, NOW)).toBe(held);
+});
+
+test("of reasons the newest are kept", () => {
+  let record = noBarriers(item().machine);
+  for (let n = 10; n < 40; n++) {
+    const id = barrierId(`00000000-0000-4000-8000-0000000000${n}`);
+    record = withReport(
+      withWish(record, { ...wish, id }, NOW),
+      { set: [], refused: [{ id, why: `${n}` }] },
+      NOW,
+    );
+  }
+  expect(record.unmet.map(({ why }) => why)).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 20}`));
+});
