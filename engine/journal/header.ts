@@ -16,7 +16,10 @@ import {
 import { ENTRY_BYTES } from "./entry.ts";
 import { getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
+/** Version 1 says no more of the marks in a segment than that there are some. */
+const COARSE_VERSION = 1;
+export const VERSIONS: readonly number[] = [COARSE_VERSION, VERSION];
 export const MAGIC = Buffer.from("LEEWSEG\n", "latin1");
 
 /** Bound on what a reader allocates on a header's word. Writers seal far below. */
@@ -45,7 +48,7 @@ export const HEADER = {
 } as const;
 export const HEADER_BYTES = sizeOf(HEADER);
 
-export const FLAGS = { compressed: 1, marks: 2 } as const;
+export const FLAGS = { compressed: 1, marks: 2, barriers: 4, proofs: 8 } as const;
 
 export interface SegmentHeader {
   readonly version: number;
@@ -68,6 +71,10 @@ export interface SegmentHeader {
   readonly records: number;
   /** Whether it holds a barrier, digests or a proof, so that others need not be opened to look for one. */
   readonly marks: boolean;
+  /** Whether it holds a barrier; of version 1, whether it may. */
+  readonly barriers: boolean;
+  /** Whether it holds a proof; of version 1, whether it may. */
+  readonly proofs: boolean;
   readonly compressed: boolean;
   /** Index and payloads before compression. */
   readonly bodyLength: Bytes;
@@ -99,7 +106,17 @@ export function writeHeader(to: Buffer, header: SegmentHeader): void {
 }
 
 const flagsOf = (header: SegmentHeader): number =>
-  (header.compressed ? FLAGS.compressed : 0) | (header.marks ? FLAGS.marks : 0);
+  (header.compressed ? FLAGS.compressed : 0) |
+  (header.marks ? FLAGS.marks : 0) |
+  (header.barriers ? FLAGS.barriers : 0) |
+  (header.proofs ? FLAGS.proofs : 0);
+
+/** What a header of this version may say; all of it in a header of this version is exact. */
+const knownFlags = (version: number): number =>
+  FLAGS.compressed | FLAGS.marks | (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs);
+
+/** Whether `barriers` and `proofs` are exact. */
+export const isExact = ({ version }: Pick<SegmentHeader, "version">): boolean => version !== COARSE_VERSION;
 
 /**
  * Reads what `writeHeader` wrote, at the beginning of `from`. Magic, version and length were looked at before.
@@ -108,10 +125,11 @@ const flagsOf = (header: SegmentHeader): number =>
 export function readHeader(from: Buffer): SegmentHeader {
   const number = (field: keyof typeof HEADER) => getNumber(from, 0, HEADER[field]);
   const flags = number("flags");
-  must((flags & ~(FLAGS.compressed | FLAGS.marks)) === 0, `flags ${flags}`);
+  const version = number("version");
+  must((flags & ~knownFlags(version)) === 0, `flags ${flags}`);
   must(number("reserved") === 0, "reserved bytes in use");
   const header: SegmentHeader = {
-    version: number("version"),
+    version,
     machine: readMachine(getBytes(from, 0, HEADER.machine)),
     generation: generation(number("generation")),
     ordinal: ordinal(number("ordinal")),
@@ -123,6 +141,8 @@ export function readHeader(from: Buffer): SegmentHeader {
     dataBytes: bytes(number("dataBytes")),
     records: number("records"),
     marks: (flags & FLAGS.marks) !== 0,
+    barriers: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.barriers)) !== 0,
+    proofs: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.proofs)) !== 0,
     compressed: (flags & FLAGS.compressed) !== 0,
     bodyLength: bytes(number("bodyLength")),
     storedLength: bytes(number("storedLength")),

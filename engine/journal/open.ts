@@ -4,7 +4,7 @@ import { plainBody } from "./inflate.ts";
 import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
 import { type CheckedSegment, damaged, placeOf, soundly } from "./segment.ts";
-import { SUMMARY_FIELDS, summarize } from "./summary.ts";
+import { summarize, summaryFields } from "./summary.ts";
 
 /**
  * The records, in order. Their data are views of one buffer: keeping one record keeps them all in memory.
@@ -20,7 +20,7 @@ export async function openSegment(checked: CheckedSegment, key: DataKey): Promis
 function readRecords(header: SegmentHeader, body: Buffer): JournalRecord[] {
   const records = decodeBody(header.from, header.records, body);
   const summary = summarize(header.from, records);
-  for (const field of SUMMARY_FIELDS)
+  for (const field of summaryFields(header))
     if (summary[field] !== header[field])
       throw new RangeError(`the header says ${field} ${header[field]}, its records say ${summary[field]}`);
   return records;

@@ -1,7 +1,7 @@
 import { type Digest, sha256 } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { getBytes, getNumber, putBytes, sizeOf } from "./field.ts";
-import { HEADER, HEADER_BYTES, MAGIC, MAX_BODY, type SegmentHeader, VERSION, readHeader } from "./header.ts";
+import { HEADER, HEADER_BYTES, MAGIC, MAX_BODY, type SegmentHeader, VERSIONS, readHeader } from "./header.ts";
 
 /** The end of a segment. */
 export const TRAILER = {
@@ -68,8 +68,11 @@ function lengthAt(bytes: Buffer): number {
     throw damaged(`${bytes.length} bytes are less than a segment`);
   if (!getBytes(bytes, 0, HEADER.magic).equals(MAGIC)) throw damaged("no segment begins here");
   const version = getNumber(bytes, 0, HEADER.version);
-  if (version !== VERSION)
-    throw new LeewardError("SegmentVersionUnknown", `a segment of version ${version}; known is ${VERSION}`);
+  if (!VERSIONS.includes(version))
+    throw new LeewardError(
+      "SegmentVersionUnknown",
+      `a segment of version ${version}; known are ${VERSIONS.join(" and ")}`,
+    );
   const headerLength = getNumber(bytes, 0, HEADER.headerLength);
   const storedLength = getNumber(bytes, 0, HEADER.storedLength);
   if (headerLength !== HEADER_BYTES || storedLength > MAX_BODY)

@@ -1,11 +1,15 @@
 import { DIGEST_BYTES } from "../core/digest.ts";
 import { type Bytes, type Micros, type Sequence, bytes, micros, sequence } from "../core/units.ts";
-import type { SegmentHeader } from "./header.ts";
+import { type SegmentHeader, isExact } from "./header.ts";
 import type { DataRecord, DigestsRecord, JournalRecord, ProofRecord } from "./record.ts";
 
 /** What a segment's header says about its records. */
-export const SUMMARY_FIELDS = ["to", "firstTime", "lastTime", "dataBytes", "records", "marks"] as const;
-export type Summary = Pick<SegmentHeader, (typeof SUMMARY_FIELDS)[number]>;
+const FIELDS = ["to", "firstTime", "lastTime", "dataBytes", "records", "marks"] as const;
+const EXACT_FIELDS = [...FIELDS, "barriers", "proofs"] as const;
+export type Summary = Pick<SegmentHeader, (typeof EXACT_FIELDS)[number]>;
+
+/** Those in which a header of its version must agree with its records. */
+export const summaryFields = (header: SegmentHeader) => (isExact(header) ? EXACT_FIELDS : FIELDS);
 
 /** A record whose data may be elsewhere: only their length counts here. */
 export type RecordOutline =
@@ -23,6 +27,8 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
   let lastTime: Micros = micros(0);
   let dataBytes: Bytes = bytes(0);
   let marks = false;
+  let barriers = false;
+  let proofs = false;
   records.forEach((record, position) => {
     const write = record.kind === "data" || record.kind === "zero";
     const wanted = write ? to + 1 : to;
@@ -34,6 +40,8 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
     if (fault) throw new RangeError(`record ${position} (${record.kind}) ${fault}`);
     if (!write) {
       marks = true;
+      barriers ||= record.kind === "barrier";
+      proofs ||= record.kind === "proof";
       return;
     }
     if (to === from) firstTime = record.time;
@@ -41,7 +49,7 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
     to = sequence(wanted);
     if (record.kind === "data") dataBytes = bytes(dataBytes + record.data.length);
   });
-  return { to, firstTime, lastTime, dataBytes, records: records.length, marks };
+  return { to, firstTime, lastTime, dataBytes, records: records.length, marks, barriers, proofs };
 }
 
 /** Empty when the record is sound in itself. */

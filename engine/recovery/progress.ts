@@ -2,6 +2,7 @@ import { z } from "zod";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, generation, micros, sequence } from "../core/units.ts";
+import { markedSegment } from "../journal/marked-segment.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
 const count = z.number().int().nonnegative();
@@ -24,8 +25,8 @@ export const progressRecord = z.object({
   arrived: journalPosition,
   /** Every proof before it has become a recovery point. */
   cut: journalPosition,
-  /** Barriers, digests or proofs have arrived behind `cut`. */
-  marks: z.boolean(),
+  /** What has arrived behind `cut` with barriers or proofs in it, in order. */
+  marked: z.array(markedSegment),
   /** Barriers before `cut` whose proof has not come yet. */
   pending: z.array(barrier),
   /** What the replica holds: its newest checkpoint. */

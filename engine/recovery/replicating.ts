@@ -1,6 +1,7 @@
 import type { MachineId } from "../core/ids.ts";
 import { type Generation, type Micros, bytes, sequence } from "../core/units.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
+import type { MarkedSegment } from "../journal/marked-segment.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { BarrierRecord } from "../journal/record.ts";
 import type { ItemRecord } from "./item.ts";
@@ -28,7 +29,7 @@ export function beginGeneration(
     from,
     arrived: start,
     cut: start,
-    marks: false,
+    marked: [],
     pending: [],
     shipped,
   };
@@ -45,8 +46,17 @@ export interface ShippedSoFar {
   readonly segments: number;
   readonly objects: number;
   readonly bytes: number;
-  readonly marks: boolean;
+  readonly marked: readonly MarkedSegment[];
 }
+
+/**
+ * A record takes 60 KB, and each of these some 250 bytes. When nothing was cut for so long, the oldest proofs become no
+ * points; their writes can still be reached.
+ */
+const MOST_MARKED = 100;
+
+/** A proof has come: time to cut. */
+export const isProved = ({ marked }: ProgressRecord): boolean => marked.some(({ proofs }) => proofs);
 
 /** Counts what one run shipped. A run of another generation, or behind one that went on meanwhile, moves nothing. */
 export function withShipped(progress: ProgressRecord, shipped: ShippedSoFar): ProgressRecord {
@@ -57,7 +67,10 @@ export function withShipped(progress: ProgressRecord, shipped: ShippedSoFar): Pr
   return {
     ...progress,
     arrived: farther(arrived, shipped.position),
-    marks: progress.marks || shipped.marks,
+    marked: [
+      ...progress.marked,
+      ...shipped.marked.filter(({ position }) => position.next > arrived.next),
+    ].slice(-MOST_MARKED),
     shipped: {
       segments: before.segments + shipped.segments,
       objects: before.objects + shipped.objects,
@@ -81,8 +94,8 @@ export function withCut(
     sequence: newest.sequence,
     time: newest.time,
   };
-  const marks = progress.marks && progress.arrived.next > to.next;
-  return { ...progress, cut: to, marks, pending: [...pending], ...(point && { point }) };
+  const marked = progress.marked.filter(({ position }) => position.next > to.next);
+  return { ...progress, cut: to, marked, pending: [...pending], ...(point && { point }) };
 }
 
 /** Notes that the replica may get writes up to the point. A late run to an older one lowers nothing. */

@@ -1,16 +1,18 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { BarrierId, MachineId } from "../core/ids.ts";
-import type { Bytes, DiskIndex, Generation } from "../core/units.ts";
+import type { Bytes, DiskIndex, Generation, Ordinal } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { type Loss, type RecoveryPoint, decodeManifest, encodeManifest } from "../journal/manifest.ts";
-import { type PointPlace, parsePointName, pointName, pointsPrefix } from "../journal/names.ts";
+import type { MarkedSegment } from "../journal/marked-segment.ts";
+import { type PointPlace, parsePointName, pointName, pointsPrefix, segmentName } from "../journal/names.ts";
 import { openSegment } from "../journal/open.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { BarrierRecord, JournalRecord, ProofRecord } from "../journal/record.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { readBackward, readForward } from "./journal-reader.ts";
+import { type PlacedSegment, readBackward } from "./journal-reader.ts";
 import { generationStart } from "./lineage.ts";
+import { fetchPack } from "./pack.ts";
 
 /** A disk of the machine as the control plane knows it. */
 export interface MachineDisk {
@@ -30,10 +32,8 @@ export interface CutRequest {
   readonly machine: MachineId;
   /** All disks, ascending by index. */
   readonly disks: readonly MachineDisk[];
-  /** `to` of the cut before, or the start of the generation. */
-  readonly after: JournalPosition;
-  /** How far the target was shipped. */
-  readonly to: JournalPosition;
+  /** What `ship` noted behind the cut before, in order; all of one generation. */
+  readonly marked: readonly MarkedSegment[];
   /** What the cut before returned. */
   readonly pending: readonly BarrierRecord[];
   /** Both losses as they stand for a barrier. Asked once for each new point. */
@@ -41,9 +41,9 @@ export interface CutRequest {
 }
 
 export interface Cut {
-  /** Points whose proofs lie in the window, oldest first; those that an earlier run created are among them. */
+  /** Points whose proofs were among the marked, oldest first; those that an earlier run created are among them. */
   readonly points: readonly RecoveryPoint[];
-  /** Barriers still without a proof. Plain numbers and strings; to be persisted with `to`, as the next `after`. */
+  /** Barriers still without a proof. Plain numbers and strings; to be persisted when `marked` is forgotten. */
   readonly pending: readonly BarrierRecord[];
 }
 
@@ -51,42 +51,62 @@ export interface Cut {
 const MOST_PENDING = 64;
 
 /**
- * Makes a recovery point of each barrier whose proof lies in [after, to).
+ * Makes a recovery point of each barrier whose proof is among the marked segments.
  *
- * Reads the whole window back from the target and checks it, so a point is never cut over a segment that is not there.
+ * Everything before them is in the target already: `ship` checked each segment on the bytes that it put there, and notes
+ * none before those before it. Whether they are still there is for `verify` to say, which reads them all.
  * The manifest is put last and only if absent; where it exists, the existing one is returned.
- * Storage calls: one listing and one GET per object of the window (each window is read once in all), then for each
- * point one PUT, and one GET more when it exists already. Only a proof whose barrier is in neither the window nor
- * `pending` costs a walk back.
+ * Storage calls: one GET per object with a barrier or a proof, so at most two for a point, then one PUT, and one GET more
+ * when the point exists already; whatever the size of the disks, and whatever was written in between. Only a proof whose
+ * barrier is neither among the marked nor in `pending` costs a walk back.
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong; ManifestDamaged
  */
 export async function cut(s: CutRequest): Promise<Cut> {
   const barriers = new Map(s.pending.map((barrier) => [barrier.id, barrier]));
   const points: RecoveryPoint[] = [];
-  const range = { objects: s.target, machine: s.machine, from: s.after, to: s.to };
-  for await (const { segment, after } of readForward(range))
+  for await (const { segment, after } of readMarked(s))
     for (const record of await marksOf(segment, s.key)) {
       if (record.kind === "barrier") barriers.set(record.id, record);
       if (record.kind !== "proof") continue;
-      const barrier = barriers.get(record.barrier) ?? (await findBarrier(s, record.barrier));
+      const barrier = barriers.get(record.barrier) ?? (await findBarrier(s, record.barrier, after));
       points.push(await createPoint(s.target, pointOf(s, barrier, record, after)));
       barriers.delete(record.barrier);
     }
   return { points, pending: [...barriers.values()].slice(-MOST_PENDING) };
 }
 
+/** Each object once: a barrier and its proof often lie in one. @throws SegmentMissing, ChainBroken, SegmentDamaged */
+async function* readMarked({ target, machine, marked }: CutRequest): AsyncGenerator<PlacedSegment> {
+  let read: { first: Ordinal; segments: readonly CheckedSegment[] } | undefined;
+  for (const { first, position } of marked) {
+    const { generation } = position;
+    if (read?.first !== first)
+      read = { first, segments: (await fetchPack(target, { machine, generation, first }))?.segments ?? [] };
+    const segment = read.segments.find(({ header }) => header.ordinal === position.next - 1);
+    const name = segmentName(machine, generation, first);
+    if (!segment)
+      throw new LeewardError("SegmentMissing", `segment ${position.next - 1} is no longer in ${name}`);
+    if (segment.digest !== position.chain)
+      throw new LeewardError(
+        "ChainBroken",
+        `${name} holds segment ${position.next - 1} as ${segment.digest}; ${position.chain} was shipped`,
+      );
+    yield { segment, after: position };
+  }
+}
+
 /** The records of a segment that holds marks; none of any other, which is not even opened. */
 export const marksOf = async (segment: CheckedSegment, key: DataKey): Promise<JournalRecord[]> =>
   segment.header.marks ? openSegment(segment, key) : [];
 
-async function findBarrier(s: CutRequest, id: BarrierId): Promise<BarrierRecord> {
-  const from = await generationStart(s.target, s.machine, s.after.generation);
-  for await (const segment of readBackward({ objects: s.target, machine: s.machine, from, to: s.after }))
+async function findBarrier(s: CutRequest, id: BarrierId, to: JournalPosition): Promise<BarrierRecord> {
+  const from = await generationStart(s.target, s.machine, to.generation);
+  for await (const segment of readBackward({ objects: s.target, machine: s.machine, from, to }))
     for (const record of await marksOf(segment, s.key))
       if (record.kind === "barrier" && record.id === id) return record;
   throw new LeewardError(
     "ChainBroken",
-    `the journal of ${s.machine}, generation ${s.after.generation}, proves barrier ${id}, which it does not hold`,
+    `the journal of ${s.machine}, generation ${to.generation}, proves barrier ${id}, which it does not hold`,
   );
 }
 

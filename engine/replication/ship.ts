@@ -3,6 +3,7 @@ import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { type Bytes, type Ordinal, bytes, ordinal } from "../core/units.ts";
 import { follow } from "../journal/chain.ts";
+import type { MarkedSegment } from "../journal/marked-segment.ts";
 import { segmentName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
@@ -27,8 +28,8 @@ export interface Shipped {
   readonly objects: number;
   /** As stored, compressed. */
   readonly bytes: Bytes;
-  /** True when a shipped segment holds barriers, digests or proofs: time to `cut`. */
-  readonly marks: boolean;
+  /** Where segments with barriers and proofs went, in order: what `cut` reads. To be persisted with the position. */
+  readonly marked: readonly MarkedSegment[];
   /** The segment that neither cache nor target holds; undefined when `maxBytes` ended the run. */
   readonly hole: Ordinal | undefined;
   /** What ended the run early, after something was shipped. The next run meets it first and throws it. */
@@ -81,7 +82,7 @@ class ShipRun {
   segments = 0;
   #objects = 0;
   #bytes = 0;
-  #marks = false;
+  readonly #marked: MarkedSegment[] = [];
   #hole: Ordinal | undefined;
   problem: LeewardError | undefined;
 
@@ -96,7 +97,7 @@ class ShipRun {
       segments: this.segments,
       objects: this.#objects,
       bytes: bytes(this.#bytes),
-      marks: this.#marks,
+      marked: [...this.#marked],
       hole: this.#hole,
       problem: this.problem,
     };
@@ -126,7 +127,7 @@ class ShipRun {
     this.segments += pack.segments.length;
     this.#objects++;
     this.#bytes += pack.bytes;
-    this.#marks ||= pack.segments.some((segment) => segment.header.marks);
+    this.#marked.push(...markedIn(this.#s.machine, pack));
     this.#s.onProgress?.(this.result());
   }
 
@@ -196,6 +197,17 @@ class ShipRun {
       return { pack, placed };
     }
   }
+}
+
+function markedIn(machine: MachineId, { start, segments }: Cargo): MarkedSegment[] {
+  const found: MarkedSegment[] = [];
+  let position = start;
+  for (const segment of segments) {
+    position = follow(machine, position, segment);
+    const { barriers, proofs } = segment.header;
+    if (barriers || proofs) found.push({ first: start.next, position, barriers, proofs });
+  }
+  return found;
 }
 
 function* ordinalsFrom(first: Ordinal): Generator<Ordinal> {

@@ -16,7 +16,7 @@ import {
 } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
-import { withShipped } from "../../engine/recovery/replicating.ts";
+import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
@@ -37,7 +37,7 @@ export const failoverActivities = {
     const before = (await progressOf(services, machine)).shipped.bytes;
     const reached = await drainCache(services, item);
     const after = await progressOf(services, machine);
-    if (after.marks) await cutArrived(services, item);
+    if (isProved(after)) await cutArrived(services, item);
     return { reached, bytes: bytes(after.shipped.bytes - before) };
   },
 

@@ -10,6 +10,7 @@ import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import {
   checkpointDue,
+  isProved,
   shippingOf,
   withApplied,
   withCut,
@@ -48,7 +49,7 @@ export const replicationActivities = {
     return {
       state: shipped.segments > 0 ? "shipped" : "idle",
       generation: item.generation,
-      marks: progress.marks,
+      marks: isProved(progress),
       more: shipped.hole === undefined && shipped.problem === undefined,
       checkpointDue: checkpointDue(services.clock.now(), item.policy, progress),
     };
@@ -113,8 +114,7 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
     key: await services.keyOf(machine),
     machine,
     disks: sourceOf(item).disks,
-    after: progress.cut,
-    to: progress.arrived,
+    marked: progress.marked,
     pending: progress.pending,
     lossesAt: (barrier) =>
       losses(now, reportedBy(agent?.value), progress.arrived) ?? sinceBarrier(now, barrier),

@@ -59,7 +59,7 @@ beforeEach(async () => {
 async function carried(): Promise<readonly RecoveryPoint[]> {
   const { machine, key, start } = story;
   await cacheSegments(cache, story.segments);
-  const { position, hole } = await ship({ cache, target, machine, from: start, limits: LIMITS });
+  const { position, marked, hole } = await ship({ cache, target, machine, from: start, limits: LIMITS });
   expect(hole).toBe(story.segments.length);
   await releaseCache(cache, machine, start, position);
   const made = await cut({
@@ -67,8 +67,7 @@ async function carried(): Promise<readonly RecoveryPoint[]> {
     key,
     machine,
     disks: DISKS,
-    after: start,
-    to: position,
+    marked,
     pending: [],
     lossesAt,
   });

@@ -134,16 +134,17 @@ function exists(error: unknown): undefined {
 }
 
 async function cutEarly({ services, stores }: Plane): Promise<void> {
-  const { arrived, cut: after, pending } = await progressOf(services, MACHINE);
+  const { arrived, marked: before, pending } = await progressOf(services, MACHINE);
   const nothing = { seconds: 0, bytes: bytes(0), writes: 0 };
   // What is still in the cache counts as if it had been carried.
   const target = overlaid(stores.target, stores.cache);
   const limits = { objectBytes: bytes(1), maxBytes: bytes(MIB), parallel: 1 };
-  const { position: to } = await ship({ ...stores, target, machine: MACHINE, from: arrived, limits });
+  const shipped = await ship({ ...stores, target, machine: MACHINE, from: arrived, limits });
   const key = await services.keyOf(MACHINE);
   const { disks } = sourceOf(await itemOf(services, MACHINE));
   const lossesAt = () => ({ vm: nothing, region: nothing });
-  await cutPoints({ target, key, machine: MACHINE, disks, after, to, pending, lossesAt });
+  const marked = [...before, ...shipped.marked];
+  await cutPoints({ target, key, machine: MACHINE, disks, marked, pending, lossesAt });
 }
 
 /** The store, with the other's objects where it has none; it takes no segments. */

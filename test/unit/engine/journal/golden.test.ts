@@ -14,24 +14,50 @@ import { openSegment } from "../../../../engine/journal/open.ts";
 import { startOf } from "../../../../engine/journal/position.ts";
 import { checkSegment, splitPack } from "../../../../engine/journal/segment.ts";
 import * as v1 from "../../../golden/version-1.ts";
+import * as v2 from "../../../golden/version-2.ts";
 
-const read = (name: string): Buffer => readFileSync(new URL(name, v1.FOLDER));
-const segments = v1.SEGMENT_FILES.map((name, i) => ({ bytes: read(name), records: v1.RECORDS[i] ?? [] }));
+const read = (name: string, { FOLDER }: { readonly FOLDER: URL } = v1): Buffer =>
+  readFileSync(new URL(name, FOLDER));
+const segmentsOf = (version: typeof v1 | typeof v2) =>
+  version.SEGMENT_FILES.map((name, i) => ({ bytes: read(name, version), records: version.RECORDS[i] ?? [] }));
+const segments = segmentsOf(v1);
+const VERSIONS = [
+  [1, v1],
+  [2, v2],
+] as const;
 
-test("segments of version 1 open to what was sealed then", async () => {
-  for (const { bytes, records } of segments)
-    expect(await openSegment(checkSegment(bytes), v1.DATA_KEY)).toEqual(records);
+test.each(VERSIONS)("segments of version %d open to what was sealed then", async (number, version) => {
+  for (const { bytes, records } of segmentsOf(version)) {
+    const checked = checkSegment(bytes);
+    expect(checked.header.version).toBe(number);
+    expect(await openSegment(checked, version.DATA_KEY)).toEqual(records);
+  }
 });
 
-test("segments of version 1 chain to the position of their point", () => {
-  const start = startOf(v1.GENERATION, v1.FROM);
-  const end = segments.reduce(
-    (position, { bytes }) => follow(v1.MACHINE, position, checkSegment(bytes)),
+test.each(VERSIONS)("segments of version %d chain to the position of their point", (_, version) => {
+  const start = startOf(version.GENERATION, version.FROM);
+  const end = segmentsOf(version).reduce(
+    (position, { bytes }) => follow(version.MACHINE, position, checkSegment(bytes)),
     start,
   );
   expect(end).toEqual(v1.positionOf(end.chain));
-  expect(decodeManifest(read(v1.POINT_FILE))).toEqual(v1.pointOf(end.chain));
-  expect(decodeBase(v1.BASE_FILE, read(v1.BASE_FILE))).toEqual(v1.baseOf(end.chain));
+});
+
+test("manifest and base document of version 1 are bound to the chain of its segments", () => {
+  const { digest } = checkSegment(segments.at(-1)?.bytes ?? Buffer.alloc(0));
+  expect(decodeManifest(read(v1.POINT_FILE))).toEqual(v1.pointOf(digest));
+  expect(decodeBase(v1.BASE_FILE, read(v1.BASE_FILE))).toEqual(v1.baseOf(digest));
+});
+
+test("a segment of version 2 says whether it holds a barrier or a proof, one of version 1 whether it may", () => {
+  const said = (version: typeof v1 | typeof v2) =>
+    segmentsOf(version).map(({ bytes }) => {
+      const { marks, barriers, proofs } = checkSegment(bytes).header;
+      return { marks, barriers, proofs };
+    });
+  const none = { marks: false, barriers: false, proofs: false };
+  expect(said(v2)).toEqual([none, none, { marks: true, barriers: true, proofs: true }]);
+  expect(said(v1)).toEqual(said(v2));
 });
 
 test("both forms of a body, stored as is and compressed, are among them", () => {
@@ -39,8 +65,8 @@ test("both forms of a body, stored as is and compressed, are among them", () => 
   expect(forms.slice(0, 2)).toEqual([true, false]);
 });
 
-test("a pack of version 1 splits into its segments", () => {
-  expect(splitPack(read(v1.PACK_FILE))).toEqual(segments.map(({ bytes }) => bytes));
+test.each(VERSIONS)("a pack of version %d splits into its segments", (_, version) => {
+  expect(splitPack(read(version.PACK_FILE, version))).toEqual(segmentsOf(version).map(({ bytes }) => bytes));
 });
 
 test("a layer of version 1 opens to what was sealed then", async () => {
@@ -65,7 +91,7 @@ test("a wrapped key of version 1 unwraps", async () => {
 });
 
 test("today's writer lays out the same records in the same bytes", async () => {
-  for (const { bytes, records } of segments) {
+  for (const { bytes, records } of [...segments, ...segmentsOf(v2)]) {
     const checked = checkSegment(bytes);
     const stored = Buffer.alloc(checked.header.storedLength);
     await decryptInto(stored, checked.bytes, v1.DATA_KEY, "golden");

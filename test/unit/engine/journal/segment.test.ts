@@ -162,9 +162,9 @@ test("garbage is refused", async () => {
 
 test("a newer version is named and not guessed at", async () => {
   const { bytes } = await sealSegment(someContent());
-  bytes.writeUInt16LE(2, HEADER.version.at);
+  bytes.writeUInt16LE(3, HEADER.version.at);
   expect(() => checkSegment(bytes)).toThrow(
-    expect.objectContaining({ code: "SegmentVersionUnknown", message: expect.stringContaining("version 2") }),
+    expect.objectContaining({ code: "SegmentVersionUnknown", message: expect.stringContaining("version 3") }),
   );
 });
 

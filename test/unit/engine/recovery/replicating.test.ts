@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
-import { generation, micros, sequence } from "../../../../engine/core/units.ts";
+import { generation, micros, ordinal, sequence } from "../../../../engine/core/units.ts";
 import { DEFAULT_POLICY } from "../../../../engine/recovery/policy.ts";
 import { farther } from "../../../../engine/recovery/progress.ts";
 import {
   beginGeneration,
   checkpointDue,
+  isProved,
   pointDue,
   shippingOf,
   withApplied,
@@ -19,13 +20,14 @@ const shipped = (next: number, at: number) => ({
   segments: 2,
   objects: 1,
   bytes: 1000,
-  marks: true,
+  marked: [{ first: ordinal(next - 1), position: position(next, at), barriers: false, proofs: true }],
 });
 
 test("arrived goes on by what was shipped, and is counted once", () => {
   const after = withShipped(progress(), shipped(4, 40));
-  expect(after).toMatchObject({ marks: true, shipped: { segments: 2, objects: 1, bytes: 1000 } });
+  expect(after).toMatchObject({ shipped: { segments: 2, objects: 1, bytes: 1000 } });
   expect(after.arrived.next).toBe(4);
+  expect(isProved(after)).toBe(true);
   expect(withShipped(after, shipped(4, 40))).toBe(after);
   expect(withShipped(after, shipped(3, 30))).toBe(after);
 });
@@ -44,7 +46,7 @@ test("sequences go on where the generation before has arrived, and its point sta
     problem: { code: "ChainBroken", message: "x", since: NOW, stopped: true },
   };
   const next = beginGeneration(old.machine, generation(2), old);
-  expect(next).toMatchObject({ from: 40, marks: false, pending: [], point, shipped: old.shipped });
+  expect(next).toMatchObject({ from: 40, marked: [], pending: [], point, shipped: old.shipped });
   expect(next.arrived).toMatchObject({ generation: 2, next: 0, sequence: 40 });
   expect(next.problem).toBeUndefined();
 });
@@ -52,8 +54,23 @@ test("sequences go on where the generation before has arrived, and its point sta
 test("marks that arrive while a cut is under way are not forgotten", () => {
   const before = withShipped(progress(), shipped(4, 40));
   const meanwhile = withShipped(before, shipped(6, 60));
-  expect(withCut(meanwhile, before.arrived, [], [])).toMatchObject({ marks: true, cut: { next: 4 } });
-  expect(withCut(meanwhile, meanwhile.arrived, [], [])).toMatchObject({ marks: false, cut: { next: 6 } });
+  expect(meanwhile.marked).toHaveLength(2);
+  expect(withCut(meanwhile, before.arrived, [], [])).toMatchObject({
+    marked: [{ first: 5 }],
+    cut: { next: 4 },
+  });
+  expect(withCut(meanwhile, meanwhile.arrived, [], [])).toMatchObject({ marked: [], cut: { next: 6 } });
+});
+
+test("marks that two runs both shipped are noted once, and never more than a record takes", () => {
+  const first = withShipped(progress(), shipped(4, 40));
+  const both = { ...shipped(6, 60), marked: [...shipped(4, 40).marked, ...shipped(6, 60).marked] };
+  expect(withShipped(first, both).marked.map(({ first: at }) => at)).toEqual([3, 5]);
+  let kept = progress();
+  for (let next = 3; next < 300; next++) kept = withShipped(kept, shipped(next, next * 10));
+  expect(kept.marked).toHaveLength(100);
+  expect(kept.marked.at(-1)).toMatchObject({ first: 298 });
+  expect(JSON.stringify(kept).length).toBeLessThan(50_000);
 });
 
 test("of two positions the farther one holds, a newer generation before all", () => {

@@ -50,7 +50,7 @@ async function carry(story: Story, target: ObjectStore, how: Pace): Promise<Reco
     there = Math.min(there + how.arriving, story.segments.length);
     const shipped = await ship({ cache, target, machine, from: position, limits });
     const cutting = { target, key, machine, disks: DISKS, lossesAt };
-    const made = await cut({ ...cutting, after: position, to: shipped.position, pending });
+    const made = await cut({ ...cutting, marked: shipped.marked, pending });
     points.push(...made.points);
     pending = JSON.parse(JSON.stringify(made.pending)) as typeof made.pending;
     await releaseCache(cache, machine, position, shipped.position);

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { NO_DIGEST } from "../../../../engine/core/digest.ts";
 import { barrierId } from "../../../../engine/core/ids.ts";
-import { bytes, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
+import { MIB, bytes, generation, ordinal, sequence } from "../../../../engine/core/units.ts";
 import { newDataKey } from "../../../../engine/journal/key.ts";
 import { pointName } from "../../../../engine/journal/names.ts";
+import type { MarkedSegment } from "../../../../engine/journal/marked-segment.ts";
 import type { JournalPosition } from "../../../../engine/journal/position.ts";
 import {
   type CutRequest,
@@ -11,6 +13,8 @@ import {
   newestPoint,
   readPoint,
 } from "../../../../engine/replication/points.ts";
+import { ship } from "../../../../engine/replication/ship.ts";
+import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
 import { readForward } from "../../../../engine/replication/journal-reader.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import { failing } from "../../../fixtures/failing.ts";
@@ -51,9 +55,35 @@ async function positions({ segments, machine, start }: Story): Promise<JournalPo
 }
 
 function window(from: number, to: number, more: Partial<CutRequest> = {}): CutRequest {
-  const [after = story.start, end = story.start] = [at[from], at[to]];
-  const { machine, key } = story;
-  return { target, key, machine, disks: DISKS, after, to: end, pending: [], lossesAt, ...more };
+  const { machine, key, segments } = story;
+  const marked = segments.slice(from, to).flatMap(({ header }, i): MarkedSegment[] => {
+    const { ordinal: first, barriers, proofs } = header;
+    const position = at[from + i + 1];
+    return position && (barriers || proofs) ? [{ first, position, barriers, proofs }] : [];
+  });
+  return { target, key, machine, disks: DISKS, marked, pending: [], lossesAt, ...more };
+}
+
+/** All segments in one object, as `ship` packs them. */
+async function carryCounting(): Promise<[readonly RecoveryPoint[], number]> {
+  const { machine, key, start } = story;
+  const cache = new MemoryObjectStore();
+  await cacheSegments(cache, story.segments);
+  const limits = { objectBytes: bytes(MIB), maxBytes: bytes(MIB), parallel: 2 };
+  const { marked, objects } = await ship({ cache, target, machine, from: start, limits });
+  expect(objects).toBe(1);
+  const fault = { calls: 0, at: -1, when: "before" } as const;
+  const counted = failing(target, fault);
+  const { points } = await cut({
+    target: counted,
+    key,
+    machine,
+    disks: DISKS,
+    marked,
+    pending: [],
+    lossesAt,
+  });
+  return [points, fault.calls];
 }
 
 const BARRIER = barrierId("00000000-0000-4000-8000-000000001000");
@@ -93,18 +123,48 @@ describe("cut", () => {
         expect(points).toHaveLength(1);
         expect(await listPoints(target, story.machine)).toHaveLength(1);
       }
-    expect(deaths).toBeGreaterThan(8);
+    expect(deaths).toBe(2 * 3);
   });
 
-  test("costs one listing, one read per object and one write per point", async () => {
-    const fault = { calls: 0, at: -1, when: "before" } as const;
-    await cut(window(0, 4, { target: failing(target, fault) }));
-    expect(fault.calls).toBe(1 + 4 + 1);
+  test("costs two reads and one write, whatever the disks and whatever was written in between", async () => {
+    for (const writes of [0, 1, 7, 60]) {
+      const between = Array.from({ length: writes }, (_, i): Event[] => [
+        { kind: "write", disk: i % 2, sector: i, sectors: 1 + i, fill: 1 },
+        { kind: "seal" },
+      ]).flat();
+      story = await tell([
+        { kind: "barrier" },
+        { kind: "seal" },
+        ...between,
+        { kind: "prove" },
+        { kind: "seal" },
+      ]);
+      expect(story.segments).toHaveLength(2 + writes);
+      target = new MemoryObjectStore();
+      await cacheSegments(target, story.segments);
+      at = await positions(story);
+      const fault = { calls: 0, at: -1, when: "before" } as const;
+      const made = await cut(window(0, story.segments.length, { target: failing(target, fault) }));
+      expect(made.points).toHaveLength(1);
+      expect(fault.calls).toBe(2 + 1);
+    }
   });
 
-  test("makes no point over a hole", async () => {
-    await target.delete(["machines/ledger-1/journal/000001/000000000000.seg"]);
-    await expect(cut(window(0, 4))).rejects.toMatchObject({ code: "SegmentMissing" });
+  test("reads an object that holds several marked segments once", async () => {
+    target = new MemoryObjectStore();
+    const [points, calls] = await carryCounting();
+    expect(points).toHaveLength(1);
+    expect(calls).toBe(1 + 1);
+  });
+
+  test("makes no point whose proof or barrier is gone, or was not what was shipped", async () => {
+    const chain = at[4]?.chain ?? NO_DIGEST;
+    const other = window(0, 4).marked.map((each) => ({ ...each, position: { ...each.position, chain } }));
+    await expect(cut(window(0, 4, { marked: other }))).rejects.toMatchObject({ code: "ChainBroken" });
+    for (const gone of ["000000000003", "000000000001"]) {
+      await target.delete([`machines/ledger-1/journal/000001/${gone}.seg`]);
+      await expect(cut(window(0, 4))).rejects.toMatchObject({ code: "SegmentMissing" });
+    }
     expect(await listPoints(target, story.machine)).toEqual([]);
   });
 

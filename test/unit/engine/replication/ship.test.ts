@@ -57,7 +57,7 @@ describe("ship", () => {
   test("packs small segments back to back, byte for byte, under the first one's name", async () => {
     await cacheSegments(cache, story.segments);
     const shipped = await go(story.start);
-    expect(shipped).toMatchObject({ segments: 8, objects: 1, marks: true, hole: 8, problem: undefined });
+    expect(shipped).toMatchObject({ segments: 8, objects: 1, hole: 8, problem: undefined });
     const pack = await target.get(nameOf(0));
     expect(splitPack(pack?.body ?? Buffer.alloc(0))).toEqual(story.segments.map(({ bytes: body }) => body));
     expect(await namesIn(target)).toEqual([nameOf(0)]);
@@ -81,7 +81,7 @@ describe("ship", () => {
       story.segments.filter((segment) => segment !== third),
     );
     const first = await go(story.start);
-    expect(first).toMatchObject({ segments: 3, hole: 3, marks: false });
+    expect(first).toMatchObject({ segments: 3, hole: 3, marked: [] });
     expect(first.position.next).toBe(3);
     await cacheSegments(cache, third ? [third] : []);
     const second = await go(first.position);
