@@ -1,7 +1,5 @@
 import { z } from "zod";
-
-const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
-const mark = z.object({ generation: z.number(), sequence: z.number(), time: z.number(), bytes: z.number() });
+import { allWatermarks, bothLosses } from "./figures.ts";
 
 /** Bytes on their way, and when they will be through if all goes on as it does; null while they do not get fewer. */
 const backlog = z.object({ bytes: z.number(), etaSeconds: z.number().nullable() });
@@ -15,14 +13,8 @@ export const machineMetrics = z.object({
   /** When the figures were read, ISO 8601. */
   time: z.string(),
   generation: z.number(),
-  watermarks: z.object({
-    captured: mark.optional(),
-    cached: mark.optional(),
-    arrived: mark.optional(),
-    applied: mark.optional(),
-    verified: mark.optional(),
-  }),
-  losses: z.object({ vm: loss, region: loss }).nullable(),
+  watermarks: allWatermarks,
+  losses: bothLosses.nullable(),
   churn,
   backlog: z.object({
     /** Captured, not yet durable in the cache. */

@@ -1,13 +1,5 @@
 import { z } from "zod";
-
-const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
-/** `time` in microseconds since 1970, `bytes` of guest data since the generation began. */
-const mark = z.object({
-  generation: z.number(),
-  sequence: z.number(),
-  time: z.number(),
-  bytes: z.number(),
-});
+import { allWatermarks, bothLosses } from "./figures.ts";
 
 const jobStep = z.object({
   name: z.string(),
@@ -53,19 +45,13 @@ const verification = z.object({
 });
 
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
-const leewardItem = z.object({
+export const leewardItem = z.object({
   machine: z.string(),
   state: z.string(),
   generation: z.number(),
   /** What would be lost if the machine, or its whole region, were gone now; null while there is nothing to count. */
-  losses: z.object({ vm: loss, region: loss }).nullable(),
-  watermarks: z.object({
-    captured: mark.optional(),
-    cached: mark.optional(),
-    arrived: mark.optional(),
-    applied: mark.optional(),
-    verified: mark.optional(),
-  }),
+  losses: bothLosses.nullable(),
+  watermarks: allWatermarks,
   policy: z.record(z.string(), z.unknown()),
   /** The job at work, or the agent's initial copy. Bytes, and bytes a second, where the step at work moves bytes. */
   progress: z

@@ -1,0 +1,18 @@
+import { z } from "zod";
+
+const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+
+/** What would be lost if the machine, or its whole region, were gone. */
+export const bothLosses = z.object({ vm: loss, region: loss });
+
+/** `time` in microseconds since 1970, `bytes` of guest data since the generation began. */
+const mark = z.object({ generation: z.number(), sequence: z.number(), time: z.number(), bytes: z.number() });
+
+/** A mark that is missing is not known or not begun. */
+export const allWatermarks = z.object({
+  captured: mark.optional(),
+  cached: mark.optional(),
+  arrived: mark.optional(),
+  applied: mark.optional(),
+  verified: mark.optional(),
+});
