@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
-import { retentionPolicy } from "./retention.ts";
+import { retentionPolicy } from "./retention-policy.ts";
 
 const size = (least: number, most: number, fallback: number) =>
   z.number().int().min(least).max(most).default(fallback).transform(checked(bytes));

@@ -1,8 +1,7 @@
-import { z } from "zod";
 import type { BarrierId } from "../core/ids.ts";
-import { checked } from "../core/schema.ts";
-import { type Generation, type Micros, type Sequence, millis } from "../core/units.ts";
+import { type Generation, type Micros, type Millis, type Sequence, micros, millis } from "../core/units.ts";
 import type { Consistency } from "../journal/record.ts";
+import type { RetentionPolicy } from "./retention-policy.ts";
 
 /** What retention must know of a recovery point. */
 export interface RetainedPoint {
@@ -18,64 +17,28 @@ export interface RetainedPoint {
   readonly bad?: boolean;
 }
 
-type KeepReason = "newest good" | "newest verified" | "recent" | "first of its interval";
+type KeepReason =
+  | "newest good"
+  | "newest verified"
+  | "recent"
+  | "first of its interval"
+  | "every write since is rebuilt from it";
 type DropReason = "older than the window" | "thinned";
 
-interface Decision<Reason> {
+export interface Decision<Reason = KeepReason> {
   readonly point: RetainedPoint;
   readonly reason: Reason;
+  /** The interval that one point is kept of; 0 while all of its age are. */
+  readonly every: Millis;
 }
 
 export interface Retention {
+  /** Every write behind the newest kept point of this time stays reachable. */
+  readonly writesSince: Micros;
   /** Both in the order of the journal. */
   readonly keep: readonly Decision<KeepReason>[];
   readonly drop: readonly Decision<DropReason>[];
 }
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const duration = (least: number, most: number) =>
-  z.number().int().min(least).max(most).transform(checked(millis));
-const age = duration(0, 3660 * DAY);
-
-/** As Azure Site Recovery thins: all for two hours, then one an hour, each two hours and each four hours. */
-const ASR_LADDER = [
-  { until: 2 * HOUR, every: 0 },
-  { until: DAY, every: HOUR },
-  { until: 7 * DAY, every: 2 * HOUR },
-  { until: 15 * DAY, every: 4 * HOUR },
-];
-
-/** How long points and writes are kept, and how densely; durations in milliseconds. */
-export const retentionPolicy = z.strictObject({
-  /** Older points go, but for the newest good and the newest verified one. */
-  window: duration(1000, 3660 * DAY).default(millis(DAY)),
-  /** A step applies to points younger than `until`; the last one also to older points. `every` 0 keeps all. */
-  ladder: z
-    .array(z.strictObject({ until: age, every: age }))
-    .min(1)
-    .max(16)
-    .refine((steps) => steps.every(({ until }, i) => until > (steps[i - 1]?.until ?? 0)), {
-      message: "each step must reach further than the one before",
-    })
-    .refine((steps) => steps.every(({ every }, i) => isMultiple(every, steps[i - 1]?.every ?? 0)), {
-      message: "each interval must be a multiple of the one before",
-    })
-    .prefault(ASR_LADDER),
-  /** Every write stays reachable for so long. Before that there are points only, and storage holds layers alone. */
-  anyWriteWindow: duration(0, 366 * DAY).default(millis(DAY)),
-  /** Points are thinned and layers built this often. */
-  interval: duration(1000, DAY).default(millis(HOUR / 4)),
-  /**
-   * What nothing needs any more is deleted after so long. Whoever began to read it has that much time: a restore or a
-   * verification that takes longer fails by name, and has to begin again.
-   */
-  deleteDelay: duration(1000, 30 * DAY).default(millis(DAY)),
-});
-export type RetentionPolicy = z.output<typeof retentionPolicy>;
-
-/** Intervals then lie inside the coarser ones: the first of a coarse one was the first of a fine one, and is still there. */
-const isMultiple = (every: number, of: number): boolean => (of === 0 ? true : every > 0 && every % of === 0);
 
 /**
  * Which points stay. Of each interval the first good point of each consistency stays, the first of all when none is
@@ -84,13 +47,10 @@ const isMultiple = (every: number, of: number): boolean => (of === 0 ? true : ev
  * the same.
  *
  * The order is that of the journal; times only say which interval and how old. A point from the future counts as new
- * until its time has come. Never dropped: the newest point that is not bad, and the newest verified one.
+ * until its time has come. Never dropped: the newest point that is not bad, and the newest verified one. When no point
+ * is as old as the any-write window any more, the last one that was stays: the first writes of the window follow it.
  */
-export function retain(
-  points: readonly RetainedPoint[],
-  policy: Pick<RetentionPolicy, "window" | "ladder">,
-  now: Micros,
-): Retention {
+export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy, now: Micros): Retention {
   const ordered = points.toSorted(inOrder);
   const newestGood = ordered.findLast(({ bad }) => !bad);
   const newestVerified = ordered.findLast(({ bad, verified }) => verified && !bad);
@@ -100,14 +60,43 @@ export function retain(
   const drop: Decision<DropReason>[] = [];
   for (const point of ordered) {
     const interval = intervalOf(point, policy, now);
-    if (point === newestGood) keep.push({ point, reason: "newest good" });
-    else if (point === newestVerified) keep.push({ point, reason: "newest verified" });
-    else if (point.time < oldest) drop.push({ point, reason: "older than the window" });
-    else if (interval === undefined) keep.push({ point, reason: "recent" });
-    else if (firsts.get(interval) === point) keep.push({ point, reason: "first of its interval" });
-    else drop.push({ point, reason: "thinned" });
+    const every = interval?.every ?? millis(0);
+    if (point === newestGood) keep.push({ point, every, reason: "newest good" });
+    else if (point === newestVerified) keep.push({ point, every, reason: "newest verified" });
+    else if (point.time < oldest) drop.push({ point, every, reason: "older than the window" });
+    else if (interval === undefined) keep.push({ point, every, reason: "recent" });
+    else if (firsts.get(interval.name) === point)
+      keep.push({ point, every, reason: "first of its interval" });
+    else drop.push({ point, every, reason: "thinned" });
   }
-  return { keep, drop };
+  return withFloor({ keep, drop, writesSince: writesSince(policy, now) });
+}
+
+/**
+ * The time from which ages are counted back: the clock, but never later than the newest point. While a machine makes no
+ * points, none of its old ones goes; and a clock that is years ahead does not take all of them for old.
+ */
+export function agingTime(points: readonly RetainedPoint[], now: Micros): Micros {
+  const newest = points.toSorted(inOrder).at(-1);
+  return newest ? micros(Math.min(now, newest.time)) : now;
+}
+
+const writesSince = ({ window, anyWriteWindow }: RetentionPolicy, now: Micros): Micros =>
+  micros(Math.max(0, now - Math.min(window, anyWriteWindow) * MICROS));
+
+function withFloor(decided: Retention): Retention {
+  const { keep, drop, writesSince: since } = decided;
+  const isFloor = ({ point }: Decision<unknown>) => point.time <= since && !point.bad;
+  const floor = keep.some(isFloor) ? undefined : drop.findLast(isFloor);
+  if (!floor) return decided;
+  const { point, every } = floor;
+  return {
+    keep: [{ point, every, reason: "every write since is rebuilt from it" as const }, ...keep].toSorted(
+      (a, b) => inOrder(a.point, b.point),
+    ),
+    drop: drop.filter((each) => each !== floor),
+    writesSince: since,
+  };
 }
 
 const MICROS = 1000;
@@ -125,8 +114,8 @@ function firstOfEach(
   for (const point of ordered) {
     const interval = intervalOf(point, policy, now);
     if (interval === undefined) continue;
-    const first = firsts.get(interval);
-    if (!first || (first.bad && !point.bad)) firsts.set(interval, point);
+    const first = firsts.get(interval.name);
+    if (!first || (first.bad && !point.bad)) firsts.set(interval.name, point);
   }
   return firsts;
 }
@@ -136,13 +125,14 @@ function intervalOf(
   { time, consistency }: RetainedPoint,
   { ladder }: Pick<RetentionPolicy, "ladder">,
   now: Micros,
-): string | undefined {
+): { readonly name: string; readonly every: Millis } | undefined {
   for (let i = ladder.length - 1; i >= 0; i--) {
     const every = (ladder[i]?.every ?? 0) * MICROS;
     if (every === 0) continue;
     const number = Math.floor(time / every);
     const since = (ladder[i - 1]?.until ?? 0) * MICROS;
-    if ((number + 1) * every + since <= now) return `${consistency} ${every} ${number}`;
+    if ((number + 1) * every + since <= now)
+      return { name: `${consistency} ${every} ${number}`, every: millis(every / MICROS) };
   }
   return undefined;
 }

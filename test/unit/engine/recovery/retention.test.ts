@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { barrierId } from "../../../../engine/core/ids.ts";
 import { generation, micros, sequence } from "../../../../engine/core/units.ts";
-import { type RetainedPoint, retain, retentionPolicy } from "../../../../engine/recovery/retention.ts";
+import { type RetainedPoint, retain } from "../../../../engine/recovery/retention.ts";
+import { retentionPolicy } from "../../../../engine/recovery/retention-policy.ts";
 
 const MINUTE = 60_000_000;
 const HOUR = 60 * MINUTE;
