@@ -5,15 +5,14 @@ import { type Bytes, MIB, type Micros, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import { type Layer, type LayerEnd, encodeLayer } from "../journal/layer-document.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
 import { layerName } from "../journal/names.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { DigestWalk, checkRoots, walkMarks } from "./digest-walk.ts";
 import { journalStart } from "./journal-reader.ts";
 import { LayerWriter } from "./layer-writer.ts";
-import { leadsTo } from "./layer-path.ts";
-import { generationStart, readBase } from "./lineage.ts";
+import { layerBytes, leadsTo } from "./layer-path.ts";
+import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
 import { type Sources, readSources, sourcesAmong, sourcesOf } from "./sources.ts";
@@ -26,12 +25,21 @@ export interface CompactRequest {
   /** A kept point where a layer ends; the beginning of the generation when absent. */
   readonly begin?: BarrierId | undefined;
   /** The kept point that the layer is to bring the disks to. */
-  readonly end: RecoveryPoint;
+  readonly end: HeldPoint;
   readonly clock: () => Micros;
   /** Data in one part before compression; 16 MiB when absent, at most 32. */
   readonly partBytes?: Bytes;
   /** As in `MergeRequest`. */
   readonly memory?: Bytes;
+}
+
+export interface Compacted {
+  readonly layer: Layer;
+  /**
+   * Guest bytes of the journal between the layer's ends, those of them that are left, and what they take as stored.
+   * Absent when the layer was there already.
+   */
+  readonly built?: { readonly journalBytes: Bytes; readonly dataBytes: Bytes; readonly storedBytes: Bytes };
 }
 
 /** A run that takes longer gives up before its layer counts: `sweep` takes such parts for those of a dead run. */
@@ -51,19 +59,21 @@ const MOST_BLOCKS = 100_000;
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong; ManifestDamaged when digests and roots
  *   differ; RangeError when no layer ends at `begin`; TimedOut
  */
-export async function compact(s: CompactRequest): Promise<Layer> {
+export async function compact(s: CompactRequest): Promise<Compacted> {
   const { objects, end } = s;
   const made = s.clock();
   const all = await standingLayers(objects, end.machine, end.generation);
   const begin = await beginningOf(s, all);
   const there = all.find((layer) => layer.begin.id === begin.id && layer.end.id === end.id);
-  if (there) return there;
+  if (there) return { layer: there };
   const from = await generationStart(objects, end.machine, end.generation);
-  const layer = await write(s, made, begin, sourcesAmong(objects, { from, point: end }, all, begin.id));
+  const sources = sourcesAmong(objects, { from, point: end }, all, begin.id);
+  const { layer, dataBytes } = await write(s, made, begin, sources);
   if (s.clock() - made > LONGEST_RUN)
     throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
   await objects.put(layerName(layer), encodeLayer(layer), "any");
-  return layer;
+  const journalBytes = bytes(end.position.bytes - begin.position.bytes);
+  return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
 }
 
 async function beginningOf(
@@ -81,7 +91,12 @@ async function beginningOf(
   throw new RangeError(`no layer ends at point ${begin}, before point ${end.id}`);
 }
 
-async function write(s: CompactRequest, made: Micros, begin: LayerEnd, sources: Sources): Promise<Layer> {
+async function write(
+  s: CompactRequest,
+  made: Micros,
+  begin: LayerEnd,
+  sources: Sources,
+): Promise<{ layer: Layer; dataBytes: Bytes }> {
   const { objects, key, end: point } = s;
   const { machine, generation } = point;
   const end = { id: point.id, sequence: point.sequence, position: point.position };
@@ -112,18 +127,10 @@ async function write(s: CompactRequest, made: Micros, begin: LayerEnd, sources: 
   if (!tail)
     throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
   const { earliest, latest } = tracker;
+  const { parts, dataBytes } = writer;
   return {
-    format: 1,
-    machine,
-    generation,
-    build,
-    made,
-    begin,
-    end,
-    tail,
-    earliest,
-    latest,
-    parts: writer.parts,
+    layer: { format: 1, machine, generation, build, made, begin, end, tail, earliest, latest, parts },
+    dataBytes,
   };
 }
 
@@ -162,7 +169,7 @@ async function* watched(
 }
 
 /** @throws ChainBroken when the journal does not prove the point, or other roots than its manifest says */
-function endOf({ barrier, proof }: DigestWalk, point: RecoveryPoint): [JournalRecord, JournalRecord] {
+function endOf({ barrier, proof }: DigestWalk, point: HeldPoint): [JournalRecord, JournalRecord] {
   const same =
     proof?.roots.length === point.disks.length &&
     point.disks.every(({ root, size }, i) => proof.roots[i]?.root === root && proof.roots[i]?.size === size);

@@ -1,4 +1,4 @@
-import { type Bytes, micros } from "../core/units.ts";
+import { type Bytes, bytes, micros } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { LayerSpan } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
@@ -25,9 +25,15 @@ export class LayerWriter {
   readonly #target: LayerTarget;
   #records: JournalRecord[] = [];
   #bytes = 0;
+  #dataBytes = 0;
 
   constructor(target: LayerTarget) {
     this.#target = target;
+  }
+
+  /** Guest bytes in all that was put. */
+  get dataBytes(): Bytes {
+    return bytes(this.#dataBytes);
   }
 
   async put({ disk, offset, length, data }: Run): Promise<void> {
@@ -37,6 +43,7 @@ export class LayerWriter {
       data ? { kind: "data", ...common, data: Buffer.from(data) } : { kind: "zero", ...common, length },
     );
     this.#bytes += data?.length ?? 0;
+    this.#dataBytes += data?.length ?? 0;
     if (this.#bytes >= this.#target.partBytes || this.#records.length >= MOST_RECORDS)
       await this.#close(false);
   }
@@ -55,10 +62,11 @@ export class LayerWriter {
   async #close(last: boolean): Promise<void> {
     const { objects, key, place, span } = this.#target;
     const part = this.parts.length;
-    const { bytes, digest, header } = await sealLayerPart({ span, part, last, records: this.#records, key });
+    const sealed = await sealLayerPart({ span, part, last, records: this.#records, key });
+    const { digest, header } = sealed;
     const name = layerPartName(place, part);
     // The build's own name: only a repetition of this very call can have put it.
-    await objects.put(name, bytes, "any");
+    await objects.put(name, sealed.bytes, "any");
     const found = await objects.get(name, "unchecked");
     if (!found || checkLayerPart(found.body).digest !== digest)
       throw new LeewardError("LayerDamaged", `${name} does not read as it was put`);

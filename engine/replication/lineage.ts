@@ -11,6 +11,9 @@ import type { ObjectStore } from "../storage/store.ts";
 /** A point as the end of a way through the journal. */
 export type SourcePoint = Pick<RecoveryPoint, "machine" | "generation" | "id" | "sequence" | "position">;
 
+/** A point that may have no manifest any more, with what proves it. */
+export type HeldPoint = SourcePoint & Pick<Base["point"], "disks">;
+
 /** The part of a lineage that lies in one generation: from its beginning to a point. */
 export interface Stretch {
   /** The beginning of the generation; its `sequence` is at most the last write before it. */
@@ -116,9 +119,9 @@ export async function listBases(objects: ObjectStore, machine: MachineId): Promi
  * may go as a whole, its base document last.
  * @param live generations that hold a kept point, and the newest one issued, whose first point is still to come
  */
-export function heldPoints(bases: readonly Base[], live: ReadonlySet<Generation>): SourcePoint[] {
+export function heldPoints(bases: readonly Base[], live: ReadonlySet<Generation>): HeldPoint[] {
   const needed = new Set(live);
-  const held: SourcePoint[] = [];
+  const held: HeldPoint[] = [];
   for (const { machine, generation, point } of bases.toSorted((a, b) => b.generation - a.generation)) {
     if (!needed.has(generation)) continue;
     needed.add(point.generation);

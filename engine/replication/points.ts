@@ -1,4 +1,5 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
+import { mapInOrder } from "../core/in-order.ts";
 import type { BarrierId, MachineId } from "../core/ids.ts";
 import type { Bytes, DiskIndex, Generation, Ordinal } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
@@ -194,6 +195,36 @@ export async function newestPoint(
   const place = places.findLast((point) => generation === undefined || point.generation === generation);
   return place && readPointAt(target, pointName(machine, place.generation, place.sequence, place.id));
 }
+
+/**
+ * Every point of the machine with its manifest, ascending by generation, then by sequence; those that are deleted
+ * meanwhile are left out. One listing, and one GET per point.
+ * @throws ManifestDamaged, ManifestVersionUnknown
+ */
+export async function readPoints(target: ObjectStore, machine: MachineId): Promise<RecoveryPoint[]> {
+  const points: RecoveryPoint[] = [];
+  const found = mapInOrder(await listPoints(target, machine), PARALLEL, (place) =>
+    readPointAt(target, pointName(machine, place.generation, place.sequence, place.id)).catch(gone),
+  );
+  for await (const point of found) if (point) points.push(point);
+  return points;
+}
+
+const PARALLEL = 8;
+
+function gone(error: unknown): undefined {
+  if (!hasCode(error, "NotFound")) throw error;
+}
+
+/** Deletes the points' manifests, in this order: they are points no more, whatever stays of their data. */
+export async function dropPoints(target: ObjectStore, points: readonly PointPlace[]): Promise<void> {
+  const names = points.map(({ machine, generation, sequence, id }) =>
+    pointName(machine, generation, sequence, id),
+  );
+  for (let at = 0; at < names.length; at += BATCH) await target.delete(names.slice(at, at + BATCH));
+}
+
+const BATCH = 256;
 
 /** The manifest of this name, which must say what its name says. */
 export async function readPointAt(target: ObjectStore, name: string): Promise<RecoveryPoint> {
