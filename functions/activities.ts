@@ -8,6 +8,7 @@ import { failoverActivities } from "./activities/failover.ts";
 import { jobActivities } from "./activities/jobs.ts";
 import { journalActivities } from "./activities/journal.ts";
 import { replicationActivities } from "./activities/replication.ts";
+import { retentionActivities } from "./activities/retention.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { targetActivities } from "./activities/target.ts";
 import type { Implementations } from "./activities/tools.ts";
@@ -23,6 +24,7 @@ const activities: Implementations = {
   ...jobActivities,
   ...journalActivities,
   ...replicationActivities,
+  ...retentionActivities,
   ...sourceActivities,
   ...targetActivities,
   ...verificationActivities,

@@ -18,6 +18,7 @@ export const ORCHESTRATION = {
   // An orchestration and an activity may not share a name.
   checkpoint: "bringReplica",
   verify: "verifyPoints",
+  retain: "retainPoints",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
@@ -80,6 +81,13 @@ export async function ensureVerify(client: DurableClient, machine: MachineId): P
   const instance = `verify-${machine}`;
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.verify, instance, { machine });
+}
+
+/** Thins points, builds layers and deletes what nothing needs any more, unless that is under way. */
+export async function ensureRetain(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = `retain-${machine}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.retain, instance, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */

@@ -11,6 +11,7 @@ import type { JobStatus } from "../orchestrations/job-status.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { providerDetails } from "./provider-details.ts";
+import { retentionOf } from "./retention-view.ts";
 import { verificationOf } from "./verification-view.ts";
 
 const TYPE =
@@ -32,10 +33,11 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, job] = await Promise.all([
+  const [agent, progress, verification, retention, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
     services.records.verification.get(item.machine),
+    services.records.retention.get(item.machine),
     item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
   ]);
   const known: Known = {
@@ -43,6 +45,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
     agent: agent?.value,
     progress: progress?.value,
     verification: verification?.value,
+    retention: retention?.value,
   };
   const now = services.clock.now();
   const errors = healthOf(known, now);
@@ -114,6 +117,7 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
     agent: agentOf(known),
     shipped: progress?.shipped ?? { segments: 0, objects: 0, bytes: 0 },
     verification: verificationOf(item, verification),
+    retention: retentionOf(known.retention),
     latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
     failover: item.failover ? failoverOf(item, item.failover) : null,
   };

@@ -4,10 +4,11 @@ import { barrierId } from "../engine/core/ids.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
+import { retainDue } from "../engine/recovery/retain-due.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
-import { ensurePoint, ensureReplicate, ensureVerify } from "./durable.ts";
+import { ensurePoint, ensureReplicate, ensureRetain, ensureVerify } from "./durable.ts";
 import { type Services, services } from "./services.ts";
 
 app.client.timer("pointTimer", {
@@ -23,8 +24,8 @@ app.client.timer("pointTimer", {
 });
 
 /**
- * Sees to it that what should run for an item does run: its job, its replication, a due recovery point, a due verification. The records alone
- * decide, so an app whose task hub was lost goes on within one tick.
+ * Sees to it that what should run for an item does run: its job, its replication, a due recovery point, verification
+ * or retention. The records alone decide, so an app whose task hub was lost goes on within one tick.
  */
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
   await carryOn(found, client, item);
@@ -38,6 +39,8 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   if (item.state === "Protected" && streams) await point(found, client, item, progress);
   const verified = (await found.records.verification.get(machine))?.value;
   if (verifyDue(found.clock.now(), item, progress, verified)) await ensureVerify(client, machine);
+  const retained = (await found.records.retention.get(machine))?.value;
+  if (retainDue(found.clock.now(), item.policy, progress, retained)) await ensureRetain(client, machine);
 }
 
 /** An application-consistent point serves as an ordinary one as well. */

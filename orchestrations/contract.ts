@@ -52,6 +52,16 @@ export interface Activities {
   /** Records what keeps verification from its work; the next that succeeds clears it. */
   noteVerification: Does<Machine & { readonly problem: Problem }>;
 
+  // retention
+  /** Deletes the manifests of points that the policy does not keep. */
+  thin: Does<Machine, RetainResult>;
+  /** Builds layers for some minutes at most; `more` when there may be more to build. */
+  compact: Does<Machine, RetainResult>;
+  /** Gives up and, later, deletes what no kept point needs. */
+  sweep: Does<Machine, RetainResult>;
+  /** Records what keeps retention from its work; the next run that comes to its end clears it. */
+  noteRetention: Does<Machine & { readonly problem: Problem }>;
+
   // recovery points
   requestBarrier: Does<Machine & { readonly barrier: BarrierId; readonly consistency: Consistency }>;
   /** `refused`: the agent will never set it, and why. */
@@ -139,6 +149,11 @@ export interface ShipResult {
 export interface VerifyResult {
   /** `ended`: the machine is no longer replicated; `idle`: there is nothing new to compare. */
   readonly state: "verified" | "bad" | "idle" | "ended";
+}
+
+export interface RetainResult {
+  /** `ended`: the machine is no longer replicated, and nothing was changed. */
+  readonly state: "done" | "more" | "ended";
 }
 
 export interface StepReport {

@@ -44,6 +44,23 @@ const verification = z.object({
   resync: z.object({ generation: z.number(), requestedTime: z.string(), begun: z.boolean() }).nullable(),
 });
 
+const retention = z.object({
+  /** When a run last came to its end; null before the first. */
+  lastRun: z.string().nullable(),
+  /** Kept points by the interval, in milliseconds, that one is kept of; 0: all of their age are. */
+  points: z.array(z.object({ every: z.number(), points: z.number() })),
+  /** Since the machine was enabled: points that were thinned, objects that were deleted, layers that were built. */
+  dropped: z.number(),
+  deletedObjects: z.number(),
+  built: z.number(),
+  /** What the journal takes in the target's storage as of the last run. */
+  segments: z.object({ objects: z.number(), bytes: z.number() }).nullable(),
+  layers: z.object({ layers: z.number(), bytes: z.number() }).nullable(),
+  /** Of all layers built: guest bytes written between their ends to bytes that are left of them, and these to bytes stored. */
+  merge: z.number().nullable(),
+  compression: z.number().nullable(),
+});
+
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
 export const leewardItem = z.object({
   machine: z.string(),
@@ -79,6 +96,8 @@ export const leewardItem = z.object({
   shipped: z.object({ segments: z.number(), objects: z.number(), bytes: z.number() }),
   /** How far points were compared with what the source had; null before the first comparison began. */
   verification: verification.nullable(),
+  /** What is kept of points and journal; null before retention ran. */
+  retention: retention.nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
   /** The last failover; `announced` is everything after the point's barrier. */
   failover: z

@@ -3,6 +3,7 @@ import type { Micros } from "../core/units.ts";
 import type { AgentRecord } from "./agent-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
+import type { RetentionRecord } from "./retention-record.ts";
 import { STATES } from "./state.ts";
 import { type BadPoint, ROADS } from "./bad-point.ts";
 import { type VerificationRecord } from "./verification.ts";
@@ -20,6 +21,7 @@ export interface Known {
   readonly agent: AgentRecord | undefined;
   readonly progress: ProgressRecord | undefined;
   readonly verification?: VerificationRecord | undefined;
+  readonly retention?: RetentionRecord | undefined;
 }
 
 /** Everything that is wrong with a machine's protection now, the worst first. */
@@ -29,6 +31,7 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
     stoppedReplication(known),
     ...badPoints(known),
     verificationTrouble(known),
+    retentionTrouble(known),
     agentProblem(known),
     silence(known, now),
     lag(known, now),
@@ -91,6 +94,13 @@ function verificationTrouble({ item, verification }: Known): HealthError | undef
   if (!verification?.problem || !STATES[item.state].replicating) return undefined;
   const { code, message, since } = verification.problem;
   const words = `points cannot be verified: ${message}`;
+  return { code, level: "Warning", message: words, remedy: remedyOf(code), since };
+}
+
+function retentionTrouble({ item, retention }: Known): HealthError | undefined {
+  if (!retention?.problem || !STATES[item.state].replicating) return undefined;
+  const { code, message, since } = retention.problem;
+  const words = `points are not thinned, or their layers not built: ${message}`;
   return { code, level: "Warning", message: words, remedy: remedyOf(code), since };
 }
 

@@ -5,6 +5,7 @@ import { agentRecord, barriersRecord } from "./agent-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { progressRecord } from "./progress.ts";
+import { retentionRecord } from "./retention-record.ts";
 import { verificationRecord } from "./verification.ts";
 
 interface Kept<Value> {
@@ -36,6 +37,7 @@ export interface AllRecords {
   readonly barriers: Records<z.output<typeof barriersRecord>>;
   readonly progress: Records<z.output<typeof progressRecord>>;
   readonly verification: Records<z.output<typeof verificationRecord>>;
+  readonly retention: Records<z.output<typeof retentionRecord>>;
 }
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
@@ -45,6 +47,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   barriers: records(store, "barriers", barriersRecord),
   progress: records(store, "progress", progressRecord),
   verification: records(store, "verification", verificationRecord),
+  retention: records(store, "retention", retentionRecord),
 });
 
 /** How often a lost race is run again; each time someone else got something done. */

@@ -9,5 +9,4 @@ export const retainDue = (
   { retention }: RecoveryPolicy,
   { point }: ProgressRecord,
   known: RetentionRecord | undefined,
-): boolean =>
-  point !== undefined && Math.abs(now - (known?.attemptedAt ?? 0)) >= retention.interval * 1000;
+): boolean => point !== undefined && Math.abs(now - (known?.attemptedAt ?? 0)) >= retention.interval * 1000;

@@ -59,7 +59,9 @@ export function withThinned(
 ): RetentionRecord {
   const counts = new Map<Millis, number>();
   for (const { every } of keep) counts.set(every, (counts.get(every) ?? 0) + 1);
-  const kept = [...counts].map(([every, points]) => ({ every, points })).toSorted((a, b) => a.every - b.every);
+  const kept = [...counts]
+    .map(([every, points]) => ({ every, points }))
+    .toSorted((a, b) => a.every - b.every);
   return { ...old, kept, dropped: old.dropped + dropped };
 }
 

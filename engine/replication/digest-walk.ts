@@ -13,7 +13,9 @@ import { type Sources, generationsOf, readGeneration } from "./sources.ts";
 /** For each disk: SHA-256 of each of its 64 KiB blocks, 32 bytes each, in order. */
 export type BlockDigests = ReadonlyMap<DiskIndex, Uint8Array>;
 
-export type WalkPoint = Pick<RecoveryPoint, "id" | "machine" | "disks">;
+export type WalkPoint = Pick<RecoveryPoint, "id" | "machine"> & {
+  readonly disks: readonly Pick<RecoveryPoint["disks"][number], "index" | "size" | "root">[];
+};
 
 /**
  * The block digests at a point's barrier, gathered from records newest first: the first digest met of a block holds. A
@@ -128,7 +130,7 @@ const lacking = ({ machine, generation, id }: SourcePoint): LeewardError =>
   );
 
 /** @throws ManifestDamaged when the digests of a disk do not give its root in the manifest */
-export function checkRoots(point: RecoveryPoint, digests: BlockDigests): void {
+export function checkRoots(point: WalkPoint, digests: BlockDigests): void {
   for (const { index, size, root } of point.disks) {
     const found = rootOf(size, digests.get(index) ?? new Uint8Array());
     if (found !== root)

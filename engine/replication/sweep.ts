@@ -28,8 +28,13 @@ export interface SweepRequest {
   readonly kept: readonly PathEnd[];
   /** Nothing will be added to the generation, nor built on it: without a kept point all of it is given up. */
   readonly ended?: boolean;
-  /** Segments from this one on stay, whatever layers there are: the lowest that a checkpoint, a cut or a reader is at. */
-  readonly keepFrom: Ordinal;
+  /**
+   * Segments from this one on stay, whatever layers there are: the lowest that a checkpoint, a cut or a reader is at.
+   * When absent there is none.
+   */
+  readonly keepFrom?: Ordinal | undefined;
+  /** Of `kept`: every write behind it stays reachable, so its segments do. */
+  readonly writesFrom?: PathEnd | undefined;
   /** What was given up is deleted after so long: who began to read it has that much time. */
   readonly delay: Millis;
   readonly clock: () => Micros;
@@ -128,9 +133,8 @@ function withBelow(
   paths: readonly (readonly Layer[])[],
   since: Micros,
 ): Doom["segments"] {
-  const { kept, delay } = s;
-  const limit = s.ended ? ALL : s.keepFrom;
-  const below = Math.min(limit, ...kept.map((point, i) => firstNeeded(s, point, paths[i] ?? [])));
+  const { kept, delay, keepFrom = ALL } = s;
+  const below = Math.min(keepFrom, ...kept.map((point, i) => firstNeeded(s, point, paths[i] ?? [])));
   const last = old.at(-1);
   const isOften = last !== undefined && since - last.since < (delay * 1000) / STEPS;
   if (below <= (last?.below ?? 0) || isOften) return old;
@@ -142,10 +146,14 @@ function withBelow(
  * The first segment that the point is rebuilt from: none when layers lead to it, all when none begins the way. What will
  * come behind the newest point is rebuilt from the segments behind its last layer.
  */
-function firstNeeded({ kept, ended }: SweepRequest, point: PathEnd, path: readonly Layer[]): number {
+function firstNeeded(
+  { kept, ended, writesFrom }: SweepRequest,
+  point: PathEnd,
+  path: readonly Layer[],
+): number {
   const last = path.at(-1);
   if (!last) return 0;
-  if (last.end.id !== point.id) return last.tail.next;
+  if (last.end.id !== point.id || point.id === writesFrom?.id) return last.tail.next;
   const isNewest = !kept.some((other) => other.id !== point.id && leadsTo(point, other));
   return isNewest && !ended ? last.tail.next : ALL;
 }

@@ -18,7 +18,7 @@ export type Implementations = {
 };
 
 /** @throws NotFound */
-export async function itemOf(services: Services, machine: MachineId): Promise<ItemRecord> {
+export async function itemOf(services: Pick<Services, "records">, machine: MachineId): Promise<ItemRecord> {
   const found = await services.records.items.get(itemKeyOf(machine));
   if (found?.value.machine !== machine)
     throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
@@ -26,7 +26,10 @@ export async function itemOf(services: Services, machine: MachineId): Promise<It
 }
 
 /** @throws NotFound before the agent registered for the first time. */
-export async function progressOf(services: Services, machine: MachineId): Promise<ProgressRecord> {
+export async function progressOf(
+  services: Pick<Services, "records">,
+  machine: MachineId,
+): Promise<ProgressRecord> {
   const found = await services.records.progress.get(machine);
   if (!found) throw new LeewardError("NotFound", `machine ${machine} has not begun to replicate`);
   return found.value;

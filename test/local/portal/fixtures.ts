@@ -62,6 +62,7 @@ export function item(
         agent: null,
         shipped: { segments: 0, objects: 0, bytes: 0 },
         verification: null,
+        retention: null,
         latestPoint: null,
         failover: null,
         ...leeward,

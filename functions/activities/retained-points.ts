@@ -1,0 +1,55 @@
+import type { MachineId } from "../../engine/core/ids.ts";
+import type { Generation } from "../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import type { ItemRecord } from "../../engine/recovery/item.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { retainedOf } from "../../engine/recovery/retained.ts";
+import { type Retention, agingTime, retain } from "../../engine/recovery/retention.ts";
+import { type RetentionRecord, noRetention } from "../../engine/recovery/retention-record.ts";
+import { STATES } from "../../engine/recovery/state.ts";
+import type { VerificationRecord } from "../../engine/recovery/verification.ts";
+import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
+import { readPoints } from "../../engine/replication/points.ts";
+import type { Services } from "../services.ts";
+import { itemOf, progressOf } from "./tools.ts";
+
+export type RetentionServices = Pick<Services, "target" | "records" | "clock" | "keyOf">;
+
+/** Everything that the steps of retention decide on. */
+export interface Decided {
+  readonly item: ItemRecord;
+  readonly progress: ProgressRecord;
+  readonly verification: VerificationRecord | undefined;
+  readonly record: RetentionRecord;
+  /** Every point that has a manifest, in the order of the journal. */
+  readonly points: readonly RecoveryPoint[];
+  readonly retention: Retention;
+  /** Points that a needed generation stands on, with or without a manifest. */
+  readonly held: readonly HeldPoint[];
+}
+
+/** Undefined when the machine is no longer replicated: a failover needs its storage as it is. */
+export async function decide(services: RetentionServices, machine: MachineId): Promise<Decided | undefined> {
+  const { target, records, clock } = services;
+  const item = await itemOf(services, machine);
+  if (!STATES[item.state].replicating) return undefined;
+  const progress = await progressOf(services, machine);
+  const verification = (await records.verification.get(machine))?.value;
+  const record = (await records.retention.get(machine))?.value ?? noRetention(machine);
+  const points = await readPoints(target, machine);
+  const retained = points.map((point) => retainedOf(point, verification));
+  const retention = retain(retained, item.policy.retention, agingTime(retained, clock.now()));
+  const bases = await listBases(target, machine);
+  const begun = progress.arrived.generation;
+  const live = new Set<Generation>([
+    begun,
+    item.generation,
+    ...points.map(({ generation }) => generation),
+    ...bases.map(({ generation }) => generation).filter((of) => of >= begun),
+  ]);
+  return { item, progress, verification, record, points, retention, held: heldPoints(bases, live) };
+}
+
+/** Whether somebody, such as a failover, wants the machine's storage as it is from now on. */
+export const isOver = async (services: Pick<Services, "records">, machine: MachineId): Promise<boolean> =>
+  !STATES[(await itemOf(services, machine)).state].replicating;

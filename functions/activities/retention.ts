@@ -1,0 +1,27 @@
+import { noRetention, withProblem } from "../../engine/recovery/retention-record.ts";
+import { compactFor } from "./compaction.ts";
+import { sweepFor } from "./sweeping.ts";
+import { thinFor } from "./thinning.ts";
+import type { Implementations } from "./tools.ts";
+
+export const retentionActivities = {
+  async thin({ machine }, { services }) {
+    return { state: await thinFor(services, machine) };
+  },
+
+  async compact({ machine }, { services }) {
+    return { state: await compactFor(services, machine) };
+  },
+
+  async sweep({ machine }, { services }) {
+    return { state: await sweepFor(services, machine) };
+  },
+
+  async noteRetention({ machine, problem }, { services }) {
+    const now = services.clock.now();
+    await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
+      withProblem(old, problem, now),
+    );
+    return null;
+  },
+} satisfies Partial<Implementations>;

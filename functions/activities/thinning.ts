@@ -1,0 +1,27 @@
+import type { MachineId } from "../../engine/core/ids.ts";
+import { noRetention, withThinned } from "../../engine/recovery/retention-record.ts";
+import { dropPoints } from "../../engine/replication/points.ts";
+import type { RetainResult } from "../../orchestrations/contract.ts";
+import { type RetentionServices, decide, isOver } from "./retained-points.ts";
+
+/**
+ * Deletes the manifests of points that the policy does not keep, oldest first, and of those whose generation was emptied
+ * before they came.
+ */
+export async function thinFor(
+  services: RetentionServices,
+  machine: MachineId,
+): Promise<RetainResult["state"]> {
+  const decided = await decide(services, machine);
+  if (!decided) return "ended";
+  const { points, retention, record } = decided;
+  const dropped = new Set(retention.drop.map(({ point }) => point.id));
+  const needless = points.filter(({ id, generation }) => dropped.has(id) || generation < record.oldest);
+  // A failover that began meanwhile may have chosen one of them.
+  if (await isOver(services, machine)) return "ended";
+  await dropPoints(services.target, needless);
+  await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
+    withThinned(old, retention.keep, needless.length),
+  );
+  return "done";
+}

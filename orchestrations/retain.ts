@@ -1,0 +1,47 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { CATALOGUE } from "../engine/core/errors.ts";
+import type { Millis } from "../engine/core/units.ts";
+import { LADDER, type Machine, type RetainResult, call } from "./contract.ts";
+import { decodeFailure } from "./failure.ts";
+import { sleep } from "./timer.ts";
+
+/** The ladder is climbed here, where the item's health can say so. */
+const ONCE: readonly Millis[] = [];
+
+const STEPS = ["thin", "compact", "sweep"] as const;
+
+/** So many turns of building layers in a row; what is left then waits for the next run, behind a sweep. */
+const MOST_TURNS = 100;
+
+/**
+ * Thins points, then merges segments into layers, then deletes what no kept point needs: each step decides anew on what
+ * it finds, so it may die anywhere and run twice. Beside shipping and verification, and behind both. Ends after one
+ * round; the timer function starts the next. Input: `Machine`; instance id: `retain-{machine}`.
+ */
+export function* retain(context: OrchestrationContext): Generator<Task, void, never> {
+  const { machine } = context.df.getInput<Machine>();
+  for (const step of STEPS)
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      const state = yield* persist(context, step, { machine });
+      if (state === "ended" || state === "gaveUp") return;
+      if (state !== "more") break;
+    }
+}
+
+function* persist(
+  context: OrchestrationContext,
+  step: (typeof STEPS)[number],
+  input: Machine,
+): Generator<Task, RetainResult["state"] | "gaveUp", never> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return (yield* call(context, step, input, ONCE)).state;
+    } catch (error) {
+      const { code, message } = decodeFailure(error);
+      yield* call(context, "noteRetention", { ...input, problem: { code, message } });
+      const wait = LADDER[failures];
+      if (wait === undefined || CATALOGUE[code].class !== "retry") return "gaveUp";
+      yield* sleep(context, wait);
+    }
+  }
+}

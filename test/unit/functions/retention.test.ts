@@ -1,0 +1,225 @@
+import { describe, expect, test } from "vitest";
+import { NO_DIGEST } from "../../../engine/core/digest.ts";
+import { generation, micros, ordinal, sequence } from "../../../engine/core/units.ts";
+import { createBase, baseOf } from "../../../engine/replication/lineage.ts";
+import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
+import { newScrub } from "../../../engine/recovery/scrub.ts";
+import { protectedItem } from "../engine/recovery/fixture.ts";
+import { DAY, HOUR, MINUTE, Retaining, START, tellPoints } from "../../fixtures/retaining.ts";
+
+const { machine } = protectedItem();
+const MS = 1000;
+/** Dense for twenty minutes, then each ten minutes; everything is deleted an hour after it was given up. */
+const POLICY = {
+  window: (6 * HOUR) / MS,
+  ladder: [
+    { until: (20 * MINUTE) / MS, every: 0 },
+    { until: HOUR / MS, every: (10 * MINUTE) / MS },
+    { until: DAY / MS, every: (30 * MINUTE) / MS },
+  ],
+  anyWriteWindow: (20 * MINUTE) / MS,
+  deleteDelay: HOUR / MS,
+};
+const told = tellPoints(60);
+
+/** Points each two minutes, a round each ten. */
+async function lived(policy: Readonly<Record<string, unknown>> = POLICY, count = 60): Promise<Retaining> {
+  const one = await Retaining.with(policy);
+  for (let n = 0; n < count; n++) {
+    one.now = micros(START + n * 2 * MINUTE);
+    await one.arrive(await told, n);
+    if (n % 5 === 4) await one.round();
+  }
+  return one;
+}
+
+/** Time passes without points. */
+async function wait(one: Retaining, time: number): Promise<void> {
+  one.now = micros(one.now + time);
+  await one.round();
+}
+
+const minutesOf = async (one: Retaining) => (await one.points()).map(({ time }) => (time - START) / MINUTE);
+
+describe("a round of retention", () => {
+  test("leaves the points that the policy keeps, each whole", async () => {
+    const one = await lived();
+    // The newest is of minute 118. Half hours stand for what was an hour ago when they ended, ten minutes for what was
+    // twenty; each third point is application-consistent, and thinned by itself.
+    const thinned = [0, 4, 30, 34, 40, 42, 50, 52, 60, 64, 70, 72, 80, 82];
+    expect(await minutesOf(one)).toEqual([...thinned, ...Array.from({ length: 15 }, (_, n) => 90 + 2 * n)]);
+    expect(await one.broken()).toEqual([]);
+    expect(await one.record()).toMatchObject({
+      kept: [
+        { every: 0, points: 15 },
+        { every: (10 * MINUTE) / MS, points: 12 },
+        { every: (30 * MINUTE) / MS, points: 2 },
+      ],
+      dropped: 31,
+    });
+  });
+
+  test("leaves layers alone of all that is older, and the last few segments", async () => {
+    const one = await lived({ ...POLICY, anyWriteWindow: 0 }, 25);
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    const segments = (await one.names("/journal/")).map((name) => Number(name.slice(-16, -4)));
+    const newest = (await one.points()).at(-1)?.position.next ?? 0;
+    expect(segments.length).toBeLessThan(30);
+    expect(segments[0]).toBeGreaterThan(newest - 30);
+    expect(await one.broken()).toEqual([]);
+    const record = await one.record();
+    expect(record?.stock?.segments.objects).toBe(segments.length);
+    expect(record?.stock?.layers.layers).toBeGreaterThan(5);
+    expect(record?.merged.dataBytes).toBeLessThan(record?.merged.journalBytes ?? 0);
+  });
+
+  test("keeps the segments behind the point under the any-write window", async () => {
+    const one = await lived({ ...POLICY, anyWriteWindow: HOUR / MS });
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    const floor = (await one.points()).findLast(({ time }) => time <= START + 58 * MINUTE);
+    expect((floor?.time ?? 0) - START).toBe(52 * MINUTE);
+    const first = Number((await one.names("/journal/"))[0]?.slice(-16, -4));
+    expect(first).toBeLessThan(floor?.position.next ?? 0);
+    expect(first).toBeGreaterThan((floor?.position.next ?? 0) - 30);
+  });
+
+  test("keeps all segments while nothing is as old as the any-write window", async () => {
+    const one = await lived({ ...POLICY, anyWriteWindow: (6 * HOUR) / MS });
+    await wait(one, 14 * HOUR);
+    await wait(one, 14 * HOUR);
+    expect((await one.names("/journal/"))[0]).toContain("/000000000000.seg");
+  });
+
+  test("keeps the segments that the next cut and verification go on from", async () => {
+    const one = await lived({ ...POLICY, anyWriteWindow: (6 * HOUR) / MS });
+    await one.become({ policy: recoveryPolicy.parse({ retention: { ...POLICY, anyWriteWindow: 0 } }) });
+    await one.records.progress.update(machine, (old) => ({
+      ...old,
+      cut: { ...old.cut, next: ordinal(100) },
+    }));
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    const first = () => one.names("/journal/").then(([name]) => Number(name?.slice(-16, -4)));
+    expect(await first()).toBe(100 - 15);
+    const point = (await one.points())[0];
+    if (!point) throw new Error("no point");
+    const road = {
+      scrub: newScrub(one.now),
+      point: { ...point, bytes: point.position.bytes, scanned: point.position },
+    };
+    await one.records.verification.create(machine, {
+      format: 1,
+      machine,
+      generation: generation(1),
+      journal: { ...road, point: { ...road.point, scanned: { ...point.position, next: ordinal(101) } } },
+      replica: { scrub: newScrub(one.now) },
+      verified: [],
+      bad: [],
+    });
+    await one.records.progress.update(machine, (old) => ({ ...old, cut: old.arrived }));
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    expect(await first()).toBe(101 - 15);
+  });
+
+  test("drops nothing while a machine makes no points, nor when the clock is years ahead", async () => {
+    const one = await lived(POLICY, 30);
+    const before = await minutesOf(one);
+    await wait(one, 40 * DAY);
+    expect(await minutesOf(one)).toEqual(before);
+    await wait(one, 3000 * DAY);
+    expect(await minutesOf(one)).toEqual(before);
+  });
+
+  test("changes nothing once a failover has begun", async () => {
+    const one = await lived(POLICY, 4);
+    one.now = micros(START + 10 * HOUR);
+    await one.arrive(await told, 4);
+    await one.become({ state: "FailingOver" });
+    const names = await one.names();
+    await one.round();
+    expect(await one.names()).toEqual(names);
+  });
+
+  test("never drops the newest verified point, nor takes a bad one for the newest good", async () => {
+    const one = await lived(POLICY, 5);
+    const points = await one.points();
+    const [first, second] = points;
+    const newest = points.at(-1);
+    if (!first || !second || !newest) throw new Error("too few points");
+    const bad = (point: typeof first) => ({
+      road: "journal" as const,
+      point: point.id,
+      generation: point.generation,
+      sequence: point.sequence,
+      time: point.time,
+      foundAt: one.now,
+      code: "PointBad",
+      message: "wrong",
+      count: 1,
+      blocks: [],
+    });
+    await one.records.verification.create(machine, {
+      format: 1,
+      machine,
+      generation: generation(1),
+      journal: { scrub: newScrub(one.now) },
+      replica: { scrub: newScrub(one.now) },
+      verified: [first.id],
+      bad: points.slice(2).map(bad),
+    });
+    one.now = micros(START + 20 * HOUR);
+    // Its own clock says that it is new; what was verified and found bad is hours old.
+    const latest = await one.arrive(await told, 5);
+    await one.records.verification.update(machine, (old) => ({ ...old, bad: [...old.bad, bad(latest)] }));
+    await one.round();
+    expect((await one.points()).map(({ id }) => id)).toEqual([first.id, second.id, latest.id]);
+    expect(await one.broken()).toEqual([]);
+  });
+});
+
+describe("an older generation", () => {
+  test("goes as a whole when none of its points is kept, and later ones are whole", async () => {
+    const one = await lived(POLICY, 10);
+    const { story } = await told;
+    const next = await tellPoints(20, {
+      generation: generation(2),
+      key: story.key,
+      from: sequence(1000),
+    });
+    for (let n = 0; n < 20; n++) {
+      one.now = micros(START + 7 * HOUR + n * 10 * MINUTE);
+      await one.arrive(next, n);
+      await one.round();
+    }
+    expect((await one.points()).every((point) => point.generation === 2)).toBe(true);
+    for (let run = 0; run < 3; run++) await wait(one, 2 * HOUR);
+    expect(await one.names("/000001/")).toEqual([]);
+    expect((await one.record())?.oldest).toBe(2);
+    expect(await one.broken()).toEqual([]);
+  });
+
+  test("stays as far as the next one stands on it, with layers alone", async () => {
+    const one = await lived(POLICY, 10);
+    const { story } = await told;
+    const base = (await one.points()).at(-1);
+    if (!base) throw new Error("no point");
+    const { digest } = await createBase(one.objects, baseOf(generation(2), base));
+    expect(digest).not.toBe(NO_DIGEST);
+    const disks = story.moments.find(({ barrier }) => barrier.id === base.id)?.disks ?? [];
+    const next = await tellPoints(20, {
+      generation: generation(2),
+      key: story.key,
+      from: base.position.sequence,
+      base: { disks, digest },
+    });
+    for (let n = 0; n < 20; n++) {
+      one.now = micros(START + 7 * HOUR + n * 10 * MINUTE);
+      await one.arrive(next, n);
+      await one.round();
+    }
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    expect((await one.points()).every((point) => point.generation === 2)).toBe(true);
+    expect(await one.names("/journal/000001/")).toEqual([]);
+    expect((await one.names("/layers/000001/")).length).toBeGreaterThan(0);
+    expect(await one.broken()).toEqual([]);
+  });
+});
