@@ -104,7 +104,7 @@ describe("a sweep", () => {
 
   test("empties a generation that is over once no point of it is kept, and then its own list", async () => {
     const all = await scene();
-    const over = { ...request(all, all.objects, 13), kept: [], ended: true };
+    const over = { ...request(all, all.objects, 13), kept: [], ended: true, keepFrom: undefined };
     expect((await sweep(over)).deleted).toEqual([]);
     expect(await brokenPoints(all)).toEqual([]);
     const { machine, start } = all.story;
@@ -116,7 +116,8 @@ describe("a sweep", () => {
 
   test("leaves a generation that is over nothing but layers", async () => {
     const all = await scene();
-    for (const hours of [13, 37]) await sweep({ ...request(all, all.objects, hours), ended: true });
+    for (const hours of [13, 37])
+      await sweep({ ...request(all, all.objects, hours), ended: true, keepFrom: undefined });
     expect(await namesOf(all.objects, journalPrefix(all.story.machine, all.story.start.generation))).toEqual(
       [],
     );
