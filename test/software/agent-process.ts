@@ -1,17 +1,20 @@
+import { randomUUID } from "node:crypto";
 import { Capture } from "../../agent/capture.ts";
 import { lockSpool } from "../../agent/lock.ts";
 import type { Export } from "../../agent/nbd/export.ts";
 import { serveNbd } from "../../agent/nbd/server.ts";
 import { Sealer } from "../../agent/sealer.ts";
+import { barrierId } from "../../engine/core/ids.ts";
 import { type Sequence, MIB, bytes, millis, sequence } from "../../engine/core/units.ts";
 import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
 import { GENERATION, KEY, MACHINE, POLICY } from "./machine-settings.ts";
 
 /**
- * The agent of one machine, with its cache in a directory and no control plane. It says "ready" when the initial copy
- * is done, answers "where" with the newest write, and "end" with the flushes there were: for each, the newest write that
+ * The agent of one machine, with its cache in a directory and no control plane. It sets barriers by itself, says "ready"
+ * when the first one is proved, answers "where" with the newest write, and "end" with the flushes there were: for each, the newest write that
  * it made durable. Without its parent it ends.
  */
+const BARRIER_EVERY_MS = 400;
 const [spoolDirectory = "", socket = "", cache = "", ...diskPaths] = process.argv.slice(2);
 
 const lock = lockSpool(spoolDirectory);
@@ -38,7 +41,14 @@ process.on("message", (asked) => {
 });
 process.once("disconnect", () => process.exit(1));
 while (capture.status?.mode !== "streaming") await new Promise((resolve) => setTimeout(resolve, 5));
+await setBarrier();
 process.send?.("ready");
+setInterval(() => void setBarrier(), BARRIER_EVERY_MS);
+
+/** Resolves when it is proved: a point can be made of it. */
+async function setBarrier(): Promise<void> {
+  await capture.requestBarrier(barrierId(randomUUID()));
+}
 
 function noted(one: Export): Export {
   return {

@@ -1,19 +1,29 @@
-import { randomUUID } from "node:crypto";
-import { closeSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
-import { barrierId } from "../../engine/core/ids.ts";
-import { type Sequence, bytes, diskIndex, sequence } from "../../engine/core/units.ts";
-import { follow } from "../../engine/journal/chain.ts";
-import { segmentName } from "../../engine/journal/names.ts";
+import { closeSync, ftruncateSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import path from "node:path";
+import { MIB, type Sequence, bytes, diskIndex, sequence } from "../../engine/core/units.ts";
 import { openSegment } from "../../engine/journal/open.ts";
-import { type JournalPosition, startOf } from "../../engine/journal/position.ts";
+import { startOf } from "../../engine/journal/position.ts";
 import type { WriteRecord } from "../../engine/journal/record.ts";
-import { checkSegment } from "../../engine/journal/segment.ts";
+import { readForward } from "../../engine/replication/journal-reader.ts";
+import { findMoment } from "../../engine/replication/moment.ts";
+import { cut } from "../../engine/replication/points.ts";
 import { rawImage } from "../../engine/replication/raw-image.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
+import { ship } from "../../engine/replication/ship.ts";
 import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
 import { GENERATION, KEY, MACHINE } from "./machine-settings.ts";
 
-/** What an agent left in its cache when it ended, whole, and the disks it stood in front of. */
+const NO_LOSS = { seconds: 0, bytes: bytes(0), writes: 0 };
+const LIMITS = { objectBytes: bytes(2 * MIB), maxBytes: bytes(1024 * MIB), parallel: 4 };
+const BEGIN = startOf(GENERATION, sequence(0));
+
+/** Where an agent leaves its journal, and where that is carried to. */
+export const cacheIn = (space: string): string => path.join(space, "cache");
+const targetIn = (space: string): string => path.join(space, "target");
+
+type Source = Parameters<typeof findMoment>[0];
+
+/** The whole journal of a machine, in its target, with its recovery points. */
 export class Journal {
   /** In order; the first has sequence 1, and none is missing. */
   readonly writes: readonly WriteRecord[];
@@ -22,35 +32,49 @@ export class Journal {
   readonly disks: readonly string[];
   /** Where its objects are. */
   readonly directory: string;
-  readonly #objects: DirectoryObjectStore;
-  /** Behind each segment. */
-  readonly #positions: readonly JournalPosition[];
+  readonly #source: Source;
 
-  static async read(cache: string, disks: readonly string[], flushes: readonly Sequence[]): Promise<Journal> {
-    const objects = new DirectoryObjectStore(cache);
+  /** Carries what an agent that has ended left in its cache to the target, and makes its recovery points. */
+  static async arrive(
+    space: string,
+    disks: readonly string[],
+    flushes: readonly Sequence[],
+  ): Promise<Journal> {
+    const directory = targetIn(space);
+    mkdirSync(directory);
+    const target = new DirectoryObjectStore(directory);
+    const cache = new DirectoryObjectStore(cacheIn(space));
+    const { position: to } = await ship({ cache, target, machine: MACHINE, from: BEGIN, limits: LIMITS });
+    await cut({
+      target,
+      key: KEY,
+      machine: MACHINE,
+      disks: disks.map((disk, index) => ({
+        index: diskIndex(index),
+        name: path.basename(disk),
+        size: bytes(statSync(disk).size),
+      })),
+      after: BEGIN,
+      to,
+      pending: [],
+      lossesAt: () => ({ vm: NO_LOSS, region: NO_LOSS }),
+    });
     const writes: WriteRecord[] = [];
-    const positions: JournalPosition[] = [];
-    for (let position = startOf(GENERATION, sequence(0)); ; positions.push(position)) {
-      const found = await objects.get(segmentName(MACHINE, GENERATION, position.next));
-      if (!found) break;
-      const checked = checkSegment(found.body);
-      position = follow(MACHINE, position, checked);
-      for (const record of await openSegment(checked, KEY))
+    for await (const { segment } of readForward({ objects: target, machine: MACHINE, from: BEGIN, to }))
+      for (const record of await openSegment(segment, KEY))
         if (record.kind === "data" || record.kind === "zero") writes.push(record);
-    }
-    return new Journal(cache, positions, writes, flushes, disks);
+    return new Journal(directory, { objects: target, machine: MACHINE, key: KEY }, writes, flushes, disks);
   }
 
   private constructor(
     directory: string,
-    positions: readonly JournalPosition[],
+    source: Source,
     writes: readonly WriteRecord[],
     flushes: readonly Sequence[],
     disks: readonly string[],
   ) {
     this.directory = directory;
-    this.#objects = new DirectoryObjectStore(directory);
-    this.#positions = positions;
+    this.#source = source;
     this.writes = writes;
     this.flushes = flushes.toSorted((a, b) => a - b);
     this.disks = disks;
@@ -67,24 +91,11 @@ export class Journal {
   }
 
   /** Makes the disks as they were behind this write, as the product does it. */
-  async restore(cut: Sequence, images: readonly string[]): Promise<void> {
-    const position = this.#positions.find((each) => each.sequence >= cut);
-    if (!position) throw new RangeError(`no write ${cut}`);
+  async restore(at: Sequence, images: readonly string[]): Promise<void> {
+    const point = await findMoment(this.#source, { kind: "write", sequence: at });
     await restorePoint({
-      objects: this.#objects,
-      key: KEY,
-      point: {
-        machine: MACHINE,
-        generation: GENERATION,
-        id: barrierId(randomUUID()),
-        sequence: cut,
-        position,
-        disks: this.disks.map((disk, index) => ({
-          index: diskIndex(index),
-          name: `disk${index}`,
-          size: bytes(statSync(disk).size),
-        })),
-      },
+      ...this.#source,
+      point,
       sinkFor: async ({ index, size }) => rawImage(images[index] ?? "", size),
     });
   }

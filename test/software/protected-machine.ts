@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { type Sequence, sequence } from "../../engine/core/units.ts";
-import { Journal } from "./journal.ts";
+import { Journal, cacheIn } from "./journal.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "agent-process.ts");
 
@@ -14,7 +14,7 @@ const SCRIPT = path.join(import.meta.dirname, "agent-process.ts");
  */
 export class ProtectedMachine {
   readonly socket: string;
-  readonly #cache: string;
+  readonly #space: string;
   readonly #disks: readonly string[];
   readonly #agent: ChildProcess;
   readonly #asked: ((at: Sequence) => void)[] = [];
@@ -30,10 +30,10 @@ export class ProtectedMachine {
 
   private constructor(space: string, disks: readonly string[]) {
     this.socket = path.join(space, "nbd.sock");
-    this.#cache = path.join(space, "cache");
+    this.#space = space;
     this.#disks = disks;
-    mkdirSync(this.#cache);
-    const places = [path.join(space, "spool"), this.socket, this.#cache, ...disks];
+    mkdirSync(cacheIn(space));
+    const places = [path.join(space, "spool"), this.socket, cacheIn(space), ...disks];
     this.#agent = fork(SCRIPT, places, { execArgv: ["--disable-warning=ExperimentalWarning"] });
   }
 
@@ -51,7 +51,7 @@ export class ProtectedMachine {
     const said = once(this.#agent, "message");
     this.#agent.send("end");
     const { flushes } = ended.parse((await said)[0]);
-    return await Journal.read(this.#cache, this.#disks, flushes);
+    return await Journal.arrive(this.#space, this.#disks, flushes);
   }
 }
 
