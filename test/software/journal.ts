@@ -44,7 +44,7 @@ export class Journal {
     mkdirSync(directory);
     const target = new DirectoryObjectStore(directory);
     const cache = new DirectoryObjectStore(cacheIn(space));
-    const { position: to } = await ship({ cache, target, machine: MACHINE, from: BEGIN, limits: LIMITS });
+    const shipped = await ship({ cache, target, machine: MACHINE, from: BEGIN, limits: LIMITS });
     await cut({
       target,
       key: KEY,
@@ -54,13 +54,13 @@ export class Journal {
         name: path.basename(disk),
         size: bytes(statSync(disk).size),
       })),
-      after: BEGIN,
-      to,
+      marked: shipped.marked,
       pending: [],
       lossesAt: () => ({ vm: NO_LOSS, region: NO_LOSS }),
     });
     const writes: WriteRecord[] = [];
-    for await (const { segment } of readForward({ objects: target, machine: MACHINE, from: BEGIN, to }))
+    const range = { objects: target, machine: MACHINE, from: BEGIN, to: shipped.position };
+    for await (const { segment } of readForward(range))
       for (const record of await openSegment(segment, KEY))
         if (record.kind === "data" || record.kind === "zero") writes.push(record);
     return new Journal(directory, { objects: target, machine: MACHINE, key: KEY }, writes, flushes, disks);

@@ -12,6 +12,10 @@ interface Spoiled {
 /** Builds a disk wrong on purpose, in a way that this promise should show. Undefined when it cannot be done there. */
 type Spoil = (journal: Journal, promised: Promised) => Spoiled | undefined;
 
+/** What a spoil must be noticed at: some hit what nobody asks for, such as a page that is written again. */
+export const ALL = 1;
+export const SOME = 0.05;
+
 const upTo = (journal: Journal, cut: number): readonly WriteRecord[] => journal.writes.slice(0, cut);
 
 /** An older image instead of the one that was asked for. */
