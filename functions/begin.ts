@@ -1,10 +1,9 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
-import { type ArmId, type BarrierId, sameArmId } from "../engine/core/ids.ts";
+import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
 import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
-import { checkNotBad, latestVerified } from "../engine/recovery/point-choice.ts";
-import { listPoints } from "../engine/replication/points.ts";
+import { type FailoverChoice, chosenFor } from "./failover-choice.ts";
 import { ensureJob } from "./durable.ts";
 import type { Services } from "./services.ts";
 
@@ -24,18 +23,18 @@ export async function enable(
   return item;
 }
 
-/** Begins a failover, in the same order. @throws NotFound, NoRecoveryPoint, PointBad, Conflict, StateNotAllowed: nothing changed */
+/** Begins a failover, in the same order. @throws NotFound, NoRecoveryPoint, MomentUnreachable, PointBad, Conflict, StateNotAllowed: nothing changed */
 export async function failOver(
   services: Services,
   client: DurableClient,
   id: ArmId,
   asked: Asked,
-  choice: PointChoice,
+  choice: FailoverChoice,
 ): Promise<ItemRecord> {
   const known = await findItem(services, id);
-  const point = await pointFor(services, known, asked, choice);
+  const chosen = await chosenFor(services, known, asked, choice);
   const item = await services.records.items.update(itemKey(id), (old) =>
-    beginFailover(old, { ...asked, point }),
+    beginFailover(old, { ...asked, ...chosen }),
   );
   await carryOn(services, client, item);
   return item;
@@ -64,34 +63,4 @@ async function checkUnprotected({ records }: Services, wish: Wish): Promise<void
   for await (const item of records.items.list())
     if (sameArmId(item.vmId, wish.vmId) && !sameArmId(item.id, wish.id))
       throw new LeewardError("Conflict", `${lastSegment(wish.vmId)} is protected already, as ${item.id}`);
-}
-
-/** How a failover's point is chosen when none is named, and whether one may be bad. */
-interface PointChoice {
-  readonly recoveryPointType: "Latest" | "LatestVerified";
-  readonly acceptBadPoint: boolean;
-}
-
-/** The point that is named, or the newest verified one where that is wanted; undefined leaves it to the failover's plan. */
-async function pointFor(
-  { target, records }: Services,
-  { machine }: ItemRecord,
-  { point }: Asked,
-  { recoveryPointType, acceptBadPoint }: PointChoice,
-): Promise<BarrierId | undefined> {
-  const points = await listPoints(target, machine);
-  if (points.length === 0)
-    throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point yet`);
-  const known = (await records.verification.get(machine))?.value;
-  if (point) {
-    const named = points.find(({ id }) => id === point);
-    if (!named)
-      throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point ${point}`);
-    if (!acceptBadPoint) checkNotBad(named, known);
-    return point;
-  }
-  if (recoveryPointType === "Latest") return undefined;
-  const verified = latestVerified(points, known);
-  if (verified) return verified;
-  throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no verified recovery point yet`);
 }

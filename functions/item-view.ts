@@ -66,13 +66,17 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       healthErrors: errors.map(healthError),
       policyId: item.policyId ?? null,
       currentScenario: scenario(item),
-      failoverRecoveryPointId: item.failover ? `${item.id}/recoveryPoints/${item.failover.point}` : null,
+      failoverRecoveryPointId: recoveryPointOf(item),
       recoveryContainerId: item.recoveryContainerId ?? null,
       providerSpecificDetails: providerDetails(known, now, job),
       leeward: leewardOf(known, now, job),
     },
   };
 }
+
+/** A failover to a state between points has none. */
+const recoveryPointOf = ({ id, failover }: ItemRecord): string | null =>
+  failover && !failover.moment ? `${id}/recoveryPoints/${failover.point}` : null;
 
 function overall(
   item: ItemRecord,
@@ -164,7 +168,11 @@ function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["fail
     operation: report.operation,
     point: report.point,
     pointTime: toIso(report.pointTime),
+    write: report.moment
+      ? { generation: report.moment.generation, sequence: report.moment.sequence }
+      : null,
     consistency: report.consistency,
+    losses: report.losses ?? null,
     road: report.road,
     startTime: toIso(report.startTime),
     endTime: report.endTime === undefined ? null : toIso(report.endTime),

@@ -72,9 +72,17 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       targetObjectId: record.item,
       targetObjectName: lastSegment(record.item),
       targetInstanceType: "ProtectionEntity",
+      leeward: outcomeOf(record),
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };
+}
+
+function outcomeOf({ outcome }: JobRecord): Job["properties"]["leeward"] {
+  if (!outcome) return null;
+  const { point, sequence, losses, announced } = outcome;
+  const { seconds, bytes, writes } = announced;
+  return { point, sequence, losses: losses ?? null, announced: { seconds, bytes, writes } };
 }
 
 const task = (step: JobStatus["steps"][number]): Job["properties"]["tasks"][number] => ({

@@ -5,6 +5,7 @@ import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
+import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
 import { sleep } from "./timer.ts";
 
@@ -75,9 +76,9 @@ export interface Activities {
   // failover
   /** Ships what the cache still gives, within a short time; a cache that is gone is no error. */
   drain: Does<Machine, { readonly reached: boolean; readonly bytes: Bytes }>;
-  /** Picks the point for good, and says what is to be done. */
+  /** Picks the point, or the state between points that is then named by the id as well, for good, and says what is to be done. */
   planFailover: Does<
-    Machine & { readonly operation: OperationId; readonly point?: BarrierId },
+    Machine & { readonly operation: OperationId; readonly point?: BarrierId; readonly moment?: WantedMoment },
     { readonly point: BarrierId; readonly steps: readonly FailoverStep[] }
   >;
   checkpointTo: Does<AtPoint>;

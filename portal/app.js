@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { LATEST_VERIFIED, enableDialog, failoverDialog } from "./dialogs.js";
+import { INSTANT, LATEST, LATEST_VERIFIED, enableDialog, failoverDialog } from "./dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -65,22 +65,24 @@ const actions = {
         },
       }),
     ),
-  failover: (item, point) =>
+  chosen: () => show(),
+  failover: (item, point, at) =>
     request(`The failover of ${item.name} was started.`, () =>
       api.post(`${item.id}/unplannedFailover`, {
         properties: {
           failoverDirection: "PrimaryToRecovery",
           sourceSiteOperations: "NotRequired",
-          ...chosenPoint(point),
+          ...chosenPoint(point, at),
         },
       }),
     ),
 };
 
-function chosenPoint(point) {
+function chosenPoint(point, at) {
   const instanceType = "A2A";
-  if (point === LATEST_VERIFIED)
-    return { providerSpecificDetails: { instanceType }, leeward: { recoveryPointType: LATEST_VERIFIED } };
+  if (point === INSTANT) return { providerSpecificDetails: { instanceType }, leeward: { at } };
+  if (point === LATEST || point === LATEST_VERIFIED)
+    return { providerSpecificDetails: { instanceType }, leeward: { recoveryPointType: point } };
   return { providerSpecificDetails: { instanceType, ...(point ? { recoveryPointId: point } : {}) } };
 }
 

@@ -4,7 +4,11 @@ import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
 
 const POINTS_OFFERED = 50;
 /** In place of a point's id. */
+export const LATEST = "Latest";
 export const LATEST_VERIFIED = "LatestVerified";
+export const INSTANT = "Instant";
+/** ISO 8601 with a zone, to the microsecond. */
+const INSTANT_PATTERN = "\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+\\-]\\d{2}:\\d{2})";
 
 /** Asks where a machine shall come up. */
 export function enableDialog(model, actions) {
@@ -62,16 +66,17 @@ export function failoverDialog(model, actions) {
   const name = nameOfMachine(item);
   const points = item.points.slice(0, POINTS_OFFERED);
   const verified = points.find(({ properties }) => properties.leeward?.verified === true);
+  const wanted = model.dialog.point;
+  const newest = points.find((point) => !isBad(point));
   const chosen =
-    model.dialog.point === LATEST_VERIFIED
-      ? verified
-      : (points.find((point) => point.name === model.dialog.point) ?? points.find((point) => !isBad(point)));
+    wanted === LATEST_VERIFIED ? verified : (points.find((point) => point.name === wanted) ?? newest);
   const choose = (event) => {
     model.dialog.point = event.target.value;
+    actions.chosen();
   };
   const submit = (event) => {
     event.preventDefault();
-    void actions.failover({ id: item.id, name }, model.dialog.point);
+    void actions.failover({ id: item.id, name }, wanted, new FormData(event.target).get("at"));
   };
   return h(
     "form",
@@ -80,7 +85,7 @@ export function failoverDialog(model, actions) {
     h(
       "p",
       null,
-      `A new machine is built in ${model.config.region} from the recovery point. `,
+      `A new machine is built in ${model.config.region} from what has arrived there. `,
       "Replication from the source stops for good: nothing that it writes from now on is kept.",
     ),
     h("label", { for: "point" }, "Recovery point"),
@@ -88,6 +93,8 @@ export function failoverDialog(model, actions) {
       "select",
       { id: "point", onchange: choose },
       h("option", { key: "newest", value: "" }, "The newest when the failover starts"),
+      h("option", { key: "latest", value: LATEST }, "No point: the newest write that has arrived"),
+      h("option", { key: "instant", value: INSTANT }, "No point: any instant"),
       h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
       points.map((point) =>
         h(
@@ -97,10 +104,16 @@ export function failoverDialog(model, actions) {
         ),
       ),
     ),
+    wanted === INSTANT && instantField(points),
     h(
       "div",
       { class: "notice bad", id: "will-be-lost" },
-      h("p", null, h("strong", null, "What will be lost: "), lostWith(item, chosen, model.config.region)),
+      h(
+        "p",
+        null,
+        h("strong", null, "What will be lost: "),
+        lostBy(item, wanted, chosen, model.config.region),
+      ),
     ),
     buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
@@ -111,6 +124,32 @@ const isBad = ({ properties }) => ["bad", "suspect"].includes(properties.leeward
 
 const pointWords = (properties) =>
   `${clock(properties.recoveryPointTime)}, ${consistencyOf(properties)}-consistent, ${verifiedWord(properties.leeward?.verified)}`;
+
+/** Between points a machine comes up as after a power cut. */
+const instantField = (points) =>
+  h(
+    "div",
+    { key: "instant" },
+    h("label", { for: "at" }, "Every write up to this instant of the source's clock, and none after it"),
+    h("input", {
+      id: "at",
+      name: "at",
+      initial: points[0]?.properties.recoveryPointTime ?? "",
+      required: true,
+      pattern: INSTANT_PATTERN,
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
+  );
+
+function lostBy(item, wanted, point, region) {
+  if (wanted === INSTANT) return `everything that ${nameOfMachine(item)} wrote after that instant.`;
+  if (wanted !== LATEST) return lostWith(item, point, region);
+  const { losses } = item.properties.leeward ?? {};
+  if (!losses) return `everything that has not arrived in ${region} when the failover starts.`;
+  const { seconds, writes, bytes } = losses.region;
+  return `what has not arrived in ${region} when the failover starts: now ${duration(seconds)}, ${count(writes, "write")} (${size(bytes)}).`;
+}
 
 function lostWith(item, point, region) {
   if (!point) return "there is no recovery point to fail over to.";

@@ -166,13 +166,18 @@ function verificationView({ verification, state }) {
 }
 
 function failoverView(failover, { config }) {
-  const { announced, rtoSeconds, pointTime, road, steps = [] } = failover;
+  const { announced, rtoSeconds, pointTime, write, road, steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
   const lost = announced
-    ? `${duration(announced.seconds)}: ${count(announced.writes, "write")} (${size(announced.bytes)}) that the source is known to have made after the point`
+    ? `${duration(announced.seconds)}: ${count(announced.writes, "write")} (${size(announced.bytes)}) that the source is known to have made after it`
     : "being counted";
   const facts = [
-    ["Point", clock(pointTime)],
+    write
+      ? [
+          "Write",
+          `${write.sequence.toLocaleString("en")} of generation ${write.generation}, ${clock(pointTime)}`,
+        ]
+      : ["Point", clock(pointTime)],
     ["Lost", lost],
     ["Disks", roads[road] ?? road],
     ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],

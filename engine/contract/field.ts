@@ -1,6 +1,10 @@
 import { z } from "zod";
+import { fromIso } from "../core/clock.ts";
 import { armId, barrierId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
+
+/** An instant, to the microsecond: `2026-11-21T20:15:03.250Z`. */
+export const instantField = z.string().max(64).transform(checked(fromIso));
 
 /** An ARM resource id in a request. */
 export const armIdField = z.string().max(2048).transform(checked(armId));

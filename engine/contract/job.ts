@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+
 const failure = z.object({
   serviceErrorDetails: z.object({
     code: z.string(),
@@ -39,6 +41,15 @@ const job = z.object({
     targetObjectId: z.string(),
     targetObjectName: z.string(),
     targetInstanceType: z.string(),
+    /** What a failover came to, once it has ended: the last write that was kept, and both losses. */
+    leeward: z
+      .object({
+        point: z.string(),
+        sequence: z.number(),
+        losses: z.object({ vm: loss, region: loss }).nullable(),
+        announced: z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() }),
+      })
+      .nullable(),
     customDetails: z.object({ instanceType: z.string() }),
   }),
 });

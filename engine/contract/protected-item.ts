@@ -99,13 +99,18 @@ export const leewardItem = z.object({
   /** What is kept of points and journal; null before retention ran. */
   retention: retention.nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
-  /** The last failover; `announced` is everything after the point's barrier. */
+  /** The last failover; `announced` is everything after the point or the write that it went to. */
   failover: z
     .object({
       operation: z.string(),
+      /** Of the recovery point; between points an id that only names what was built, see `write`. */
       point: z.string(),
       pointTime: z.string(),
+      /** Set when it went to no recovery point but to the state after any write; `pointTime` is then that write's. */
+      write: z.object({ generation: z.number(), sequence: z.number() }).nullable(),
       consistency: z.string(),
+      /** Both, as they stood when the failover chose; null when nothing had been reported. */
+      losses: z.object({ vm: loss, region: loss }).nullable(),
       road: z.enum(["import", "upload"]),
       startTime: z.string(),
       endTime: z.string().nullable(),

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { barrierIdField } from "./field.ts";
+import { checked } from "../core/schema.ts";
+import { sequence } from "../core/units.ts";
+import { barrierIdField, instantField } from "./field.ts";
 
 /** Body of `POST …/unplannedFailover`: ASR's UnplannedFailoverInput for Azure to Azure. */
 export const unplannedFailoverRequest = z.object({
@@ -17,8 +19,18 @@ export const unplannedFailoverRequest = z.object({
     /** Ours, and strict. */
     leeward: z
       .strictObject({
-        /** Which point when none is named: the newest that is not known to be bad, or the newest that was verified. */
-        recoveryPointType: z.enum(["Latest", "LatestVerified"]).default("Latest"),
+        /**
+         * What to fail over to when nothing is named. `Latest`: the newest write, once everything that the cache still
+         * gives was processed. `LatestProcessed`: the newest recovery point that is not known to be bad.
+         * `LatestApplicationConsistent`, `LatestVerified`: the newest such point.
+         */
+        recoveryPointType: z
+          .enum(["Latest", "LatestProcessed", "LatestApplicationConsistent", "LatestVerified"])
+          .optional(),
+        /** Every write up to this instant of the source's clock. */
+        at: instantField.optional(),
+        /** Every write up to this number. */
+        sequence: z.number().transform(checked(sequence)).optional(),
         /** A point that is known to be bad is refused unless this is set. */
         acceptBadPoint: z.boolean().default(false),
       })

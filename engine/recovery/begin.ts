@@ -5,6 +5,7 @@ import { type Micros, generation } from "../core/units.ts";
 import { type ItemRecord, type ProtectionRequest, lastSegment, machineIdFor, move } from "./item.ts";
 import { type JobKind, type JobRecord, operationFor } from "./job.ts";
 import type { RecoveryPolicy } from "./policy.ts";
+import type { WantedMoment } from "./wanted-moment.ts";
 import { STATES } from "./state.ts";
 
 /** What a user wants to be protected, and how. */
@@ -22,6 +23,7 @@ export interface Asked {
   readonly now: Micros;
   readonly token?: string | undefined;
   readonly point?: BarrierId | undefined;
+  readonly moment?: WantedMoment | undefined;
 }
 
 /**
@@ -69,6 +71,7 @@ export const jobOf = (item: ItemRecord): JobRecord => ({
   item: item.id,
   machine: item.machine,
   point: item.job.point,
+  moment: item.job.moment,
   state: "InProgress",
   startTime: item.job.startTime,
   steps: [],
@@ -87,12 +90,17 @@ const newItem = (wish: Wish, asked: Asked): ItemRecord => ({
 const nextJob = (old: ItemRecord, kind: JobKind, asked: Asked): ItemRecord["job"] =>
   jobStart(operationFor(old.id, kind, asked.token ?? `after ${old.job.operation}`), kind, asked);
 
-const jobStart = (operation: OperationId, kind: JobKind, { now, point }: Asked): ItemRecord["job"] => ({
+const jobStart = (
+  operation: OperationId,
+  kind: JobKind,
+  { now, point, moment }: Asked,
+): ItemRecord["job"] => ({
   operation,
   kind,
   startTime: now,
   ended: false,
   ...(point && { point }),
+  ...(moment && { moment }),
 });
 
 const isSame = (old: ItemRecord, wish: Wish): boolean =>

@@ -11,9 +11,11 @@ import {
   operationId,
   sameArmId,
 } from "../core/ids.ts";
-import { bytes, diskIndex, generation, micros } from "../core/units.ts";
+import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { recoveryPolicy } from "./policy.ts";
+import { journalPosition } from "../journal/position.ts";
+import { wantedMoment } from "./wanted-moment.ts";
 import { ITEM_STATES, type ItemEvent, nextState } from "./state.ts";
 
 const arm = z.string().transform(checked(armId));
@@ -99,6 +101,9 @@ export const stepReport = z.object({
   endTime: z.string().optional(),
 });
 
+const loss = z.object({ seconds: z.number(), writes: z.number(), bytes: size });
+export const losses = z.object({ vm: loss, region: loss });
+
 /** How a failover goes, from the choice of its point to its end. */
 const failoverReport = z.object({
   operation: z.string().transform(checked(operationId)),
@@ -112,6 +117,16 @@ const failoverReport = z.object({
   /** From the request to the running target VM. */
   rtoSeconds: z.number().optional(),
   announced: announcement,
+  /** Set when `point` is no recovery point but stands for the state after any write; `pointTime` is then that write's. */
+  moment: z
+    .object({
+      generation: z.number().transform(checked(generation)),
+      sequence: z.number().transform(checked(sequence)),
+      position: journalPosition,
+    })
+    .optional(),
+  /** Both, as they stood when the failover chose: what was captured and not cached, and what had not arrived. */
+  losses: losses.optional(),
   steps: z.array(stepReport),
 });
 export type FailoverReport = z.infer<typeof failoverReport>;
@@ -138,6 +153,7 @@ export const itemRecord = z.object({
     startTime: time,
     /** What a failover asked for. */
     point: z.string().transform(checked(barrierId)).optional(),
+    moment: wantedMoment.optional(),
     /** Its outcome is in this record. */
     ended: z.boolean(),
   }),

@@ -12,7 +12,9 @@ import {
   uuidOf,
 } from "../core/ids.ts";
 import { micros } from "../core/units.ts";
-import { stepReport } from "./item.ts";
+import { announcement } from "./announce.ts";
+import { losses, stepReport } from "./item.ts";
+import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
 const time = z.number().transform(checked(micros));
 
@@ -25,10 +27,22 @@ export const jobRecord = z.object({
   machine: z.string().transform(checked(machineId)),
   /** The recovery point that a failover asked for; the latest one when absent. */
   point: z.string().transform(checked(barrierId)).optional(),
+  /** Or the state between points that it asked for. */
+  moment: wantedMoment.optional(),
   state: z.enum(["InProgress", "Succeeded", "Failed"]),
   startTime: time,
   endTime: time.optional(),
   steps: z.array(stepReport),
+  /** What a failover came to: the write that it ends with, both losses, and the loss that it announced. */
+  outcome: z
+    .object({
+      point: z.string().transform(checked(barrierId)),
+      /** Of the last write that was kept. */
+      sequence: z.number(),
+      losses: losses.optional(),
+      announced: announcement,
+    })
+    .optional(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;
@@ -39,12 +53,14 @@ export interface JobInput {
   readonly operation: OperationId;
   readonly machine: JobRecord["machine"];
   readonly point?: BarrierId;
+  readonly moment?: WantedMoment;
 }
 
 export const jobInput = (job: JobRecord): JobInput => ({
   operation: job.operation,
   machine: job.machine,
   ...(job.point && { point: job.point }),
+  ...(job.moment && { moment: job.moment }),
 });
 
 /**

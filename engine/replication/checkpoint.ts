@@ -8,6 +8,7 @@ import { replicaName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
 import { AppliedTracker } from "./applied.ts";
+import type { SizedDisk } from "./blocks.ts";
 import {
   type Checkpoint,
   DOCUMENT_WITHIN,
@@ -15,11 +16,16 @@ import {
   readCheckpoint,
   sweepSnapshots,
 } from "./checkpoints.ts";
+import type { SourcePoint } from "./lineage.ts";
 import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
 import { reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
 import { type Sources, countOf, lastWrites, readSources, sourcesOf, sourcesSince } from "./sources.ts";
+
+/** What the replica is brought to: a recovery point, or what the disks were after any write. */
+export type ReplicaPlace = SourcePoint &
+  Pick<RecoveryPoint, "time"> & { readonly disks: readonly SizedDisk[] };
 
 export interface CheckpointProgress {
   /** Segments and parts of layers read, of `segments` in all. */
@@ -40,7 +46,7 @@ export interface CheckpointRequest {
    */
   readonly from: JournalPosition;
   /** Not before `from`; of its generation, or of one that stands on it. */
-  readonly point: RecoveryPoint;
+  readonly point: ReplicaPlace;
   /** Page calls in flight; 8 when absent. */
   readonly parallel?: number;
   /** The system's when absent. */
@@ -91,7 +97,7 @@ type Fences = ReadonlyMap<DiskIndex, Fence>;
 
 const PARALLEL = 8;
 
-async function takeFences(pages: PageStore, point: RecoveryPoint): Promise<Fences> {
+async function takeFences(pages: PageStore, point: ReplicaPlace): Promise<Fences> {
   const fences = new Map<DiskIndex, Fence>();
   for (const { index } of point.disks)
     fences.set(index, await pages.takeFence(replicaName(point.machine, index)));
@@ -166,7 +172,7 @@ async function clearRest(s: CheckpointRequest, fences: Fences, coverage: Coverag
   }
 }
 
-const snapshotAll = (pages: PageStore, point: RecoveryPoint, fences: Fences): Promise<Checkpoint["disks"]> =>
+const snapshotAll = (pages: PageStore, point: ReplicaPlace, fences: Fences): Promise<Checkpoint["disks"]> =>
   Promise.all(
     point.disks.map(async ({ index, size }) => ({
       index,
@@ -176,7 +182,7 @@ const snapshotAll = (pages: PageStore, point: RecoveryPoint, fences: Fences): Pr
   );
 
 /** Of a run that was held up, the snapshots may be swept by now. */
-function checkYoung({ machine, id }: RecoveryPoint, taken: Micros, now: Micros): void {
+function checkYoung({ machine, id }: ReplicaPlace, taken: Micros, now: Micros): void {
   if (now - taken <= DOCUMENT_WITHIN * 1000) return;
   throw new LeewardError(
     "StorageUnavailable",

@@ -2,8 +2,16 @@ import { z } from "zod";
 import { LeewardError, hasCode } from "../core/errors.ts";
 import { type MachineId, barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { type Micros, bytes, diskIndex, generation, micros, millis, sequence } from "../core/units.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
+import {
+  type DiskIndex,
+  type Micros,
+  bytes,
+  diskIndex,
+  generation,
+  micros,
+  millis,
+  sequence,
+} from "../core/units.ts";
 import { checkpointName, checkpointsPrefix, replicaName } from "../journal/names.ts";
 import { journalPosition } from "../journal/position.ts";
 import { type ObjectStore, type PageStore, type SnapshotId, snapshotId } from "../storage/store.ts";
@@ -94,7 +102,10 @@ const UNNAMED_FOR = 24 * DOCUMENT_WITHIN;
 export async function sweepSnapshots(
   objects: ObjectStore,
   pages: PageStore,
-  { machine, disks }: Pick<RecoveryPoint, "machine" | "disks">,
+  {
+    machine,
+    disks,
+  }: { readonly machine: MachineId; readonly disks: readonly { readonly index: DiskIndex }[] },
   now: Micros,
 ): Promise<void> {
   const old: { name: string; id: SnapshotId }[] = [];

@@ -3,11 +3,10 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import { barrierId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, sequence } from "../core/units.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
 import { replicaStateName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { type Stretch, lineageOf } from "./lineage.ts";
+import { type SourcePoint, type Stretch, lineageOf } from "./lineage.ts";
 
 const reach = z.strictObject({
   format: z.literal(1),
@@ -30,7 +29,7 @@ type Reach = z.infer<typeof reach>;
 export async function reserveReplica(
   objects: ObjectStore,
   from: JournalPosition,
-  point: RecoveryPoint,
+  point: SourcePoint,
 ): Promise<void> {
   const name = replicaStateName(point.machine);
   const object = await objects.get(name);
@@ -44,7 +43,7 @@ export async function reserveReplica(
   }
 }
 
-const reachOf = ({ generation: of, id, sequence: upTo }: RecoveryPoint): Reach => ({
+const reachOf = ({ generation: of, id, sequence: upTo }: SourcePoint): Reach => ({
   format: 1,
   generation: of,
   id,
@@ -60,7 +59,7 @@ const encode = (value: Reach): Buffer => Buffer.from(`${JSON.stringify(value)}\n
  */
 export async function standsOn(
   objects: ObjectStore,
-  point: RecoveryPoint,
+  point: SourcePoint,
   applied: JournalPosition,
 ): Promise<boolean> {
   const name = replicaStateName(point.machine);
@@ -78,7 +77,7 @@ async function checkReach(
   objects: ObjectStore,
   before: Reach,
   from: JournalPosition,
-  point: RecoveryPoint,
+  point: SourcePoint,
 ): Promise<void> {
   const rebuilt = from.next === 0 && before.generation < point.generation;
   if (rebuilt || isIn(await lineageOf(objects, point), before)) return;

@@ -1,17 +1,17 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type Bytes, bytes } from "../../engine/core/units.ts";
-import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { openSegment } from "../../engine/journal/open.ts";
 import { readBackward } from "../../engine/replication/journal-reader.ts";
 import { generationStart } from "../../engine/replication/lineage.ts";
+import type { Place } from "./place.ts";
 import type { Services } from "../services.ts";
 
 /**
- * Guest bytes of the generation up to exactly the point's barrier: the point's position lies behind its proof and counts
+ * Guest bytes of the generation up to exactly the point's barrier, or the write: the position of a point lies behind its proof and counts
  * the writes between as well. Reads the few segments between the two. Where they cannot be read the position's own figure
  * is given, since a point that the replica holds can be used all the same.
  */
-export async function bytesAtBarrier(services: Services, point: RecoveryPoint): Promise<Bytes> {
+export async function bytesAtBarrier(services: Services, point: Place): Promise<Bytes> {
   try {
     return bytes(point.position.bytes - (await bytesBehind(services, point)));
   } catch (error) {
@@ -20,7 +20,7 @@ export async function bytesAtBarrier(services: Services, point: RecoveryPoint): 
   }
 }
 
-async function bytesBehind({ target, keyOf }: Services, point: RecoveryPoint): Promise<number> {
+async function bytesBehind({ target, keyOf }: Services, point: Place): Promise<number> {
   const { machine, position, sequence } = point;
   const key = await keyOf(machine);
   const range = {

@@ -14,11 +14,11 @@ import {
 } from "../../engine/recovery/item.ts";
 import { targetDisk } from "../../engine/recovery/target-names.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
-import { readPoint } from "../../engine/replication/points.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import type { Services } from "../services.ts";
 import { diskSink } from "./disk-sink.ts";
 import { uniqueId } from "./journal.ts";
+import { placeOf } from "./place.ts";
 import { checkpointAt } from "./replication.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -29,7 +29,7 @@ const ACCESS_SECONDS = 6 * 3600;
 export const diskActivities = {
   async checkpointTo({ machine, point }, { services }) {
     const item = await itemOf(services, machine);
-    const wanted = await readPoint(services.target, machine, point);
+    const wanted = await placeOf(services, item, point);
     try {
       await checkpointAt(services, item, wanted);
     } catch (error) {
@@ -45,7 +45,7 @@ export const diskActivities = {
     const item = await itemOf(services, machine);
     const { replica } = targetOf(item);
     if (!replica) throw new LeewardError("NotFound", `machine ${machine} has no replica`);
-    const made = await readCheckpoint(services.target, await readPoint(services.target, machine, point));
+    const made = await readCheckpoint(services.target, await placeOf(services, item, point));
     const held = made?.disks.find(({ index }) => index === disk);
     if (!held) throw new LeewardError("NotFound", `the replica of ${machine} does not hold point ${point}`);
     const blobUrl = await services
@@ -70,7 +70,7 @@ export const diskActivities = {
 
   async restoreDisks({ machine, point: id }, { services }) {
     const item = await itemOf(services, machine);
-    const point = await readPoint(services.target, machine, id);
+    const point = await placeOf(services, item, id);
     const disks = sourceOf(item).disks.map((disk) => ({
       disk,
       target: targetDisk(targetOf(item), disk.name, id),

@@ -1,8 +1,7 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import { IMPATIENT } from "../../engine/storage/attempt.ts";
-import type { BarrierId } from "../../engine/core/ids.ts";
+import type { BarrierId, OperationId } from "../../engine/core/ids.ts";
 import { MIB, bytes } from "../../engine/core/units.ts";
-import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { announce } from "../../engine/recovery/announce.ts";
 import { planFailover, roadTo } from "../../engine/recovery/failover-plan.ts";
@@ -14,15 +13,18 @@ import {
   sourceOf,
   targetOf,
 } from "../../engine/recovery/item.ts";
+import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
 import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
-import type { VerificationRecord } from "../../engine/recovery/verification.ts";
+import type { WantedMoment } from "../../engine/recovery/wanted-moment.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
+import { findMoment } from "../../engine/replication/moment.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
+import { type Place, placeOf } from "./place.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
@@ -41,12 +43,10 @@ export const failoverActivities = {
     return { reached, bytes: bytes(after.shipped.bytes - before) };
   },
 
-  async planFailover({ machine, operation, point: wanted }, { services }) {
+  async planFailover({ machine, operation, point: wanted, moment }, { services }) {
     const item = await itemOf(services, machine);
-    const begun = item.failover;
     const progress = await progressOf(services, machine);
-    const verification = (await services.records.verification.get(machine))?.value;
-    const point = await choose(services, progress, verification, wanted ?? begun?.point);
+    const point = await choose(services, item, progress, { operation, point: wanted, moment });
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
@@ -58,7 +58,7 @@ export const failoverActivities = {
       reserved: progress.reserved,
       checkpointed,
     };
-    const agent = await services.records.agents.get(machine);
+    const reported = reportedBy((await services.records.agents.get(machine))?.value);
     const reached = { ...point, bytes: await bytesAtBarrier(services, point) };
     const report: FailoverReport = {
       operation,
@@ -67,7 +67,9 @@ export const failoverActivities = {
       consistency: point.consistency,
       road: roadTo(facts),
       startTime: item.job.startTime,
-      announced: announce(item.job.startTime, reached, progress.arrived, reportedBy(agent?.value)),
+      announced: announce(item.job.startTime, reached, progress.arrived, reported),
+      moment: between(point),
+      losses: losses(item.job.startTime, reported, progress.arrived),
       steps: [],
     };
     await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, failover: report }));
@@ -75,20 +77,41 @@ export const failoverActivities = {
   },
 } satisfies Partial<Implementations>;
 
+interface Choice {
+  readonly operation: OperationId;
+  readonly point: BarrierId | undefined;
+  readonly moment: WantedMoment | undefined;
+}
+
 /**
- * The point that is wanted, or the newest that is not known to be bad: of several that hold the same writes, the one that
- * was made last. @throws NoRecoveryPoint
+ * The point or the state that is wanted. Without either, what a failover that is tried again chose before, or the newest
+ * point that is not known to be bad: of several that hold the same writes, the one that was made last.
+ * @throws NoRecoveryPoint, MomentUnreachable
  */
 async function choose(
-  { target }: Services,
+  services: Services,
+  item: ItemRecord,
   { machine, point: last }: ProgressRecord,
-  verification: VerificationRecord | undefined,
-  wanted: BarrierId | undefined,
-): Promise<RecoveryPoint> {
-  const found = wanted ?? defaultPoint(await listPoints(target, machine), verification, last?.id);
+  { operation, point, moment }: Choice,
+): Promise<Place> {
+  const { failover: begun } = item;
+  const { target: objects } = services;
+  const again = begun && (moment ? begun.operation === operation : true);
+  if (moment && !again) return findMoment({ objects, machine, key: await services.keyOf(machine) }, moment);
+  const known = point ?? begun?.point;
+  if (known) return placeOf(services, item, known);
+  const verification = (await services.records.verification.get(machine))?.value;
+  const found = defaultPoint(await listPoints(objects, machine), verification, last?.id);
   if (!found)
     throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point that is not bad`);
-  return readPoint(target, machine, found);
+  return readPoint(objects, machine, found);
+}
+
+/** Undefined for a recovery point, which is found by its id. */
+function between(place: Place): FailoverReport["moment"] {
+  if ("losses" in place || ("point" in place && place.point)) return undefined;
+  const { generation, sequence, position } = place;
+  return { generation, sequence, position };
 }
 
 /** Ships until the cache is empty or does not answer; false when it did not answer. */

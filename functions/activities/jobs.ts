@@ -1,4 +1,5 @@
 import { type FailoverReport, type ItemRecord, itemKeyOf, move } from "../../engine/recovery/item.ts";
+import type { JobRecord } from "../../engine/recovery/job.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import type { JobEnd } from "../../orchestrations/contract.ts";
 import type { Implementations } from "./tools.ts";
@@ -8,10 +9,18 @@ export const jobActivities = {
     const { machine, operation, steps, failure } = end;
     const now = services.clock.now();
     // The item first: a job that has ended has its outcome in its item.
-    await services.records.items.update(itemKeyOf(machine), (old) => ended(old, end, now));
+    const item = await services.records.items.update(itemKeyOf(machine), (old) => ended(old, end, now));
+    const outcome = outcomeOf(item, end);
     await services.records.jobs.update(operation, (old) =>
       old.state === "InProgress"
-        ? { ...old, state: failure ? "Failed" : "Succeeded", endTime: now, steps: [...steps], failure }
+        ? {
+            ...old,
+            state: failure ? "Failed" : "Succeeded",
+            endTime: now,
+            steps: [...steps],
+            failure,
+            outcome,
+          }
         : old,
     );
     return null;
@@ -38,3 +47,10 @@ const report = (begun: FailoverReport, end: JobEnd, now: Micros): FailoverReport
   rtoSeconds: (now - begun.startTime) / 1e6,
   steps: [...end.steps],
 });
+
+/** What the failover of this job came to. */
+function outcomeOf({ failover }: ItemRecord, { operation }: JobEnd): JobRecord["outcome"] {
+  if (failover?.operation !== operation) return undefined;
+  const { point, announced, losses } = failover;
+  return { point, sequence: announced.after, losses, announced };
+}

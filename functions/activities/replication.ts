@@ -18,7 +18,11 @@ import {
   withReserved,
   withShipped,
 } from "../../engine/recovery/replicating.ts";
-import { type CheckpointProgress, checkpoint } from "../../engine/replication/checkpoint.ts";
+import {
+  type CheckpointProgress,
+  type ReplicaPlace,
+  checkpoint,
+} from "../../engine/replication/checkpoint.ts";
 import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { cut, newestPoint } from "../../engine/replication/points.ts";
 import { standsOn } from "../../engine/replication/reservation.ts";
@@ -148,7 +152,7 @@ async function settleBarriers(
 export async function checkpointAt(
   services: Services,
   item: ItemRecord,
-  point: RecoveryPoint,
+  point: ReplicaPlace,
 ): Promise<Checkpoint> {
   const { machine } = item;
   const { replica } = targetOf(item);

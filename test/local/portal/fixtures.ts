@@ -117,6 +117,7 @@ export function job(friendlyName: string): Job {
       targetObjectId: itemId("ledger"),
       targetObjectName: "ledger",
       targetInstanceType: "ProtectionEntity",
+      leeward: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };

@@ -205,6 +205,32 @@ describe.skipIf(!present)("the portal in a browser", () => {
     ]);
   });
 
+  test("fails over to any instant, or to the newest write, without a point", async () => {
+    script.items = [protectedItem()];
+    script.points = POINTS;
+    await open();
+    const dialog = page.getByRole("dialog", { name: "Fail over ledger?" });
+    const ask = async (choice: string) => {
+      await page.getByRole("button", { name: "Fail over… ledger" }).click();
+      await dialog.getByLabel("Recovery point").selectOption(choice);
+    };
+    await ask("No point: any instant");
+    await dialog.getByText("everything that ledger wrote after that instant.").waitFor();
+    await dialog.getByLabel(/Every write up to this instant/).fill("2026-11-21T20:15:03.250Z");
+    await picture("instant");
+    await dialog.getByRole("button", { name: "Fail over ledger now" }).click();
+    await see("The failover of ledger was started.");
+    await ask("No point: the newest write that has arrived");
+    await dialog.getByText(/what has not arrived in northeurope .* 34 writes \(5\.0 MiB\)/).waitFor();
+    await dialog.getByRole("button", { name: "Fail over ledger now" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(script.received).toMatchObject([
+      { body: { properties: { leeward: { at: "2026-11-21T20:15:03.250Z" } } } },
+      { body: { properties: { leeward: { recoveryPointType: "Latest" } } } },
+    ]);
+    expect(JSON.stringify(script.received)).not.toContain("recoveryPointId");
+  });
+
   test("says what is proved, names what is not, and fails over to the newest that was verified", async () => {
     const coverage = { fraction: 0.25, since: iso(100), wholeTime: iso(600) };
     const verified = { verifiedPoint: POINTS[0]?.name ?? null, verifiedTime: iso(65), coverage };
@@ -253,7 +279,9 @@ describe.skipIf(!present)("the portal in a browser", () => {
       operation: "o",
       point: "p",
       pointTime: iso(30),
+      write: { generation: 1, sequence: 8950 },
       consistency: "crash",
+      losses: null,
       road: "import" as const,
       startTime: iso(20),
       endTime: iso(11),
@@ -267,6 +295,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await open();
     await see("Failed over");
     await see(/7\.5 s: 321 writes \(3\.0 MiB\)/);
+    await see(/8,950 of generation 1/);
     await see("9.4 s, up in northeurope");
     await see("done, 7.0 s");
     expect(await page.getByRole("button", { name: /Fail over/ }).count()).toBe(0);

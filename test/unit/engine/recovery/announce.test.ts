@@ -22,10 +22,10 @@ test("what arrived after the last report is known as well", () => {
   expect(found).toMatchObject({ writes: 50, knownSequence: 120, knownUntil: ago(0.5) });
 });
 
-test("an idle machine announces no writes, only the time", () => {
+test("an idle machine announces no writes, only the time since it last said so", () => {
   const idle = { sequence: sequence(70), time: ago(20), bytes: bytes(70 * 4096) };
   const found = announce(NOW, point, position(8, 70), reportedBy(agent({ captured: idle, cached: idle })));
-  expect(found).toMatchObject({ writes: 0, bytes: 0, seconds: 20, knownUntil: ago(1) });
+  expect(found).toMatchObject({ writes: 0, bytes: 0, seconds: 1, knownUntil: ago(1) });
 });
 
 test("without a report only what arrived is known", () => {

@@ -1,0 +1,25 @@
+import type { BarrierId } from "../../engine/core/ids.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import { type ItemRecord, sourceOf } from "../../engine/recovery/item.ts";
+import type { Moment } from "../../engine/replication/moment.ts";
+import { readPoint } from "../../engine/replication/points.ts";
+import type { Services } from "../services.ts";
+
+/** What a failover builds: a recovery point, or the disks as they were after any write. */
+export type Place = Omit<Moment, "point">;
+
+/**
+ * The recovery point of this id, or what the item's failover chose between points under this id.
+ * @throws NotFound, ManifestDamaged
+ */
+export async function placeOf(
+  { target }: Pick<Services, "target">,
+  item: ItemRecord,
+  id: BarrierId,
+): Promise<Place | RecoveryPoint> {
+  const { machine, failover } = item;
+  if (failover?.point !== id || !failover.moment) return readPoint(target, machine, id);
+  const { moment, pointTime: time, consistency } = failover;
+  const disks = sourceOf(item).disks.map(({ index, name, size }) => ({ index, name, size }));
+  return { machine, id, time, consistency, ...moment, disks };
+}

@@ -1,0 +1,157 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../../../engine/core/clock.ts";
+import { hasCode } from "../../../engine/core/errors.ts";
+import { bytes, micros, sequence } from "../../../engine/core/units.ts";
+import { follow } from "../../../engine/journal/chain.ts";
+import { beginFailover } from "../../../engine/recovery/begin.ts";
+import { type ItemRecord, itemKeyOf } from "../../../engine/recovery/item.ts";
+import { recordsIn } from "../../../engine/recovery/records.ts";
+import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
+import { readCheckpoint } from "../../../engine/replication/checkpoints.ts";
+import { createReplica } from "../../../engine/replication/replica.ts";
+import { diskActivities } from "../../../functions/activities/disks.ts";
+import { failoverActivities } from "../../../functions/activities/failover.ts";
+import { placeOf } from "../../../functions/activities/place.ts";
+import { type FailoverChoice, chosenFor } from "../../../functions/failover-choice.ts";
+import { FOOTER, carry } from "../../fixtures/carried.ts";
+import { prefixesOf } from "../../fixtures/prefixes.ts";
+import { DISKS, type Event, cacheSegments, tell } from "../../fixtures/story.ts";
+import { replicaName } from "../../../engine/journal/names.ts";
+import { servicesOver, toolsOf } from "../../simulation/control-plane.ts";
+import { Dice } from "../../simulation/dice.ts";
+import { protectedItem } from "../../simulation/machine.ts";
+import { memoryStores } from "../../simulation/stores.ts";
+
+const write = (fill: number): Event => ({ kind: "write", disk: 0, sector: fill * 4, sectors: 4, fill });
+const POINT: Event[] = [{ kind: "barrier" }, { kind: "prove" }, { kind: "seal" }];
+const EVENTS: Event[] = [
+  write(1),
+  ...POINT,
+  write(2),
+  write(3),
+  ...POINT,
+  write(4),
+  write(5),
+  { kind: "seal" },
+];
+
+/** A machine with two points; behind them two writes have arrived and, when `cached`, one more is still in the cache. */
+async function scene(replica: "warm" | "none" = "warm") {
+  const story = await tell([...EVENTS, write(6), { kind: "seal" }]);
+  const { machine, key } = story;
+  const stores = memoryStores();
+  const points = await carry({ ...story, segments: story.segments.slice(0, -1) }, stores.target);
+  await cacheSegments(stores.cache, story.segments.slice(-1));
+  const plain = protectedItem(DISKS, new Dice(1));
+  const item = { ...plain, machine, policy: { ...plain.policy, replica } };
+  const records = recordsIn(stores.records);
+  await records.items.create(itemKeyOf(machine), item);
+  const [, newest] = points;
+  if (!newest) throw new RangeError("no points");
+  const arrived = story.segments
+    .slice(0, -1)
+    .reduce((position, segment) => follow(machine, position, segment), story.start);
+  const begun = beginGeneration(machine, newest.generation, undefined);
+  await records.progress.create(machine, { ...withCut(begun, newest.position, [newest], []), arrived });
+  for (const disk of DISKS) await createReplica(stores.pages, machine, disk, FOOTER);
+  const services = servicesOver(stores, key, systemClock);
+  return { story, stores, points, item, machine, records, services, prefixes: await prefixesOf(story) };
+}
+
+type Scene = Awaited<ReturnType<typeof scene>>;
+
+async function planned(s: Scene, moment: Parameters<typeof beginFailover>[1]["moment"]) {
+  const { machine, records, services } = s;
+  const begun = await records.items.update(itemKeyOf(machine), (old) =>
+    beginFailover(old, { now: micros(1_790_000_001_000_000), moment }),
+  );
+  await failoverActivities.drain({ machine }, toolsOf(services));
+  const input = { machine, operation: begun.job.operation, ...(moment && { moment }) };
+  const plan = await failoverActivities.planFailover(input, toolsOf(services));
+  // A second run, as after a crash, must find the same.
+  expect(await failoverActivities.planFailover(input, toolsOf(services))).toEqual(plan);
+  const item = (await records.items.get(itemKeyOf(machine)))?.value;
+  return { plan, item, failover: item?.failover };
+}
+
+test("a failover to the newest write takes what the cache still gives, and announces that nothing known is lost", async () => {
+  const s = await scene();
+  const { plan, item, failover } = await planned(s, { kind: "newest" });
+  expect(plan.steps.map((step) => step.do)).toContain("checkpoint");
+  expect(failover).toMatchObject({
+    consistency: "crash",
+    road: "import",
+    moment: { generation: 1, sequence: 6 },
+    announced: { after: 6, writes: 0, bytes: 0 },
+  });
+  const { machine, stores, services } = s;
+  await diskActivities.checkpointTo({ machine, point: plan.point }, toolsOf(services));
+  const made = await readCheckpoint(stores.target, await placeOf(services, itemIn(item), plan.point));
+  for (const { index, size, snapshot } of made?.disks ?? []) {
+    const held = await stores.pages.read(
+      replicaName(machine, index),
+      bytes(0),
+      bytes(512 * Math.floor(size / 512)),
+      snapshot,
+    );
+    expect(held.equals(s.prefixes.at(-1)?.disks[index] ?? Buffer.alloc(0))).toBe(true);
+  }
+  expect(made?.disks).toHaveLength(2);
+});
+
+test("a failover to a write in the middle announces exactly the writes behind it", async () => {
+  const s = await scene("none");
+  const { plan, failover } = await planned(s, { kind: "write", sequence: sequence(4) });
+  expect(plan.steps.map((step) => step.do)).toContain("restore");
+  expect(failover).toMatchObject({ road: "upload", announced: { after: 4, writes: 2, bytes: 2 * 2048 } });
+});
+
+test("an instant at which a point was made is that point", async () => {
+  const s = await scene();
+  const { failover } = await planned(s, { kind: "instant", time: s.points[1]?.time ?? micros(0) });
+  expect(failover).toMatchObject({ point: s.points[1]?.id });
+  expect(failover?.moment).toBeUndefined();
+});
+
+test("what is not reachable, or named twice, is refused before anything changes", async () => {
+  const { services, item, points } = await scene();
+  const choose = (choice: Partial<FailoverChoice>, point = points[0]?.id) =>
+    chosenFor(services, item, { now: micros(1), point }, { acceptBadPoint: false, ...choice });
+  const refused = async (asked: Promise<unknown>) =>
+    asked.then(
+      () => "nothing",
+      (error: unknown) =>
+        ["MomentUnreachable", "InvalidRequest", "NoRecoveryPoint"].find((code) =>
+          hasCode(error, code as "NotFound"),
+        ),
+    );
+  expect(await refused(choose({ sequence: sequence(3) }))).toBe("InvalidRequest");
+  expect(await refused(choose({ recoveryPointType: "Latest", at: micros(1) }, undefined))).toBe(
+    "InvalidRequest",
+  );
+  const none = { now: micros(1) };
+  const strict = { acceptBadPoint: false };
+  expect(await refused(chosenFor(services, item, none, { ...strict, sequence: sequence(99) }))).toBe(
+    "MomentUnreachable",
+  );
+  expect(await refused(chosenFor(services, item, none, { ...strict, at: micros(1) }))).toBe(
+    "MomentUnreachable",
+  );
+  expect(
+    await refused(chosenFor(services, item, none, { ...strict, recoveryPointType: "LatestVerified" })),
+  ).toBe("NoRecoveryPoint");
+  expect(
+    await refused(
+      chosenFor(services, item, none, { ...strict, recoveryPointType: "LatestApplicationConsistent" }),
+    ),
+  ).toBe("NoRecoveryPoint");
+  expect(await chosenFor(services, item, none, { ...strict, recoveryPointType: "Latest" })).toEqual({
+    moment: { kind: "newest" },
+  });
+  expect(await chosenFor(services, item, none, strict)).toEqual({});
+});
+
+function itemIn(item: ItemRecord | undefined): ItemRecord {
+  if (!item) throw new RangeError("no item");
+  return item;
+}
