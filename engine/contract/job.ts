@@ -1,6 +1,5 @@
 import { z } from "zod";
-
-const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
+import { bothLosses } from "./figures.ts";
 
 const failure = z.object({
   serviceErrorDetails: z.object({
@@ -46,7 +45,7 @@ const job = z.object({
       .object({
         point: z.string(),
         sequence: z.number(),
-        losses: z.object({ vm: loss, region: loss }).nullable(),
+        losses: bothLosses.nullable(),
         announced: z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() }),
       })
       .nullable(),

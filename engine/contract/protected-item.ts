@@ -110,7 +110,7 @@ export const leewardItem = z.object({
       write: z.object({ generation: z.number(), sequence: z.number() }).nullable(),
       consistency: z.string(),
       /** Both, as they stood when the failover chose; null when nothing had been reported. */
-      losses: z.object({ vm: loss, region: loss }).nullable(),
+      losses: bothLosses.nullable(),
       road: z.enum(["import", "upload"]),
       startTime: z.string(),
       endTime: z.string().nullable(),
