@@ -255,7 +255,10 @@ export class Barriers {
         for (let n = 0; n < BLOCKS_IN_TURN; n++) disk.hashNext();
         if (disk.found >= DIGESTS_IN_RECORD) this.#name(id, disk);
       }
-      if (disk.found > 0) this.#name(id, disk);
+      for (; disk.found > 0; this.#name(id, disk)) {
+        await pace.turn();
+        if (!this.#open) return;
+      }
     }
     for (const disk of digests)
       while (disk.settle()) {
@@ -270,7 +273,7 @@ export class Barriers {
 
   #name(id: BarrierId, disk: DiskDigests): void {
     const { recorder } = this.#s;
-    recorder.mark({ kind: "digests", barrier: id, ...recorder.here(), ...disk.take() });
+    recorder.mark({ kind: "digests", barrier: id, ...recorder.here(), ...disk.take(DIGESTS_IN_RECORD) });
   }
 }
 

@@ -2,14 +2,12 @@ import { setImmediate } from "node:timers/promises";
 import type { CapturePolicy } from "../engine/contract/agent-api.ts";
 import { type Clock, systemClock } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import type { BarrierId, MachineId } from "../engine/core/ids.ts";
+import type { BarrierId } from "../engine/core/ids.ts";
 import {
   type Bytes,
   type DiskIndex,
-  type Generation,
   MIB,
   type Millis,
-  type Sequence,
   bytes,
   diskIndex,
   millis,
@@ -17,9 +15,11 @@ import {
 import type { JournalPosition } from "../engine/journal/position.ts";
 import { AT_ONCE, type BarrierTerms } from "./barrier.ts";
 import { ControlClock } from "./control-clock.ts";
+import type { Beginning } from "./beginning.ts";
 import { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
 import { type Freezer, noFreezer } from "./freeze/freezer.ts";
+import { type HashBlocks, hashHere } from "./hash-blocks.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
 import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
@@ -29,6 +29,7 @@ import { isReferable } from "./references.ts";
 import { Run, type RunStatus } from "./run.ts";
 import { type DraftSegment, draftHere } from "./seal.ts";
 import { bootId, forgetState, readState } from "./spool-state.ts";
+import { Throttle } from "./throttle.ts";
 
 /** A longer zero request gives others their turn in between; each part is a record of its own. */
 const ZERO_SLICE = 32 * MIB;
@@ -51,16 +52,16 @@ export interface CaptureSettings {
   readonly files?: Files;
   /** How logs become segments; without it in this process. */
   readonly draftSegment?: DraftSegment;
+  /** How blocks are hashed in a comparison; without it in this process. */
+  readonly hashBlocks?: HashBlocks;
+  /** How many pieces are hashed at the same time; 1 when absent. */
+  readonly hashers?: number;
   /** How the applications are brought to rest; without it they are not. */
   readonly freezer?: Freezer;
 }
 
 /** What the control plane answered to a registration. */
-export interface Registration extends Destination {
-  readonly machine: MachineId;
-  readonly generation: Generation;
-  /** The last write of the generation before. */
-  readonly from: Sequence;
+export interface Registration extends Destination, Beginning {
   readonly policy: CapturePolicy;
 }
 
@@ -76,6 +77,7 @@ export class Capture {
   readonly #settings: CaptureSettings & { readonly clock: Clock; readonly files: Files };
   readonly #disks: readonly Disk[];
   readonly #pace: Pace;
+  readonly #throttle: Throttle;
   #run: Run | undefined;
 
   /** Goes on with the spool's journal when it is intact. @throws DiskUnreadable */
@@ -84,6 +86,7 @@ export class Capture {
     const files = settings.files ?? nodeFiles;
     this.#settings = { ...settings, clock, files };
     this.#pace = new Pace(clock);
+    this.#throttle = new Throttle(this.#pace, clock, settings.hashers ?? 1);
     this.#disks = settings.diskPaths.map((path) => new Disk(files, path));
     this.exports = this.#disks.map((disk, index) => this.#exportOf(disk, diskIndex(index)));
     this.#run = this.#resumed();
@@ -103,14 +106,20 @@ export class Capture {
     return this.#run?.status;
   }
 
-  /** Goes on with the journal when the registration says so; otherwise begins its generation with a full copy. */
+  /** Goes on with the journal when the registration says so; otherwise begins its generation with a comparison. */
   begin(registration: Registration): void {
-    const { machine, generation, from, policy, store, key } = registration;
+    const { machine, generation, from, base, policy, store, key } = registration;
     const run = this.#run;
     if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
     else {
       run?.discard();
-      this.#run = Run.begin({ ...this.#runSettings(policy), machine, generation, from });
+      this.#run = Run.begin({
+        ...this.#runSettings(policy),
+        machine,
+        generation,
+        from,
+        ...(base && { base }),
+      });
     }
     this.#run?.connect({ store, key });
   }
@@ -143,8 +152,16 @@ export class Capture {
 
   #runSettings(policy: CapturePolicy) {
     const { files, spoolDirectory, spoolLimit, clock, freezer = noFreezer } = this.#settings;
+    const { hashBlocks = hashHere } = this.#settings;
     const draftSegment: DraftSegment = this.#settings.draftSegment ?? ((task) => draftHere(files, task));
-    const own = { disks: this.#disks, pace: this.#pace, controlClock: this.controlClock };
+    const throttle = this.#throttle;
+    const own = {
+      disks: this.#disks,
+      pace: this.#pace,
+      controlClock: this.controlClock,
+      hashBlocks,
+      throttle,
+    };
     return { ...own, files, spoolDirectory, spoolLimit, clock, policy, draftSegment, freezer };
   }
 

@@ -37,9 +37,10 @@ export class DigestTable implements Leaves {
     return digests;
   }
 
-  set(block: number, digest: Uint8Array): void {
-    const written = this.#file.write([digest], block * DIGEST_BYTES);
-    if (written !== DIGEST_BYTES) throw new Error(`the table of digests took ${written} bytes of one`);
+  set(first: number, digests: Uint8Array): void {
+    const written = this.#file.write([digests], first * DIGEST_BYTES);
+    if (written !== digests.length)
+      throw new Error(`the table of digests took ${written} bytes of ${digests.length}`);
   }
 
   close(): void {

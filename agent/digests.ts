@@ -13,11 +13,18 @@ import { KeptBitmap } from "./kept-bitmap.ts";
 const fileIn = (directory: string, disk: DiskIndex, kind: "digests" | "changed") =>
   join(directory, `disk${String(disk).padStart(2, "0")}.${kind}`);
 
+/** Looks at what the guest changes in blocks [first, end), from `watch` until `unwatch`. */
+export interface Watch {
+  readonly first: number;
+  readonly end: number;
+  readonly touched: Set<number>;
+}
+
 /** Of 256 digests each: a quarter of a millisecond. */
 const NODES_IN_TURN = 16;
 
 /**
- * Which blocks of one disk changed, and the digests of all of them as they were at the newest barrier. Memory: 8 MiB for
+ * Which blocks of one disk changed, and the digests of all of them as they were at the newest barrier. Memory: 12 MiB for
  * each TiB of disk. Disk: 32 bytes for each block that is not zero, and a bit for each block.
  *
  * Two files let a killed process go on: the digests, and which blocks changed since the newest barrier that was *proved*.
@@ -38,6 +45,11 @@ export class DiskDigests {
   /** Changed since the newest barrier that was proved. */
   readonly #unproved: KeptBitmap;
   #found = new Map<number, Buffer>();
+  /** Changed since the newest barrier, and their digests are in the table already. */
+  #known: Bitmap;
+  /** Changed before the newest barrier, with their digests in the table, and no record names them yet. */
+  #unnamed: Bitmap;
+  readonly #watches = new Set<Watch>();
   #closed = false;
 
   /**
@@ -58,6 +70,8 @@ export class DiskDigests {
     this.#unproved = new KeptBitmap(files, changed, count);
     this.#dirty = new Bitmap(count);
     this.#owed = new Bitmap(count);
+    this.#known = new Bitmap(count);
+    this.#unnamed = new Bitmap(count);
     if (known) this.#dirty.become(this.#unproved.numbers);
     else this.#dirty.fill();
     this.#unproved.become(this.#dirty);
@@ -70,7 +84,7 @@ export class DiskDigests {
 
   /** Digests that no record holds yet. */
   get found(): number {
-    return this.#found.size;
+    return this.#found.size + this.#unnamed.count;
   }
 
   /** Call before the bytes on the disk change. Hashes what the newest barrier still needs of them. */
@@ -78,9 +92,34 @@ export class DiskDigests {
     const end = Math.ceil((offset + length) / BLOCK);
     for (let block = Math.floor(offset / BLOCK); block < end; block++) {
       if (this.#owed.count > 0 && this.#owed.has(block)) this.#hash(block);
+      if (this.#watches.size > 0) this.#note(block);
       if (this.#dirty.has(block)) continue;
       this.#dirty.add(block);
+      if (this.#known.count > 0) this.#known.remove(block);
       this.#unproved.add(block);
+    }
+  }
+
+  watch(first: number, end: number): Watch {
+    const watch = { first, end, touched: new Set<number>() };
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  unwatch(watch: Watch): void {
+    this.#watches.delete(watch);
+  }
+
+  /**
+   * The digests of blocks from `first` on, as they are now, found on the way of a comparison. Those that changed since the
+   * newest barrier are named at the next one without being hashed again; the others are as in the generation's base.
+   */
+  learn(first: number, digests: Uint8Array): void {
+    this.#tree.set(first, digests);
+    for (let block = first; block < first + digests.length / DIGEST_BYTES; block++) {
+      if (!this.#dirty.has(block)) continue;
+      this.#dirty.remove(block);
+      this.#known.add(block);
     }
   }
 
@@ -91,8 +130,9 @@ export class DiskDigests {
 
   /** A barrier: what changed up to now is to be hashed as it is now. @throws RangeError when the last is not done. */
   barrier(): void {
-    if (this.#owed.count > 0)
+    if (this.#owed.count > 0 || this.#unnamed.count > 0)
       throw new RangeError(`${this.#owed.count} blocks of the last barrier are not hashed`);
+    [this.#unnamed, this.#known] = [this.#known, this.#unnamed];
     [this.#owed, this.#dirty] = [this.#dirty, this.#owed];
     this.#dirty.clear();
   }
@@ -100,6 +140,7 @@ export class DiskDigests {
   /** The newest barrier's proof stands in the journal: call behind that. @throws the file system's error */
   proved(): void {
     this.#unproved.become(this.#dirty);
+    for (const block of this.#known) this.#unproved.add(block);
   }
 
   /** Hashes the next block owed, if any. */
@@ -108,8 +149,13 @@ export class DiskDigests {
     if (block !== undefined) this.#hash(block);
   }
 
-  /** The digests found since the last call, ascending. */
-  take(): Pick<DigestsRecord, "disk" | "blocks" | "digests"> {
+  /** Digests that no record holds, ascending: those hashed since the last call, or so many of those known before. */
+  take(most: number): Pick<DigestsRecord, "disk" | "blocks" | "digests"> {
+    for (let n = this.#found.size; n < most && this.#unnamed.count > 0; n++) {
+      const block = this.#unnamed.first() ?? 0;
+      this.#unnamed.remove(block);
+      this.#found.set(block, Buffer.from(this.#table.read(block, block + 1)));
+    }
     const blocks = Uint32Array.from(this.#found.keys()).toSorted();
     const digests = new Uint8Array(blocks.length * DIGEST_BYTES);
     blocks.forEach((block, n) => digests.set(this.#found.get(block) ?? [], n * DIGEST_BYTES));
@@ -131,6 +177,11 @@ export class DiskDigests {
     this.#closed = true;
     this.#table.close();
     this.#unproved.close();
+  }
+
+  #note(block: number): void {
+    for (const { first, end, touched } of this.#watches)
+      if (block >= first && block < end) touched.add(block);
   }
 
   #hash(block: number): void {

@@ -8,6 +8,7 @@ import { connectContainerBySas } from "../engine/storage/connect.ts";
 import { Capture } from "./capture.ts";
 import { connectControlPlane } from "./control-plane.ts";
 import { CommandFreezer } from "./freeze/freezer.ts";
+import { HASHERS, Hasher } from "./hasher.ts";
 import { type SpoolLock, lockSpool } from "./lock.ts";
 import { nodeFiles } from "./node-files.ts";
 import { type NbdServer, serveNbd } from "./nbd/server.ts";
@@ -38,14 +39,21 @@ async function start(settings: AgentSettings): Promise<void> {
   const lock = lockSpool(settings.spoolDirectory);
   try {
     const sealer = new Sealer();
+    const hasher = new Hasher();
     const sessions: Session[] = [];
     const freezer = new CommandFreezer(settings.spoolDirectory, () => settings.freeze ?? sessions[0]?.freeze);
     void thawAll(freezer);
-    const capture = new Capture({ ...settings, freezer, draftSegment: (task) => sealer.draft(task) });
+    const capture = new Capture({
+      ...settings,
+      freezer,
+      draftSegment: (task) => sealer.draft(task),
+      hashBlocks: (...range) => hasher.hash(...range),
+      hashers: HASHERS,
+    });
     const server = await serveNbd(settings.listen, capture.exports);
     const session = settings.configFile === undefined ? undefined : openSession(capture, settings.configFile);
     if (session) sessions.push(session);
-    attend(settings, { lock, capture, server, sealer, session });
+    attend(settings, { lock, capture, server, sealer, hasher, session });
   } catch (error) {
     lock.release();
     throw error;
@@ -69,6 +77,7 @@ interface Parts {
   readonly capture: Capture;
   readonly server: NbdServer;
   readonly sealer: Sealer;
+  readonly hasher: Hasher;
   readonly session: Session | undefined;
 }
 
@@ -96,12 +105,13 @@ function attend(settings: AgentSettings, parts: Parts): void {
 }
 
 /** Clients first, so that nothing is written any more; then the journal; the lock last. */
-async function end({ lock, capture, server, sealer, session }: Parts): Promise<void> {
+async function end({ lock, capture, server, sealer, hasher, session }: Parts): Promise<void> {
   try {
     session?.close();
     await server.close();
     await capture.close(PATIENCE);
     sealer.close();
+    hasher.close();
   } catch (error) {
     process.stderr.write(`leeward agent: ${messageOf(error)}\n`);
     process.exitCode = 1;

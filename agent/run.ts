@@ -8,7 +8,6 @@ import {
   type DiskIndex,
   type Generation,
   MIB,
-  type Sequence,
   bytes,
   diskIndex,
   millis,
@@ -16,12 +15,14 @@ import {
 import { type JournalPosition, startOf } from "../engine/journal/position.ts";
 import { type BarrierTerms, Barriers, type RefusedBarrier, type SetBarrier } from "./barrier.ts";
 import type { ControlClock } from "./control-clock.ts";
+import { type Beginning, baseDigests } from "./beginning.ts";
+import { Comparison, type ComparisonProgress } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import { syncFiles } from "./durable.ts";
 import type { Files } from "./files.ts";
-import { type CopyProgress, InitialCopy } from "./initial-copy.ts";
 import type { Freezer } from "./freeze/freezer.ts";
+import type { HashBlocks } from "./hash-blocks.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
 import type { Pace } from "./pace.ts";
@@ -31,8 +32,9 @@ import { recover } from "./recover.ts";
 import type { DraftSegment } from "./seal.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
 import { Spool, generationDirectory } from "./spool.ts";
+import type { Throttle } from "./throttle.ts";
 
-/** The initial copy waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
+/** The comparison waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
 const COPY_BACKLOG = 64 * MIB;
 /** A segment holds at most 64 MiB; one batch of the guest is at most a little over 32. */
 const MOST_IN_LOG = 24 * MIB;
@@ -46,6 +48,9 @@ export interface RunSettings {
   readonly clock: Clock;
   readonly pace: Pace;
   readonly draftSegment: DraftSegment;
+  readonly hashBlocks: HashBlocks;
+  /** How much of the machine a comparison takes. */
+  readonly throttle: Throttle;
   readonly controlClock: ControlClock;
   readonly freezer: Freezer;
 }
@@ -60,14 +65,14 @@ export interface RunStatus {
   readonly uploaded: Bytes;
   /** Of each disk in index order, since this run began in this process. */
   readonly written: readonly { readonly bytes: number; readonly writes: number }[];
-  readonly initialCopy: CopyProgress;
+  readonly initialCopy: ComparisonProgress;
   readonly barriers: readonly SetBarrier[];
   readonly refused: readonly RefusedBarrier[];
   readonly problem: LeewardError | undefined;
 }
 
 /**
- * One generation, live: from the initial copy until the journal breaks or the process ends. A broken run carries what
+ * One generation, live: from the comparison that it begins with until the journal breaks or the process ends. A broken run carries what
  * it has to the cache and takes nothing more; the guest notices none of it.
  */
 export class Run {
@@ -77,7 +82,7 @@ export class Run {
   readonly #digests: readonly DiskDigests[];
   readonly #outbox: Outbox;
   readonly #recorder: Recorder;
-  readonly #copy: InitialCopy;
+  readonly #copy: Comparison;
   readonly #barriers: Barriers;
   readonly #end = new AbortController();
   #policy: CapturePolicy;
@@ -85,10 +90,11 @@ export class Run {
   #broken: LeewardError | undefined;
   #trouble: LeewardError | undefined;
   #watching = false;
+  #destination: Destination | undefined;
 
-  /** A new generation, by full comparison: what an earlier one left in the spool goes. */
-  static begin(s: RunSettings & { machine: MachineId; generation: Generation; from: Sequence }): Run {
-    const { files } = s;
+  /** A new generation, by comparison with its base or empty disks: what an earlier one left in the spool goes. */
+  static begin(s: RunSettings & Beginning): Run {
+    const { files, base } = s;
     forgetState(files, s.spoolDirectory);
     for (const { name, kind } of files.list(s.spoolDirectory))
       if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
@@ -99,8 +105,9 @@ export class Run {
       boot: bootId(files),
       clean: false,
       disks: s.disks.map(({ size }) => ({ size })),
-      cached: startOf(s.generation, s.from),
+      cached: startOf(s.generation, s.from, base?.digest),
       uploaded: bytes(0),
+      ...(base && { base }),
       copy: { disk: diskIndex(0), offset: bytes(0) },
       barriers: [],
     };
@@ -131,7 +138,18 @@ export class Run {
     for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
     const { clock, pace, disks } = s;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
-    this.#copy = new InitialCopy({ disks, recorder, pace, clock, from: state.copy });
+    const { hashBlocks, throttle } = s;
+    const base = baseDigests(state, () => this.#destination);
+    this.#copy = new Comparison({
+      disks,
+      recorder,
+      digests,
+      hashBlocks,
+      base,
+      throttle,
+      clock,
+      from: state.copy,
+    });
     this.#barriers = new Barriers({
       recorder,
       digests,
@@ -190,7 +208,7 @@ export class Run {
     const copying = this.#copy.place !== undefined;
     return {
       generation: cached.generation,
-      mode: this.#broken ? "stopped" : copying ? "initial-copy" : "streaming",
+      mode: this.#broken ? "stopped" : copying ? (this.#state.base ? "resync" : "initial-copy") : "streaming",
       captured,
       cached,
       backlog: {
@@ -212,6 +230,7 @@ export class Run {
   }
 
   connect(destination: Destination): void {
+    this.#destination = destination;
     this.#outbox.connect(destination);
   }
 

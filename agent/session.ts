@@ -135,6 +135,7 @@ export class Session {
       return await controlPlane.register(
         {
           agentVersion: AGENT_VERSION,
+          compares: true,
           disks: capture.sizes.map((size, index) => ({ index: diskIndex(index), size })),
           ...(resume && { resume }),
         },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { digestOf } from "../engine/core/digest.ts";
 import { checked } from "../engine/core/schema.ts";
 import { barrierId, machineId } from "../engine/core/ids.ts";
 import { bytes, diskIndex, sequence } from "../engine/core/units.ts";
@@ -22,7 +23,11 @@ const spoolState = z.object({
   cached: journalPosition,
   /** Compressed bytes uploaded in this generation. */
   uploaded: size,
-  /** Where the initial copy goes on; absent when it is complete. */
+  /** On which point the generation stands; absent when it began with empty disks. */
+  base: z
+    .object({ digest: z.string().transform(checked(digestOf)), id: z.string().transform(checked(barrierId)) })
+    .optional(),
+  /** Where the comparison goes on; absent when it is complete. */
   copy: z.object({ disk: z.number().transform(checked(diskIndex)), offset: size }).optional(),
   /** Barriers that were set, with or without their proof, newest last: none is ever set twice. */
   barriers: z.array(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { digestOf } from "../core/digest.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
@@ -38,6 +39,8 @@ export const registerRequest = z.object({
   resume: z
     .object({ generation: z.number().transform(checked(generation)), next: z.number().transform(ordinal) })
     .optional(),
+  /** It can begin a generation on a base; absent from those that only copy everything. */
+  compares: z.boolean().optional(),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 
@@ -49,10 +52,17 @@ const cacheAccess = z.object({
 
 export const registerResponse = z.object({
   machine: z.string().transform(checked(machineId)),
-  /** Equal to `resume.generation` when the journal goes on; otherwise a new one, to begin with a full comparison. */
+  /** Equal to `resume.generation` when the journal goes on; otherwise a new one, to begin with a comparison. */
   generation: z.number().transform(checked(generation)),
   /** The last sequence of the generation before; the first write of a new generation is one more. */
   from: z.number().transform(checked(sequence)),
+  /**
+   * What the generation stands on: the digest of its base document, which the first segment names, and the point. The
+   * digests to compare with appear in the cache; absent when it begins with empty disks.
+   */
+  base: z
+    .object({ digest: z.string().transform(checked(digestOf)), id: z.string().transform(checked(barrierId)) })
+    .optional(),
   /** The machine's data key, 32 bytes in base64. A secret. */
   dataKey: z.base64(),
   cache: cacheAccess,
@@ -60,7 +70,7 @@ export const registerResponse = z.object({
 });
 export type RegisterResponse = z.infer<typeof registerResponse>;
 
-const agentMode = z.enum(["initial-copy", "streaming", "stopped"]);
+const agentMode = z.enum(["initial-copy", "resync", "streaming", "stopped"]);
 export type AgentMode = z.infer<typeof agentMode>;
 
 export const heartbeatRequest = z.object({
@@ -83,6 +93,8 @@ export const heartbeatRequest = z.object({
     total: size,
     /** Bytes a second over the last seconds. */
     rate: size,
+    /** Bytes of blocks that were found to differ, and went into the journal. */
+    sent: size.optional(),
   }),
   /** Guest bytes and writes of each disk since the agent's process began. */
   disks: z

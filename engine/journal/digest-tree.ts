@@ -30,7 +30,8 @@ export const rootOf = (size: Bytes, digests: Uint8Array): Digest => new DigestTr
 export interface Leaves {
   /** Of blocks [first, end), in order. Not changed afterwards, and not kept by the caller. */
   read(first: number, end: number): Uint8Array;
-  set(block: number, digest: Uint8Array): void;
+  /** Of this block and those behind it, 32 bytes for each. */
+  set(first: number, digests: Uint8Array): void;
 }
 
 /** Keeps all levels but the blocks' own, so that a root after a few changes costs a few paths and not the whole disk. */
@@ -59,17 +60,23 @@ export class DigestTree {
     if (first) for (let node = 0; node * DIGEST_BYTES < first.length; node++) this.#stale.add(node);
   }
 
-  /** @throws RangeError when the disk has no such block or the digest is not 32 bytes. */
-  set(block: number, digest: Uint8Array): void {
+  /**
+   * @param digests of this block and those behind it, 32 bytes for each
+   * @throws RangeError when the disk has not so many blocks or a digest is not 32 bytes.
+   */
+  set(first: number, digests: Uint8Array): void {
+    const end = first + digests.length / DIGEST_BYTES;
     if (
-      !Number.isInteger(block) ||
-      block < 0 ||
-      block >= blockCount(this.size) ||
-      digest.length !== DIGEST_BYTES
+      !Number.isInteger(first) ||
+      !Number.isInteger(end) ||
+      first < 0 ||
+      end <= first ||
+      end > blockCount(this.size)
     )
-      throw new RangeError(`${digest.length} bytes for block ${block} of ${blockCount(this.size)}`);
-    this.#leaves.set(block, digest);
-    if (this.#levels.length > 0) this.#stale.add(Math.floor(block / FAN_OUT));
+      throw new RangeError(`${digests.length} bytes for block ${first} of ${blockCount(this.size)}`);
+    this.#leaves.set(first, digests);
+    if (this.#levels.length === 0) return;
+    for (let node = Math.floor(first / FAN_OUT); node * FAN_OUT < end; node++) this.#stale.add(node);
   }
 
   /** Does some of the work of the next root: at most so many nodes. False when nothing of it is left. */
@@ -115,8 +122,8 @@ class ArrayLeaves implements Leaves {
     return this.#digests.subarray(first * DIGEST_BYTES, end * DIGEST_BYTES);
   }
 
-  set(block: number, digest: Uint8Array): void {
-    this.#digests.set(digest, block * DIGEST_BYTES);
+  set(first: number, digests: Uint8Array): void {
+    this.#digests.set(digests, first * DIGEST_BYTES);
   }
 }
 

@@ -62,6 +62,31 @@ export const basesPrefix = (machine: MachineId): string => `${machinePrefix(mach
 export const baseName = (machine: MachineId, of: Generation): string =>
   `${basesPrefix(machine)}${digits(of, 6)}.json`;
 
+/** In the cache account, for as long as a comparison needs them: what the target's base holds, block by block. */
+export const comparisonsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}compare/`;
+
+const comparisonPrefix = (machine: MachineId, of: Generation): string =>
+  `${comparisonsPrefix(machine)}${digits(of, 6)}/`;
+
+/** Digests of a part of one disk: of its blocks, or of nodes of sixteen blocks each. */
+export const comparisonName = (
+  machine: MachineId,
+  of: Generation,
+  disk: DiskIndex,
+  level: "nodes" | "blocks",
+  part: number,
+): string => `${comparisonPrefix(machine, of)}${digits(disk, 2)}-${level}-${digits(part, 6)}.seg`;
+
+/** Written last: the others are there, and of which base they are. */
+export const comparisonReadyName = (machine: MachineId, of: Generation): string =>
+  `${comparisonPrefix(machine, of)}ready.json`;
+
+/** The generation whose comparison an object of this name serves; undefined for any other name. */
+export function comparisonGeneration(name: string): Generation | undefined {
+  const found = /^machines\/[^/]+\/compare\/(\d{6})\/[^/]+$/.exec(name);
+  return found ? unlessImpossible(() => generation(Number(found[1]))) : undefined;
+}
+
 export const pointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}points/`;
 
 /** Points sort by generation, then by sequence. */

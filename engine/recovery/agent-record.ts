@@ -12,7 +12,7 @@ const mark = z.object({ sequence: z.number().transform(checked(sequence)), time,
 /** The agent's last heartbeat, in our words. */
 const heartbeat = z.object({
   generation: z.number().transform(checked(generation)),
-  mode: z.enum(["initial-copy", "streaming", "stopped"]),
+  mode: z.enum(["initial-copy", "resync", "streaming", "stopped"]),
   /** By the agent's clock. */
   at: time,
   captured: mark,
@@ -20,7 +20,7 @@ const heartbeat = z.object({
   cachedNext: z.number().transform(checked(ordinal)),
   backlog: z.object({ segments: z.number(), bytes: size }),
   uploaded: size,
-  initialCopy: z.object({ done: size, total: size, rate: size }),
+  initialCopy: z.object({ done: size, total: size, rate: size, sent: size.optional() }),
   problem: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeat>;

@@ -139,6 +139,8 @@ test("a write that overtakes an unhashed block does not change the barrier's dig
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
   machine.begin();
   await streaming(machine);
+  // What the initial copy found is hashed already; this is not.
+  for (let at = 0; at < MIB; at += BLOCK) write(diskOf(machine), at, Buffer.alloc(BLOCK, 1));
   const proved = machine.capture.requestBarrier(barrier(1));
   for (let at = 0; at < MIB; at += BLOCK) write(diskOf(machine), at, Buffer.alloc(4096, 2));
   await proved;
@@ -190,7 +192,12 @@ test("zero blocks are left out of the initial copy", async () => {
   await streaming(machine);
   await caughtUp(machine);
   expect(machine.capture.status?.captured.bytes).toBe(BLOCK);
-  expect(machine.capture.status?.initialCopy).toEqual({ done: 4 * MIB, total: 4 * MIB, rate: 0 });
+  expect(machine.capture.status?.initialCopy).toEqual({
+    done: 4 * MIB,
+    total: 4 * MIB,
+    rate: 0,
+    sent: BLOCK,
+  });
 });
 
 test("a spool that is full breaks the journal and not the guest", async () => {

@@ -1,0 +1,31 @@
+import { LeewardError } from "../engine/core/errors.ts";
+import type { MachineId } from "../engine/core/ids.ts";
+import type { Generation, Sequence } from "../engine/core/units.ts";
+import { BaseDigests } from "../engine/replication/base-digests.ts";
+import type { Destination } from "./outbox.ts";
+import type { SpoolState } from "./spool-state.ts";
+
+/** What a new generation begins with. */
+export interface Beginning {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  /** The last write of the generation before. */
+  readonly from: Sequence;
+  /** The point that it stands on; empty disks without it. */
+  readonly base?: SpoolState["base"];
+}
+
+/** What the target holds at the generation's base; undefined when it began with empty disks. */
+export function baseDigests(
+  { machine, cached, base }: SpoolState,
+  destination: () => Destination | undefined,
+): BaseDigests | undefined {
+  const reached = (): Destination => {
+    const found = destination();
+    if (found) return found;
+    throw new LeewardError("StorageUnavailable", "there is no access to the cache yet");
+  };
+  if (!base) return undefined;
+  const place = { machine, generation: cached.generation, ...base };
+  return new BaseDigests({ cache: () => reached().store, key: () => reached().key, place });
+}

@@ -1,0 +1,234 @@
+import { hash } from "node:crypto";
+import { z } from "zod";
+import { DIGEST_BYTES, type Digest, digestOf } from "../core/digest.ts";
+import { LeewardError } from "../core/errors.ts";
+import type { BarrierId, MachineId } from "../core/ids.ts";
+import { checked } from "../core/schema.ts";
+import {
+  BLOCK,
+  type Bytes,
+  type DiskIndex,
+  type Generation,
+  bytes,
+  micros,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
+import { zeroDigests } from "../journal/digest-tree.ts";
+import type { DataKey } from "../journal/key.ts";
+import {
+  comparisonGeneration,
+  comparisonName,
+  comparisonReadyName,
+  comparisonsPrefix,
+} from "../journal/names.ts";
+import { openSegment } from "../journal/open.ts";
+import { sealSegment } from "../journal/seal.ts";
+import { checkSegment } from "../journal/segment.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import type { Blocks, SizedDisk } from "./blocks.ts";
+import type { BlockDigests } from "./digest-walk.ts";
+
+/** Blocks under one node: 1 MiB of disk. */
+const NODE_BLOCKS = 16;
+/** Digests in one object, on both levels: 4 GiB of disk in blocks, 64 GiB in nodes; 2.3 MB. */
+const PART = 65_536;
+
+/** Of which comparison the digests are. */
+interface ComparisonPlace {
+  readonly machine: MachineId;
+  /** The one that begins. */
+  readonly generation: Generation;
+  /** Of its base document. */
+  readonly digest: Digest;
+  /** The base. */
+  readonly id: BarrierId;
+}
+
+export interface OfferRequest {
+  readonly cache: ObjectStore;
+  readonly key: DataKey;
+  readonly place: ComparisonPlace;
+  readonly disks: readonly SizedDisk[];
+  /** At the base's barrier. */
+  readonly digests: BlockDigests;
+  /** Blocks that are to be sent whatever they hold: what the target has of them is not what its digests say. */
+  readonly forced?: Blocks | undefined;
+}
+
+/**
+ * Puts what the base holds into the cache, block by block, for the agent to compare its disks with: digests of nodes of
+ * sixteen blocks, and of the blocks. They are sealed as segments are, so that they tell nobody else anything. May run twice.
+ */
+export async function offerDigests(s: OfferRequest): Promise<void> {
+  for (const { index, size } of s.disks) {
+    const digests = Uint8Array.from(s.digests.get(index) ?? zeroDigests(size));
+    for (const { start, end } of s.forced?.get(index) ?? [])
+      digests.fill(0xff, start * DIGEST_BYTES, end * DIGEST_BYTES);
+    const zeros = zeroDigests(size);
+    await putParts(s, index, "blocks", digests, zeros);
+    await putParts(s, index, "nodes", nodesOf(digests), nodesOf(zeros));
+  }
+  const { machine, generation, digest } = s.place;
+  await s.cache.put(
+    comparisonReadyName(machine, generation),
+    Buffer.from(JSON.stringify({ base: digest })),
+    "any",
+  );
+}
+
+/** 32 bytes for each sixteen blocks: SHA-256 of their digests; the last may have fewer. */
+function nodesOf(digests: Uint8Array): Uint8Array {
+  const width = NODE_BLOCKS * DIGEST_BYTES;
+  const nodes = new Uint8Array(Math.ceil(digests.length / width) * DIGEST_BYTES);
+  for (let at = 0; at < digests.length; at += width)
+    nodes.set(hash("sha256", digests.subarray(at, at + width), "buffer"), (at / width) * DIGEST_BYTES);
+  return nodes;
+}
+
+/** Only what differs from the zeros is named. A part that names nothing is put too: one that is lost must be noticed. */
+async function putParts(
+  { cache, key, place }: OfferRequest,
+  disk: DiskIndex,
+  level: "nodes" | "blocks",
+  digests: Uint8Array,
+  zeros: Uint8Array,
+): Promise<void> {
+  const { machine, generation, digest: previous, id: barrier } = place;
+  const from = sequence(0);
+  for (let part = 0; part * PART * DIGEST_BYTES < digests.length; part++) {
+    const named: number[] = [];
+    for (let n = part * PART; n < Math.min((part + 1) * PART, digests.length / DIGEST_BYTES); n++)
+      if (Buffer.compare(at(digests, n), at(zeros, n)) !== 0) named.push(n);
+    const records =
+      named.length === 0
+        ? []
+        : [
+            {
+              kind: "digests" as const,
+              sequence: from,
+              time: micros(0),
+              barrier,
+              disk,
+              blocks: Uint32Array.from(named),
+              digests: Buffer.concat(named.map((n) => at(digests, n))),
+            },
+          ];
+    const sealed = await sealSegment({
+      machine,
+      generation,
+      ordinal: ordinal(part),
+      previous,
+      from,
+      records,
+      key,
+    });
+    await cache.put(comparisonName(machine, generation, disk, level, part), sealed.bytes, "any");
+  }
+}
+
+const at = (digests: Uint8Array, n: number): Uint8Array =>
+  digests.subarray(n * DIGEST_BYTES, (n + 1) * DIGEST_BYTES);
+
+const ready = z.object({ base: z.string().transform(checked(digestOf)) });
+
+export interface KnownRequest {
+  /** Asked before each read: access may be renewed meanwhile. */
+  readonly cache: () => ObjectStore;
+  readonly key: () => DataKey;
+  readonly place: ComparisonPlace;
+}
+
+/** What the base holds, read piece by piece from the cache; at most four parts, or 10 MB, are kept in memory. */
+export class BaseDigests {
+  readonly #s: KnownRequest;
+  readonly #parts = new Map<string, Uint8Array>();
+
+  constructor(s: KnownRequest) {
+    this.#s = s;
+  }
+
+  /** Whether all of them are there yet. @throws ChainBroken when they are of another base; storage errors */
+  async ready(): Promise<boolean> {
+    const { machine, generation, digest } = this.#s.place;
+    const name = comparisonReadyName(machine, generation);
+    const object = await this.#s.cache().get(name);
+    if (!object) return false;
+    const { base } = ready.parse(JSON.parse(object.body.toString("utf8")));
+    if (base === digest) return true;
+    throw new LeewardError("ChainBroken", `${name} is of base ${base}, not ${digest}`);
+  }
+
+  /**
+   * Those of blocks [first, end) of a disk that are not what the base holds. Both are on the border of a node, or the disk's end.
+   * @param digests of these blocks as they are
+   * @throws SegmentMissing, SegmentDamaged, ChainBroken, KeyWrong; storage errors
+   */
+  async differing(disk: SizedDisk, first: number, end: number, digests: Uint8Array): Promise<number[]> {
+    const nodes = nodesOf(digests);
+    const found: number[] = [];
+    for (let n = 0; n * DIGEST_BYTES < nodes.length; n++) {
+      const node = first / NODE_BLOCKS + n;
+      if (Buffer.compare(at(nodes, n), await this.#digest(disk, "nodes", node)) === 0) continue;
+      for (let block = node * NODE_BLOCKS; block < Math.min(end, (node + 1) * NODE_BLOCKS); block++)
+        if (Buffer.compare(at(digests, block - first), await this.#digest(disk, "blocks", block)) !== 0)
+          found.push(block);
+    }
+    return found;
+  }
+
+  async #digest(disk: SizedDisk, level: "nodes" | "blocks", n: number): Promise<Uint8Array> {
+    const part = Math.floor(n / PART);
+    const { machine, generation } = this.#s.place;
+    const name = comparisonName(machine, generation, disk.index, level, part);
+    let digests = this.#parts.get(name);
+    if (!digests) {
+      digests = await this.#read(name, disk, level, part);
+      this.#parts.set(name, digests);
+      for (const old of [...this.#parts.keys()].slice(0, -4)) this.#parts.delete(old);
+    }
+    return at(digests, n - part * PART);
+  }
+
+  async #read(name: string, disk: SizedDisk, level: "nodes" | "blocks", part: number): Promise<Uint8Array> {
+    const { cache, key, place } = this.#s;
+    const digests = zerosIn(disk.size, level, part);
+    const object = await cache().get(name, "unchecked");
+    if (!object) throw new LeewardError("SegmentMissing", `${name} is gone`);
+    const segment = checkSegment(object.body);
+    const { machine, generation, ordinal: of, previous } = segment.header;
+    if (
+      machine !== place.machine ||
+      generation !== place.generation ||
+      of !== part ||
+      previous !== place.digest
+    )
+      throw new LeewardError("ChainBroken", `${name} is of another comparison`);
+    for (const record of await openSegment(segment, key()))
+      if (record.kind === "digests" && record.disk === disk.index && record.barrier === place.id)
+        record.blocks.forEach((n, i) => digests.set(at(record.digests, i), (n - part * PART) * DIGEST_BYTES));
+    return digests;
+  }
+}
+
+/** As if the disk held nothing, in this part. */
+function zerosIn(size: Bytes, level: "nodes" | "blocks", part: number): Uint8Array {
+  const each = level === "blocks" ? BLOCK : BLOCK * NODE_BLOCKS;
+  const length = Math.min(PART * each, size - part * PART * each);
+  const zeros = zeroDigests(bytes(length));
+  return level === "blocks" ? zeros : nodesOf(zeros);
+}
+
+/** Deletes what comparisons of this generation and older ones left in the cache. One listing. May run twice. */
+export async function withdrawDigests(
+  cache: ObjectStore,
+  machine: MachineId,
+  upTo: Generation,
+): Promise<void> {
+  const names: string[] = [];
+  for await (const { name } of cache.list(comparisonsPrefix(machine))) {
+    const of = comparisonGeneration(name);
+    if (of !== undefined && of <= upTo) names.push(name);
+  }
+  for (let first = 0; first < names.length; first += 256) await cache.delete(names.slice(first, first + 256));
+}
