@@ -168,9 +168,7 @@ function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["fail
     operation: report.operation,
     point: report.point,
     pointTime: toIso(report.pointTime),
-    write: report.moment
-      ? { generation: report.moment.generation, sequence: report.moment.sequence }
-      : null,
+    write: report.moment ? { generation: report.moment.generation, sequence: report.moment.sequence } : null,
     consistency: report.consistency,
     losses: report.losses ?? null,
     road: report.road,
