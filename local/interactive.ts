@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Box, openBox } from "./box/box.ts";
 import { writeConnection } from "./box/connection.ts";
-import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "./demo/ledger-disk.ts";
+import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "./demo/ledger-disk.ts";
 import { BRISK_SCHEDULE, customersAt, runningLedgers, sourceLedger } from "./demo/scene.ts";
 import type { Terminal } from "./demo/terminal.ts";
 import type { Customers } from "./machine/customers.ts";
@@ -19,8 +19,8 @@ export async function runBox(options: Options, terminal: Terminal, signal: Abort
   const line = terminal.step("box");
   const box = await openBox({
     directory: options.directory,
-    diskBytes: LEDGER_DISK_BYTES,
-    prepareDisk: (plan) => prepareLedgerDisk(plan.sourceVm.disk, options.seed),
+    machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
+    prepareDisk: (plan) => prepareLedgerDisks(plan.sourceVm, options.seed),
     pointSchedule: BRISK_SCHEDULE,
     onProgress: (what) => line.update(what),
   });

@@ -10,14 +10,13 @@ import { openFrontDoor } from "./front-door.ts";
 import { tokenOf } from "./identity.ts";
 import { endVirtualMachines, lockBox, notePid } from "./lock.ts";
 import { API_AUDIENCE, REGIONS } from "./place.ts";
-import { type BoxPlan, planBox } from "./plan.ts";
+import { type BoxPlan, type WantedVm, planBox } from "./plan.ts";
 import { portsOf } from "./ports.ts";
 
 export interface BoxOptions {
   readonly directory: string;
-  /** Whole MiB. */
-  readonly diskBytes: number;
-  /** Lays the source machine's disk out, once, before anything starts. */
+  readonly machines: readonly [WantedVm, ...WantedVm[]];
+  /** Lays the source machines' disks out, once, before anything starts. */
   readonly prepareDisk: (plan: BoxPlan) => Promise<void>;
   /** NCRONTAB of the recovery point timer. */
   readonly pointSchedule: string;
@@ -69,7 +68,7 @@ async function assemble(
   const certificates = await ensureCertificates(path.join(directory, "tls"));
   trust(certificates);
   withoutProxy();
-  const plan = planBox(directory, await portsOf(directory), options.diskBytes, certificates.ca);
+  const plan = planBox(directory, await portsOf(directory), options.machines, certificates.ca);
   onProgress("laying out the source machine's disk; starting two regions of storage");
   const [source, target] = await Promise.all([
     azurite(plan, certificates, "source").then((part) => keep(running, part)),

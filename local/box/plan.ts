@@ -22,6 +22,26 @@ const secrets = z.object({
 });
 type Secrets = z.infer<typeof secrets>;
 
+/** What a source machine is to be: sizes of its disks in bytes, whole MiB, the OS disk's first. */
+export interface WantedVm {
+  readonly name: string;
+  readonly disks: readonly [number, ...number[]];
+}
+
+export interface SourceVm {
+  readonly name: string;
+  readonly id: string;
+  readonly disk: string;
+  readonly diskBytes: number;
+  readonly dataDisks: readonly DataDisk[];
+}
+
+interface DataDisk {
+  readonly file: string;
+  readonly bytes: number;
+  readonly lun: number;
+}
+
 /** What a box is, drawn once and kept in `box.json`, so that a resumed box is the same one. */
 export interface BoxPlan extends Secrets {
   readonly directory: string;
@@ -30,18 +50,36 @@ export interface BoxPlan extends Secrets {
   readonly keyFile: string;
   /** Configuration file of the ARM simulator. */
   readonly armConfig: string;
-  readonly sourceVm: { readonly id: string; readonly disk: string; readonly diskBytes: number };
+  /** The first of them. */
+  readonly sourceVm: SourceVm;
+  readonly sourceVms: readonly [SourceVm, ...SourceVm[]];
   readonly vaultPath: string;
   readonly targetBlobEndpoint: string;
   readonly targetTableEndpoint: string;
 }
 
-/** @param diskBytes size of the source machine's disk; whole MiB. */
-export function planBox(directory: string, ports: Ports, diskBytes: number, ca: string): BoxPlan {
+export function planBox(
+  directory: string,
+  ports: Ports,
+  [first, ...others]: readonly [WantedVm, ...WantedVm[]],
+  ca: string,
+): BoxPlan {
   const drawn = readOrDraw(path.join(directory, "box.json"));
   const keyFile = path.join(directory, "master.key");
   if (!existsSync(keyFile)) writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
   const group = (name: string) => `/subscriptions/${drawn.subscription}/resourceGroups/${name}`;
+  const source = ({ name, disks: [diskBytes, ...data] }: WantedVm): SourceVm => ({
+    name,
+    id: `${group(SHOP_GROUP)}/providers/Microsoft.Compute/virtualMachines/${name}`,
+    disk: path.join(directory, "disks", `${name}-os.img`),
+    diskBytes,
+    // LUNs with gaps, as they come about in life.
+    dataDisks: data.map((bytes, n) => ({
+      file: path.join(directory, "disks", `${name}-data-${3 * n}.img`),
+      bytes,
+      lun: 3 * n,
+    })),
+  });
   const plan: BoxPlan = {
     ...drawn,
     directory,
@@ -49,11 +87,8 @@ export function planBox(directory: string, ports: Ports, diskBytes: number, ca: 
     accounts: ACCOUNTS,
     keyFile,
     armConfig: path.join(directory, "arm.json"),
-    sourceVm: {
-      id: `${group(SHOP_GROUP)}/providers/Microsoft.Compute/virtualMachines/ledger`,
-      disk: path.join(directory, "disks", "ledger-os.img"),
-      diskBytes,
-    },
+    sourceVm: source(first),
+    sourceVms: [source(first), ...others.map(source)],
     vaultPath: `${group(VAULT_GROUP)}/providers/Microsoft.RecoveryServices/vaults/${VAULT}`,
     targetBlobEndpoint: `https://127.0.0.1:${ports.targetBlob}/${APP_POOL}`,
     targetTableEndpoint: `https://127.0.0.1:${ports.targetTable}/${APP_POOL}`,
@@ -108,7 +143,12 @@ function armConfig(plan: BoxPlan, ca: string) {
     ],
     adminToken: plan.adminToken,
     ca,
-    hypervisor: { box: plan.directory, withAgent: [plan.sourceVm.id], caFile: ca, keepBootImages: true },
+    hypervisor: {
+      box: plan.directory,
+      withAgent: plan.sourceVms.map(({ id }) => id),
+      caFile: ca,
+      keepBootImages: true,
+    },
     seed: seedOf(plan, APP_POOL),
   };
 }

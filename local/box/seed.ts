@@ -1,3 +1,4 @@
+import type { BoxPlan, SourceVm } from "./plan.ts";
 import { REGIONS, SHOP_GROUP, VAULT_GROUP } from "./place.ts";
 
 interface Seed {
@@ -7,22 +8,18 @@ interface Seed {
   readonly pool?: string;
 }
 
-interface Seeded {
-  readonly subscription: string;
-  readonly sourceVm: { readonly id: string; readonly disk: string; readonly diskBytes: number };
-}
-
 /**
- * What there is before Leeward does anything: a shop's virtual machine in the source region, and in the target region
+ * What there is before Leeward does anything: a shop's virtual machines in the source region, and in the target region
  * what `infra/` deploys for the control plane. Everything else is created by enablement.
  */
-export function seedOf({ subscription, sourceVm }: Seeded, appPool: string): Seed[] {
+export function seedOf(
+  { subscription, sourceVms }: Pick<BoxPlan, "subscription" | "sourceVms">,
+  appPool: string,
+): Seed[] {
   const group = (name: string) => `/subscriptions/${subscription}/resourceGroups/${name}`;
   const shop = `${group(SHOP_GROUP)}/providers`;
   const network = `${shop}/Microsoft.Network/virtualNetworks/shop-network`;
   const availabilitySet = `${shop}/Microsoft.Compute/availabilitySets/shop-set`;
-  const nic = `${shop}/Microsoft.Network/networkInterfaces/ledger-nic`;
-  const disk = `${shop}/Microsoft.Compute/disks/ledger-os`;
   const location = REGIONS.source;
   return [
     { id: group(SHOP_GROUP), body: { location } },
@@ -37,25 +34,6 @@ export function seedOf({ subscription, sourceVm }: Seeded, appPool: string): See
       },
     },
     {
-      id: nic,
-      body: {
-        location,
-        properties: {
-          ipConfigurations: [
-            {
-              name: "primary",
-              properties: {
-                primary: true,
-                subnet: { id: `${network}/subnets/apps` },
-                privateIPAllocationMethod: "Static",
-                privateIPAddress: "10.20.1.10",
-              },
-            },
-          ],
-        },
-      },
-    },
-    {
       id: availabilitySet,
       body: {
         location,
@@ -63,42 +41,7 @@ export function seedOf({ subscription, sourceVm }: Seeded, appPool: string): See
         properties: { platformFaultDomainCount: 2, platformUpdateDomainCount: 5 },
       },
     },
-    {
-      id: disk,
-      file: sourceVm.disk,
-      body: {
-        location,
-        sku: { name: "Premium_LRS" },
-        properties: {
-          osType: "Linux",
-          hyperVGeneration: "V2",
-          diskSizeGB: sourceVm.diskBytes / 1024 ** 3,
-          creationData: { createOption: "Empty" },
-        },
-      },
-    },
-    {
-      id: sourceVm.id,
-      body: {
-        location,
-        tags: { shop: "main" },
-        identity: { type: "SystemAssigned" },
-        properties: {
-          hardwareProfile: { vmSize: "Standard_D2s_v5" },
-          availabilitySet: { id: availabilitySet },
-          storageProfile: {
-            osDisk: {
-              osType: "Linux",
-              createOption: "Attach",
-              caching: "ReadWrite",
-              managedDisk: { id: disk },
-            },
-            dataDisks: [],
-          },
-          networkProfile: { networkInterfaces: [{ id: nic, properties: { primary: true } }] },
-        },
-      },
-    },
+    ...sourceVms.flatMap((vm, n) => machineSeeds(vm, { shop, network, availabilitySet, address: 10 + n })),
     { id: group(VAULT_GROUP), body: { location: REGIONS.target } },
     {
       id: `${group(VAULT_GROUP)}/providers/Microsoft.Storage/storageAccounts/leewardtarget`,
@@ -112,3 +55,81 @@ export function seedOf({ subscription, sourceVm }: Seeded, appPool: string): See
     },
   ];
 }
+
+interface Surroundings {
+  readonly shop: string;
+  readonly network: string;
+  readonly availabilitySet: string;
+  readonly address: number;
+}
+
+function machineSeeds(vm: SourceVm, { shop, network, availabilitySet, address }: Surroundings): Seed[] {
+  const location = REGIONS.source;
+  const nic = `${shop}/Microsoft.Network/networkInterfaces/${vm.name}-nic`;
+  const disk = (suffix: string) => `${shop}/Microsoft.Compute/disks/${vm.name}-${suffix}`;
+  const dataDisks = vm.dataDisks.map((one) => ({ ...one, id: disk(`data-${one.lun}`) }));
+  return [
+    {
+      id: nic,
+      body: {
+        location,
+        properties: {
+          ipConfigurations: [
+            {
+              name: "primary",
+              properties: {
+                primary: true,
+                subnet: { id: `${network}/subnets/apps` },
+                privateIPAllocationMethod: "Static",
+                privateIPAddress: `10.20.1.${address}`,
+              },
+            },
+          ],
+        },
+      },
+    },
+    diskSeed(disk("os"), vm.disk, vm.diskBytes, { osType: "Linux", hyperVGeneration: "V2" }),
+    ...dataDisks.map(({ id, file, bytes }) => diskSeed(id, file, bytes, {})),
+    {
+      id: vm.id,
+      body: {
+        location,
+        tags: { shop: "main" },
+        identity: { type: "SystemAssigned" },
+        properties: {
+          hardwareProfile: { vmSize: "Standard_D2s_v5" },
+          availabilitySet: { id: availabilitySet },
+          storageProfile: {
+            osDisk: {
+              osType: "Linux",
+              createOption: "Attach",
+              caching: "ReadWrite",
+              managedDisk: { id: disk("os") },
+            },
+            dataDisks: dataDisks.map(({ id, lun }) => ({
+              lun,
+              createOption: "Attach",
+              caching: "None",
+              managedDisk: { id },
+            })),
+          },
+          networkProfile: { networkInterfaces: [{ id: nic, properties: { primary: true } }] },
+        },
+      },
+    },
+  ];
+}
+
+const diskSeed = (id: string, file: string, bytes: number, os: Readonly<Record<string, string>>): Seed => ({
+  id,
+  file,
+  body: {
+    location: REGIONS.source,
+    sku: { name: "Premium_LRS" },
+    properties: {
+      ...os,
+      diskSizeGB: Math.ceil(bytes / 1024 ** 3),
+      creationData: { createOption: "Empty" },
+    },
+  },
+});

@@ -8,7 +8,7 @@ import type { Options } from "../options.ts";
 
 import { type ItemView, jobView, pointsView } from "./item-view.ts";
 import { HostKiller } from "./killer.ts";
-import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "./ledger-disk.ts";
+import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "./ledger-disk.ts";
 import { type Evidence, proveAll } from "./proofs.ts";
 import type { LossReport, Report, StepReport } from "./report.ts";
 import {
@@ -43,8 +43,8 @@ export async function tellStory(options: Options, terminal: Terminal, signal: Ab
   const box = await step(told, "box", async (line) => {
     const opened = await openBox({
       directory: options.directory,
-      diskBytes: LEDGER_DISK_BYTES,
-      prepareDisk: (plan) => prepareLedgerDisk(plan.sourceVm.disk, options.seed),
+      machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
+      prepareDisk: (plan) => prepareLedgerDisks(plan.sourceVm, options.seed),
       pointSchedule: BRISK_SCHEDULE,
       onProgress: (what) => line.update(what),
     });

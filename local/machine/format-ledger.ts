@@ -11,17 +11,18 @@ interface FormatOptions {
 }
 
 /**
- * Lays an empty ledger on the disk and fills its archive with about so many bytes of documents; whatever was on the
- * disk is gone. Not crash-safe: the disk is no ledger before it returns.
+ * Lays an empty ledger on the disk, or with its log on a second one, and fills its archive with about so many bytes of
+ * documents; whatever was on the disks is gone. Not crash-safe: the disk is no ledger before it returns.
  */
 export async function formatLedger(
   device: BlockDevice,
   options: FormatOptions,
+  second?: BlockDevice,
 ): Promise<{ documents: number; bytes: number }> {
-  const empty = emptySuperblock(device.size);
-  await device.write(empty.log.offset, Buffer.alloc(4096));
+  const empty = emptySuperblock(device.size, second?.size);
+  await (second ?? device).write(empty.log.offset, Buffer.alloc(4096));
   await writeSuperblock(device, empty);
-  const vfs = await DiskVfs.mount("disk", device);
+  const vfs = await DiskVfs.mount("disk", device, second);
   const sqlite = await Sqlite.open(vfs);
   for (const pragma of ["locking_mode=EXCLUSIVE", "journal_mode=OFF", "synchronous=OFF"])
     await sqlite.run(`PRAGMA ${pragma}`);

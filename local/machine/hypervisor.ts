@@ -32,6 +32,7 @@ interface Running {
 
 const MACHINE = fileURLToPath(new URL("main.ts", import.meta.url));
 const AGENT = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+const QUIESCE = fileURLToPath(new URL("quiesce.ts", import.meta.url));
 const START_LIMIT_MILLIS = 60_000;
 const WATCH_MILLIS = 100;
 /** An agent that died by itself is back after this long. */
@@ -109,12 +110,13 @@ export class ProcessHypervisor implements Hypervisor {
 
   async #start(vm: PoweredVm, directory: VmDirectory): Promise<Running> {
     await this.powerOff(vm.id);
-    const [disk] = vm.disks;
-    if (!disk) throw new Error(`${vm.name} has no disk`);
+    if (vm.disks.length === 0) throw new Error(`${vm.name} has no disk`);
     const agent = this.#hasAgent(vm.id) ? await this.#startAgent(vm, directory) : undefined;
     if (agent === undefined && this.#config.keepBootImages) await keepBootImages(vm, directory);
-    const url = agent === undefined ? pathToFileURL(disk.file).href : nbdUrl(directory.socket, "disk0");
-    const machine = await this.#startMachine(vm, directory, url, agent);
+    const urls = vm.disks.map(({ file }, n) =>
+      agent === undefined ? pathToFileURL(file).href : nbdUrl(directory.socket, `disk${n}`),
+    );
+    const machine = await this.#startMachine(vm, directory, urls, agent);
     return { vm, directory, machine, agent };
   }
 
@@ -122,21 +124,29 @@ export class ProcessHypervisor implements Hypervisor {
     const { box, caFile } = this.#config;
     const disks = vm.disks.flatMap(({ file }) => ["--disk", file]);
     const places = ["--spool", directory.spool, "--config", directory.agentConfig];
+    const quiesce = (what: string) => [process.execPath, QUIESCE, what, directory.info].map(quoted).join(" ");
+    const freeze = ["--freeze-pre", quiesce("freeze"), "--freeze-post", quiesce("thaw")];
     return await startProcess(box, {
       name: agentName(directory.key),
       script: AGENT,
-      args: [...disks, "--listen", `unix:${directory.socket}`, ...places],
+      args: [...disks, "--listen", `unix:${directory.socket}`, ...places, ...freeze],
       env: { ...vm.identity, ...(caFile ? { NODE_EXTRA_CA_CERTS: caFile } : {}) },
     });
   }
 
   /** Comes up at the port it had before, so that its customers find it again. */
-  async #startMachine(vm: PoweredVm, directory: VmDirectory, disk: string, agent?: number): Promise<number> {
+  async #startMachine(
+    vm: PoweredVm,
+    directory: VmDirectory,
+    urls: readonly string[],
+    agent?: number,
+  ): Promise<number> {
     const { box } = this.#config;
     const name = machineName(directory.key);
     const former = await machineInfoOf(directory);
     const port = former ? new URL(former.url).port : "0";
-    const args = ["--disk", disk, "--port", port, "--name", vm.name, "--info", directory.info];
+    const disks = urls.flatMap((url) => ["--disk", url]);
+    const args = [...disks, "--port", port, "--name", vm.name, "--info", directory.info];
     const pid = await startProcess(box, { name, script: MACHINE, args, env: {} });
     const limit = performance.now() + START_LIMIT_MILLIS;
     while (!(await this.#isUp(directory, pid))) {
@@ -189,6 +199,9 @@ async function keepBootImages(vm: PoweredVm, directory: VmDirectory): Promise<vo
     await rename(`${image}.tmp`, image);
   }
 }
+
+/** One word for the shell. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 const machineName = (key: string) => `machine-${key}`;
 const agentName = (key: string) => `agent-${key}`;

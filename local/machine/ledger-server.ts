@@ -17,7 +17,7 @@ interface Answer {
 
 /**
  * The ledger over HTTP on 127.0.0.1: `POST /orders` (201 once durable), `GET /orders?after=&limit=`, `GET /health`,
- * `GET /integrity`. Errors are `{ error: { code, message, remedy } }`.
+ * `GET /integrity`, `POST /freeze` and `POST /thaw`. Errors are `{ error: { code, message, remedy } }`.
  */
 export function serveLedger(
   ledger: Ledger,
@@ -56,10 +56,16 @@ async function answer(ledger: Ledger, health: () => unknown, request: IncomingMe
       return { status: 200, body: health() };
     case "GET /integrity":
       return { status: 200, body: await ledger.integrity() };
+    case "POST /freeze":
+      await ledger.freeze();
+      return { status: 200, body: { frozen: true } };
+    case "POST /thaw":
+      ledger.thaw();
+      return { status: 200, body: { frozen: false } };
     default:
       throw new LeewardError(
         "NotFound",
-        `there is no ${request.method} ${url.pathname}: POST /orders, GET /orders, GET /health and GET /integrity are all`,
+        `there is no ${request.method} ${url.pathname}: POST /orders, GET /orders, GET /health, GET /integrity, POST /freeze and POST /thaw are all`,
       );
   }
 }

@@ -6,6 +6,7 @@ import { type Micros, micros } from "../../engine/core/units.ts";
 import type { BlockDevice } from "./block-device.ts";
 import { Sqlite, type SqlValue } from "./sqlite.ts";
 import { DiskVfs } from "./sqlite-vfs.ts";
+import { Tape } from "./tape.ts";
 
 /** What a customer asks for. The amount is in cents. */
 export const orderRequest = z.strictObject({
@@ -33,8 +34,28 @@ export interface Integrity {
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly documents: number;
+  /** Whether everything is in the database itself, as after a freeze. */
+  readonly logEmpty: boolean;
+  /** The last order on the tape, of a machine that has one. */
+  readonly taped: number | undefined;
   /** SHA-256 over the orders in the order of their ids, each as a line of JSON. */
   readonly digest: Digest;
+}
+
+/** The disks of a machine by what lies on them. */
+export interface LedgerDevices {
+  readonly database: BlockDevice;
+  /** Where the database's disk was formatted for it. */
+  readonly log?: BlockDevice | undefined;
+  readonly tape?: BlockDevice | undefined;
+}
+
+interface Parts {
+  readonly sqlite: Sqlite;
+  readonly vfs: DiskVfs;
+  readonly clock: Clock;
+  readonly tape: Tape | undefined;
+  readonly wasEmpty: boolean;
 }
 
 interface Waiting {
@@ -67,8 +88,12 @@ export class Ledger {
   readonly #sqlite: Sqlite;
   readonly #vfs: DiskVfs;
   readonly #clock: Clock;
+  readonly #tape: Tape | undefined;
+  /** Whether SQLite found everything in the database when it was opened. */
+  readonly #wasEmpty: boolean;
+  #frozen = false;
   #waiting: Waiting[] = [];
-  #committing = false;
+  #committing: Promise<void> | undefined;
   #orders: number;
   #newest: PlacedOrder;
 
@@ -76,19 +101,24 @@ export class Ledger {
    * Opens the ledger on a formatted disk, with whatever recovery SQLite's log asks for.
    * @throws DiskUnreadable when the disk holds no ledger or it cannot be read.
    */
-  static async open(device: BlockDevice, clock = systemClock): Promise<Ledger> {
-    const vfs = await DiskVfs.mount("disk", device);
+  static async open(devices: LedgerDevices, clock = systemClock): Promise<Ledger> {
+    const vfs = await DiskVfs.mount("disk", devices.database, devices.log);
+    const wasEmpty = !vfs.hasLog;
     const sqlite = await Sqlite.open(vfs);
     for (const pragma of PRAGMAS) await sqlite.run(`PRAGMA ${pragma}`);
     const rows = await sqlite.run("SELECT count(*), min(id), max(id), max(placed_at) FROM orders");
     const [orders, , id, placedAt] = summary.parse(rows[0]);
-    return new Ledger(sqlite, vfs, clock, orders, { id: id ?? 0, placedAt: micros(placedAt ?? 0) });
+    const newest = { id: id ?? 0, placedAt: micros(placedAt ?? 0) };
+    const tape = devices.tape && (await Tape.open(devices.tape));
+    return new Ledger({ sqlite, vfs, clock, tape, wasEmpty }, orders, newest);
   }
 
-  private constructor(sqlite: Sqlite, vfs: DiskVfs, clock: Clock, orders: number, newest: PlacedOrder) {
-    this.#sqlite = sqlite;
-    this.#vfs = vfs;
-    this.#clock = clock;
+  private constructor(parts: Parts, orders: number, newest: PlacedOrder) {
+    this.#sqlite = parts.sqlite;
+    this.#vfs = parts.vfs;
+    this.#clock = parts.clock;
+    this.#tape = parts.tape;
+    this.#wasEmpty = parts.wasEmpty;
     this.#orders = orders;
     this.#newest = newest;
   }
@@ -102,7 +132,7 @@ export class Ledger {
   place(request: OrderRequest): Promise<PlacedOrder> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
-      if (!this.#committing) void this.#commitWaiting();
+      if (!this.#committing && !this.#frozen) this.#startCommits();
     });
   }
 
@@ -124,8 +154,23 @@ export class Ledger {
       first: first ?? undefined,
       last: last ?? undefined,
       documents: documents ?? 0,
+      logEmpty: this.#wasEmpty,
+      taped: this.#tape?.last,
       digest: await this.#digest(last ?? 0),
     };
+  }
+
+  /** Orders wait from now on, and everything is in the database, durable. May be called again. */
+  async freeze(): Promise<void> {
+    this.#frozen = true;
+    await this.#committing;
+    await this.#sqlite.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  /** Orders are taken again; nothing happens when they were. */
+  thaw(): void {
+    this.#frozen = false;
+    if (!this.#committing) this.#startCommits();
   }
 
   async close(): Promise<void> {
@@ -133,9 +178,15 @@ export class Ledger {
   }
 
   /** As databases do it: orders that come in during a commit share the next one. */
+  #startCommits(): void {
+    this.#committing = this.#commitWaiting().then(() => {
+      this.#committing = undefined;
+      if (this.#waiting.length > 0 && !this.#frozen) this.#startCommits();
+    });
+  }
+
   async #commitWaiting(): Promise<void> {
-    this.#committing = true;
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#frozen) {
       const group = this.#waiting.splice(0, GROUP);
       try {
         const placed = await this.#insert(group.map(({ request }) => request));
@@ -144,7 +195,6 @@ export class Ledger {
         for (const { reject } of group) reject(error);
       }
     }
-    this.#committing = false;
   }
 
   async #insert(requests: readonly OrderRequest[]): Promise<PlacedOrder[]> {
@@ -166,6 +216,8 @@ export class Ledger {
     });
     this.#orders += requests.length;
     this.#newest = placed.at(-1) ?? this.#newest;
+    // After the commit and before anybody hears of it: the tape is never ahead of the database.
+    await this.#tape?.note(this.#newest.id);
     return placed;
   }
 

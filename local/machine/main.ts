@@ -6,24 +6,29 @@ import { openDisk } from "./disk-url.ts";
 import { Ledger } from "./ledger.ts";
 import { serveLedger } from "./ledger-server.ts";
 
-const USAGE = "usage: node local/machine/main.ts --disk URL --port N [--name NAME] [--info FILE]";
+const USAGE =
+  "usage: node local/machine/main.ts --disk URL [--disk URL ...] --port N [--name NAME] [--info FILE]";
 
 const settings = z.object({
-  disk: z.string(),
+  disk: z.array(z.string()).min(1),
   port: z.coerce.number().int().min(0).max(65_535),
   name: z.string().default("machine"),
   info: z.string().optional(),
 });
 
 /**
- * A machine: opens its disk and nothing else, and serves the ledger on it. Says `{"ready":true,"url":…}` on standard
+ * A machine: opens its disks and nothing else, and serves the ledger on them: the database is on the first, its log on the
+ * second where there is one, and a tape on the third; others are left alone. Says `{"ready":true,"url":…}` on standard
  * output, and leaves `{ pid, url }` in the info file. SIGTERM shuts it down in order; pulling the plug is SIGKILL.
  */
 async function main(): Promise<void> {
   const { disk, port, name, info } = readSettings();
-  const device = await openDisk(disk);
-  const ledger = await Ledger.open(device);
-  const server = await serveLedger(ledger, { name, pid: process.pid, diskBytes: device.size }, port);
+  const devices = await Promise.all(disk.map((url) => openDisk(url)));
+  const [database, log, tape] = devices;
+  if (!database) throw new LeewardError("InvalidRequest", USAGE);
+  const ledger = await Ledger.open({ database, log, tape });
+  const diskBytes = devices.reduce((sum, { size }) => sum + size, 0);
+  const server = await serveLedger(ledger, { name, pid: process.pid, diskBytes }, port);
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : port}`;
   if (info) await replaceFile(info, `${JSON.stringify({ pid: process.pid, url })}\n`);
@@ -34,7 +39,7 @@ async function main(): Promise<void> {
     server.closeAllConnections();
     ledger
       .close()
-      .then(() => device.close())
+      .then(() => Promise.all(devices.map((device) => device.close())))
       .then(() => process.exit(0), stop);
   });
 }
@@ -42,7 +47,9 @@ async function main(): Promise<void> {
 function readSettings() {
   try {
     const text = { type: "string" } as const;
-    const { values } = parseArgs({ options: { disk: text, port: text, name: text, info: text } });
+    const { values } = parseArgs({
+      options: { disk: { ...text, multiple: true }, port: text, name: text, info: text },
+    });
     return settings.parse(values);
   } catch (cause) {
     throw new LeewardError("InvalidRequest", `${messageOf(cause)}\n${USAGE}`, cause);

@@ -8,6 +8,7 @@ import {
   SQLITE_NOTFOUND,
   SQLITE_OK,
 } from "wa-sqlite";
+import { LeewardError } from "../../engine/core/errors.ts";
 import { SECTOR } from "../../engine/core/units.ts";
 import type { BlockDevice } from "./block-device.ts";
 import { ByteDisk } from "./byte-disk.ts";
@@ -21,7 +22,7 @@ const NOTHING = new Uint8Array();
 type FileRole = "database" | "log";
 
 /**
- * Two SQLite files, a database and its write-ahead log, on a raw disk laid out as `superblock.ts` says. There are no
+ * Two SQLite files, a database and its write-ahead log, on one or two raw disks laid out as `superblock.ts` says. There are no
  * other files: a rollback journal or a temporary file cannot be opened.
  *
  * The log is always as long as its region. That is safe because SQLite trusts no frame without the salt of the log's
@@ -33,7 +34,7 @@ export class DiskVfs implements SQLiteVFS {
   /** Set by wa-sqlite's registration: suspends the WebAssembly until the promise is settled. */
   handleAsync: (work: () => Promise<number>) => number = () => SQLITE_IOERR;
   readonly #device: BlockDevice;
-  readonly #disk: ByteDisk;
+  readonly #disks: Readonly<Record<FileRole, ByteDisk>>;
   readonly #open = new Map<number, FileRole>();
   #superblock: Superblock;
   /** As SQLite sees it; `#superblock.length` is what a crash would leave. */
@@ -43,22 +44,30 @@ export class DiskVfs implements SQLiteVFS {
   #suspended = false;
   #fetched: Uint8Array = NOTHING;
 
-  /** Reads the superblock and the log's header. @throws DiskUnreadable when the disk is not formatted. */
-  static async mount(name: string, device: BlockDevice): Promise<DiskVfs> {
+  /**
+   * Reads the superblock and the log's header.
+   * @param second where the superblock says that the log is on another disk
+   * @throws DiskUnreadable when the disk is not formatted, or the second one is missing.
+   */
+  static async mount(name: string, device: BlockDevice, second?: BlockDevice): Promise<DiskVfs> {
     const superblock = await readSuperblock(device);
-    const header = await device.read(superblock.log.offset, SECTOR);
-    return new DiskVfs(
-      name,
-      device,
-      superblock,
-      header.some((byte) => byte !== 0),
-    );
+    const logDevice = superblock.log.disk === 0 ? device : second;
+    if (!logDevice) throw new LeewardError("DiskUnreadable", "the disk with the ledger's log is not there");
+    const header = await logDevice.read(superblock.log.offset, SECTOR);
+    const hasLog = header.some((byte) => byte !== 0);
+    return new DiskVfs(name, { database: device, log: logDevice }, superblock, hasLog);
   }
 
-  private constructor(name: string, device: BlockDevice, superblock: Superblock, hasLog: boolean) {
+  private constructor(
+    name: string,
+    { database, log }: Readonly<Record<FileRole, BlockDevice>>,
+    superblock: Superblock,
+    hasLog: boolean,
+  ) {
     this.name = name;
-    this.#device = device;
-    this.#disk = new ByteDisk(device);
+    this.#device = database;
+    const disk = new ByteDisk(database);
+    this.#disks = { database: disk, log: log === database ? disk : new ByteDisk(log) };
     this.#superblock = superblock;
     this.#length = superblock.length;
     this.#hasLog = hasLog;
@@ -73,9 +82,14 @@ export class DiskVfs implements SQLiteVFS {
     return this.#length;
   }
 
+  /** Whether the log holds anything that the database may lack. */
+  get hasLog(): boolean {
+    return this.#hasLog;
+  }
+
   /** Makes everything durable, for a database that runs with `synchronous=OFF`. */
   async sync(): Promise<void> {
-    await this.#disk.sync();
+    await this.#disks.database.sync();
     if (this.#length === this.#superblock.length) return;
     // The old copy counts until this one is whole, and then the bytes it covers are durable.
     const next = { ...this.#superblock, sequence: this.#superblock.sequence + 1, length: this.#length };
@@ -101,7 +115,8 @@ export class DiskVfs implements SQLiteVFS {
     const length = Math.max(0, Math.min(into.length, this.#size(role) - offset));
     if (!this.#suspended) this.#fetched = NOTHING;
     const code = this.#attempt(SQLITE_IOERR_READ, async () => {
-      if (length > 0) this.#fetched = await this.#disk.read(this.#region(role).offset + offset, length);
+      if (length > 0)
+        this.#fetched = await this.#disks[role].read(this.#region(role).offset + offset, length);
       return length < into.length ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
     });
     if (this.#suspended) return code;
@@ -114,13 +129,14 @@ export class DiskVfs implements SQLiteVFS {
     const role = this.#role(fileId);
     const region = this.#region(role);
     if (offset + data.length > region.size) return SQLITE_FULL;
-    const wait = this.#suspended || this.#disk.crowded;
+    const disk = this.#disks[role];
+    const wait = this.#suspended || disk.crowded;
     if (!this.#suspended) {
       if (role === "log") this.#hasLog = true;
       else this.#length = Math.max(this.#length, offset + data.length);
-      this.#disk.write(region.offset + offset, data);
+      disk.write(region.offset + offset, data);
     }
-    return wait ? this.#settled() : SQLITE_OK;
+    return wait ? this.#settled(disk) : SQLITE_OK;
   }
 
   xTruncate(fileId: number, size: number): number {
@@ -129,9 +145,11 @@ export class DiskVfs implements SQLiteVFS {
     return SQLITE_OK;
   }
 
-  xSync(): number {
+  xSync(fileId: number): number {
+    const apart = this.#role(fileId) === "log" && this.#superblock.log.disk !== 0;
     return this.#attempt(SQLITE_IOERR, async () => {
-      await this.sync();
+      if (apart) await this.#disks.log.sync();
+      else await this.sync();
       return SQLITE_OK;
     });
   }
@@ -181,16 +199,16 @@ export class DiskVfs implements SQLiteVFS {
   #emptyLog(): number {
     const zeros = new Uint8Array(SECTOR);
     return this.#attempt(SQLITE_IOERR, async () => {
-      if (this.#hasLog) this.#disk.write(this.#superblock.log.offset, zeros);
+      if (this.#hasLog) this.#disks.log.write(this.#superblock.log.offset, zeros);
       this.#hasLog = false;
-      await this.#disk.sync();
+      await this.#disks.log.sync();
       return SQLITE_OK;
     });
   }
 
-  #settled(): number {
+  #settled(disk: ByteDisk): number {
     return this.#attempt(SQLITE_IOERR, async () => {
-      await this.#disk.settle();
+      await disk.settle();
       return SQLITE_OK;
     });
   }

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { type Box, openBox } from "../../local/box/box.ts";
-import { LEDGER_DISK_BYTES, prepareLedgerDisk } from "../../local/demo/ledger-disk.ts";
+import { type Box, type BoxOptions, openBox } from "../../local/box/box.ts";
+import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "../../local/demo/ledger-disk.ts";
 
 const API_VERSION = "2025-08-01";
 
@@ -29,11 +29,18 @@ export class BoxFixture {
     return this.box.plan.vaultPath;
   }
 
-  async open(pointSchedule = "*/2 * * * * *"): Promise<void> {
+  /** @param archiveBytes of documents on each machine's disk */
+  async open(
+    pointSchedule = "*/2 * * * * *",
+    machines: BoxOptions["machines"] = [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
+    archiveBytes?: number,
+  ): Promise<void> {
     this.#box = await openBox({
       directory: this.directory,
-      diskBytes: LEDGER_DISK_BYTES,
-      prepareDisk: (plan) => prepareLedgerDisk(plan.sourceVm.disk, 1),
+      machines,
+      prepareDisk: async ({ sourceVms }) => {
+        for (const [n, vm] of sourceVms.entries()) await prepareLedgerDisks(vm, 1 + n, archiveBytes);
+      },
       pointSchedule,
       onProgress: () => undefined,
     });

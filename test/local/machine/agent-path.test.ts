@@ -65,7 +65,7 @@ test("a machine behind its agent stalls while the agent is killed, and loses no 
     expect(await agent()).toBeUndefined();
 
     const device = await openFileDevice(file);
-    const ledger = await Ledger.open(device);
+    const ledger = await Ledger.open({ database: device });
     const found = compareOrders(log, await ledger.list(0, 100_000), micros(8e15));
     const integrity = await ledger.integrity();
     await ledger.close();

@@ -23,7 +23,7 @@ async function history(): Promise<{ device: RecordingDevice; acknowledged: Ackno
   const device = new RecordingDevice(blank.content);
   const acknowledged: Acknowledged[] = [];
   for (const rounds of [250, 200]) {
-    const ledger = await Ledger.open(device);
+    const ledger = await Ledger.open({ database: device });
     const place = async () => {
       const { id } = await ledger.place({
         customer: "c",
@@ -42,7 +42,7 @@ async function history(): Promise<{ device: RecordingDevice; acknowledged: Ackno
 /** Opens what a crash left; says what is wrong with it, or nothing. */
 async function wrongs(content: Buffer, floor: number): Promise<string[]> {
   try {
-    const ledger = await Ledger.open(new RecordingDevice(content));
+    const ledger = await Ledger.open({ database: new RecordingDevice(content) });
     const found = await ledger.integrity();
     const orders = await ledger.list(0, 10_000);
     await ledger.close();

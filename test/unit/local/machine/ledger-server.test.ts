@@ -20,7 +20,7 @@ let url: string;
 beforeAll(async () => {
   device = new RecordingDevice(Buffer.alloc(8 * MIB));
   await formatLedger(device, { seed: 1, archiveBytes: 100_000 });
-  ledger = await Ledger.open(device);
+  ledger = await Ledger.open({ database: device });
   server = await serveLedger(ledger, { name: "test" }, 0);
   const address = server.address();
   url = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
