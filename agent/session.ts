@@ -1,11 +1,11 @@
 import {
   type AgentConfig,
-  type FreezeCommands,
   type HeartbeatRequest,
   type HeartbeatResponse,
   type RegisterResponse,
   agentConfig,
 } from "../engine/contract/agent-api.ts";
+import { type FreezeCommands } from "../engine/core/freeze.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import { type Micros, type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { type Bytes, MIB, bytes } from "../engine/core/units.ts";
-import { type FreezeCommands, freezeCommands } from "../engine/contract/agent-api.ts";
+import { type FreezeCommands, freezeCommands } from "../engine/core/freeze.ts";
 import type { ListenOn } from "./nbd/server.ts";
 
 export interface AgentSettings {

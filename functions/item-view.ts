@@ -33,11 +33,12 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, job] = await Promise.all([
+  const [agent, progress, verification, retention, barriers, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
     services.records.verification.get(item.machine),
     services.records.retention.get(item.machine),
+    services.records.barriers.get(item.machine),
     item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
   ]);
   const known: Known = {
@@ -46,6 +47,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
     progress: progress?.value,
     verification: verification?.value,
     retention: retention?.value,
+    barriers: barriers?.value,
   };
   const now = services.clock.now();
   const errors = healthOf(known, now);

@@ -1,11 +1,13 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import type { EnableProtectionRequest } from "../engine/contract/enable-protection.ts";
+import { freezeCommands } from "../engine/core/freeze.ts";
 import type { ArmId } from "../engine/core/ids.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
 import { type ItemRecord, inVault } from "../engine/recovery/item.ts";
 import { recoveryPolicy } from "../engine/recovery/policy.ts";
 import { z } from "zod";
+import { requireRole } from "./auth.ts";
 import { enable, findItem } from "./begin.ts";
 import { type DurableCall, bodyOf, checkInput, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
@@ -20,7 +22,10 @@ durableRoute(
   async (call) => {
     const id = itemIn(call.request);
     const body = await bodyOf(call.request, enableProtectionRequest);
-    const item = await enable(call.services, call.client, wishOf(id, body), askedIn(call));
+    const wish = wishOf(id, body);
+    // Whoever may set a command may do anything on the machine.
+    if (wish.request.freeze) requireRole(call.caller, "Admin");
+    const item = await enable(call.services, call.client, wish, askedIn(call));
     if (!item.job.ended) return accepted(call, item);
     return { status: 200, jsonBody: await viewItem(call, item) };
   },
@@ -52,12 +57,16 @@ export const askedIn = ({ request, services }: DurableCall) => ({
   token: request.headers.get("x-ms-client-request-id") ?? undefined,
 });
 
-const leeward = z.strictObject({ policy: recoveryPolicy.prefault({}) });
+const leeward = z.strictObject({
+  policy: recoveryPolicy.prefault({}),
+  /** Run by the agent on the machine, with the agent's rights. */
+  freeze: freezeCommands.optional(),
+});
 
 /** Our own part of the body is strict: a misspelt policy must not pass for the default one. */
 function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
   const { providerSpecificDetails: details } = properties;
-  const { policy } = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
+  const { policy, freeze } = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
   return {
     id,
     vmId: details.fabricObjectId,
@@ -71,6 +80,7 @@ function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
       availabilitySet: details.recoveryAvailabilitySetId,
       cacheAccount: details.vmManagedDisks?.[0]?.primaryStagingAzureStorageAccountId,
       disks: details.vmManagedDisks?.map(({ diskId }) => diskId),
+      freeze,
     },
   };
 }

@@ -5,6 +5,7 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
+import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
@@ -25,7 +26,7 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   const { $skipToken: skip } = checkInput(paging, Object.fromEntries(call.request.query));
   const places = (await listPoints(call.services.target, item.machine)).toReversed();
   const page = places.slice(skip, skip + PAGE);
-  const known = (await call.services.records.verification.get(item.machine))?.value;
+  const known = await standing(call, item);
   const value: RecoveryPointResource[] = [];
   const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) =>
     readPointAt(call.services.target, pointName(machine, generation, sequence, id)),
@@ -40,7 +41,7 @@ route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => 
   const item = await findItem(call.services, itemIn(call.request));
   const id = barrierIdField.safeParse(call.param("point"));
   if (!id.success) throw new LeewardError("NotFound", `there is no recovery point of this name`);
-  const known = (await call.services.records.verification.get(item.machine))?.value;
+  const known = await standing(call, item);
   return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data), known) };
 });
 
@@ -50,12 +51,31 @@ function nextLink({ request, services }: Call, skip: number): string {
   return `${services.settings.publicUrl}${pathname}?${searchParams}`;
 }
 
+/** What is known of the points beside their manifests. */
+interface Standing {
+  readonly verification: VerificationRecord | undefined;
+  readonly barriers: BarriersRecord | undefined;
+}
+
+async function standing({ services: { records } }: Call, { machine }: ItemRecord): Promise<Standing> {
+  const [verification, barriers] = await Promise.all([
+    records.verification.get(machine),
+    records.barriers.get(machine),
+  ]);
+  return { verification: verification?.value, barriers: barriers?.value };
+}
+
+const unmetOf = (barriers: BarriersRecord | undefined, point: string): { unmet?: string } => {
+  const found = barriers?.unmet.find(({ id }) => id === point);
+  return found ? { unmet: found.why } : {};
+};
+
 const VERIFIED = { verified: true, unverified: false, bad: "bad", suspect: "suspect" } as const;
 
 const view = (
   item: ItemRecord,
   point: RecoveryPoint,
-  known: VerificationRecord | undefined,
+  { verification: known, barriers }: Standing,
 ): RecoveryPointResource => ({
   id: `${item.id}/recoveryPoints/${point.id}`,
   name: point.id,
@@ -72,6 +92,7 @@ const view = (
       generation: point.generation,
       sequence: point.sequence,
       verified: VERIFIED[standingOf(known, point)],
+      ...unmetOf(barriers, point.id),
       losses: point.losses,
       disks: point.disks,
     },

@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { INSTANT, LATEST, LATEST_VERIFIED, enableDialog, failoverDialog } from "./dialogs.js";
+import { INSTANT, KINDS, enableDialog, failoverDialog } from "./dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -81,7 +81,7 @@ const actions = {
 function chosenPoint(point, at) {
   const instanceType = "A2A";
   if (point === INSTANT) return { providerSpecificDetails: { instanceType }, leeward: { at } };
-  if (point === LATEST || point === LATEST_VERIFIED)
+  if (KINDS.includes(point))
     return { providerSpecificDetails: { instanceType }, leeward: { recoveryPointType: point } };
   return { providerSpecificDetails: { instanceType, ...(point ? { recoveryPointId: point } : {}) } };
 }

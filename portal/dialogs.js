@@ -4,8 +4,11 @@ import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
 
 const POINTS_OFFERED = 50;
 /** In place of a point's id. */
-export const LATEST = "Latest";
-export const LATEST_VERIFIED = "LatestVerified";
+const LATEST = "Latest";
+const LATEST_VERIFIED = "LatestVerified";
+const LATEST_APPLICATION = "LatestApplicationConsistent";
+/** Choices that the app makes. */
+export const KINDS = [LATEST, LATEST_VERIFIED, LATEST_APPLICATION];
 export const INSTANT = "Instant";
 /** ISO 8601 with a zone, to the microsecond. */
 const INSTANT_PATTERN = "\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+\\-]\\d{2}:\\d{2})";
@@ -65,11 +68,8 @@ export function failoverDialog(model, actions) {
   if (!item) return h("p", null, "This machine is gone.");
   const name = nameOfMachine(item);
   const points = item.points.slice(0, POINTS_OFFERED);
-  const verified = points.find(({ properties }) => properties.leeward?.verified === true);
   const wanted = model.dialog.point;
-  const newest = points.find((point) => !isBad(point));
-  const chosen =
-    wanted === LATEST_VERIFIED ? verified : (points.find((point) => point.name === wanted) ?? newest);
+  const chosen = chosenOf(points, wanted);
   const choose = (event) => {
     model.dialog.point = event.target.value;
     actions.chosen();
@@ -96,6 +96,7 @@ export function failoverDialog(model, actions) {
       h("option", { key: "latest", value: LATEST }, "No point: the newest write that has arrived"),
       h("option", { key: "instant", value: INSTANT }, "No point: any instant"),
       h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
+      h("option", { key: "application", value: LATEST_APPLICATION }, "The newest application-consistent one"),
       points.map((point) =>
         h(
           "option",
@@ -117,6 +118,15 @@ export function failoverDialog(model, actions) {
     ),
     buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
+}
+
+function chosenOf(points, wanted) {
+  const good = points.filter((point) => !isBad(point));
+  if (wanted === LATEST_VERIFIED)
+    return points.find(({ properties }) => properties.leeward?.verified === true);
+  if (wanted === LATEST_APPLICATION)
+    return good.find(({ properties }) => consistencyOf(properties) === "application");
+  return points.find(({ name }) => name === wanted) ?? good[0];
 }
 
 /** Known to be bad, or likely to be: the app refuses it. */

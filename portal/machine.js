@@ -229,13 +229,19 @@ function pointsView(item) {
 }
 
 function pointRow({ id, name, properties }) {
-  const { losses, verified } = properties.leeward ?? {};
+  const { losses, verified, unmet } = properties.leeward ?? {};
   const loss = (one) => (one ? duration(one.seconds) : "–");
   return h(
     "tr",
     { key: id ?? name },
     h("td", null, h("time", { datetime: properties.recoveryPointTime }, clock(properties.recoveryPointTime))),
-    h("td", null, consistencyOf(properties), h("div", { class: "hint" }, verifiedWord(verified))),
+    h(
+      "td",
+      null,
+      consistencyOf(properties),
+      h("div", { class: "hint" }, verifiedWord(verified)),
+      unmet && h("div", { class: "hint" }, unmet),
+    ),
     h("td", null, loss(losses?.vm)),
     h("td", null, loss(losses?.region)),
   );

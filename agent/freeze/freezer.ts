@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FreezeCommands } from "../../engine/contract/agent-api.ts";
+import type { FreezeCommands } from "../../engine/core/freeze.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { isAlive } from "../process-identity.ts";
 import { markerIn, readMarker } from "./marker.ts";

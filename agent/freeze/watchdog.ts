@@ -1,4 +1,4 @@
-import type { FreezeCommands } from "../../engine/contract/agent-api.ts";
+import type { FreezeCommands } from "../../engine/core/freeze.ts";
 import { messageOf } from "../../engine/core/errors.ts";
 import { identityOf } from "../process-identity.ts";
 import { runCommand } from "./command.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { digestOf } from "../core/digest.ts";
 import { barrierId, machineId } from "../core/ids.ts";
+import { freezeCommands } from "../core/freeze.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
 
@@ -158,24 +159,6 @@ export const heartbeatResponse = z.object({
   cache: cacheAccess.optional(),
 });
 export type HeartbeatResponse = z.infer<typeof heartbeatResponse>;
-
-const pause = (fallback: number) =>
-  z.number().int().min(100).max(600_000).default(fallback).transform(checked(millis));
-
-/**
- * Commands for the machine's shell that bring its applications to a consistent rest and let them go on. `post` may run
- * more than once, and when nothing was frozen. Whoever may read the VM may read them: no secrets.
- */
-export const freezeCommands = z.strictObject({
-  pre: z.string().min(1).max(4000),
-  post: z.string().min(1).max(4000),
-  /** Each is killed when it takes longer. Milliseconds. */
-  preTimeout: pause(30_000),
-  postTimeout: pause(30_000),
-  /** The applications stand still for no longer than this: then they go on, barrier or not. */
-  hold: pause(10_000),
-});
-export type FreezeCommands = z.output<typeof freezeCommands>;
 
 /** What the VM extension leaves on the machine for the agent, as JSON. Holds no secret: the agent has its VM's identity. */
 export const agentConfig = z.object({

@@ -24,6 +24,8 @@ const recoveryPointResource = z.object({
        * is `suspect`.
        */
       verified: z.union([z.boolean(), z.enum(["bad", "suspect"])]),
+      /** Why it is not what was asked for, such as application-consistent; of the newest such points. */
+      unmet: z.string().optional(),
       /** As they were when the point was made. */
       losses: z.object({ vm: loss, region: loss }),
       /** `root` is the digest tree over the disk's 64 KiB blocks, taken at the source. */

@@ -118,6 +118,11 @@ export const CATALOGUE = {
     500,
     "The applications were not frozen, so no application-consistent point was made. See the command named in the message; it is tried again at the next interval.",
   ),
+  GroupMissed: entry(
+    "retry",
+    500,
+    "This machine did not set its group's barrier in time, so the group has no point of that instant. The next one is tried by itself; see the message when it happens again and again.",
+  ),
   ThawFailed: entry(
     "person",
     500,

@@ -76,10 +76,19 @@ export const barriersRecord = z.object({
   pending: z.array(barrierRequest),
   /** When an application-consistent one was last asked for. */
   applicationAt: time.optional(),
+  /** When a barrier of each kind was last what was asked for. */
+  met: z.object({ FreezeFailed: time.optional(), GroupMissed: time.optional() }).optional(),
   /** The newest that were not what was asked for, oldest first. */
   unmet: z
     .array(
-      z.object({ id: z.string().transform(checked(barrierId)), time, why: z.string(), set: z.boolean() }),
+      z.object({
+        id: z.string().transform(checked(barrierId)),
+        time,
+        code: z.enum(["FreezeFailed", "GroupMissed"]),
+        why: z.string(),
+        /** There is a barrier all the same. */
+        set: z.boolean(),
+      }),
     )
     .default([]),
 });

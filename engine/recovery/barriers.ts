@@ -38,8 +38,24 @@ export function withReport(old: BarriersRecord, report: BarrierReport, now: Micr
   const pending = old.pending.map((one) => reported(one, report));
   if (pending.every((one, n) => one === old.pending[n])) return old;
   const news = pending.filter((one, n) => one.why !== undefined && old.pending[n]?.why === undefined);
-  const unmet = news.map(({ id, why = "", set }) => ({ id, time: now, why, set }));
-  return { ...old, pending, unmet: [...old.unmet, ...unmet].slice(-MOST_UNMET) };
+  const unmet = news.map(({ id, why = "", set, instant, held }) => ({
+    id,
+    time: now,
+    code: instant && (held === false || !set) ? ("GroupMissed" as const) : ("FreezeFailed" as const),
+    why,
+    set,
+  }));
+  const met = pending.filter((one, n) => one !== old.pending[n] && one.why === undefined);
+  return {
+    ...old,
+    pending,
+    met: {
+      ...old.met,
+      ...(met.some(({ consistency }) => consistency === "application") && { FreezeFailed: now }),
+      ...(met.some(({ held }) => held) && { GroupMissed: now }),
+    },
+    unmet: [...old.unmet, ...unmet].slice(-MOST_UNMET),
+  };
 }
 
 /** Those that the agent still has to hear of. */

@@ -1,6 +1,6 @@
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
 import type { Micros } from "../core/units.ts";
-import type { AgentRecord } from "./agent-record.ts";
+import type { AgentRecord, BarriersRecord } from "./agent-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import type { RetentionRecord } from "./retention-record.ts";
@@ -22,6 +22,7 @@ export interface Known {
   readonly progress: ProgressRecord | undefined;
   readonly verification?: VerificationRecord | undefined;
   readonly retention?: RetentionRecord | undefined;
+  readonly barriers?: BarriersRecord | undefined;
 }
 
 /** Everything that is wrong with a machine's protection now, the worst first. */
@@ -35,6 +36,7 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
     agentProblem(known),
     silence(known, now),
     lag(known, now),
+    unmetBarrier(known),
   ];
   return found
     .filter((error) => error !== undefined)
@@ -136,4 +138,14 @@ function lag({ progress, item }: Known, now: Micros): HealthError | undefined {
   if (late < Math.max(LATE_POINTS * item.policy.pointInterval * 1000, 10 * LEAST_SILENCE)) return undefined;
   const message = `the newest recovery point is ${Math.round(late / 1e6)} s old`;
   return { code: "PointLate", level: "Warning", message, remedy: remedyOf("PointLate"), since: point.time };
+}
+
+/** The newest barrier was not what was asked for. A point of the kind that was made since clears it. */
+function unmetBarrier({ barriers, item }: Known): HealthError | undefined {
+  const newest = barriers?.unmet.at(-1);
+  if (!newest || !STATES[item.state].replicating) return undefined;
+  const { code, why, time: since } = newest;
+  if ((barriers?.met?.[code] ?? 0) > since) return undefined;
+  const level = "Warning";
+  return { code, level, message: why, remedy: remedyOf(code), since };
 }

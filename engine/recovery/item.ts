@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { freezeCommands } from "../core/freeze.ts";
 import { checked } from "../core/schema.ts";
 import { LeewardError } from "../core/errors.ts";
 import {
@@ -91,6 +92,8 @@ const protectionRequest = z.object({
   cacheAccount: arm.optional(),
   /** The disks to protect; all of the VM when absent. */
   disks: z.array(arm).optional(),
+  /** For the agent, in place of none. */
+  freeze: freezeCommands.optional(),
 });
 export type ProtectionRequest = z.infer<typeof protectionRequest>;
 

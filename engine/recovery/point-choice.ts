@@ -14,13 +14,17 @@ export function defaultPoint(
   known: VerificationRecord | undefined,
   last: BarrierId | undefined,
 ): BarrierId | undefined {
-  const good = points.filter((point) => ["verified", "unverified"].includes(standingOf(known, point)));
+  const good = points.filter((point) => isGood(point, known));
   const newest = good.at(-1);
   const same = good.filter(
     ({ generation, sequence }) => generation === newest?.generation && sequence === newest.sequence,
   );
   return (same.find(({ id }) => id === last) ?? newest)?.id;
 }
+
+/** Neither bad nor suspect. */
+const isGood = (point: PointPlace, known: VerificationRecord | undefined): boolean =>
+  ["verified", "unverified"].includes(standingOf(known, point));
 
 /** The newest point that was verified. */
 export const latestVerified = (
@@ -30,9 +34,9 @@ export const latestVerified = (
 
 /** @throws PointBad for a point that is bad or suspect */
 export function checkNotBad(point: PointPlace, known: VerificationRecord | undefined): void {
-  const standing = standingOf(known, point);
-  if (standing === "verified" || standing === "unverified") return;
-  const why = standing === "bad" ? "was found bad" : "was made after a bad one and was not verified";
+  if (isGood(point, known)) return;
+  const why =
+    standingOf(known, point) === "bad" ? "was found bad" : "was made after a bad one and was not verified";
   throw new LeewardError(
     "PointBad",
     `point ${point.id} of machine ${point.machine} ${why}; send properties.leeward.acceptBadPoint to use it all the same`,

@@ -21,7 +21,7 @@ export const agentActivities = {
       publisher: "Leeward",
       type: "Agent",
       version: "1.0",
-      settings: agentConfig.parse({ endpoint, audience, machine }),
+      settings: agentConfig.parse({ endpoint, audience, machine, freeze: item.request.freeze }),
       owner: { machine, role: "agent" },
     };
     return sent(await ensureVmExtension(services.arm, spec));

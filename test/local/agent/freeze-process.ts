@@ -1,6 +1,6 @@
 import { CommandFreezer } from "../../../agent/freeze/freezer.ts";
 import { messageOf } from "../../../engine/core/errors.ts";
-import { freezeCommands } from "../../../engine/contract/agent-api.ts";
+import { freezeCommands } from "../../../engine/core/freeze.ts";
 
 /** An agent that does nothing but freeze: spool directory and commands as arguments. Says each step to its parent. */
 const [spool = "", commands = "{}"] = process.argv.slice(2);

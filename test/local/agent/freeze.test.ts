@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { CommandFreezer } from "../../../agent/freeze/freezer.ts";
 import { markerIn, readMarker } from "../../../agent/freeze/marker.ts";
 import { isAlive } from "../../../agent/process-identity.ts";
-import { type FreezeCommands, freezeCommands } from "../../../engine/contract/agent-api.ts";
+import { type FreezeCommands, freezeCommands } from "../../../engine/core/freeze.ts";
 import { scratch, until } from "../../unit/agent/machine.ts";
 
 /*

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { barrierId } from "../../../../engine/core/ids.ts";
 import type { BarriersRecord } from "../../../../engine/recovery/agent-record.ts";
 import { noBarriers, wantedOf, withReport, withWish, without } from "../../../../engine/recovery/barriers.ts";
+import { millis } from "../../../../engine/core/units.ts";
 import { NOW, POINT, item } from "./fixture.ts";
 
 const OTHER = barrierId("00000000-0000-4000-8000-000000000002");
@@ -19,7 +20,7 @@ test("a barrier that is set is not asked for again, and what it lacks is kept", 
   const report = { set: [{ id: POINT, why: "busy" }], refused: [] };
   const set = withReport(asked, report, NOW);
   expect(wantedOf(set)).toEqual([]);
-  expect(set.unmet).toEqual([{ id: POINT, time: NOW, why: "busy", set: true }]);
+  expect(set.unmet).toEqual([{ id: POINT, time: NOW, code: "FreezeFailed", why: "busy", set: true }]);
   expect(withReport(set, report, NOW)).toBe(set);
   expect(without(set, [POINT])).toMatchObject({ pending: [], unmet: [{ why: "busy" }] });
 });
@@ -29,7 +30,7 @@ test("a refused barrier is not asked for again; one that was set is not refused 
   const refused = withReport(asked, refusal, NOW);
   expect(wantedOf(refused)).toEqual([]);
   expect(refused.pending[0]).toMatchObject({ set: false, why: "late" });
-  expect(refused.unmet).toEqual([{ id: POINT, time: NOW, why: "late", set: false }]);
+  expect(refused.unmet).toEqual([{ id: POINT, time: NOW, code: "FreezeFailed", why: "late", set: false }]);
   const set = withReport(asked, { set: [{ id: POINT }], refused: [] }, NOW);
   expect(withReport(set, refusal, NOW)).toBe(set);
 });
@@ -40,6 +41,17 @@ test("whether a group's barrier can be trusted is known once its hold is over", 
   const held = withReport(set, { set: [{ id: POINT, held: true }], refused: [] }, NOW);
   expect(held.pending[0]).toMatchObject({ set: true, held: true });
   expect(withReport(held, { set: [{ id: POINT }], refused: [] }, NOW)).toBe(held);
+});
+
+test("a group's barrier that was missed is told from applications that do not rest", () => {
+  const instant = { at: NOW, hold: millis(100) };
+  const group = withWish(noBarriers(item().machine), { ...wish, instant }, NOW);
+  const code = (report: Parameters<typeof withReport>[1]) => withReport(group, report, NOW).unmet[0]?.code;
+  expect(code({ set: [], refused: [{ id: POINT, why: "late" }] })).toBe("GroupMissed");
+  expect(code({ set: [{ id: POINT, why: "late", held: false }], refused: [] })).toBe("GroupMissed");
+  expect(code({ set: [{ id: POINT, why: "busy" }], refused: [] })).toBe("FreezeFailed");
+  const met = withReport(group, { set: [{ id: POINT, held: true }], refused: [] }, NOW);
+  expect(met.met).toEqual({ FreezeFailed: NOW, GroupMissed: NOW });
 });
 
 test("of reasons the newest are kept", () => {
