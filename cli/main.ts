@@ -6,6 +6,7 @@ const HELP = `leeward: disaster recovery for Azure virtual machines, at the comm
 
   leeward points       list the recovery points of a machine
   leeward restore      rebuild a disk as of a point, an instant or a write, from the objects alone
+  leeward bisect       find the newest state that a command finds good
   leeward verify       compare points, or an image, with what the source digested
 
 "leeward COMMAND --help" says more.
@@ -23,6 +24,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   points: () => import("./points.ts"),
   restore: () => import("./restore.ts"),
+  bisect: () => import("./bisect.ts"),
   verify: () => import("./verify.ts"),
 };
 
@@ -53,7 +55,7 @@ async function main([name = "", ...args]: readonly string[], signal: AbortSignal
 
 function failed(name: string, json: boolean, error: unknown, signal: AbortSignal): number {
   if (signal.aborted) {
-    console.error("Interrupted; nothing was left behind.");
+    console.error("Interrupted; nothing half done was left behind.");
     return 130;
   }
   if (error instanceof UsageError) {

@@ -5,7 +5,7 @@ import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import type { Moment } from "../engine/replication/moment.ts";
 import type { RestoredDisk } from "../engine/replication/restore.ts";
 import { blockDigestsAt, differingBlocks } from "../engine/replication/verify.ts";
-import { type WrittenRequest, pointBefore, writtenSince } from "../engine/replication/written.ts";
+import { type WrittenRequest, blocksWith, pointBefore, writtenSince } from "../engine/replication/written.ts";
 import { digestsOfImage } from "./image.ts";
 
 /** What an image was held against. */
@@ -19,7 +19,7 @@ export interface Evidence {
   readonly written: number;
 }
 
-type ProofRequest = Omit<WrittenRequest, "point" | "moment"> & { readonly moment: Moment };
+type ProofRequest = Omit<WrittenRequest, "after" | "moment"> & { readonly moment: Moment };
 
 /** Compares the image with what the source digested at the point, or at the last one before. @throws DiskDiffers */
 export async function proveImage(path: string, s: ProofRequest, disk: RestoredDisk): Promise<Evidence> {
@@ -48,7 +48,7 @@ async function proveBetween(
   const point = await pointBefore(s.objects, s.moment);
   const all = blockCount(size);
   if (!point) return { sentence: CHAINED, root: undefined, equal: 0, written: all };
-  const written = (await writtenSince({ ...s, point })).get(index);
+  const written = blocksWith(await writtenSince({ ...s, after: point.sequence })).get(index);
   const digests = (await blockDigestsAt({ ...s, point })).get(index) ?? new Uint8Array();
   const wrong = differingBlocks(found, digests).filter(
     (block) => written?.gaps(block, block + 1).length !== 0,

@@ -83,8 +83,15 @@ function sequenceOf(text: string): Sequence {
   return sequence(Number(text));
 }
 
+/** A state in one word: a point's id, the number of a write, an instant, or `latest`, the newest point. @throws RangeError */
+export function parseState(text: string): StateOptions {
+  if (/^\d+$/.test(text)) return { sequence: sequenceOf(text) };
+  if (text === "latest") return { point: text };
+  return /^\d{4}-\d{2}-\d{2}T/.test(text) ? { at: fromIso(text) } : { point: barrierId(text) };
+}
+
 /** A container with what is needed to read it. */
-interface KeyedSource {
+export interface KeyedSource {
   readonly objects: ObjectStore;
   readonly key: DataKey;
   readonly machine: MachineId;

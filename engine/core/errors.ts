@@ -157,6 +157,11 @@ export const CATALOGUE = {
     409,
     "Choose a recovery point, or an instant or a write inside what the message names as reachable.",
   ),
+  NoStatePasses: entry(
+    "input",
+    409,
+    "Look at what the probe says of a state that is known to be good, or look for one in older copies.",
+  ),
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
   AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
   PointLate: entry("retry", 500, "See the other health errors: the agent or replication is behind."),

@@ -7,6 +7,7 @@ import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { openSegment } from "../journal/open.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
+import type { WriteRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { momentBehind } from "./instant.ts";
 import { readBackward, readOn } from "./journal-reader.ts";
@@ -96,8 +97,8 @@ function refuse(grounds: readonly Ground[], wanted: string, of: (edge: Edge) => 
   throw unreachable(grounds, wanted, before || after ? why : between);
 }
 
-/** The state after a write of the generation that is in its reach. */
-async function momentAfter(ground: Ground, key: DataKey, at: Sequence): Promise<Moment> {
+/** The state after a write of the generation that is in its reach. @throws as `findMoment` */
+export async function momentAfter(ground: Ground, key: DataKey, at: Sequence): Promise<Moment> {
   const { objects, machine, generation, places } = ground;
   const place = places.findLast(({ sequence }) => sequence === at);
   if (place) return momentOf(await readPointAt(objects, nameOf(place)));
@@ -133,17 +134,23 @@ async function positionBehind(ground: Ground, at: Sequence): Promise<JournalPosi
 
 /** When the write was made. Where its segment is gone, since a layer ends there, the time of the layer's last write. */
 async function timeOfWrite(s: MomentSource, position: JournalPosition, at: Sequence): Promise<Micros> {
-  const { machine, objects, key } = s;
-  const range = { objects, machine, from: startOf(position.generation, at), to: position, parallel: 1 };
-  try {
-    for await (const segment of readBackward(range)) {
-      if (segment.header.to < at) break;
-      if (segment.header.from >= at) continue;
-      const written = (await openSegment(segment, key)).find(({ sequence }) => sequence === at);
-      if (written) return written.time;
-    }
-  } catch (error) {
+  const found = await writeOf(s, { position, sequence: at }).catch((error: unknown) => {
     if (!hasCode(error, "SegmentMissing")) throw error;
+  });
+  return found?.time ?? position.time;
+}
+
+/** The last write of a state. @throws what reading the journal throws */
+export async function writeOf(
+  { machine, objects, key }: MomentSource,
+  { position, sequence: at }: Pick<Moment, "position" | "sequence">,
+): Promise<WriteRecord | undefined> {
+  const range = { objects, machine, from: startOf(position.generation, at), to: position, parallel: 1 };
+  for await (const segment of readBackward(range)) {
+    if (segment.header.to < at) break;
+    if (segment.header.from >= at) continue;
+    for (const record of await openSegment(segment, key))
+      if (record.sequence === at && (record.kind === "data" || record.kind === "zero")) return record;
   }
-  return position.time;
+  return undefined;
 }

@@ -1,12 +1,13 @@
-import { BLOCK } from "../core/units.ts";
+import { ExtentSet } from "../core/extent.ts";
+import { BLOCK, type Sequence } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { type Blocks, noBlocks } from "./blocks.ts";
+import type { Blocks } from "./blocks.ts";
 import { readBackward } from "./journal-reader.ts";
-import { lengthOf, newestWrites } from "./merge.ts";
+import { type Coverage, emptyCoverage, lengthOf, newestWrites } from "./merge.ts";
 import type { Moment } from "./moment.ts";
 import { listPoints, readPointAt } from "./points.ts";
 import { nameOf } from "./reach.ts";
@@ -25,37 +26,51 @@ export interface WrittenRequest {
   readonly objects: ObjectStore;
   readonly key: DataKey;
   readonly moment: Pick<Moment, "machine" | "generation" | "sequence" | "position" | "disks">;
-  /** Of the same generation, not behind the moment. */
-  readonly point: RecoveryPoint;
-  readonly signal?: AbortSignal;
+  /** The last write that is not asked for; of the same generation, not behind the moment. */
+  readonly after: Sequence;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The blocks that writes behind the point touch, up to the moment. Reads the segments between the two.
+ * The bytes of each disk that writes behind `after` touch, up to the moment. Reads the segments between the two.
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong; the signal's reason
  */
-export async function writtenSince({ objects, key, moment, point, signal }: WrittenRequest): Promise<Blocks> {
-  const blocks = noBlocks(moment.disks);
-  const segments = segmentsBetween(objects, moment, point);
-  const range = { upTo: new Map([[moment.generation, moment.sequence]]), above: point.sequence };
-  for await (const { writes } of newestWrites({ segments, key, ...range, disks: moment.disks })) {
+export async function writtenSince(s: WrittenRequest): Promise<Coverage> {
+  const { key, moment, after, signal } = s;
+  const written = emptyCoverage(moment.disks);
+  const upTo = new Map([[moment.generation, moment.sequence]]);
+  const request = { segments: segmentsSince(s), key, upTo, above: after, disks: moment.disks };
+  for await (const { writes } of newestWrites(request)) {
     signal?.throwIfAborted();
     for (const record of writes)
-      blocks
-        .get(record.disk)
-        ?.add(Math.floor(record.offset / BLOCK), Math.ceil((record.offset + lengthOf(record)) / BLOCK));
+      written.get(record.disk)?.add(record.offset, record.offset + lengthOf(record));
   }
-  return blocks;
+  return written;
 }
 
-async function* segmentsBetween(
-  objects: ObjectStore,
-  { machine, generation, position }: WrittenRequest["moment"],
-  { sequence }: RecoveryPoint,
-): AsyncGenerator<CheckedSegment> {
-  const range = { objects, machine, from: startOf(generation, sequence), to: position, parallel: 2 };
+/** The segments that hold these writes, newest first. @throws as `readBackward` */
+export async function* segmentsSince({
+  objects,
+  moment: { machine, generation, position },
+  after,
+}: Pick<WrittenRequest, "objects" | "moment" | "after">): AsyncGenerator<CheckedSegment> {
+  const range = { objects, machine, from: startOf(generation, after), to: position, parallel: 2 };
   for await (const segment of readBackward(range)) {
-    if (segment.header.to <= sequence) return;
+    if (segment.header.to <= after) return;
     yield segment;
   }
 }
+
+/** The blocks of 64 KiB that hold these bytes. */
+export const blocksWith = (written: Coverage): Blocks =>
+  new Map(
+    [...written].map(([disk, extents]) => [
+      disk,
+      ExtentSet.of(
+        [...extents].map(({ start, end }) => ({
+          start: Math.floor(start / BLOCK),
+          end: Math.ceil(end / BLOCK),
+        })),
+      ),
+    ]),
+  );
