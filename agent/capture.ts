@@ -8,6 +8,8 @@ import {
   type DiskIndex,
   MIB,
   type Millis,
+  type Ordinal,
+  type Generation,
   bytes,
   diskIndex,
   millis,
@@ -26,7 +28,8 @@ import type { Destination } from "./outbox.ts";
 import { nodeFiles } from "./node-files.ts";
 import { Pace } from "./pace.ts";
 import { isReferable } from "./references.ts";
-import { Run, type RunStatus } from "./run.ts";
+import { Run } from "./run.ts";
+import type { RunStatus } from "./run-status.ts";
 import { type DraftSegment, draftHere } from "./seal.ts";
 import { bootId, forgetState, readState } from "./spool-state.ts";
 import { Throttle } from "./throttle.ts";
@@ -131,6 +134,13 @@ export class Capture {
 
   setPolicy(policy: CapturePolicy): void {
     this.#run?.setPolicy(policy);
+  }
+
+  /** The target holds everything of the generation before this segment; the cache lost or spoiled some behind it. */
+  arrived(of: Generation, before: Ordinal, again: readonly Ordinal[]): void {
+    if (this.#run?.generation !== of) return;
+    this.#run.arrived(before);
+    this.#run.sendAgain(again);
   }
 
   /** Resolves when the barrier is proved, or at once while another is under way or the initial copy is not complete. */

@@ -1,6 +1,7 @@
 import { DIGEST_BYTES } from "../engine/core/digest.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
+import { SOON, waitAfter } from "../engine/core/retry.ts";
 import {
   BLOCK,
   type Bytes,
@@ -18,7 +19,6 @@ import type { Disk } from "./disk.ts";
 import type { HashBlocks } from "./hash-blocks.ts";
 import { Rate } from "./rate.ts";
 import type { Recorder } from "./recorder.ts";
-import { retryDelay } from "./retry-delay.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** Hashed in one piece. */
@@ -181,7 +181,7 @@ export class Comparison {
         return await landed;
       } catch (error) {
         if (!(error instanceof LeewardError) || error.code === "DiskUnreadable") throw error;
-        await this.#s.clock.sleep(retryDelay(tries), signal).catch(() => undefined);
+        await this.#s.clock.sleep(waitAfter(SOON, tries, disk.path), signal).catch(() => undefined);
         if (signal.aborted) return undefined;
         landed = this.#compare(disk, index, offset, length);
       }

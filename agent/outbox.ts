@@ -1,7 +1,7 @@
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
-import { type Bytes, bytes, ordinal } from "../engine/core/units.ts";
+import { type Bytes, type Millis, type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
 import type { DataKey } from "../engine/journal/key.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import { segmentName } from "../engine/journal/names.ts";
@@ -9,12 +9,11 @@ import type { JournalPosition } from "../engine/journal/position.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { DiskFile } from "./disk.ts";
 import type { Files } from "./files.ts";
-import { retryDelay } from "./retry-delay.ts";
+import { KeptSegments, type KeptSegment } from "./kept-segments.ts";
 import { type DraftSegment, type Sealed, sealLog } from "./seal.ts";
 import { type ClosedLog, segmentFile } from "./spool.ts";
 import { readSegment, uploadSegment } from "./upload.ts";
-
-const PARALLEL = 4;
+import { Uplink, type UplinkState } from "./uplink.ts";
 
 /** Where segments go and what seals them; comes with the registration. */
 export interface Destination {
@@ -23,12 +22,12 @@ export interface Destination {
 }
 
 export interface OutboxEvents {
-  /** Everything before the position is durable in the cache. Write it down: its files go when this returns. */
-  cached(position: JournalPosition, uploaded: Bytes, freed: number): void;
+  /** Everything before the position is durable in the cache. Write it down: its files may go when this returns. */
+  cached(position: JournalPosition, uploaded: Bytes): void;
+  /** Files of this size went. */
+  freed(size: number): void;
   /** A log became a segment of this size. */
   sealed(log: ClosedLog, size: number): void;
-  /** An upload failed and is tried again, or the last trouble has passed. */
-  trouble(error: LeewardError | undefined): void;
   /** The journal cannot go on from here. */
   broken(error: LeewardError): void;
 }
@@ -40,13 +39,18 @@ interface Parcel {
   done: boolean;
 }
 
-/** Carries closed logs to the cache account: seals one after the other, uploads several at once, tells in order. */
+/**
+ * Carries closed logs to the cache account: seals one after the other, uploads several at once, tells in order. What is
+ * in the cache stays in the spool until it has arrived in the target, so that it can be sent again.
+ */
 export class Outbox {
   readonly #files: Files;
   readonly #machine: MachineId;
   readonly #directory: string;
   readonly #disks: readonly DiskFile[];
   readonly #clock: Clock;
+  readonly #uplink: Uplink;
+  readonly #kept: KeptSegments;
   readonly #events: OutboxEvents;
   readonly #draftSegment: DraftSegment;
   readonly #buffers: Buffer[] = [];
@@ -56,6 +60,10 @@ export class Outbox {
   #position: JournalPosition;
   #uploaded: Bytes;
   #destination: Destination | undefined;
+  /** Undefined until it was told: then nothing is kept. */
+  #arrived: Ordinal | undefined;
+  /** Being sent again. */
+  readonly #again = new Set<Ordinal>();
   #sealing = false;
   #chain: JournalPosition["chain"];
 
@@ -68,6 +76,9 @@ export class Outbox {
     clock: Clock;
     position: JournalPosition;
     uploaded: Bytes;
+    /** In the cache already. */
+    kept: readonly KeptSegment[];
+    retryLadder: readonly Millis[];
     draftSegment: DraftSegment;
     events: OutboxEvents;
   }) {
@@ -81,6 +92,22 @@ export class Outbox {
     this.#position = s.position;
     this.#chain = s.position.chain;
     this.#uploaded = s.uploaded;
+    this.#kept = new KeptSegments(s.files, s.directory, s.kept);
+    this.#uplink = new Uplink(s.clock, s.machine, s.retryLadder);
+  }
+
+  get uplink(): UplinkState {
+    return this.#uplink.state;
+  }
+
+  /** The oldest segment that is in the cache and still here. */
+  get keptFrom(): Ordinal | undefined {
+    return this.#kept.from;
+  }
+
+  /** Of files that are in the cache as well. */
+  get keptBytes(): number {
+    return this.#kept.bytes;
   }
 
   /** Segments that are not in the cache. */
@@ -96,7 +123,28 @@ export class Outbox {
   /** May be called again with new access; the key must stay. */
   connect(destination: Destination): void {
     this.#destination = destination;
+    this.#uplink.renewed();
     this.#work();
+  }
+
+  setLadder(ladder: readonly Millis[]): void {
+    this.#uplink.setLadder(ladder);
+  }
+
+  /** Everything before it is in the target. */
+  arrived(before: Ordinal): void {
+    this.#arrived = before;
+    this.#free(this.#kept.releaseBefore(before));
+  }
+
+  /** Lets go what is in the cache, the oldest first, until so many bytes are free or nothing is left. */
+  makeRoom(size: number): void {
+    this.#free(this.#kept.makeRoom(size));
+  }
+
+  /** The cache lost or spoiled these. Those that are not here any more are left out. */
+  sendAgain(ordinals: readonly Ordinal[]): void {
+    for (const one of ordinals) void this.#sendAgain(one);
   }
 
   /** Logs come in order. */
@@ -115,7 +163,7 @@ export class Outbox {
     void this.#sealNext(to);
     const flying = this.#parcels.filter((one) => one.uploading).length;
     const ready = this.#parcels.filter((one) => one.sealed && !one.uploading && !one.done);
-    for (const parcel of ready.slice(0, PARALLEL - flying)) void this.#upload(parcel);
+    for (const parcel of ready.slice(0, Math.max(this.#uplink.width - flying, 0))) void this.#upload(parcel);
   }
 
   async #sealNext({ key }: Destination): Promise<void> {
@@ -150,28 +198,53 @@ export class Outbox {
     return sealed;
   }
 
+  /** Storage may be away for any time; only what says that this spool is not the one ends the tries. */
   async #upload(parcel: Parcel): Promise<void> {
     parcel.uploading = true;
-    const { ordinal: of } = parcel.log;
+    try {
+      await this.#send({ ordinal: parcel.log.ordinal, size: parcel.sealed?.size ?? 0 });
+      this.#uplink.succeeded();
+      parcel.done = true;
+    } catch (error) {
+      if (!(error instanceof LeewardError) || hasCode(error, "SpoolDamaged")) return this.#fail(error);
+      this.#hold(error);
+    }
+    parcel.uploading = false;
+    this.#advance();
+    this.#work();
+  }
+
+  async #send({ ordinal: of, size }: KeptSegment): Promise<void> {
     const name = segmentName(this.#machine, this.#position.generation, of);
     // Large buffers are used again: fresh ones keep the garbage collector busy.
     let buffer = this.#buffers.pop() ?? Buffer.alloc(0);
-    const size = parcel.sealed?.size ?? 0;
     if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(Math.ceil(size * 1.1));
+    const file = segmentFile(this.#directory, of);
+    const segment = await readSegment(this.#files, file, buffer.subarray(0, size));
     try {
-      const segment = await readSegment(
-        this.#files,
-        segmentFile(this.#directory, of),
-        buffer.subarray(0, size),
-      );
-      await this.#untilDone(() => uploadSegment(this.#store(), name, segment));
+      await uploadSegment(this.#store(), name, segment);
+    } finally {
       this.#buffers.push(buffer);
-    } catch (error) {
-      return this.#fail(error);
     }
-    parcel.uploading = false;
-    parcel.done = true;
-    await this.#advance();
+  }
+
+  /** One that cannot be sent now is asked for again. */
+  async #sendAgain(of: Ordinal): Promise<void> {
+    const kept = this.#kept.find(of);
+    if (!kept || this.#again.has(of) || !this.#destination || this.#stop.signal.aborted) return;
+    this.#again.add(of);
+    await this.#send(kept).catch(() => undefined);
+    this.#again.delete(of);
+  }
+
+  #hold(error: LeewardError): void {
+    if (this.#uplink.failed(error) !== undefined) void this.#goOn().catch(() => undefined);
+  }
+
+  /** Once the rung is over; a timer may be early. */
+  async #goOn(): Promise<void> {
+    for (let rest = this.#uplink.rest; rest > 0; rest = this.#uplink.rest)
+      await this.#clock.sleep(rest, this.#stop.signal);
     this.#work();
   }
 
@@ -182,23 +255,8 @@ export class Outbox {
     return this.#destination.store;
   }
 
-  /** Storage may be away for any time; only what says that this spool is not the one ends the tries. */
-  async #untilDone(act: () => Promise<void>): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        await act();
-        this.#events.trouble(undefined);
-        return;
-      } catch (error) {
-        if (!(error instanceof LeewardError) || hasCode(error, "SpoolDamaged")) throw error;
-        this.#events.trouble(error);
-        await this.#clock.sleep(retryDelay(tries), this.#stop.signal);
-      }
-    }
-  }
-
-  /** Moves the mark over all that is uploaded from the front on. The mark is on disk before the files go. */
-  async #advance(): Promise<void> {
+  /** Moves the mark over all that is uploaded from the front on. The mark is on disk before files may go. */
+  #advance(): void {
     for (let first = this.#parcels[0]; first?.done && first.sealed; first = this.#parcels[0]) {
       this.#parcels.shift();
       const { log, sealed } = first;
@@ -209,9 +267,14 @@ export class Outbox {
         ...log.end,
       };
       this.#uploaded = bytes(this.#uploaded + sealed.size);
-      this.#events.cached(this.#position, this.#uploaded, sealed.size);
-      await this.#files.removeAsync(segmentFile(this.#directory, log.ordinal));
+      this.#events.cached(this.#position, this.#uploaded);
+      this.#kept.add({ ordinal: log.ordinal, size: sealed.size });
+      this.#free(this.#kept.releaseBefore(this.#arrived ?? this.#position.next));
     }
+  }
+
+  #free(size: number): void {
+    if (size > 0) this.#events.freed(size);
   }
 
   #fail(error: unknown): void {

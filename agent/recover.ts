@@ -7,6 +7,7 @@ import { checkSegment } from "../engine/journal/segment.ts";
 import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
 import type { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
+import type { KeptSegment } from "./kept-segments.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
 import { type ClosedLog, copiesFile, logFile, segmentFile } from "./spool.ts";
 
@@ -19,6 +20,8 @@ export interface Recovered {
   readonly references: readonly { readonly ordinal: Ordinal; readonly record: ReferenceRecord }[];
   readonly end: Mark;
   readonly next: Ordinal;
+  /** Segments that are in the cache and were kept, in order, up to the newest. */
+  readonly kept: readonly KeptSegment[];
   readonly used: number;
 }
 
@@ -57,10 +60,12 @@ export function recover(
     for (const record of newest) if (record.kind === "reference") references.push({ ordinal: next, record });
     next = ordinal(next + 1);
   }
-  refuseLeftovers(files, directory, cached.next, next);
+  const kept = keptSegments(files, directory, cached.next);
+  refuseLeftovers(files, directory, { first: kept[0]?.ordinal ?? cached.next, next });
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
   for (const record of newest.slice(last + 1)) replay(record, disks);
-  return { logs, changes, references, end, next, used: logs.reduce((sum, { size }) => sum + size, 0) };
+  const used = [...logs, ...kept].reduce((sum, { size }) => sum + size, 0);
+  return { logs, changes, references, end, next, kept, used };
 }
 
 function removeDrafts(files: Files, directory: string): void {
@@ -134,8 +139,32 @@ function soundly<T>(path: string, read: () => T): T {
   }
 }
 
+/** From the newest that is in the cache back to where one is missing. */
+function keptSegments(files: Files, directory: string, cached: Ordinal): KeptSegment[] {
+  const kept: KeptSegment[] = [];
+  for (let at = cached - 1; at >= 0; at--) {
+    const path = segmentFile(directory, ordinal(at));
+    if (!files.exists(path)) break;
+    kept.unshift({ ordinal: ordinal(at), size: sizeOf(files, path) });
+  }
+  return kept;
+}
+
+function sizeOf(files: Files, path: string): number {
+  const file = files.open(path, "read");
+  try {
+    return file.info().size;
+  } finally {
+    file.close();
+  }
+}
+
 /** Older files are done with. Newer ones would mean that one is missing between. */
-function refuseLeftovers(files: Files, directory: string, first: Ordinal, next: Ordinal): void {
+function refuseLeftovers(
+  files: Files,
+  directory: string,
+  { first, next }: { readonly first: Ordinal; readonly next: Ordinal },
+): void {
   if (!files.exists(directory)) return;
   for (const { name } of files.list(directory)) {
     const at = Number.parseInt(name, 10);

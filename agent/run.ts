@@ -1,22 +1,24 @@
 import { join } from "node:path";
-import type { AgentMode, CapturePolicy, Mark } from "../engine/contract/agent-api.ts";
+import type { CapturePolicy } from "../engine/contract/agent-api.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../engine/core/ids.ts";
+import { LADDER } from "../engine/core/retry.ts";
 import {
   type Bytes,
   type DiskIndex,
   type Generation,
   MIB,
+  type Ordinal,
   bytes,
   diskIndex,
   millis,
 } from "../engine/core/units.ts";
 import { type JournalPosition, startOf } from "../engine/journal/position.ts";
-import { type BarrierTerms, Barriers, type RefusedBarrier, type SetBarrier } from "./barrier.ts";
+import { type BarrierTerms, Barriers } from "./barrier.ts";
 import type { ControlClock } from "./control-clock.ts";
 import { type Beginning, baseDigests } from "./beginning.ts";
-import { Comparison, type ComparisonProgress } from "./comparison.ts";
+import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import { syncFiles } from "./durable.ts";
@@ -29,6 +31,7 @@ import type { Pace } from "./pace.ts";
 import { Recorder } from "./recorder.ts";
 import { References, isReferable } from "./references.ts";
 import { recover } from "./recover.ts";
+import type { RunStatus } from "./run-status.ts";
 import type { DraftSegment } from "./seal.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
 import { Spool, generationDirectory } from "./spool.ts";
@@ -55,22 +58,6 @@ export interface RunSettings {
   readonly freezer: Freezer;
 }
 
-/** Figures of one generation, as the heartbeat reports them. */
-export interface RunStatus {
-  readonly generation: Generation;
-  readonly mode: AgentMode;
-  readonly captured: Mark;
-  readonly cached: JournalPosition;
-  readonly backlog: { readonly segments: number; readonly bytes: Bytes };
-  readonly uploaded: Bytes;
-  /** Of each disk in index order, since this run began in this process. */
-  readonly written: readonly { readonly bytes: number; readonly writes: number }[];
-  readonly initialCopy: ComparisonProgress;
-  readonly barriers: readonly SetBarrier[];
-  readonly refused: readonly RefusedBarrier[];
-  readonly problem: LeewardError | undefined;
-}
-
 /**
  * One generation, live: from the comparison that it begins with until the journal breaks or the process ends. A broken run carries what
  * it has to the cache and takes nothing more; the guest notices none of it.
@@ -88,7 +75,6 @@ export class Run {
   #policy: CapturePolicy;
   #state: SpoolState;
   #broken: LeewardError | undefined;
-  #trouble: LeewardError | undefined;
   #watching = false;
   #destination: Destination | undefined;
 
@@ -126,9 +112,23 @@ export class Run {
     this.#state = state;
     const { files } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, changes, references, end, next, used } = recover(files, directory, state.cached, s.disks);
+    const { logs, changes, references, end, next, kept, used } = recover(
+      files,
+      directory,
+      state.cached,
+      s.disks,
+    );
     const opened = () => void setImmediate(() => void this.#watchAge());
-    this.#spool = new Spool({ files, directory, limit: s.spoolLimit, next, end, used, opened });
+    this.#spool = new Spool({
+      files,
+      directory,
+      limit: s.spoolLimit,
+      next,
+      end,
+      used,
+      opened,
+      crowded: (size) => this.#outbox.makeRoom(size),
+    });
     this.#references = new References(files, directory, s.disks);
     for (const { ordinal, record } of references) this.#references.add(ordinal, record);
     this.#digests = s.disks.map(
@@ -171,14 +171,16 @@ export class Run {
       clock,
       position: state.cached,
       uploaded: state.uploaded,
+      kept,
+      retryLadder: s.policy.retryLadder ?? LADDER,
       draftSegment: s.draftSegment,
       events: {
-        cached: (cached, uploaded, freed) => this.#cached(cached, uploaded, freed),
+        cached: (cached, uploaded) => this.#save({ cached, uploaded }),
+        freed: (size) => void (this.#spool.used -= size),
         sealed: ({ ordinal, size: before }, size) => {
           this.#spool.used += size - before;
           this.#references.release(ordinal);
         },
-        trouble: (error) => void (this.#trouble = error),
         broken: (error) => this.break(error),
       },
     });
@@ -220,7 +222,8 @@ export class Run {
       initialCopy: this.#copy.progress,
       barriers: this.#barriers.set,
       refused: this.#barriers.refused,
-      problem: this.#broken ?? this.#barriers.problem ?? this.#trouble,
+      keptFrom: this.#outbox.keptFrom,
+      problem: this.#broken ?? this.#trouble ?? this.#barriers.problem,
     };
   }
 
@@ -236,6 +239,17 @@ export class Run {
 
   setPolicy(policy: CapturePolicy): void {
     this.#policy = policy;
+    this.#outbox.setLadder(policy.retryLadder ?? LADDER);
+  }
+
+  /** The target holds everything before this segment. */
+  arrived(before: Ordinal): void {
+    this.#outbox.arrived(before);
+  }
+
+  /** The cache lost or spoiled these segments. */
+  sendAgain(ordinals: readonly Ordinal[]): void {
+    this.#outbox.sendAgain(ordinals);
   }
 
   /**
@@ -366,14 +380,19 @@ export class Run {
     }
   }
 
-  #copyMustWait(): boolean {
-    if (this.#full()) this.#rotate();
-    return this.#spool.used > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4);
+  get #trouble(): LeewardError | undefined {
+    const { uplink } = this.#outbox;
+    return uplink.state === "well" ? undefined : uplink.error;
   }
 
-  #cached(cached: JournalPosition, uploaded: Bytes, freed: number): void {
-    this.#spool.used -= freed;
-    this.#save({ cached, uploaded });
+  /** Bytes of the spool that are nowhere else. */
+  get #waiting(): number {
+    return this.#spool.used - this.#outbox.keptBytes;
+  }
+
+  #copyMustWait(): boolean {
+    if (this.#full()) this.#rotate();
+    return this.#waiting > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4);
   }
 
   /** A broken run has no state on disk, only in memory. */

@@ -7,6 +7,7 @@ import {
 } from "../engine/contract/agent-api.ts";
 import { type FreezeCommands } from "../engine/core/freeze.ts";
 import type { Clock } from "../engine/core/clock.ts";
+import { SOON, waitAfter } from "../engine/core/retry.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import { type Micros, type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";
 import { type DataKey, dataKey } from "../engine/journal/key.ts";
@@ -15,14 +16,15 @@ import type { Capture } from "./capture.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { Files } from "./files.ts";
 import { nodeFiles } from "./node-files.ts";
-import { retryDelay } from "./retry-delay.ts";
-import type { RunStatus } from "./run.ts";
+import type { RunStatus } from "./run-status.ts";
 
 export const AGENT_VERSION = "0.1.0";
 
 const CONFIG_POLL = millis(500);
 /** How often a machine that was failed over or disabled asks whether it is wanted again. */
 const IDLE_POLL = millis(15_000);
+/** How often it asks when a person has to mend something first: a role, a setting. */
+const REFUSED_POLL = millis(60_000);
 const LISTED_BARRIERS = 16;
 
 export interface SessionSettings {
@@ -72,7 +74,7 @@ export class Session {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#problem = known(error);
-        await this.#sleep(hasCode(error, "AgentFenced") ? IDLE_POLL : retryDelay(tries)).catch(closed);
+        await this.#sleep(this.#waitAfter(this.#problem, tries)).catch(closed);
       }
     }
   }
@@ -109,13 +111,15 @@ export class Session {
         this.#every = answer.policy.heartbeatEvery;
         if (answer.cache && this.#key)
           capture.connect({ store: this.#s.openCache(answer.cache.containerUrl), key: this.#key });
+        if (answer.arrived !== undefined)
+          capture.arrived(status.generation, answer.arrived, answer.again ?? []);
         for (const { id, ...terms } of answer.barriers) void capture.requestBarrier(id, terms);
         await this.#sleep(this.#every);
       } catch (error) {
         if (hasCode(error, "AgentFenced")) capture.stop(known(error));
         if (signal.aborted || hasCode(error, "AgentFenced")) throw error;
         this.#problem = known(error);
-        await this.#sleep(retryDelay(failures++));
+        await this.#sleep(this.#waitAfter(this.#problem, failures++));
       }
     }
   }
@@ -151,6 +155,16 @@ export class Session {
     this.#key = dataKey(Buffer.from(secret, "base64"));
     this.#every = rest.policy.heartbeatEvery;
     return { ...rest, key: this.#key, store: this.#s.openCache(cache.containerUrl) };
+  }
+
+  /**
+   * Sooner than uploads are tried again: a call is one small request, it carries both losses and every answer that could end
+   * the trouble, and an agent that is silent for half a minute counts as lost.
+   */
+  #waitAfter(error: LeewardError, failures: number): Millis {
+    if (error.code === "AgentFenced") return IDLE_POLL;
+    if (error.class === "retry") return waitAfter(SOON, failures, this.#s.configFile, error.retryAfter);
+    return REFUSED_POLL;
   }
 
   #sleep(duration: Millis): Promise<void> {
@@ -200,6 +214,7 @@ function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
     })),
     barriers: status.barriers.slice(-LISTED_BARRIERS),
     refused: status.refused.slice(-LISTED_BARRIERS),
+    ...(status.keptFrom !== undefined && { keptFrom: status.keptFrom }),
     ...(problem && { problem: { code: problem.code, message: problem.message.slice(0, 2000) } }),
   };
 }

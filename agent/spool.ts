@@ -63,6 +63,7 @@ export class Spool {
   readonly #files: Files;
   readonly #limit: Bytes;
   readonly #opened: () => void;
+  readonly #crowded: (size: number) => void;
   #next: Ordinal;
   #end: Mark;
   #log: OpenLog | undefined;
@@ -70,6 +71,7 @@ export class Spool {
   /**
    * @param end the newest write of the generation so far, in logs before `next`
    * @param opened called when a log is about to get its first record
+   * @param crowded called when so many bytes are missing: whoever can do without files lets them go
    */
   constructor(s: {
     files: Files;
@@ -79,11 +81,13 @@ export class Spool {
     end: Mark;
     used: number;
     opened: () => void;
+    crowded: (size: number) => void;
   }) {
     this.#files = s.files;
     this.directory = s.directory;
     this.#limit = s.limit;
     this.#opened = s.opened;
+    this.#crowded = s.crowded;
     this.#next = s.next;
     this.#end = s.end;
     this.used = s.used;
@@ -113,6 +117,7 @@ export class Spool {
   /** In the page cache when it returns. @throws SpoolFull; the log may then end with a torn frame. */
   append(batch: Batch, now: Micros): void {
     const held = batch.size + (batch.referenced ?? 0);
+    if (this.used + held > this.#limit) this.#crowded(this.used + held - this.#limit);
     if (this.used + held > this.#limit)
       throw new LeewardError(
         "SpoolFull",

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { LeewardError } from "../engine/core/errors.ts";
 import type { Files } from "./files.ts";
-import type { RunStatus } from "./run.ts";
+import type { RunStatus } from "./run-status.ts";
 
 /** What a person, or a program beside the agent, may know of it. Holds no secret. */
 export interface AgentStatus {

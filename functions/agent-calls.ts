@@ -6,6 +6,7 @@ import type {
 } from "../engine/contract/agent-api.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
+import type { Generation } from "../engine/core/units.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
@@ -66,16 +67,24 @@ export async function heartbeat(
     version: agentVersion,
     flow: withCounted(old.flow, counted, now),
   }));
-  const renewed = renewalDue(now, known.accessUntil) && (await renew(services, item));
+  const renewed = renewalDue(now, known.accessUntil, beat.problem?.code) && (await renew(services, item));
   await hurryReplication(client, progress, beat.cachedNext);
   return {
     active,
     policy,
     barriers: await barriersFor(services, machine, { set: barriers, refused }),
     time: services.clock.now(),
+    ...arrivedOf(progress, beat.generation),
     ...(renewed && { cache: renewed }),
   };
 }
+
+/** What the agent need not keep any longer, and what it is to send again. */
+const arrivedOf = (progress: ProgressRecord | undefined, of: Generation) =>
+  progress?.arrived.generation === of && {
+    arrived: progress.arrived.next,
+    again: progress.wanted?.ordinals ?? [],
+  };
 
 /** The journal's disks are those that were enabled: another set, or another size, is another machine. */
 function checkDisks(
@@ -91,10 +100,11 @@ function checkDisks(
   throw new LeewardError("InvalidRequest", `disks: machine ${machine} was enabled with these: ${said}`);
 }
 
-const capturePolicy = ({ policy: { sealBytes, sealAge, heartbeatEvery } }: ItemRecord) => ({
+const capturePolicy = ({ policy: { sealBytes, sealAge, heartbeatEvery, retryLadder } }: ItemRecord) => ({
   sealBytes,
   sealAge,
   heartbeatEvery,
+  retryLadder,
 });
 
 async function noteRegistration(

@@ -22,4 +22,13 @@ export async function cacheAccess(credential: TokenCredential, endpoint: string)
   return { containerUrl: sas.url, expires: micros(sas.expires.getTime() * 1000) };
 }
 
-export const renewalDue = (now: Micros, until: Micros): boolean => until - now < RENEW_BEFORE;
+/** New access may mend a refusal, and an agent that was refused waits for it; but not with every heartbeat. */
+const REFUSALS: ReadonlySet<string> = new Set(["StorageDenied", "StorageRefused", "NotFound"]);
+const RENEW_REFUSED_AFTER = 600e6;
+
+/** @param problem the code of what the agent complains of */
+export function renewalDue(now: Micros, until: Micros, problem: string | undefined): boolean {
+  const left = until - now;
+  const age = LIFETIME * 1000 - left;
+  return left < RENEW_BEFORE || (REFUSALS.has(problem ?? "") && age > RENEW_REFUSED_AFTER);
+}

@@ -42,6 +42,12 @@ const goesOn = (item: ItemRecord, { arrived }: ProgressRecord, resume: Resume): 
   resume.generation === arrived.generation &&
   resume.next >= arrived.next;
 
+/** The agent's next heartbeat tells it that its generation is over; it registers anew and gets the next one. */
+export const endGeneration = ({ items }: AllRecords, { machine, generation: of }: ItemRecord) =>
+  items.update(itemKeyOf(machine), (old) =>
+    old.generation === of && STATES[old.state].replicating ? { ...old, generation: generation(of + 1) } : old,
+  );
+
 function issueNext(item: ItemRecord): ItemRecord {
   if (!STATES[item.state].replicating)
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);

@@ -177,8 +177,6 @@ export type OutputOf<Name extends ActivityName> = Activities[Name]["output"];
 
 const minutes = (n: number) => millis(n * 60_000);
 
-/** The waits after failures that may pass, for work that nobody waits for. */
-export const LADDER: readonly Millis[] = [1, 2, 4, 8, 10, 30].map(minutes);
 /** The waits for work that somebody waits for: soon at first, and given up after some minutes. */
 const FOREGROUND: readonly Millis[] = [
   ...[1, 2, 5, 15, 30].map((s) => millis(s * 1000)),

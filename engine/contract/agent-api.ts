@@ -17,6 +17,11 @@ const capturePolicy = z.object({
   sealBytes: size,
   sealAge: z.number().transform(checked(millis)),
   heartbeatEvery: z.number().transform(checked(millis)),
+  /** Waits between uploads while the cache takes none, for what may pass; the last one repeats. */
+  retryLadder: z
+    .array(z.number().transform(checked(millis)))
+    .min(1)
+    .optional(),
 });
 export type CapturePolicy = z.infer<typeof capturePolicy>;
 
@@ -85,6 +90,8 @@ export const heartbeatRequest = z.object({
   cached: mark,
   /** Newest segment durable in the cache is the one before this. */
   cachedNext: z.number().transform(checked(ordinal)),
+  /** Segments from here on are kept in the spool and can be sent again; absent when none before `cachedNext` is. */
+  keptFrom: z.number().transform(checked(ordinal)).optional(),
   /** Stored in the spool, not yet in the cache. */
   backlog: z.object({ segments: z.number().int(), bytes: size }),
   /** Compressed bytes uploaded in this generation. */
@@ -134,6 +141,13 @@ export const heartbeatResponse = z.object({
   /** False when the machine was failed over or disabled: the agent stops the journal at once and lets the guest go on. */
   active: z.boolean(),
   policy: capturePolicy,
+  /** Everything of the generation before this has arrived in the target: the agent need not keep it any longer. */
+  arrived: z.number().transform(checked(ordinal)).optional(),
+  /** The cache lost or spoiled these segments. Repeated until they have arrived. */
+  again: z
+    .array(z.number().transform(checked(ordinal)))
+    .max(16)
+    .optional(),
   /** Barriers to set. Repeated until a heartbeat lists them: the agent sets each id once. */
   barriers: z.array(
     z.object({

@@ -1,3 +1,5 @@
+import type { Millis } from "./units.ts";
+
 /**
  * What may follow an error: `retry` passes by itself; `resync` needs the disk compared again; `person` needs someone;
  * `input` is the caller's to mend and changed nothing.
@@ -42,6 +44,11 @@ export const CATALOGUE = {
     "resync",
     500,
     "A segment is gone. Points before it stay good; run a resync to continue.",
+  ),
+  SegmentAwaited: entry(
+    "retry",
+    503,
+    "The cache lost or spoiled a segment. The agent sends it again from its spool; where it no longer has it, a new generation begins by itself.",
   ),
   ChainBroken: entry(
     "resync",
@@ -182,10 +189,13 @@ export type ErrorCode = keyof typeof CATALOGUE;
 /** The one error type: what failed and where (message), what to do (remedy), who acts (class). */
 export class LeewardError extends Error {
   readonly code: ErrorCode;
-  constructor(code: ErrorCode, message: string, cause?: unknown) {
+  /** How long the other side asked to be left alone, if it did. */
+  readonly retryAfter: Millis | undefined;
+  constructor(code: ErrorCode, message: string, cause?: unknown, retryAfter?: Millis) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "LeewardError";
     this.code = code;
+    this.retryAfter = retryAfter;
   }
   get class(): ErrorClass {
     return CATALOGUE[this.code].class;

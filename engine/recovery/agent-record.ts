@@ -18,6 +18,7 @@ const heartbeat = z.object({
   captured: mark,
   cached: mark,
   cachedNext: z.number().transform(checked(ordinal)),
+  keptFrom: z.number().transform(checked(ordinal)).optional(),
   backlog: z.object({ segments: z.number(), bytes: size }),
   uploaded: size,
   initialCopy: z.object({ done: size, total: size, rate: size, sent: size.optional() }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
+import { LADDER } from "../core/retry.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
 import { retentionPolicy } from "./retention-policy.ts";
 
@@ -23,6 +24,12 @@ export const recoveryPolicy = z.strictObject({
   sealBytes: size(64 * KIB, 64 * MIB, 8 * MIB),
   sealAge: seconds(0.2, 300, 5),
   heartbeatEvery: seconds(0.5, 60, 3),
+  /** Waits between tries while the cache takes nothing, for what may pass; the last one repeats. */
+  retryLadder: z
+    .array(z.number().int().min(100).max(3_600_000).transform(checked(millis)))
+    .min(1)
+    .max(16)
+    .default([...LADDER]),
   /** A recovery point this often. */
   pointInterval: seconds(1, 24 * 3600, 60),
   /** An application-consistent one this often, by the freeze commands of the machine; 0 for never. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { bytes, generation, micros, sequence } from "../core/units.ts";
 import { markedSegment } from "../journal/marked-segment.ts";
+import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
 const count = z.number().int().nonnegative();
@@ -57,6 +57,16 @@ export const progressRecord = z.object({
     .optional(),
   /** Since the machine was enabled: segments, objects and stored bytes that were shipped. */
   shipped: z.object({ segments: count, objects: count, bytes: z.number().transform(checked(bytes)) }),
+  /** The cache lost or spoiled these segments, the first of which is the next to arrive; the agent is asked for them. */
+  wanted: z
+    .object({
+      ordinals: z
+        .array(z.number().transform(checked(ordinal)))
+        .min(1)
+        .max(16),
+      since: z.number().transform(checked(micros)),
+    })
+    .optional(),
   /** What slows replication, or has stopped it until somebody acts. */
   problem: z
     .object({

@@ -1,5 +1,5 @@
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, type Micros, bytes, sequence } from "../core/units.ts";
+import { type Generation, type Micros, type Ordinal, bytes, sequence } from "../core/units.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { MarkedSegment } from "../journal/marked-segment.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
@@ -21,7 +21,7 @@ export function beginGeneration(
   const from = old?.arrived.sequence ?? sequence(0);
   const start = startOf(of, from);
   const shipped = old?.shipped ?? { segments: 0, objects: 0, bytes: bytes(0) };
-  const { problem: _, ...kept } = old ?? {};
+  const { problem: _, wanted: __, ...kept } = old ?? {};
   return {
     ...kept,
     format: 1,
@@ -63,9 +63,9 @@ export function withShipped(progress: ProgressRecord, shipped: ShippedSoFar): Pr
   const { arrived } = progress;
   if (shipped.position.generation !== arrived.generation || shipped.position.next <= arrived.next)
     return progress;
-  const before = progress.shipped;
+  const { shipped: before, wanted: _, ...rest } = progress;
   return {
-    ...progress,
+    ...rest,
     arrived: farther(arrived, shipped.position),
     marked: [
       ...progress.marked,
@@ -77,6 +77,18 @@ export function withShipped(progress: ProgressRecord, shipped: ShippedSoFar): Pr
       bytes: bytes(before.bytes + shipped.bytes),
     },
   };
+}
+
+/** Notes what the cache lacks from the next segment on. Only a run that stands where the record stands may say so. */
+export function withWanted(
+  progress: ProgressRecord,
+  { generation, next }: Pick<JournalPosition, "generation" | "next">,
+  ordinals: readonly Ordinal[],
+  now: Micros,
+): ProgressRecord {
+  const { arrived, wanted } = progress;
+  if (arrived.generation !== generation || arrived.next !== next) return progress;
+  return { ...progress, wanted: { ordinals: [...ordinals], since: wanted?.since ?? now } };
 }
 
 /** Notes that every proof before `to` became a point. */

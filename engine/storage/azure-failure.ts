@@ -1,5 +1,6 @@
 import { type RestError, isRestError } from "@azure/core-rest-pipeline";
 import { type ErrorCode, LeewardError, messageOf } from "../core/errors.ts";
+import { millis } from "../core/units.ts";
 
 /** Azure's codes whose HTTP status alone would not say what they mean. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -69,7 +70,9 @@ const PARENTS = new Set(["ContainerNotFound", "TableNotFound"]);
 export function failureOf(what: string, error: unknown): unknown {
   const code = codeFor(error);
   if (error instanceof LeewardError || code === undefined) return error;
-  return new LeewardError(code, `${what}: ${code === "StorageDenied" ? `${ROLES}; ` : ""}${describe(error)}`);
+  const message = `${what}: ${code === "StorageDenied" ? `${ROLES}; ` : ""}${describe(error)}`;
+  const wait = waitOf(error);
+  return new LeewardError(code, message, undefined, wait === undefined ? undefined : millis(wait));
 }
 
 const ROLES =
@@ -77,8 +80,8 @@ const ROLES =
 
 /** How long the storage asks us to wait, in milliseconds. */
 export function waitOf(error: unknown): number | undefined {
-  const seconds = isRestError(error) ? Number(error.response?.headers.get("retry-after")) : Number.NaN;
-  return Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  const text = isRestError(error) ? error.response?.headers.get("retry-after") : undefined;
+  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
 }
 
 function codeFor(error: unknown): ErrorCode | undefined {

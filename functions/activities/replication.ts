@@ -32,6 +32,7 @@ import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { Services } from "../services.ts";
+import { checkHole, mend } from "./mend.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
 /** One round stays well below an activity's time-out, and its memory small. */
@@ -47,7 +48,14 @@ export const replicationActivities = {
     const shipping = shippingOf(item, found?.value);
     const nothing = { generation: item.generation, marks: false, more: false, checkpointDue: false };
     if (!found || shipping !== "go") return { ...nothing, state: shipping === "end" ? "ended" : "idle" };
-    const shipped = await shipFrom(services, services.objectsAt(cacheOf(item)), found.value, LIMITS);
+    const cache = services.objectsAt(cacheOf(item));
+    // As it was before the cache is read: what it says is in the cache must be found there.
+    const agent = (await services.records.agents.get(machine))?.value;
+    const place = { cache, item, progress: found.value, agent };
+    const shipped = await shipFrom(services, cache, found.value, LIMITS).catch((error: unknown) =>
+      mend(services, place, error),
+    );
+    if (shipped.segments === 0 && shipped.hole !== undefined) await checkHole(services, place);
     const progress = await services.records.progress.update(machine, (old) => withShipped(old, shipped));
     await release(services, item, found.value, shipped);
     return {

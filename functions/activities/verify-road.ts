@@ -1,16 +1,15 @@
 import { type ErrorCode, LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { generation } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { type BadPoint, type Road, badPointOf, unreadablePoint } from "../../engine/recovery/bad-point.ts";
-import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
 import { scrubWindow, scrubbed, totalBlocks } from "../../engine/recovery/scrub.ts";
-import { STATES } from "../../engine/recovery/state.ts";
 import { verificationFor, withBad, withGood, withResyncWanted } from "../../engine/recovery/verification.ts";
 import { blocksOf, countOf } from "../../engine/replication/blocks.ts";
 import { dropCheckpoints, listCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { readPoint } from "../../engine/replication/points.ts";
 import { type VerifyRequest, verifyPoint } from "../../engine/replication/verify-point.ts";
 import type { VerifyResult } from "../../orchestrations/contract.ts";
+import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
 
 type VerifyServices = Pick<Services, "target" | "records" | "clock" | "keyOf" | "pagesAt">;
@@ -113,15 +112,9 @@ async function foundBad(services: VerifyServices, item: ItemRecord, bad: BadPoin
   const { resync } = await records.verification.update(machine, (old) =>
     withResyncWanted(withBad(old, bad), bad.foundAt),
   );
-  if (resync?.begun) await endGeneration(services, item);
+  if (resync?.begun) await endGeneration(records, item);
   return "bad";
 }
-
-/** The next heartbeat tells the agent that its generation is over; it registers anew and gets the next one. */
-const endGeneration = ({ records }: VerifyServices, { machine, generation: of }: ItemRecord) =>
-  records.items.update(itemKeyOf(machine), (old) =>
-    old.generation === of && STATES[old.state].replicating ? { ...old, generation: generation(of + 1) } : old,
-  );
 
 const DAMAGE: ReadonlySet<ErrorCode> = new Set([
   "SegmentDamaged",

@@ -24,6 +24,7 @@ const QUICK: CapturePolicy = {
   sealBytes: bytes(MIB / 4),
   sealAge: millis(20),
   heartbeatEvery: millis(50),
+  retryLadder: [millis(5), millis(20)],
 };
 
 /** A directory that goes when the test ends. */

@@ -2,7 +2,8 @@ import type { OrchestrationContext, Task } from "durable-functions";
 import { expect, test } from "vitest";
 import { LeewardError } from "../../../engine/core/errors.ts";
 import { machineId } from "../../../engine/core/ids.ts";
-import { LADDER, call } from "../../../orchestrations/contract.ts";
+import { LADDER } from "../../../engine/core/retry.ts";
+import { call } from "../../../orchestrations/contract.ts";
 import { Driver } from "./driver.ts";
 
 const machine = machineId("ledger-3f9a01c2");
