@@ -12,11 +12,15 @@ import type { ObjectStore } from "../../engine/storage/store.ts";
 import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
 
-/** Where shipping stands, and what was known of the agent before the cache was read. */
+/** Where shipping stands. */
 interface Place {
   readonly cache: ObjectStore;
   readonly item: ItemRecord;
   readonly progress: ProgressRecord;
+}
+
+/** With what is known of the agent, read before the cache is: what it says is in the cache must be found there. */
+interface Heard extends Place {
   readonly agent: AgentRecord | undefined;
 }
 
@@ -38,13 +42,14 @@ export async function mend(services: MendServices, place: Place, error: unknown)
   if (!(error instanceof LeewardError) || !DAMAGE.has(error.code)) throw error;
   const { cache, item, progress } = place;
   const { generation, next } = progress.arrived;
+  const heard = await hear(services, place);
   if (await isWhole(cache, item, progress)) {
     const there = await adopt(services.target, item.machine, progress.arrived);
     if (there) throw error;
     throw new LeewardError("StorageUnavailable", `${error.message}; read again, it is whole`, error);
   }
-  if (isKept(place, next)) await cache.delete([segmentName(item.machine, generation, next)]);
-  return wanting(services, place, [next], error);
+  if (isKept(heard, next)) await cache.delete([segmentName(item.machine, generation, next)]);
+  return wanting(services, heard, [next], error);
 }
 
 /**
@@ -52,9 +57,10 @@ export async function mend(services: MendServices, place: Place, error: unknown)
  * @throws as `mend`
  */
 export async function checkHole(services: MendServices, place: Place): Promise<void> {
-  const { item, progress, agent } = place;
+  const { item, progress } = place;
   const { generation, next } = progress.arrived;
-  const beat = agent?.heartbeat;
+  const heard = await hear(services, place);
+  const beat = heard.agent?.heartbeat;
   if (beat?.generation !== generation || beat.cachedNext <= next) return;
   const missing = await missingFrom(place, beat.cachedNext);
   // It came, or another run has carried it on.
@@ -63,7 +69,11 @@ export async function checkHole(services: MendServices, place: Place): Promise<v
     "SegmentMissing",
     `the cache has lost ${segmentName(item.machine, generation, next)}, which the agent put there`,
   );
-  await wanting(services, place, missing, hole);
+  await wanting(services, heard, missing, hole);
+}
+
+async function hear({ records }: MendServices, place: Place): Promise<Heard> {
+  return { ...place, agent: (await records.agents.get(place.item.machine))?.value };
 }
 
 const DAMAGE: ReadonlySet<ErrorCode> = new Set(["SegmentDamaged", "ChainBroken"]);
@@ -80,7 +90,7 @@ async function isWhole(cache: ObjectStore, { machine }: ItemRecord, { arrived }:
   }
 }
 
-function isKept({ agent, progress }: Place, wanted: Ordinal): boolean {
+function isKept({ agent, progress }: Heard, wanted: Ordinal): boolean {
   const beat = agent?.heartbeat;
   return (
     beat?.generation === progress.arrived.generation &&
@@ -93,19 +103,19 @@ function isKept({ agent, progress }: Place, wanted: Ordinal): boolean {
 /** Asks the agent; ends the generation where the agent has said since that it has not got it. */
 async function wanting(
   { records, clock }: MendServices,
-  place: Place,
+  heard: Heard,
   ordinals: readonly Ordinal[],
   error: LeewardError,
 ): Promise<never> {
-  const { item, progress, agent } = place;
+  const { item, progress, agent } = heard;
   const { arrived } = progress;
   const now = clock.now();
   const { wanted } = await records.progress.update(item.machine, (old) =>
     withWanted(old, arrived, ordinals, now),
   );
   const since = wanted?.since ?? now;
-  const heard = (agent?.heardAt ?? 0) > since + PATIENCE;
-  if (heard && !isKept(place, arrived.next)) {
+  const saidSince = (agent?.heardAt ?? 0) > since + PATIENCE;
+  if (saidSince && !isKept(heard, arrived.next)) {
     await endGeneration(records, item);
     throw error;
   }

@@ -49,9 +49,7 @@ export const replicationActivities = {
     const nothing = { generation: item.generation, marks: false, more: false, checkpointDue: false };
     if (!found || shipping !== "go") return { ...nothing, state: shipping === "end" ? "ended" : "idle" };
     const cache = services.objectsAt(cacheOf(item));
-    // As it was before the cache is read: what it says is in the cache must be found there.
-    const agent = (await services.records.agents.get(machine))?.value;
-    const place = { cache, item, progress: found.value, agent };
+    const place = { cache, item, progress: found.value };
     const shipped = await shipFrom(services, cache, found.value, LIMITS).catch((error: unknown) =>
       mend(services, place, error),
     );
