@@ -1,7 +1,8 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { CATALOGUE } from "../engine/core/errors.ts";
 import type { Millis } from "../engine/core/units.ts";
-import { LADDER, type Machine, type RetainResult, call } from "./contract.ts";
+import { LADDER } from "../engine/core/retry.ts";
+import { type Machine, type RetainResult, call } from "./contract.ts";
 import { decodeFailure } from "./failure.ts";
 import { sleep } from "./timer.ts";
 
