@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { CapturePolicy } from "../engine/contract/agent-api.ts";
-import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import { LADDER } from "../engine/core/retry.ts";
@@ -16,47 +15,24 @@ import {
 } from "../engine/core/units.ts";
 import { type JournalPosition, startOf } from "../engine/journal/position.ts";
 import { type BarrierTerms, Barriers } from "./barrier.ts";
-import type { ControlClock } from "./control-clock.ts";
 import { type Beginning, baseDigests } from "./beginning.ts";
 import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
-import type { Disk } from "./disk.ts";
 import { syncFiles } from "./durable.ts";
-import type { Files } from "./files.ts";
-import type { Freezer } from "./freeze/freezer.ts";
-import type { HashBlocks } from "./hash-blocks.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
-import type { Pace } from "./pace.ts";
 import { Recorder } from "./recorder.ts";
 import { References, isReferable } from "./references.ts";
 import { recover } from "./recover.ts";
+import type { RunSettings } from "./run-settings.ts";
 import type { RunStatus } from "./run-status.ts";
-import type { DraftSegment } from "./seal.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
 import { Spool, generationDirectory } from "./spool.ts";
-import type { Throttle } from "./throttle.ts";
 
 /** The comparison waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
 const COPY_BACKLOG = 64 * MIB;
 /** A segment holds at most 64 MiB; one batch of the guest is at most a little over 32. */
 const MOST_IN_LOG = 24 * MIB;
-
-export interface RunSettings {
-  readonly files: Files;
-  readonly disks: readonly Disk[];
-  readonly spoolDirectory: string;
-  readonly spoolLimit: Bytes;
-  readonly policy: CapturePolicy;
-  readonly clock: Clock;
-  readonly pace: Pace;
-  readonly draftSegment: DraftSegment;
-  readonly hashBlocks: HashBlocks;
-  /** How much of the machine a comparison takes. */
-  readonly throttle: Throttle;
-  readonly controlClock: ControlClock;
-  readonly freezer: Freezer;
-}
 
 /**
  * One generation, live: from the comparison that it begins with until the journal breaks or the process ends. A broken run carries what
