@@ -30,7 +30,7 @@ const QUICK: CapturePolicy = {
 /** A directory that goes when the test ends. */
 export function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), "leeward-agent-"));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 
