@@ -10,6 +10,7 @@ import type { JournalRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { DigestWalk, checkRoots, walkMarks } from "./digest-walk.ts";
 import { journalStart } from "./journal-reader.ts";
+import { LayerProof } from "./layer-proof.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { layerBytes, leadsTo } from "./layer-path.ts";
 import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
@@ -51,13 +52,14 @@ const MOST_BLOCKS = 100_000;
 /**
  * Merges what lies between two kept points into one layer, each byte once, from lower layers as far as there are and
  * segments behind them. Parts are put first and read back each; then the block digests of the end, gathered from what
- * is under the layer and from the layer's own, must give the roots of its manifest; then the document makes it a layer.
+ * is under the layer and from the layer's own, must give the roots of its manifest, and its blocks must have these
+ * digests; then the document makes it a layer.
  * What it replaces stays: `sweep` sees to that.
  *
  * May die anywhere and run again, also twice at once: each run has names of its own. Returns the layer that is there
  * already between the two points, if there is one.
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong; ManifestDamaged when digests and roots
- *   differ; RangeError when no layer ends at `begin`; TimedOut
+ *   differ; PointBad when blocks and digests do; RangeError when no layer ends at `begin`; TimedOut
  */
 export async function compact(s: CompactRequest): Promise<Compacted> {
   const { objects, end } = s;
@@ -105,6 +107,7 @@ async function write(
   const partBytes = bytes(Math.min(s.partBytes ?? PART_BYTES, 32 * MIB));
   const writer = new LayerWriter({ objects, key, place, span: spanOf(place), partBytes });
   const walk = new DigestWalk(point);
+  const proof = new LayerProof(point, s.memory);
   const tracker = new TailTracker(point.position);
   const runs = mergeNewest(
     {
@@ -117,21 +120,23 @@ async function write(
     },
     emptyCoverage(point.disks),
   );
-  for await (const run of runs) await writer.put(run);
+  for await (const run of runs) {
+    proof.take(run);
+    await writer.put(run);
+  }
   for (const { earliest, latest } of sources.layers) tracker.spans(earliest, latest);
   const marks = endOf(walk, point);
   const [{ sequence, time }] = marks;
   await writer.finish(walk.records({ sequence, time }, MOST_BLOCKS), marks);
-  await checkBelow(s, begin, walk);
+  const alone = await checkBelow(s, begin, walk);
   const tail = tracker.result(sources.layers.at(-1));
   if (!tail)
     throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
   const { earliest, latest } = tracker;
   const { parts, dataBytes } = writer;
-  return {
-    layer: { format: 1, machine, generation, build, made, begin, end, tail, earliest, latest, parts },
-    dataBytes,
-  };
+  const layer: Layer = { format: 1, ...place, tail, earliest, latest, parts };
+  await proof.check(walk.digests, alone ? { objects, key, layer } : undefined);
+  return { layer, dataBytes };
 }
 
 const spanOf = ({
@@ -180,16 +185,21 @@ function endOf({ barrier, proof }: DigestWalk, point: HeldPoint): [JournalRecord
   );
 }
 
-/** With the digests of what lies under the layer, in its generation and older ones, its own must give the roots of its end. */
+/**
+ * With the digests of what lies under the layer, in its generation and older ones, its own must give the roots of its
+ * end. True when nothing lies under it.
+ */
 async function checkBelow(
   { objects, key, end }: CompactRequest,
   begin: LayerEnd,
   walk: DigestWalk,
-): Promise<void> {
+): Promise<boolean> {
+  let alone = false;
   if (begin.id !== NO_POINT) {
     await walkMarks(await sourcesOf(objects, { ...end, ...begin }), key, walk);
   } else {
     const kept = await readBase(objects, end.machine, end.generation);
+    alone = kept === undefined;
     if (kept) {
       const { point } = kept.base;
       walk.goOn(point.id);
@@ -197,4 +207,5 @@ async function checkBelow(
     }
   }
   checkRoots(end, walk.digests);
+  return alone;
 }

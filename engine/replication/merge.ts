@@ -99,7 +99,7 @@ function lastOf({ upTo }: WritesRequest, segment: Sealed): Sequence {
   return last;
 }
 
-const isWrite = (record: JournalRecord): record is WriteRecord =>
+export const isWrite = (record: JournalRecord): record is WriteRecord =>
   record.kind === "data" || record.kind === "zero";
 
 export const lengthOf = (record: WriteRecord): number =>

@@ -1,7 +1,9 @@
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
-import type { Generation } from "../../engine/core/units.ts";
+import type { Generation, Micros } from "../../engine/core/units.ts";
+import { unreadablePoint } from "../../engine/recovery/bad-point.ts";
 import { noRetention, withLayer } from "../../engine/recovery/retention-record.ts";
-import { standingOf } from "../../engine/recovery/verification.ts";
+import { standingOf, verificationFor, withBad } from "../../engine/recovery/verification.ts";
 import { compact } from "../../engine/replication/compact.ts";
 import { nextCompaction } from "../../engine/replication/compaction-plan.ts";
 import { type EndingPoint, layerEnds } from "../../engine/replication/layer-ends.ts";
@@ -29,10 +31,10 @@ export async function compactFor(
   return "done";
 }
 
-type Candidate = HeldPoint & EndingPoint;
+type Candidate = HeldPoint & EndingPoint & { readonly time?: Micros };
 
 /** Where layers may end: at good kept points, and at those that another generation stands on. */
-function candidatesOf(decided: Decided): ReadonlyMap<Generation, readonly Candidate[]> {
+function candidatesOf(decided: Decided): ReadonlyMap<Generation, Candidate[]> {
   const { points, retention, held, verification } = decided;
   const found = new Map<string, Candidate>();
   for (const point of held) found.set(point.id, { ...point, settled: true });
@@ -51,16 +53,37 @@ const inOrder = (a: Candidate, b: Candidate): number =>
 
 /** False when nothing is to be built. */
 async function buildNext(
-  { target, records, clock, keyOf }: RetentionServices,
+  services: RetentionServices,
   machine: MachineId,
   of: Generation,
-  points: readonly Candidate[],
+  points: Candidate[],
 ): Promise<boolean> {
+  const { target, records, clock, keyOf } = services;
   const layers = await standingLayers(target, machine, of);
   const next = nextCompaction(layerEnds(points, layers), layers);
   if (!next) return false;
   const key = await keyOf(machine);
-  const { built } = await compact({ objects: target, key, ...next, clock: () => clock.now() });
-  if (built) await records.retention.upsert(machine, (old = noRetention(machine)) => withLayer(old, built));
+  try {
+    const { built } = await compact({ objects: target, key, ...next, clock: () => clock.now() });
+    if (built) await records.retention.upsert(machine, (old = noRetention(machine)) => withLayer(old, built));
+  } catch (error) {
+    await foundBad(services, next.end, error);
+    points.splice(points.indexOf(next.end), 1);
+  }
   return true;
+}
+
+/** Notes that a point is not what the source had: no layer ends there, and retention takes others before it. */
+async function foundBad(
+  { records, clock }: RetentionServices,
+  { machine, ...point }: Candidate,
+  error: unknown,
+): Promise<void> {
+  // What nobody names as a point any more, or is of an older generation, has no place in the record.
+  if (!(error instanceof LeewardError) || error.code !== "PointBad" || point.time === undefined) throw error;
+  const bad = unreadablePoint({ ...point, time: point.time }, error, clock.now());
+  const { bad: known } = await records.verification.upsert(machine, (old) =>
+    withBad(verificationFor(old, machine, point.generation, clock.now()), bad),
+  );
+  if (!known.some((one) => one.point === point.id)) throw error;
 }

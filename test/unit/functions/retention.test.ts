@@ -5,6 +5,7 @@ import { createBase, baseOf } from "../../../engine/replication/lineage.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { newScrub } from "../../../engine/recovery/scrub.ts";
 import { protectedItem } from "../engine/recovery/fixture.ts";
+import { wrongWrite } from "../../fixtures/verified.ts";
 import { DAY, HOUR, MINUTE, Retaining, START, tellPoints } from "../../fixtures/retaining.ts";
 
 const { machine } = protectedItem();
@@ -41,7 +42,7 @@ async function wait(one: Retaining, time: number): Promise<void> {
 
 const minutesOf = async (one: Retaining) => (await one.points()).map(({ time }) => (time - START) / MINUTE);
 
-describe("a round of retention", () => {
+describe("a round of retention", { timeout: 120_000 }, () => {
   test("leaves the points that the policy keeps, each whole", async () => {
     const one = await lived();
     // The newest is of minute 118. Half hours stand for what was an hour ago when they ended, ten minutes for what was
@@ -176,7 +177,7 @@ describe("a round of retention", () => {
   });
 });
 
-describe("an older generation", () => {
+describe("an older generation", { timeout: 120_000 }, () => {
   test("goes as a whole when none of its points is kept, and later ones are whole", async () => {
     const one = await lived(POLICY, 10);
     const { story } = await told;
@@ -221,5 +222,21 @@ describe("an older generation", () => {
     expect(await one.names("/journal/000001/")).toEqual([]);
     expect((await one.names("/layers/000001/")).length).toBeGreaterThan(0);
     expect(await one.broken()).toEqual([]);
+  });
+});
+
+describe("what the journal gives otherwise than the source had it", () => {
+  test("makes its point bad, and layers end before and behind it", async () => {
+    const one = await Retaining.with({ ...POLICY, anyWriteWindow: 0 });
+    const wrong = await tellPoints(6, {}, wrongWrite(0));
+    for (let n = 0; n < 6; n++) {
+      one.now = micros(START + n * 2 * MINUTE);
+      await one.arrive(wrong, n);
+    }
+    await one.round();
+    const bad = (await one.records.verification.get(machine))?.value.bad;
+    expect(bad?.[0]).toMatchObject({ code: "PointBad", road: "journal", point: wrong.points[0]?.id });
+    expect(bad?.[0]?.message).toContain("disk 0 block 0");
+    expect((await one.record())?.problem).toBeUndefined();
   });
 });

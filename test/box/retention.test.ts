@@ -1,0 +1,167 @@
+import { open } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bytes, generation, millis } from "../../engine/core/units.ts";
+import { machineId } from "../../engine/core/ids.ts";
+import { CONTAINER, journalPrefix } from "../../engine/journal/names.ts";
+import { containerSas } from "../../engine/storage/connect.ts";
+import { sourcesOf } from "../../engine/replication/sources.ts";
+import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
+import { operatorOf } from "../../local/box/credential.ts";
+import { type ItemView, itemView } from "../../local/demo/item-view.ts";
+import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
+import { bootImage } from "../../local/demo/target-disk.ts";
+import { vantageOn } from "../../local/demo/vantage.ts";
+import { waitFor } from "../../local/demo/wait.ts";
+import type { Customers } from "../../local/machine/customers.ts";
+import { leeward } from "../fixtures/leeward.ts";
+import { BoxFixture } from "./fixture.ts";
+
+/*
+ * A machine without a replica, whose storage holds layers: while customers write, points are thinned, layers built and
+ * segments deleted; then a point is verified, restored at the command line and failed over to, from layers alone. The
+ * tests build on each other.
+ */
+
+const box = new BoxFixture();
+let customers: Customers | undefined;
+beforeAll(() => box.open());
+afterAll(async () => {
+  await customers?.stop();
+  await box.close();
+});
+
+const POLICY = {
+  sealAge: 500,
+  heartbeatEvery: 500,
+  pointInterval: 2000,
+  verifyInterval: 2000,
+  scrubDays: 0.001,
+  replica: "none",
+  retention: {
+    window: 3_600_000,
+    ladder: [
+      { until: 4000, every: 0 },
+      { until: 3_600_000, every: 8000 },
+    ],
+    anyWriteWindow: 8000,
+    interval: 2000,
+    deleteDelay: 1000,
+  },
+};
+
+const look = async (): Promise<ItemView> => itemView.parse((await box.call("GET", box.item("Ledger"))).body);
+const seen = (what: string, holds: (now: ItemView["properties"]["leeward"]) => boolean) =>
+  waitFor(
+    what,
+    async () => {
+      const now = await look();
+      return holds(now.properties.leeward) ? now : undefined;
+    },
+    240_000,
+  );
+
+test("points are thinned, layers built, and the segments that they replace deleted", async () => {
+  const group = `/subscriptions/${box.box.plan.subscription}/resourceGroups/Shop-Recovery`;
+  const sent = await box.call("PUT", box.item("Ledger"), {
+    properties: {
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        fabricObjectId: box.box.plan.sourceVm.id,
+        recoveryResourceGroupId: group,
+      },
+      leeward: { policy: POLICY },
+    },
+  });
+  expect(sent.status).toBe(202);
+  await seen("the protection", ({ state }) => state === "Protected");
+  customers = customersAt(await sourceLedger(box.box), box.directory, 7);
+  const { properties } = await seen("segments to be deleted", ({ retention }) =>
+    Boolean(retention && retention.dropped > 3 && retention.deletedObjects > 10 && retention.built > 3),
+  );
+  const { retention, machine } = properties.leeward;
+  expect(retention?.layers?.layers).toBeGreaterThan(0);
+  expect(retention?.points.map(({ every }) => every)).toEqual([0, 8000]);
+  const { objects } = await vantageOn(box.box, machine, properties.leeward.latestPoint?.id ?? "");
+  const [first] = await names(objects.list(journalPrefix(machineId(machine), generation(1))));
+  expect(first).not.toContain("/000000000000.seg");
+});
+
+test("points are verified on layers: all blocks, and each new point", async () => {
+  const before = await look();
+  const since = before.properties.leeward.retention?.lastRun ?? "";
+  const { properties } = await seen(
+    "a round of the scrub",
+    ({ verification }) => (verification?.coverage.wholeTime ?? "") > since,
+  );
+  expect(properties.leeward.verification?.bad).toEqual([]);
+});
+
+test("a kept point is restored and proved at the command line", async () => {
+  const { properties } = await look();
+  const { machine } = properties.leeward;
+  const listed = (await box.names(`${box.item("Ledger")}/recoveryPoints`)).at(-1) ?? "";
+  const { url } = await containerSas({
+    endpoint: box.box.plan.targetBlobEndpoint,
+    container: CONTAINER,
+    credential: operatorOf(box.box),
+    permissions: "rl",
+    lifetime: millis(3_600_000),
+  });
+  const from = { LEEWARD_FROM: url, NODE_EXTRA_CA_CERTS: box.box.certificates.ca };
+  const out = path.join(box.directory, "restored.img");
+  const key = ["--key-file", box.box.plan.keyFile];
+  const where = ["--machine", machine, "--point", listed, ...key];
+  const restored = await leeward(["restore", ...where, "--out", out], from);
+  expect(restored).toMatchObject({ code: 0, stderr: expect.any(String) });
+  const verified = await leeward(["verify", ...where, "--image", out], from);
+  expect(verified).toMatchObject({ code: 0 });
+});
+
+test("a failover builds the disk from layers, byte for byte", async () => {
+  await customers?.stop();
+  customers = undefined;
+  const { properties } = await look();
+  const { machine } = properties.leeward;
+  const oldest = (await box.names(`${box.item("Ledger")}/recoveryPoints`)).at(-2) ?? "";
+  const sight = await vantageOn(box.box, machine, oldest);
+  const { layers, ranges } = await sourcesOf(sight.objects, sight.point);
+  expect(layers.length).toBeGreaterThan(0);
+  expect(ranges).toEqual([]);
+  const sent = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, {
+    properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: oldest } },
+  });
+  expect(sent.status).toBe(202);
+  const ended = await waitFor(
+    "the failover",
+    async () => {
+      const now = await look();
+      return now.properties.leeward.failover?.endTime ? now : undefined;
+    },
+    120_000,
+  );
+  expect(ended.properties.leeward.failover).toMatchObject({ point: oldest, road: "upload" });
+  const [disk] = sight.point.disks;
+  const digests = (await blockDigestsAt(sight)).get(disk?.index ?? fail());
+  const file = await open(bootImage(box.box, ended, disk?.index ?? fail()) ?? "", "r");
+  try {
+    const read = async (offset: number, length: number) => {
+      const buffer = Buffer.alloc(length);
+      await file.read(buffer, 0, length, offset);
+      return buffer;
+    };
+    expect(await verifyImage(read, bytes(disk?.size ?? 0), digests ?? Buffer.alloc(0))).toEqual([]);
+  } finally {
+    await file.close();
+  }
+});
+
+async function names(found: AsyncIterable<{ readonly name: string }>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const { name } of found) all.push(name);
+  return all;
+}
+
+const fail = (): never => {
+  throw new Error("the point has no disk");
+};
