@@ -3,6 +3,7 @@ const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   capture: () => import("./capture.ts"),
   checkpoint: () => import("./checkpoint.ts"),
   journal: () => import("./journal.ts"),
+  rebuild: () => import("./rebuild.ts"),
   ship: () => import("./ship.ts"),
 };
 

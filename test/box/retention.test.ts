@@ -58,7 +58,7 @@ const seen = (what: string, holds: (now: ItemView["properties"]["leeward"]) => b
       const now = await look();
       return holds(now.properties.leeward) ? now : undefined;
     },
-    240_000,
+    500_000,
   );
 
 test("points are thinned, layers built, and the segments that they replace deleted", async () => {
