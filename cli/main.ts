@@ -6,6 +6,7 @@ const HELP = `leeward: disaster recovery for Azure virtual machines, at the comm
 
   leeward points       list the recovery points of a machine
   leeward restore      rebuild a disk as of a point, an instant or a write, from the objects alone
+  leeward lost         list what a failover lost, and extract it
   leeward bisect       find the newest state that a command finds good
   leeward verify       compare points, or an image, with what the source digested
 
@@ -24,6 +25,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   points: () => import("./points.ts"),
   restore: () => import("./restore.ts"),
+  lost: () => import("./lost.ts"),
   bisect: () => import("./bisect.ts"),
   verify: () => import("./verify.ts"),
 };

@@ -1,4 +1,4 @@
-import { type BarrierId, type MachineId, barrierId, machineId } from "../core/ids.ts";
+import { type BarrierId, type MachineId, type OperationId, barrierId, machineId } from "../core/ids.ts";
 import {
   type DiskIndex,
   type Generation,
@@ -19,9 +19,12 @@ export const CONTAINER = "leeward";
 
 const digits = (n: number, width: number) => String(n).padStart(width, "0");
 
+/** Prefix of all segment objects; they sort by generation. */
+export const journalsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}journal/`;
+
 /** Prefix of all segment objects of one generation; they sort by ordinal. */
 export const journalPrefix = (machine: MachineId, of: Generation): string =>
-  `${machinePrefix(machine)}journal/${digits(of, 6)}/`;
+  `${journalsPrefix(machine)}${digits(of, 6)}/`;
 
 /** A segment object is named by the ordinal of its first segment, so the next one is found by a single GET. */
 export const segmentName = (machine: MachineId, of: Generation, first: Ordinal): string =>
@@ -152,6 +155,10 @@ export const checkpointsPrefix = (machine: MachineId): string => `${machinePrefi
 /** Says which replica snapshots hold which point; named like its point. */
 export const checkpointName = (machine: MachineId, of: Generation, at: Sequence, id: BarrierId): string =>
   `${checkpointsPrefix(machine)}${digits(of, 6)}/${digits(at, 16)}-${id}.json`;
+
+/** What a failover lost, as far as the old journal was read. */
+export const lossesName = (machine: MachineId, failover: OperationId): string =>
+  `${machinePrefix(machine)}losses/${failover}.json`;
 
 /** The machine's data key, wrapped. */
 export const keyName = (machine: MachineId): string => `${machinePrefix(machine)}key.json`;
