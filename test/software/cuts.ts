@@ -8,8 +8,9 @@ import type { Journal } from "./journal.ts";
 export const SEED = Number(process.env["SEED"] ?? Date.now() % 2 ** 32);
 const random = seededRandom(SEED);
 export const below = (limit: number): number => Math.floor(random() * limit);
-/** How many places a journal is cut at. */
+/** How many places a journal is cut at; fewer where each costs a second, unless so many are asked for. */
 export const CUTS = Number(process.env["CUTS"] ?? 300);
+export const FEW_CUTS = Number(process.env["CUTS"] ?? 60);
 
 /** Something that the software promised to keep while the agent took its writes. */
 export interface Promised {
@@ -51,7 +52,7 @@ export function wrongNumbers(
  * Cuts the journal at its end and at random places, restores each as the product does it, and looks.
  * @returns what is wrong at the first cut that is not as it should be, and where the journal is kept
  */
-export async function wrongCut(subject: Subject, count = CUTS): Promise<string[]> {
+export async function wrongCut(subject: Subject, count: number): Promise<string[]> {
   const { journal, promised, images, wrongs } = subject;
   const from = promised[0]?.begun ?? journal.end;
   if (journal.end - from < count / 2) throw new Error(`only ${journal.end - from} writes`);

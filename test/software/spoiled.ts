@@ -1,4 +1,4 @@
-import { SECTOR, type Sequence, sequence } from "../../engine/core/units.ts";
+import { SECTOR, type Sequence, bytes, sequence } from "../../engine/core/units.ts";
 import type { WriteRecord } from "../../engine/journal/record.ts";
 import { type Promised, SEED, type Subject, below } from "./cuts.ts";
 import type { Journal } from "./journal.ts";
@@ -10,11 +10,7 @@ interface Spoiled {
 }
 
 /** Builds a disk wrong on purpose, in a way that this promise should show. Undefined when it cannot be done there. */
-type Spoil = (journal: Journal, promised: Promised) => Spoiled | undefined;
-
-/** What a spoil must be noticed at: some hit what nobody asks for, such as a page that is written again. */
-export const ALL = 1;
-export const SOME = 0.05;
+export type Spoil = (journal: Journal, promised: Promised) => Spoiled | undefined;
 
 const upTo = (journal: Journal, cut: number): readonly WriteRecord[] => journal.writes.slice(0, cut);
 
@@ -28,44 +24,62 @@ export const droppedFlush: Spoil = (journal, { begun, kept }) => {
   return { writes: [...upTo(journal, begun), ...journal.writes.slice(flushed, kept)], cut: kept };
 };
 
-/** One write in front of a flush and one behind it change places, and the cut is between. */
+/** The last write in front of a flush and the first one behind it change places, and the cut is between. */
 export const reordered: Spoil = (journal, { begun, kept }) => {
   const flushed = journal.flushedAt(kept);
   const behind = journal.writes[flushed];
   if (flushed <= begun || !behind) return undefined;
-  const late = begun + below(flushed - begun);
   const cut = sequence(Math.max(kept, flushed + 1));
-  const writes = [...upTo(journal, flushed), behind, ...journal.writes.slice(flushed + 1, cut)];
-  return { writes: writes.toSpliced(late, 1), cut };
+  return { writes: [...upTo(journal, flushed - 1), behind, ...journal.writes.slice(flushed + 1, cut)], cut };
 };
 
-/** The last 4 KiB of a flushed write are half new and half what was there before. */
+/** Of the last write in front of a flush some sectors are new, and some what was there before. */
 export const torn: Spoil = (journal, { begun, kept }) => {
   const flushed = journal.flushedAt(kept);
-  if (flushed <= begun) return undefined;
-  const at = begun + below(flushed - begun);
-  const write = journal.writes[at];
-  if (write?.kind !== "data") return undefined;
-  const half = Math.min(write.data.length / SECTOR, 8) / 2;
-  const data = write.data.subarray(0, write.data.length - Math.ceil(half) * SECTOR);
-  return { writes: upTo(journal, kept).with(at, { ...write, data }), cut: kept };
+  const write = journal.writes[flushed - 1];
+  if (flushed <= begun || write?.kind !== "data") return undefined;
+  const sectors = Array.from({ length: write.data.length / SECTOR }, (_, n) => ({
+    ...write,
+    offset: bytes(write.offset + n * SECTOR),
+    data: write.data.subarray(n * SECTOR, (n + 1) * SECTOR),
+  }));
+  const arrived = sectors.filter(() => below(2) === 0);
+  return { writes: upTo(journal, kept).toSpliced(flushed - 1, 1, ...arrived), cut: kept };
 };
 
-/** Spoils the disks at random promises and looks. @returns the share that was noticed, which is printed, too */
-export async function noticed(subject: Subject, name: string, spoil: Spoil, tries = 20): Promise<number> {
-  const { journal, images, wrongs } = subject;
-  let caught = 0;
-  let example = "";
-  for (let done = 0; done < tries; done++) {
-    const { writes, cut } = spoiled(subject, name, spoil);
-    journal.carryOut(writes, images);
-    const [found] = await wrongs(cut);
-    if (found === undefined) continue;
-    caught++;
-    example = found;
+const TRIES = 8;
+const PATIENCE = 80;
+
+/** Spoils the disks at random promises. @returns the cuts at which nobody noticed */
+export async function unnoticed(subject: Subject, name: string, spoil: Spoil): Promise<Sequence[]> {
+  const missed: Sequence[] = [];
+  for (let done = 0; done < TRIES; done++) {
+    const { cut, found } = await tried(subject, name, spoil);
+    if (found === undefined) missed.push(cut);
+    else if (done === 0) console.log(`${name}: noticed, such as: ${found} (SEED=${SEED})`);
   }
-  console.log(`${name}: noticed ${caught} of ${tries}, such as: ${example} (SEED=${SEED})`);
-  return caught / tries;
+  return missed;
+}
+
+/**
+ * The same for what often hits a page that is written again, or that nobody asks for: until somebody notices.
+ * @returns what was found; undefined when nobody ever does
+ */
+export async function noticed(subject: Subject, name: string, spoil: Spoil): Promise<string | undefined> {
+  for (let done = 1; done <= PATIENCE; done++) {
+    const { found } = await tried(subject, name, spoil);
+    if (found === undefined) continue;
+    console.log(`${name}: noticed at try ${done}: ${found} (SEED=${SEED})`);
+    return found;
+  }
+  return undefined;
+}
+
+async function tried(subject: Subject, name: string, spoil: Spoil) {
+  const { writes, cut } = spoiled(subject, name, spoil);
+  subject.journal.carryOut(writes, subject.images);
+  const [found] = await subject.wrongs(cut);
+  return { cut, found };
 }
 
 function spoiled({ journal, promised }: Subject, name: string, spoil: Spoil): Spoiled {

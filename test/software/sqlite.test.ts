@@ -12,7 +12,7 @@ import { DiskVfs } from "../../local/machine/sqlite-vfs.ts";
 import { CUTS, type Promised, SEED, type Subject, below, wrongCut, wrongNumbers } from "./cuts.ts";
 import { ProtectedMachine } from "./protected-machine.ts";
 import { scratchSpace } from "./scratch-space.ts";
-import { ALL, SOME, droppedFlush, noticed, reordered, stale, torn } from "./spoiled.ts";
+import { droppedFlush, noticed, reordered, stale, torn, unnoticed } from "./spoiled.ts";
 
 const COMMITS = 300;
 /** The log is carried over every 60 pages, so that cuts fall into checkpoints, too. */
@@ -26,15 +26,19 @@ describe(`SQLite, WAL and synchronous=FULL, on a disk behind the agent (SEED=${S
   });
 
   test(`is whole and has every acknowledged commit after each of ${CUTS} cuts`, async () => {
-    expect(await wrongCut(subject)).toEqual([]);
+    expect(await wrongCut(subject, CUTS)).toEqual([]);
   });
   test.each([
-    ["an older image", stale, ALL],
-    ["a flush without effect", droppedFlush, ALL],
-    ["two writes that change places over a flush", reordered, SOME],
-    ["a torn 4 KiB write", torn, SOME],
-  ] as const)("would show %s", async (name, spoil, least) => {
-    expect(await noticed(subject, name, spoil)).toBeGreaterThanOrEqual(least);
+    ["an older image", stale],
+    ["a flush without effect", droppedFlush],
+  ] as const)("would show %s", async (name, spoil) => {
+    expect(await unnoticed(subject, name, spoil)).toEqual([]);
+  });
+  test.each([
+    ["two writes that change places over a flush", reordered],
+    ["a torn write", torn],
+  ] as const)("would show %s, sooner or later", async (name, spoil) => {
+    expect(await noticed(subject, name, spoil)).toBeDefined();
   });
 });
 
