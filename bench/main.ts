@@ -4,6 +4,7 @@ const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   checkpoint: () => import("./checkpoint.ts"),
   journal: () => import("./journal.ts"),
   rebuild: () => import("./rebuild.ts"),
+  merge: () => import("./merge.ts"),
   ship: () => import("./ship.ts"),
 };
 

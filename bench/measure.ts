@@ -8,6 +8,11 @@ export interface Cost {
   readonly wall: number;
 }
 
+export interface Median extends Cost {
+  /** Of wall time, lower and upper: how far other work on the machine spread the runs. */
+  readonly quartiles: readonly number[];
+}
+
 export interface Row {
   readonly name: string;
   readonly run: () => Promise<void>;
@@ -21,7 +26,7 @@ export async function interleaved(
   rows: readonly Row[],
   rounds: number,
   warm: "once" | "each" = "once",
-): Promise<Map<string, Cost>> {
+): Promise<Map<string, Median>> {
   const costs = new Map<string, Cost[]>(rows.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++)
     for (const { name, run } of rows) {
@@ -44,10 +49,14 @@ async function cost(run: () => Promise<void>): Promise<Cost> {
   return { cpu: (user + system) / 1000, wall: performance.now() - start };
 }
 
-const medianCost = (costs: readonly Cost[]): Cost => ({
-  cpu: median(costs.map(({ cpu }) => cpu)),
-  wall: median(costs.map(({ wall }) => wall)),
-});
+const medianCost = (costs: readonly Cost[]): Median => {
+  const walls = costs.map(({ wall }) => wall).toSorted((a, b) => a - b);
+  return {
+    cpu: median(costs.map(({ cpu }) => cpu)),
+    wall: median(walls),
+    quartiles: [0.25, 0.75].map((part) => walls[Math.round(part * (walls.length - 1))] ?? 0),
+  };
+};
 
 /** @throws RangeError for no numbers. */
 export function median(numbers: readonly number[]): number {

@@ -1,5 +1,6 @@
-import { type Decipher, createCipheriv, createDecipheriv } from "node:crypto";
+import { type Cipher, type Decipher, createCipheriv, createDecipheriv } from "node:crypto";
 import { LeewardError } from "../core/errors.ts";
+import { KIB } from "../core/units.ts";
 import { getBytes, getNumber } from "./field.ts";
 import { HEADER } from "./header.ts";
 import type { DataKey } from "./key.ts";
@@ -21,7 +22,7 @@ const nonceOf = (header: Buffer): Buffer =>
 export async function encryptInto(sealed: Buffer, stored: Buffer, key: DataKey): Promise<void> {
   const header = headerOf(sealed);
   const cipher = createCipheriv(CIPHER, key, nonceOf(header), LENGTHS).setAAD(header);
-  await bySlices(stored, (slice, at) => sealed.set(cipher.update(slice), header.length + at));
+  await bySlices(stored, (slice, at) => throughCache(cipher, slice, sealed, header.length + at));
   cipher.final();
   sealed.set(cipher.getAuthTag(), sealed.length - TRAILER_BYTES + TRAILER.tag.at);
 }
@@ -37,8 +38,16 @@ export async function decryptInto(plain: Buffer, sealed: Buffer, key: DataKey, p
   const tag = getBytes(sealed, sealed.length - TRAILER_BYTES, TRAILER.tag);
   const decipher = createDecipheriv(CIPHER, key, nonceOf(header), LENGTHS);
   decipher.setAAD(header).setAuthTag(tag);
-  await bySlices(encrypted, (slice, at) => plain.set(decipher.update(slice), at));
+  await bySlices(encrypted, (slice, at) => throughCache(decipher, slice, plain, at));
   if (!finishes(decipher)) throw new LeewardError("KeyWrong", `${place} was not encrypted with this key`);
+}
+
+/** What one call gives lies in fresh memory, of which pieces that fit into a processor's cache cost a fifth less. */
+const PIECE = 64 * KIB;
+
+function throughCache(cipher: Cipher | Decipher, from: Buffer, to: Buffer, at: number): void {
+  for (let done = 0; done < from.length; done += PIECE)
+    to.set(cipher.update(from.subarray(done, done + PIECE)), at + done);
 }
 
 function finishes(decipher: Decipher): boolean {

@@ -20,15 +20,24 @@ interface Blame {
   readonly damaged: (message: string, cause?: unknown) => LeewardError;
 }
 
-/** Index and payloads, decrypted and decompressed. @throws KeyWrong, and what `damaged` makes */
-export async function plainBody(sealed: SealedBody, key: DataKey, blame: Blame): Promise<Buffer> {
+/**
+ * Index and payloads, decrypted and decompressed.
+ * @param into of `bodyLength`, for a body that is not compressed
+ * @throws KeyWrong, and what `damaged` makes
+ */
+export async function plainBody(
+  sealed: SealedBody,
+  key: DataKey,
+  blame: Blame,
+  into?: Buffer,
+): Promise<Buffer> {
   const { header, bytes } = sealed;
   if (header.compressed)
     return withScratch(header.storedLength, async (stored) => {
       await decryptInto(stored, bytes, key, blame.place);
       return inflate(header.bodyLength, stored, blame);
     });
-  const body = Buffer.allocUnsafeSlow(header.storedLength);
+  const body = into ?? Buffer.allocUnsafeSlow(header.storedLength);
   await decryptInto(body, bytes, key, blame.place);
   return body;
 }

@@ -8,11 +8,16 @@ import { summarize, summaryFields } from "./summary.ts";
 
 /**
  * The records, in order. Their data are views of one buffer: keeping one record keeps them all in memory.
+ * @param into what that buffer may be: of the header's `bodyLength`
  * @throws KeyWrong, SegmentDamaged
  */
-export async function openSegment(checked: CheckedSegment, key: DataKey): Promise<JournalRecord[]> {
+export async function openSegment(
+  checked: CheckedSegment,
+  key: DataKey,
+  into?: Buffer,
+): Promise<JournalRecord[]> {
   const { header } = checked;
-  const body = await plainBody(checked, key, { place: placeOf(header), damaged });
+  const body = await plainBody(checked, key, { place: placeOf(header), damaged }, into);
   return soundly(placeOf(header), () => readRecords(header, body));
 }
 

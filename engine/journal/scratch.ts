@@ -2,7 +2,7 @@ import { MIB } from "../core/units.ts";
 
 /** Kept for the next segment: fresh memory of this size costs page faults and collections, a tenth of sealing. */
 const spare: Buffer[] = [];
-const SPARES = 2;
+const SPARES = 3;
 const LARGEST = 16 * MIB;
 
 /** Lends the work a buffer of this size with any content. No view of it may outlive the work. */

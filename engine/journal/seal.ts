@@ -84,8 +84,10 @@ async function verify(segment: Buffer, content: SegmentContent): Promise<SealedS
   for (const field of ["machine", "generation", "ordinal", "previous", "from"] as const)
     if (header[field] !== content[field])
       throw damaged(`${placeOf(header)}: ${field} does not decode to ${content[field]}`);
-  const found = await openSegment(checked, content.key);
-  const wrong = content.records.findIndex((record, i) => !sameRecord(record, found[i]));
+  const wrong = await withScratch(header.bodyLength, async (body) => {
+    const found = await openSegment(checked, content.key, body);
+    return content.records.findIndex((record, i) => !sameRecord(record, found[i]));
+  });
   if (wrong >= 0) throw damaged(`${placeOf(header)}: record ${wrong} does not decode to what was sealed`);
   return checked;
 }

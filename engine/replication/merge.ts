@@ -42,12 +42,29 @@ export async function* mergeNewest(s: MergeRequest, coverage: Coverage): AsyncGe
   const windows = new Windows();
   for await (const { segment, writes } of newestWrites(s)) {
     const { bodyLength, records: count } = segment.header;
-    const body: Body = { size: bodyLength + count * RECORD_BYTES, waiting: 0 };
-    for (const record of writes)
-      for (const piece of claim(record, coverage.get(record.disk))) yield* windows.put(piece, body);
+    const claimed = writes.flatMap((record) => [...claim(record, coverage.get(record.disk))]);
+    const left = claimed.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+    const isMost = left > bodyLength / 2;
+    const pieces = isMost ? claimed : copied(claimed, left);
+    const body: Body = {
+      size: isMost ? bodyLength + count * RECORD_BYTES : left + claimed.length * RECORD_BYTES,
+      waiting: 0,
+    };
+    for (const piece of pieces) yield* windows.put(piece, body);
     if (windows.held > limit) yield* windows.flush();
   }
   yield* windows.flush();
+}
+
+/** In a buffer of their own, so that what newer writes covered does not stay in memory with them. */
+function copied(pieces: readonly Run[], length: number): Run[] {
+  const all = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  return pieces.map((piece) => {
+    if (!piece.data) return piece;
+    all.set(piece.data, at);
+    return { ...piece, data: all.subarray(at, (at += piece.data.length)) };
+  });
 }
 
 type WritesRequest = Omit<MergeRequest, "memory">;

@@ -56,6 +56,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       AzureWebJobsStorage__clientId: identityClientId
       AZURE_CLIENT_ID: identityClientId
       TASKHUB_NAME: 'leeward1'
+      // V8 counts the bytes of buffers as heap and would collect a small heap for every few of them: docs/benchmarks.md.
+      languageWorkers__node__arguments: '--initial-old-space-size=512'
       LEEWARD_ARM_ENDPOINT: environment().resourceManager
       LEEWARD_ARM_AUDIENCE: environment().authentication.audiences[0]
       LEEWARD_SUBSCRIPTION_ID: subscription().subscriptionId

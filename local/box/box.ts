@@ -161,6 +161,8 @@ function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certif
   return startChild(plan.directory, {
     name: "host",
     script: script("local/functions-host/main.ts"),
+    // As `infra/` sets it; `docs/benchmarks.md` says why.
+    nodeFlags: ["--initial-old-space-size=512"],
     args: flags({
       app: script("."),
       entry: "functions/main.ts",

@@ -8,6 +8,8 @@ export interface ChildSpec {
   readonly name: string;
   readonly script: string;
   readonly args: readonly string[];
+  /** For Node itself, before the script. */
+  readonly nodeFlags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -41,12 +43,16 @@ export async function startChild(box: string, spec: ChildSpec): Promise<Child> {
   mkdirSync(path.dirname(log), { recursive: true });
   mkdirSync(path.join(box, "pids"), { recursive: true });
   const out = openSync(log, "a");
-  const child = spawn(process.execPath, [...NODE_FLAGS, spec.script, ...spec.args], {
-    // A group of its own: Ctrl-C reaches the supervisor alone, which then stops the others in order.
-    detached: true,
-    stdio: ["ignore", "pipe", out],
-    env: { ...process.env, ...spec.env },
-  });
+  const child = spawn(
+    process.execPath,
+    [...NODE_FLAGS, ...(spec.nodeFlags ?? []), spec.script, ...spec.args],
+    {
+      // A group of its own: Ctrl-C reaches the supervisor alone, which then stops the others in order.
+      detached: true,
+      stdio: ["ignore", "pipe", out],
+      env: { ...process.env, ...spec.env },
+    },
+  );
   closeSync(out);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const pid = child.pid;
