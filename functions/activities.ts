@@ -9,6 +9,7 @@ import { jobActivities } from "./activities/jobs.ts";
 import { journalActivities } from "./activities/journal.ts";
 import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
+import { resyncActivities } from "./activities/resync.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { targetActivities } from "./activities/target.ts";
 import type { Implementations } from "./activities/tools.ts";
@@ -24,6 +25,7 @@ const activities: Implementations = {
   ...jobActivities,
   ...journalActivities,
   ...replicationActivities,
+  ...resyncActivities,
   ...retentionActivities,
   ...sourceActivities,
   ...targetActivities,

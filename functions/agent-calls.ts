@@ -14,9 +14,12 @@ import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/bar
 import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
+import { beginningOn, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
+import { readBase } from "../engine/replication/lineage.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
-import { ensureReplicate, wakeReplicate } from "./durable.ts";
+import { chooseBase } from "./base-choice.ts";
+import { ensureReplicate, ensureResync, wakeReplicate } from "./durable.ts";
 import { generationFor } from "./generations.ts";
 import type { DurableCall } from "./http.ts";
 import type { Services } from "./services.ts";
@@ -34,14 +37,21 @@ export async function registerAgent(
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
   checkDisks(item, request.disks);
   const { machine } = item;
-  const progress = await generationFor(services.records, machine, request.resume);
+  const progress = await generationFor(services.records, machine, request.resume, async (issued, old) => {
+    const kept = request.compares === true ? await chooseBase(services, issued, old) : undefined;
+    return beginningOn(kept, old, reasonOf(issued, old), services.clock.now());
+  });
+  const { resync, arrived } = progress;
+  const base = resync?.base && (await readBase(services.target, machine, arrived.generation));
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
   await noteRegistration(services, machine, request.agentVersion, access);
   await ensureReplicate(client, machine);
+  if (resyncDue(progress) === "offer") await ensureResync(client, machine);
   return {
     machine,
     generation: progress.arrived.generation,
     from: progress.from,
+    ...(base && { base: { digest: base.digest, id: base.base.point.id } }),
     dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
     cache: access,
     policy: capturePolicy(item),

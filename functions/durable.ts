@@ -18,6 +18,7 @@ export const ORCHESTRATION = {
   // An orchestration and an activity may not share a name.
   checkpoint: "bringReplica",
   verify: "verifyPoints",
+  resync: "resync",
   retain: "retainPoints",
 } as const;
 
@@ -88,6 +89,13 @@ export async function ensureRetain(client: DurableClient, machine: MachineId): P
   const instance = `retain-${machine}`;
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.retain, instance, { machine });
+}
+
+/** Does what is to be done for the machine's comparison, unless that is under way. */
+export async function ensureResync(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = `resync-${machine}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.resync, instance, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */

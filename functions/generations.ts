@@ -5,6 +5,7 @@ import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import type { AllRecords } from "../engine/recovery/records.ts";
 import { beginGeneration } from "../engine/recovery/replicating.ts";
+import type { Beginning } from "../engine/recovery/resync.ts";
 import { STATES } from "../engine/recovery/state.ts";
 
 interface Resume {
@@ -15,12 +16,17 @@ interface Resume {
 /**
  * The generation that a registering agent writes: its own while it can go on without a hole behind what has arrived,
  * otherwise a new one. The item's record issues it by compare-and-swap.
+ * @param beginningFor on what a generation stands that was issued just now; on empty disks when it says nothing
  * @throws AgentFenced when the machine was failed over meanwhile
  */
 export async function generationFor(
   records: AllRecords,
   machine: MachineId,
   resume: Resume | undefined,
+  beginningFor: (
+    item: ItemRecord,
+    old: ProgressRecord | undefined,
+  ) => Promise<Beginning | undefined> = nothing,
 ): Promise<ProgressRecord> {
   const key = itemKeyOf(machine);
   const item = (await records.items.get(key))?.value;
@@ -31,11 +37,16 @@ export async function generationFor(
     const first = beginGeneration(machine, item.generation, undefined);
     if (await created(records, first)) return first;
   }
-  const { generation: issued } = await records.items.update(key, issueNext);
+  const issuedFor = await records.items.update(key, issueNext);
+  const { generation: issued } = issuedFor;
+  // The base is written down before the record says that the generation has begun, and so before anyone writes it.
+  const beginning = await beginningFor(issuedFor, found);
   return records.progress.upsert(machine, (old) =>
-    old && old.arrived.generation >= issued ? old : beginGeneration(machine, issued, old),
+    old && old.arrived.generation >= issued ? old : beginGeneration(machine, issued, old, beginning),
   );
 }
+
+const nothing = () => Promise.resolve(undefined);
 
 const goesOn = (item: ItemRecord, { arrived }: ProgressRecord, resume: Resume): boolean =>
   resume.generation === item.generation &&

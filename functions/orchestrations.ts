@@ -6,6 +6,7 @@ import { recoveryPoint } from "../orchestrations/recovery-point.ts";
 import { retain } from "../orchestrations/retain.ts";
 import { replicate } from "../orchestrations/replicate.ts";
 import { verify } from "../orchestrations/verify.ts";
+import { resync } from "../orchestrations/resync.ts";
 import { ORCHESTRATION } from "./durable.ts";
 
 app.orchestration(ORCHESTRATION.enable, enableProtection);
@@ -14,4 +15,5 @@ app.orchestration(ORCHESTRATION.replicate, replicate);
 app.orchestration(ORCHESTRATION.recoveryPoint, recoveryPoint);
 app.orchestration(ORCHESTRATION.checkpoint, checkpoint);
 app.orchestration(ORCHESTRATION.verify, verify);
+app.orchestration(ORCHESTRATION.resync, resync);
 app.orchestration(ORCHESTRATION.retain, retain);

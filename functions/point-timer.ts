@@ -4,11 +4,12 @@ import { barrierId } from "../engine/core/ids.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
+import { resyncDue } from "../engine/recovery/resync.ts";
 import { retainDue } from "../engine/recovery/retain-due.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
-import { ensurePoint, ensureReplicate, ensureRetain, ensureVerify } from "./durable.ts";
+import { ensurePoint, ensureReplicate, ensureResync, ensureRetain, ensureVerify } from "./durable.ts";
 import { type Services, services } from "./services.ts";
 
 app.client.timer("pointTimer", {
@@ -34,6 +35,7 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   const progress = (await found.records.progress.get(machine))?.value;
   if (!progress || progress.problem?.stopped) return;
   await ensureReplicate(client, machine);
+  if (resyncDue(progress)) await ensureResync(client, machine);
   const agent = (await found.records.agents.get(machine))?.value;
   const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
   if (item.state === "Protected" && streams) await point(found, client, item, progress);

@@ -63,6 +63,10 @@ export interface Activities {
   /** Records what keeps retention from its work; the next run that comes to its end clears it. */
   noteRetention: Does<Machine & { readonly problem: Problem }>;
 
+  // resync
+  /** Offers what the agent is to compare with, or clears it away; nothing happens when neither is due. */
+  tendResync: Does<Machine>;
+
   // recovery points
   requestBarrier: Does<Machine & { readonly barrier: BarrierId; readonly consistency: Consistency }>;
   /** `refused`: the agent will never set it, and why. */

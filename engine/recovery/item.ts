@@ -14,6 +14,7 @@ import {
 } from "../core/ids.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
+import { resyncRequest } from "./resync-request.ts";
 import { recoveryPolicy } from "./policy.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
@@ -146,6 +147,8 @@ export const itemRecord = z.object({
   /** The newest generation that was issued; a journal of an older one is fenced. */
   generation: z.number().transform(checked(generation)),
   policy: recoveryPolicy,
+  /** The newest resync that was asked for: it ended the generation before the present one. */
+  resync: resyncRequest.optional(),
   request: protectionRequest,
   source: sourceMachine.optional(),
   target: targetMachine.optional(),

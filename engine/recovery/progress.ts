@@ -5,6 +5,8 @@ import { markedSegment } from "../journal/marked-segment.ts";
 import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
+import { resyncProgress } from "./resync-request.ts";
+
 const count = z.number().int().nonnegative();
 
 const barrier = z.object({
@@ -67,6 +69,8 @@ export const progressRecord = z.object({
       since: z.number().transform(checked(micros)),
     })
     .optional(),
+  /** The comparison that the generation began with; absent in records of an older Leeward. */
+  resync: resyncProgress.optional(),
   /** What slows replication, or has stopped it until somebody acts. */
   problem: z
     .object({

@@ -7,6 +7,7 @@ import type { BarrierRecord } from "../journal/record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { RecoveryPolicy } from "./policy.ts";
 import { type ProgressRecord, farther } from "./progress.ts";
+import type { Beginning } from "./resync.ts";
 import { STATES } from "./state.ts";
 
 /**
@@ -17,11 +18,12 @@ export function beginGeneration(
   machine: MachineId,
   of: Generation,
   old: ProgressRecord | undefined,
+  beginning?: Beginning,
 ): ProgressRecord {
   const from = old?.arrived.sequence ?? sequence(0);
-  const start = startOf(of, from);
+  const start = startOf(of, from, beginning?.chain);
   const shipped = old?.shipped ?? { segments: 0, objects: 0, bytes: bytes(0) };
-  const { problem: _, wanted: __, ...kept } = old ?? {};
+  const { problem: _, wanted: __, resync: ___, ...kept } = old ?? {};
   return {
     ...kept,
     format: 1,
@@ -32,6 +34,7 @@ export function beginGeneration(
     marked: [],
     pending: [],
     shipped,
+    ...(beginning && { resync: beginning.resync }),
   };
 }
 

@@ -1,16 +1,17 @@
 import { type Bytes, MIB, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
+
 import type { ObjectStore } from "../storage/store.ts";
 import { BlockRebuild } from "./block-rebuild.ts";
-import { type Blocks, type FoundBlock, countOf } from "./blocks.ts";
+import { type Blocks, type FoundBlock, type SizedDisk, countOf } from "./blocks.ts";
+import type { SourcePoint } from "./lineage.ts";
 import { newestWrites } from "./merge.ts";
 import { lastWrites, readSources, sourcesOf } from "./sources.ts";
 
 export interface JournalBlocksRequest {
   readonly objects: ObjectStore;
   readonly key: DataKey;
-  readonly point: RecoveryPoint;
+  readonly point: SourcePoint & { readonly disks: readonly SizedDisk[] };
   readonly blocks: Blocks;
   /** Bytes that blocks may hold which are whole only in part; 256 MiB when absent. */
   readonly memory?: Bytes;

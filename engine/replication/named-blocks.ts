@@ -4,13 +4,13 @@ import type { BarrierId } from "../core/ids.ts";
 import type { DiskIndex } from "../core/units.ts";
 import { blockCount } from "../journal/digest-tree.ts";
 import type { DataKey } from "../journal/key.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { DigestsRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type Blocks, allBlocks, noBlocks } from "./blocks.ts";
-import { DigestWalk, type BlockDigests, checkRoots, walkMarks } from "./digest-walk.ts";
+import { DigestWalk, type BlockDigests, type WalkPoint, checkRoots, walkMarks } from "./digest-walk.ts";
 import { readForward } from "./journal-reader.ts";
+import type { SourcePoint } from "./lineage.ts";
 import { marksOf } from "./points.ts";
 import { isLayerPart } from "./sealed.ts";
 import { sourcesOf } from "./sources.ts";
@@ -19,8 +19,11 @@ import { TailTracker } from "./tail-tracker.ts";
 export interface DigestsRequest {
   readonly objects: ObjectStore;
   readonly key: DataKey;
-  readonly point: RecoveryPoint;
+  readonly point: ProvedPoint;
 }
+
+/** A point with what its manifest, or a base document, says of its disks. */
+type ProvedPoint = SourcePoint & WalkPoint;
 
 /** An earlier point of the same generation, and where its digests begin. */
 export interface Since {
@@ -113,7 +116,7 @@ async function scanSince({ objects, key, point, signal }: NamedRequest, since: S
   return { blocks, digests, scanned };
 }
 
-const lacking = ({ machine, generation, id }: RecoveryPoint, since: Since | undefined): LeewardError =>
+const lacking = ({ machine, generation, id }: ProvedPoint, since: Since | undefined): LeewardError =>
   new LeewardError(
     "ChainBroken",
     `the journal of ${machine}, generation ${generation}, lacks the barrier of point ${id}${since ? ` or of ${since.id}` : ""}`,
@@ -149,7 +152,7 @@ class Barriers {
   }
 }
 
-function fold(point: RecoveryPoint, digests: Map<DiskIndex, Uint8Array>, record: DigestsRecord): void {
+function fold(point: ProvedPoint, digests: Map<DiskIndex, Uint8Array>, record: DigestsRecord): void {
   const disk = digests.get(record.disk);
   for (const [i, block] of record.blocks.entries()) {
     const at = block * DIGEST_BYTES;

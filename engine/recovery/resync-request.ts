@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { barrierId } from "../core/ids.ts";
+import { checked } from "../core/schema.ts";
+import { bytes, generation, micros } from "../core/units.ts";
+
+const time = z.number().transform(checked(micros));
+const id = z.string().transform(checked(barrierId));
+
+/**
+ * Why a machine's disks are compared: the agent lost its place (`continuity`), a point or its base was found bad
+ * (`verification`), somebody asked for it (`operator`), or the policy did (`schedule`).
+ */
+export const RESYNC_REASONS = ["continuity", "verification", "operator", "schedule"] as const;
+export type ResyncReason = (typeof RESYNC_REASONS)[number];
+
+/** The request, in the item: the write that makes it also ends the generation. */
+export const resyncRequest = z.object({
+  reason: z.enum(RESYNC_REASONS),
+  requestedAt: time,
+  /** The client's own id of its request. */
+  token: z.string().optional(),
+});
+
+/** How the comparison goes that the present generation began with, in the record of its progress. */
+export const resyncProgress = z.object({
+  reason: z.enum(RESYNC_REASONS),
+  begunAt: time,
+  /** The point that the disks are compared with; absent for empty disks, so that everything is copied. */
+  base: z.object({ generation: z.number().transform(checked(generation)), id }).optional(),
+  /** The base's digests are where the agent finds them. */
+  offered: z.boolean(),
+  /** When the generation's first point was there. */
+  endedAt: time.optional(),
+  /** Bytes of blocks that differed. */
+  sent: z.number().transform(checked(bytes)).optional(),
+  /** Points that could not be read when they were to be a base; newest last. */
+  refused: z.array(id),
+  /** The one before that has ended. */
+  last: z
+    .object({ reason: z.enum(RESYNC_REASONS), begunAt: time, endedAt: time, sent: z.number() })
+    .optional(),
+});
+export type ResyncProgress = z.infer<typeof resyncProgress>;

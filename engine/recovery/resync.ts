@@ -1,0 +1,63 @@
+import { NO_DIGEST } from "../core/digest.ts";
+import type { Micros } from "../core/units.ts";
+import type { KeptBase } from "../replication/lineage.ts";
+import type { ItemRecord } from "./item.ts";
+import type { ProgressRecord } from "./progress.ts";
+import type { ResyncProgress, ResyncReason } from "./resync-request.ts";
+
+const MOST_REFUSED = 20;
+
+/** What a generation begins with, besides its number. */
+export interface Beginning {
+  readonly chain: ProgressRecord["arrived"]["chain"];
+  readonly resync: ResyncProgress;
+}
+
+/** The first generation begins with nothing to compare with, for no reason. */
+export function beginningOn(
+  kept: KeptBase | undefined,
+  old: ProgressRecord | undefined,
+  reason: ResyncReason,
+  now: Micros,
+): Beginning {
+  const before = old?.resync;
+  const last = before?.endedAt === undefined ? before?.last : endOf(before, before.endedAt);
+  const point = kept?.base.point;
+  return {
+    chain: kept?.digest ?? NO_DIGEST,
+    resync: {
+      reason,
+      begunAt: now,
+      ...(point && { base: { generation: point.generation, id: point.id } }),
+      offered: kept === undefined,
+      refused: before?.refused ?? [],
+      ...(last && { last }),
+    },
+  };
+}
+
+const endOf = ({ reason, begunAt, sent }: ResyncProgress, endedAt: Micros) => ({
+  reason,
+  begunAt,
+  endedAt,
+  sent: sent ?? 0,
+});
+
+/** Notes that the point is no base: what leads to it cannot be read. */
+export function withRefused(old: ResyncProgress): ResyncProgress {
+  const { base } = old;
+  if (!base || old.refused.includes(base.id)) return old;
+  return { ...old, refused: [...old.refused, base.id].slice(-MOST_REFUSED) };
+}
+
+/** What is to be done for the comparison: its digests offered, or cleared away; nothing while the agent compares. */
+export function resyncDue(progress: ProgressRecord): "offer" | "clear" | undefined {
+  const { resync, arrived, point } = progress;
+  if (!resync || resync.endedAt !== undefined) return undefined;
+  if (point?.generation === arrived.generation) return "clear";
+  return resync.offered ? undefined : "offer";
+}
+
+/** Why the generation that is to begin does: what was asked for, unless that was before the present one began. */
+export const reasonOf = ({ resync: asked }: ItemRecord, old: ProgressRecord | undefined): ResyncReason =>
+  asked && asked.requestedAt >= (old?.resync?.begunAt ?? 0) ? asked.reason : "continuity";

@@ -1,0 +1,65 @@
+import { LeewardError } from "../engine/core/errors.ts";
+import type { Generation } from "../engine/core/units.ts";
+import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import { type PointPlace, pointName } from "../engine/journal/names.ts";
+import { type ItemRecord, sourceOf } from "../engine/recovery/item.ts";
+import type { ProgressRecord } from "../engine/recovery/progress.ts";
+import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
+import { type KeptBase, baseOf, createBase, lineageOf } from "../engine/replication/lineage.ts";
+import { listPoints, readPointAt } from "../engine/replication/points.ts";
+import type { Services } from "./services.ts";
+
+/** Manifests that are tried before everything is copied. */
+const MOST_TRIED = 8;
+/** A longer lineage costs each reader more than a full copy costs once. */
+const MOST_STRETCHES = 64;
+
+/**
+ * Writes down on which point the generation stands: the newest of older generations that is not known to be bad; where one of
+ * its generation is, the newest that was verified. Undefined when there is none: everything is copied then.
+ */
+export async function chooseBase(
+  { target, records }: Pick<Services, "target" | "records">,
+  item: ItemRecord,
+  old: ProgressRecord | undefined,
+): Promise<KeptBase | undefined> {
+  const known = (await records.verification.get(item.machine))?.value;
+  const refused = new Set(old?.resync?.refused);
+  const places = (await listPoints(target, item.machine))
+    .filter((place) => place.generation < item.generation && !refused.has(place.id))
+    .filter((place) => mayBeBase(known, place));
+  for (const place of places.slice(-MOST_TRIED).toReversed()) {
+    const point = await soundPoint(target, item, place);
+    if (point) return createBase(target, baseOf(item.generation, point));
+  }
+  return undefined;
+}
+
+/** A point that was not verified may have what was wrong with a later one. */
+function mayBeBase(known: VerificationRecord | undefined, place: PointPlace): boolean {
+  const standing = standingOf(known, place);
+  return standing === "verified" || (standing === "unverified" && !hasBad(known, place.generation));
+}
+
+const hasBad = (known: VerificationRecord | undefined, of: Generation): boolean =>
+  known?.bad.some(({ road, generation }) => road === "journal" && generation === of) ?? false;
+
+/** The point, if its manifest, and the bases below it, can be read and it is of these disks. */
+async function soundPoint(
+  target: Services["target"],
+  item: ItemRecord,
+  { machine, generation, sequence, id }: PointPlace,
+): Promise<RecoveryPoint | undefined> {
+  try {
+    const point = await readPointAt(target, pointName(machine, generation, sequence, id));
+    const { disks } = sourceOf(item);
+    const same =
+      disks.length === point.disks.length &&
+      disks.every(({ index, size }, n) => point.disks[n]?.index === index && point.disks[n]?.size === size);
+    const lineage = await lineageOf(target, point);
+    return same && lineage.length < MOST_STRETCHES ? point : undefined;
+  } catch (error) {
+    if (error instanceof LeewardError && error.class !== "retry") return undefined;
+    throw error;
+  }
+}
