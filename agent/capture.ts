@@ -112,6 +112,7 @@ export class Capture {
   /** Goes on with the journal when the registration says so; otherwise begins its generation with a comparison. */
   begin(registration: Registration): void {
     const { machine, generation, from, base, policy, store, key } = registration;
+    this.#throttle.limit(policy.resyncRate ?? bytes(0));
     const run = this.#run;
     if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
     else {
@@ -133,6 +134,7 @@ export class Capture {
   }
 
   setPolicy(policy: CapturePolicy): void {
+    this.#throttle.limit(policy.resyncRate ?? bytes(0));
     this.#run?.setPolicy(policy);
   }
 

@@ -118,6 +118,7 @@ export class Comparison {
     try {
       for (let next = this.#place; this.#place && !signal.aborted;) {
         while (next && flights.length < this.#s.throttle.width && !crowded()) {
+          this.#s.throttle.begin();
           const flight = this.#launch(next);
           flights.push(flight);
           next = this.#behind(flight);
@@ -129,10 +130,11 @@ export class Comparison {
           if (!landed || signal.aborted) return;
           flights.shift();
           this.#settle(first, landed);
-          if (this.#place) await this.#s.throttle.rest();
+          if (this.#place) await this.#s.throttle.rest(first.length);
         }
       }
     } finally {
+      this.#s.throttle.end();
       for (const { index, watch } of flights) this.#s.digests[index]?.unwatch(watch);
     }
   }

@@ -110,7 +110,10 @@ function checkDisks(
   throw new LeewardError("InvalidRequest", `disks: machine ${machine} was enabled with these: ${said}`);
 }
 
-const capturePolicy = ({ policy: { sealBytes, sealAge, heartbeatEvery, retryLadder } }: ItemRecord) => ({
+const capturePolicy = ({
+  policy: { sealBytes, sealAge, heartbeatEvery, retryLadder, resync },
+}: ItemRecord) => ({
+  resyncRate: resync.rate,
   sealBytes,
   sealAge,
   heartbeatEvery,

@@ -5,8 +5,10 @@ import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import type { AllRecords } from "../engine/recovery/records.ts";
 import { beginGeneration } from "../engine/recovery/replicating.ts";
-import type { Beginning } from "../engine/recovery/resync.ts";
+import { type Beginning, endedFor } from "../engine/recovery/resync.ts";
+import type { ResyncReason } from "../engine/recovery/resync-request.ts";
 import { STATES } from "../engine/recovery/state.ts";
+import type { Services } from "./services.ts";
 
 interface Resume {
   readonly generation: Generation;
@@ -53,10 +55,19 @@ const goesOn = (item: ItemRecord, { arrived }: ProgressRecord, resume: Resume): 
   resume.generation === arrived.generation &&
   resume.next >= arrived.next;
 
-/** The agent's next heartbeat tells it that its generation is over; it registers anew and gets the next one. */
-export const endGeneration = ({ items }: AllRecords, { machine, generation: of }: ItemRecord) =>
-  items.update(itemKeyOf(machine), (old) =>
-    old.generation === of && STATES[old.state].replicating ? { ...old, generation: generation(of + 1) } : old,
+/**
+ * Ends the generation, if it is the present one still: the agent's next heartbeat tells it, so it registers anew and gets
+ * the next, which begins with a comparison.
+ */
+export const endGeneration = (
+  { records, clock }: Pick<Services, "records" | "clock">,
+  { machine, generation: of }: Pick<ItemRecord, "machine" | "generation">,
+  reason: ResyncReason,
+): Promise<ItemRecord> =>
+  records.items.update(itemKeyOf(machine), (old) =>
+    old.generation === of && STATES[old.state].replicating
+      ? endedFor(old, { reason, requestedAt: clock.now() })
+      : old,
   );
 
 function issueNext(item: ItemRecord): ItemRecord {

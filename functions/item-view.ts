@@ -12,6 +12,7 @@ import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { providerDetails } from "./provider-details.ts";
 import { retentionOf } from "./retention-view.ts";
+import { resyncOf } from "./resync-view.ts";
 import { verificationOf } from "./verification-view.ts";
 
 const TYPE =
@@ -123,6 +124,7 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
     agent: agentOf(known),
     shipped: progress?.shipped ?? { segments: 0, objects: 0, bytes: 0 },
     verification: verificationOf(item, verification),
+    resync: resyncOf(known),
     retention: retentionOf(known.retention),
     latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
     failover: item.failover ? failoverOf(item, item.failover) : null,
@@ -131,10 +133,11 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
 
 function progressOf({ agent }: Known, job: JobStatus | undefined): LeewardItem["progress"] {
   const beat = agent?.heartbeat;
-  const copy = beat?.mode === "initial-copy" ? beat.initialCopy : undefined;
+  const copies = beat?.mode === "initial-copy" || beat?.mode === "resync";
+  const copy = copies ? beat.initialCopy : undefined;
   if (!job && !copy) return null;
   return {
-    phase: job?.phase ?? "initial copy",
+    phase: job?.phase ?? (beat?.mode === "resync" ? "resync" : "initial copy"),
     ...(copy && bytesOf(copy)),
     percentComplete: job?.percentComplete ?? (copy ? percentOf(copy) : 0),
     steps: [...(job?.steps ?? [])],

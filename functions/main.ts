@@ -12,3 +12,4 @@ import "./portal.ts";
 import "./protectable-machines.ts";
 import "./protected-items.ts";
 import "./recovery-points.ts";
+import "./repair.ts";

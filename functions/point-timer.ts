@@ -5,11 +5,13 @@ import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
 import { resyncDue } from "../engine/recovery/resync.ts";
+import { resyncScheduled } from "../engine/recovery/resync-schedule.ts";
 import { retainDue } from "../engine/recovery/retain-due.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
 import { ensurePoint, ensureReplicate, ensureResync, ensureRetain, ensureVerify } from "./durable.ts";
+import { endGeneration } from "./generations.ts";
 import { type Services, services } from "./services.ts";
 
 app.client.timer("pointTimer", {
@@ -39,6 +41,8 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   const agent = (await found.records.agents.get(machine))?.value;
   const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
   if (item.state === "Protected" && streams) await point(found, client, item, progress);
+  if (item.state === "Protected" && resyncScheduled(found.clock.now(), item.policy.resync, progress))
+    await endGeneration(found, item, "schedule");
   const verified = (await found.records.verification.get(machine))?.value;
   if (verifyDue(found.clock.now(), item, progress, verified)) await ensureVerify(client, machine);
   const retained = (await found.records.retention.get(machine))?.value;

@@ -65,7 +65,7 @@ function diskDetails({ item, agent, progress }: Known, disk: SourceDisk, percent
     // Of the machine: its disks share one journal.
     dataPendingAtSourceAgentInMB: (beat?.backlog.bytes ?? 0) / MIB,
     dataPendingInStagingStorageAccountInMB: Math.max(waiting, 0) / MIB,
-    resyncRequired: false,
+    resyncRequired: progress !== undefined && progress.arrived.generation !== item.generation,
     allowedDiskLevelOperation: [],
   };
 }

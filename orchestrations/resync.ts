@@ -1,5 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
-import { LADDER, type Machine, call } from "./contract.ts";
+import { LADDER } from "../engine/core/retry.ts";
+import { type Machine, call } from "./contract.ts";
 
 /**
  * Does what is to be done for a machine's comparison: offers the base's digests when a generation begins, clears them away

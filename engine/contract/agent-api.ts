@@ -22,6 +22,8 @@ const capturePolicy = z.object({
     .array(z.number().transform(checked(millis)))
     .min(1)
     .optional(),
+  /** Bytes a second that a comparison reads at most; as many as the guest does not mind when 0 or absent. */
+  resyncRate: size.optional(),
 });
 export type CapturePolicy = z.infer<typeof capturePolicy>;
 

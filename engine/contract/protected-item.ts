@@ -61,6 +61,27 @@ const retention = z.object({
   compression: z.number().nullable(),
 });
 
+const resyncResult = z.object({
+  reason: z.string(),
+  beganTime: z.string(),
+  endedTime: z.string(),
+  /** Bytes of blocks that differed. */
+  sent: z.number(),
+});
+
+const resync = z.object({
+  /** Behind `comparing` come the proof and the first point: `proving`, then `ended`. */
+  state: z.enum(["requested", "preparing", "comparing", "proving", "ended"]),
+  /** `continuity`, `verification`, `operator` or `schedule`. */
+  reason: z.string(),
+  beganTime: z.string(),
+  /** The point that the disks are compared with; null when everything is copied. */
+  base: z.string().nullable(),
+  sent: z.number().nullable(),
+  endedTime: z.string().nullable(),
+  last: resyncResult.nullable(),
+});
+
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
 export const leewardItem = z.object({
   machine: z.string(),
@@ -96,6 +117,8 @@ export const leewardItem = z.object({
   shipped: z.object({ segments: z.number(), objects: z.number(), bytes: z.number() }),
   /** How far points were compared with what the source had; null before the first comparison began. */
   verification: verification.nullable(),
+  /** The comparison that the present generation began with; null for a machine that never needed one. */
+  resync: resync.nullable(),
   /** What is kept of points and journal; null before retention ran. */
   retention: retention.nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { LADDER } from "../core/retry.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
+import { resyncPolicy } from "./resync-schedule.ts";
 import { retentionPolicy } from "./retention-policy.ts";
 
 const size = (least: number, most: number, fallback: number) =>
@@ -50,6 +51,7 @@ export const recoveryPolicy = z.strictObject({
   /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
   replica: z.enum(["warm", "none"]).default("warm"),
   retention: retentionPolicy.prefault({}),
+  resync: resyncPolicy.prefault({}),
 });
 export type RecoveryPolicy = z.infer<typeof recoveryPolicy>;
 

@@ -10,7 +10,7 @@ const id = z.string().transform(checked(barrierId));
  * Why a machine's disks are compared: the agent lost its place (`continuity`), a point or its base was found bad
  * (`verification`), somebody asked for it (`operator`), or the policy did (`schedule`).
  */
-export const RESYNC_REASONS = ["continuity", "verification", "operator", "schedule"] as const;
+const RESYNC_REASONS = ["continuity", "verification", "operator", "schedule"] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
 /** The request, in the item: the write that makes it also ends the generation. */

@@ -1,6 +1,6 @@
-import { NO_DIGEST } from "../core/digest.ts";
-import type { Micros } from "../core/units.ts";
-import type { KeptBase } from "../replication/lineage.ts";
+import { type Digest, NO_DIGEST } from "../core/digest.ts";
+import { type Micros, generation } from "../core/units.ts";
+import type { Base } from "../journal/base.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import type { ResyncProgress, ResyncReason } from "./resync-request.ts";
@@ -15,7 +15,7 @@ export interface Beginning {
 
 /** The first generation begins with nothing to compare with, for no reason. */
 export function beginningOn(
-  kept: KeptBase | undefined,
+  kept: { readonly base: Base; readonly digest: Digest } | undefined,
   old: ProgressRecord | undefined,
   reason: ResyncReason,
   now: Micros,
@@ -57,6 +57,13 @@ export function resyncDue(progress: ProgressRecord): "offer" | "clear" | undefin
   if (point?.generation === arrived.generation) return "clear";
   return resync.offered ? undefined : "offer";
 }
+
+/** The item with its generation ended, so that its agent registers anew. */
+export const endedFor = (item: ItemRecord, resync: NonNullable<ItemRecord["resync"]>): ItemRecord => ({
+  ...item,
+  generation: generation(item.generation + 1),
+  resync,
+});
 
 /** Why the generation that is to begin does: what was asked for, unless that was before the present one began. */
 export const reasonOf = ({ resync: asked }: ItemRecord, old: ProgressRecord | undefined): ResyncReason =>

@@ -20,7 +20,7 @@ export const ITEM_STATES = [
 export type ItemState = (typeof ITEM_STATES)[number];
 
 /** ASR's words for what a user may ask of an item. */
-type AllowedOperation = "UnplannedFailover";
+type AllowedOperation = "UnplannedFailover" | "RepairReplication";
 
 interface StateRow {
   readonly allowed: readonly AllowedOperation[];
@@ -52,7 +52,7 @@ export const STATES: Record<ItemState, StateRow> = {
     next: { copying: "InitialReplication", protected: "Protected", enableFailed: "EnableFailed" },
   },
   Protected: {
-    allowed: ["UnplannedFailover"],
+    allowed: ["UnplannedFailover", "RepairReplication"],
     busy: false,
     replicating: true,
     next: { protected: "Protected", failover: "FailingOver" },

@@ -116,7 +116,7 @@ async function wanting(
   const since = wanted?.since ?? now;
   const saidSince = (agent?.heardAt ?? 0) > since + PATIENCE;
   if (saidSince && !isKept(heard, arrived.next)) {
-    await endGeneration(records, item);
+    await endGeneration({ records, clock }, item, "continuity");
     throw error;
   }
   throw new LeewardError("SegmentAwaited", `${error.message}; the agent is asked to send it again`, error);

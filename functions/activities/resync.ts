@@ -1,8 +1,8 @@
 import { type ErrorCode, LeewardError } from "../../engine/core/errors.ts";
 import { ExtentSet } from "../../engine/core/extent.ts";
-import { type DiskIndex, generation } from "../../engine/core/units.ts";
+import type { DiskIndex } from "../../engine/core/units.ts";
 import type { Base } from "../../engine/journal/base.ts";
-import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
 import { resyncDue, withRefused } from "../../engine/recovery/resync.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
@@ -10,6 +10,7 @@ import { offerDigests, withdrawDigests } from "../../engine/replication/base-dig
 import type { Blocks } from "../../engine/replication/blocks.ts";
 import { readBase } from "../../engine/replication/lineage.ts";
 import { blockDigestsAt } from "../../engine/replication/verify.ts";
+import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
@@ -77,7 +78,7 @@ async function refuse(
   await records.progress.update(machine, (old) =>
     old.resync && old.arrived.generation === of ? { ...old, resync: withRefused(old.resync) } : old,
   );
-  await endGeneration({ records, clock }, machine, of, "verification");
+  await endGeneration({ records, clock }, { machine, generation: of }, "verification");
 }
 
 /** The cache may keep nothing of the target for longer than it is needed. */
@@ -97,19 +98,3 @@ async function clear(services: ResyncServices, item: ItemRecord): Promise<void> 
 
 const cacheOf = ({ objectsAt }: ResyncServices, item: ItemRecord) =>
   objectsAt(endpointOf(targetOf(item).cache));
-
-/**
- * Ends the generation, if it is the present one still: the next heartbeat tells the agent, which registers anew and gets the
- * next, to begin with a comparison.
- */
-export const endGeneration = (
-  { records, clock }: Pick<Services, "records" | "clock">,
-  machine: ItemRecord["machine"],
-  of: ItemRecord["generation"],
-  reason: NonNullable<ItemRecord["resync"]>["reason"],
-): Promise<ItemRecord> =>
-  records.items.update(itemKeyOf(machine), (old) =>
-    old.generation === of && STATES[old.state].replicating
-      ? { ...old, generation: generation(of + 1), resync: { reason, requestedAt: clock.now() } }
-      : old,
-  );

@@ -9,8 +9,8 @@ import { dropCheckpoints, listCheckpoints } from "../../engine/replication/check
 import { readPoint } from "../../engine/replication/points.ts";
 import { type VerifyRequest, verifyPoint } from "../../engine/replication/verify-point.ts";
 import type { VerifyResult } from "../../orchestrations/contract.ts";
+import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
-import { endGeneration } from "./resync.ts";
 
 type VerifyServices = Pick<Services, "target" | "records" | "clock" | "keyOf" | "pagesAt">;
 type Outcome = VerifyResult["state"];
@@ -112,7 +112,7 @@ async function foundBad(services: VerifyServices, item: ItemRecord, bad: BadPoin
   const { resync } = await records.verification.update(machine, (old) =>
     withResyncWanted(withBad(old, bad), bad.foundAt),
   );
-  if (resync?.begun) await endGeneration(services, machine, item.generation, "verification");
+  if (resync?.begun) await endGeneration(services, item, "verification");
   return "bad";
 }
 

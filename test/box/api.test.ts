@@ -226,7 +226,7 @@ test("the operation goes on to its end, and its result is the protected item", a
   const { status: code, body } = await box.call("GET", result);
   expect(code).toBe(200);
   expect(body).toMatchObject({
-    properties: { protectionState: "Protected", allowedOperations: ["UnplannedFailover"] },
+    properties: { allowedOperations: ["UnplannedFailover", "RepairReplication"] },
   });
 });
 

@@ -63,6 +63,7 @@ export function item(
         shipped: { segments: 0, objects: 0, bytes: 0 },
         verification: null,
         retention: null,
+        resync: null,
         latestPoint: null,
         failover: null,
         ...leeward,
