@@ -7,7 +7,7 @@ import { DurableFiles } from "./durable-files.ts";
 import { FileExerciser } from "./file-exerciser.ts";
 import { fsckWrongs, makeExt4, mountLive, withMounted } from "./mounts.ts";
 import { ProtectedMachine } from "./protected-machine.ts";
-import { lackingMounts } from "./requirements.ts";
+import { lackingMounts } from "./programs.ts";
 import { scratchSpace } from "./scratch-space.ts";
 import { droppedFlush, noticed, reordered, stale, torn, unnoticed } from "./spoiled.ts";
 

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import path from "node:path";
 import { KIB, type Sequence, sequence } from "../../engine/core/units.ts";
 import { below } from "./cuts.ts";
-import { run } from "./mounts.ts";
+import { run } from "./programs.ts";
 import { type Version, possible } from "./versions.ts";
 
 const LARGEST = 96 * KIB;

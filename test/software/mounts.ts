@@ -1,15 +1,9 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { find } from "./requirements.ts";
-
-/** Runs a program to its end. @returns its standard output @throws with what it said when it fails */
-export async function run(program: string, ...args: readonly string[]): Promise<string> {
-  return (await promisify(execFile)(find(program) ?? program, args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
-}
+import { run } from "./programs.ts";
 
 /** A file system on a disk that is reached through the agent: the kernel's, over a loop device, over `nbdfuse`. */
 export interface LiveMount {

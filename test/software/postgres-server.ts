@@ -5,8 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { run } from "./mounts.ts";
-import { find } from "./requirements.ts";
+import { find, run } from "./programs.ts";
 
 /** Small everywhere, so that log segments are recycled and pages evicted, flushed and checkpointed all the time. */
 const CONFIG = `

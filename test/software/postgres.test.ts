@@ -6,7 +6,7 @@ import { FEW_CUTS, type Promised, SEED, type Subject, below, wrongCut, wrongNumb
 import { makeExt4, mountLive, withMounted } from "./mounts.ts";
 import { PostgresServer } from "./postgres-server.ts";
 import { ProtectedMachine } from "./protected-machine.ts";
-import { lackingMounts } from "./requirements.ts";
+import { lackingMounts } from "./programs.ts";
 import { scratchSpace } from "./scratch-space.ts";
 import { type Spoil, droppedFlush, noticed, reordered, stale, torn, unnoticed } from "./spoiled.ts";
 

@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 
 /** Programs that are no part of the project, and the Debian packages they come in. */
 const PACKAGES = {
@@ -27,8 +28,13 @@ const PLACES = [
 export const find = (program: string): string | undefined =>
   PLACES.map((place) => path.join(place, program)).find((file) => existsSync(file));
 
+/** Runs a program to its end. @returns its standard output @throws with what it said when it fails */
+export async function run(program: string, ...args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)(find(program) ?? program, args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
 /** Why tests that need these programs cannot run here; empty when they can. */
-function lacking(...programs: readonly Program[]): string {
+export function lacking(...programs: readonly Program[]): string {
   const absent = programs.filter((program) => !find(program));
   return absent.length === 0
     ? ""
