@@ -5,14 +5,14 @@ import type {
   RegisterResponse,
 } from "../engine/contract/agent-api.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import type { MachineId } from "../engine/core/ids.ts";
+import { type MachineId, machineId } from "../engine/core/ids.ts";
 import type { Generation } from "../engine/core/units.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
 import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/barriers.ts";
 import { withCounted } from "../engine/recovery/flow.ts";
-import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
+import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { beginningOn, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
 import { readBase } from "../engine/replication/lineage.ts";
@@ -26,6 +26,32 @@ import type { Services } from "./services.ts";
 
 /** What the agent's calls need of an authorized call. */
 type Talk = Pick<DurableCall, "services" | "client">;
+
+/** The item, if the caller is the identity of its VM. @throws NotFound, Forbidden */
+export async function itemOfAgent(
+  { records }: Services,
+  named: string,
+  principal: string,
+): Promise<ItemRecord> {
+  const machine = parseMachine(named);
+  const found = await records.items.get(itemKeyOf(machine));
+  if (found?.value.machine !== machine) throw unknown(machine);
+  const { source } = found.value;
+  if (source?.principal !== principal)
+    throw new LeewardError("Forbidden", `the token is not of the identity of machine ${machine}`);
+  return found.value;
+}
+
+const unknown = (machine: string) =>
+  new LeewardError("NotFound", `there is no machine ${JSON.stringify(machine.slice(0, 100))}`);
+
+function parseMachine(text: string): MachineId {
+  try {
+    return machineId(text);
+  } catch {
+    throw unknown(text);
+  }
+}
 
 /** Gives the agent its generation, the key and access to the cache. @throws AgentFenced, InvalidRequest */
 export async function registerAgent(

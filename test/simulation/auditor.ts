@@ -45,6 +45,7 @@ export class Auditor {
   async after(effect: Effect): Promise<void> {
     const { store, method } = effect;
     const name = nameOf(effect);
+    if (store === "spool") await this.#forgotten(name);
     if (store === "cache" && method === "delete") this.#released(effect.args[0]);
     if (method !== "put") return;
     if (store === "target" && name.endsWith(".seg")) await this.#packed(name);
@@ -58,7 +59,7 @@ export class Auditor {
   }
 
   /** 1: what leaves the spool is in the cache, or was carried on. */
-  async cached(name: string): Promise<void> {
+  async #forgotten(name: string): Promise<void> {
     const place = parseSegmentName(name);
     if (!place || this.#storm.lied || (await this.#stores.cache.get(name))) return;
     if (!this.#holds(place.generation, place.ordinal))
@@ -69,7 +70,11 @@ export class Auditor {
   #released(names: unknown): void {
     for (const name of Array.isArray(names) ? names : []) {
       const place = parseSegmentName(String(name));
-      if (place && !this.#storm.lied && !this.#holds(place.generation, place.ordinal))
+      if (
+        place?.machine === this.#machine &&
+        !this.#storm.lied &&
+        !this.#holds(place.generation, place.ordinal)
+      )
         throw new Violation(`7: ${name} left the cache before the target held it`);
     }
   }

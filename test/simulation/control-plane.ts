@@ -8,7 +8,7 @@ import { itemOf, progressOf } from "../../functions/activities/tools.ts";
 import type { Services } from "../../functions/services.ts";
 import type { Clock } from "../../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { MIB, bytes } from "../../engine/core/units.ts";
+import { MIB, bytes, micros } from "../../engine/core/units.ts";
 import type { DataKey } from "../../engine/journal/key.ts";
 import { segmentName } from "../../engine/journal/names.ts";
 import { sourceOf } from "../../engine/recovery/item.ts";
@@ -19,12 +19,13 @@ import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, ship } from "../../engine/replication/ship.ts";
 import { type ObjectStore, etagOf } from "../../engine/storage/store.ts";
 import type { Dice } from "./dice.ts";
-import { MACHINE } from "./machine.ts";
+import type { MachineId } from "../../engine/core/ids.ts";
 import type { Mutation } from "./mutations.ts";
 import type { Stores } from "./stores.ts";
 
 /** What a process of the control plane has: its own way to the storage. */
 export interface Plane {
+  readonly machine: MachineId;
   readonly services: Services;
   readonly stores: Stores;
   /** What is really there, to be judged by. */
@@ -42,22 +43,28 @@ export const servicesOver = (stores: Stores, key: DataKey, clock: Clock): Servic
   objectsAt: () => stores.cache,
   pagesAt: () => stores.pages,
   keyOf: async () => key,
+  cacheAccess: async () => ({ containerUrl: "https://cache.test/leeward", expires: micros(4e15) }),
 });
 
-export const toolsOf = (services: Services) => ({ services, client: Object.create(null) });
-const machine = { machine: MACHINE };
+/** Orchestrations are begun by the simulation itself. */
+const HUB = { getStatus: async () => ({ runtimeStatus: "Running" }), raiseEvent: async () => undefined };
+
+export const toolsOf = (services: Services) => ({
+  services,
+  client: Object.assign(Object.create(null), HUB),
+});
 
 /** One turn of `orchestrations/replicate.ts`: ship, cut, and a checkpoint when it is due, which is said by returning true. */
 export async function replicate(plane: Plane): Promise<boolean> {
-  const { services, dice } = plane;
-  return noting(services, async () => {
+  const { machine, services, dice } = plane;
+  return noting(plane, async () => {
     if (plane.step === "blind-ship") await shipBlindly(plane);
     if (dice.chance(0.5)) {
       await shipSmall(plane);
       await cut(plane);
       return true;
     }
-    const shipped = await replicationActivities.ship(machine, toolsOf(services));
+    const shipped = await replicationActivities.ship({ machine }, toolsOf(services));
     if (shipped.state === "ended") return false;
     if (shipped.marks) await cut(plane);
     return shipped.checkpointDue;
@@ -65,9 +72,9 @@ export async function replicate(plane: Plane): Promise<boolean> {
 }
 
 /** As `ship`, with limits of an app of another size: packs begin and end elsewhere. */
-async function shipSmall({ services, stores, dice }: Plane): Promise<void> {
-  const item = await itemOf(services, MACHINE);
-  const before = await progressOf(services, MACHINE);
+async function shipSmall({ machine, services, stores, dice }: Plane): Promise<void> {
+  const item = await itemOf(services, machine);
+  const before = await progressOf(services, machine);
   const limits: ShipLimits = {
     objectBytes: bytes(1 + dice.below(40_000)),
     maxBytes: bytes(dice.chance(0.5) ? MIB : 1 + dice.below(20_000)),
@@ -75,37 +82,37 @@ async function shipSmall({ services, stores, dice }: Plane): Promise<void> {
   };
   if (item.state !== "Protected" || before.arrived.generation !== item.generation) return;
   const shipped = await shipFrom(services, stores.cache, before, limits);
-  await services.records.progress.update(MACHINE, (old) => withShipped(old, shipped));
-  if (shipped.segments > 0) await releaseCache(stores.cache, MACHINE, before.arrived, shipped.position);
+  await services.records.progress.update(machine, (old) => withShipped(old, shipped));
+  if (shipped.segments > 0) await releaseCache(stores.cache, machine, before.arrived, shipped.position);
 }
 
 /** Also alone: two may be at work, and one may come late. */
 export async function cut(plane: Plane): Promise<void> {
-  const { services, stores } = plane;
+  const { machine, services, stores } = plane;
   if (plane.step === "early-manifest") return cutEarly(plane);
-  const item = await itemOf(services, MACHINE);
-  const found = await stores.records.get("progress", MACHINE);
+  const item = await itemOf(services, machine);
+  const found = await stores.records.get("progress", machine);
   if (found) await cutArrived(services, item);
 }
 
 /** The activity, and what the orchestration does with its failures. */
 export const checkpoint = (plane: Plane): Promise<boolean> =>
-  noting(plane.services, async () => {
+  noting(plane, async () => {
     if (plane.step === "early-applied") await applyEarly(plane);
-    await replicationActivities.checkpoint(machine, toolsOf(plane.services));
+    await replicationActivities.checkpoint({ machine: plane.machine }, toolsOf(plane.services));
     return false;
   });
 
 /** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */
-export async function lateCheckpoint({ services }: Plane): Promise<void> {
-  const item = await itemOf(services, MACHINE);
+export async function lateCheckpoint({ machine, services }: Plane): Promise<void> {
+  const item = await itemOf(services, machine);
   if (item.state !== "Protected") return;
-  const newest = await newestPoint(services.target, MACHINE);
+  const newest = await newestPoint(services.target, machine);
   if (newest) await checkpointAt(services, item, newest);
 }
 
 /** A failure that may pass is left to the next turn; any other is written down, and stops replication. */
-async function noting(services: Services, work: () => Promise<boolean>): Promise<boolean> {
+async function noting({ machine, services }: Plane, work: () => Promise<boolean>): Promise<boolean> {
   try {
     return await work();
   } catch (error) {
@@ -114,16 +121,16 @@ async function noting(services: Services, work: () => Promise<boolean>): Promise
     if (code === "FenceLost" || code === "NotFound") return false;
     const stopped = error.class !== "retry";
     await replicationActivities.noteHealth(
-      { ...machine, problem: { code, message }, stopped },
+      { machine, problem: { code, message }, stopped },
       toolsOf(services),
     );
     return false;
   }
 }
 
-async function shipBlindly({ services, stores }: Plane): Promise<void> {
-  const { arrived } = await progressOf(services, MACHINE);
-  const name = segmentName(MACHINE, arrived.generation, arrived.next);
+async function shipBlindly({ machine, services, stores }: Plane): Promise<void> {
+  const { arrived } = await progressOf(services, machine);
+  const name = segmentName(machine, arrived.generation, arrived.next);
   const found = await stores.cache.get(name, "unchecked");
   // A chain that is not checked takes whatever is there, also what came damaged.
   if (found) await stores.target.put(name, found.body, "absent").catch(exists);
@@ -133,18 +140,18 @@ function exists(error: unknown): undefined {
   if (!hasCode(error, "ObjectExists")) throw error;
 }
 
-async function cutEarly({ services, stores }: Plane): Promise<void> {
-  const { arrived, marked: before, pending } = await progressOf(services, MACHINE);
+async function cutEarly({ machine, services, stores }: Plane): Promise<void> {
+  const { arrived, marked: before, pending } = await progressOf(services, machine);
   const nothing = { seconds: 0, bytes: bytes(0), writes: 0 };
   // What is still in the cache counts as if it had been carried.
   const target = overlaid(stores.target, stores.cache);
   const limits = { objectBytes: bytes(1), maxBytes: bytes(MIB), parallel: 1 };
-  const shipped = await ship({ ...stores, target, machine: MACHINE, from: arrived, limits });
-  const key = await services.keyOf(MACHINE);
-  const { disks } = sourceOf(await itemOf(services, MACHINE));
+  const shipped = await ship({ ...stores, target, machine, from: arrived, limits });
+  const key = await services.keyOf(machine);
+  const { disks } = sourceOf(await itemOf(services, machine));
   const lossesAt = () => ({ vm: nothing, region: nothing });
   const marked = [...before, ...shipped.marked];
-  await cutPoints({ target, key, machine: MACHINE, disks, marked, pending, lossesAt });
+  await cutPoints({ target, key, machine, disks, marked, pending, lossesAt });
 }
 
 /** The store, with the other's objects where it has none; it takes no segments. */
@@ -157,9 +164,9 @@ const overlaid = (store: ObjectStore, other: ObjectStore): ObjectStore => ({
   ensureContainer: () => store.ensureContainer(),
 });
 
-async function applyEarly({ services }: Plane): Promise<void> {
-  const { point } = await progressOf(services, MACHINE);
-  const newest = point && (await newestPoint(services.target, MACHINE, point.generation));
+async function applyEarly({ machine, services }: Plane): Promise<void> {
+  const { point } = await progressOf(services, machine);
+  const newest = point && (await newestPoint(services.target, machine, point.generation));
   if (newest)
-    await services.records.progress.update(MACHINE, (old) => ({ ...old, applied: newest.position }));
+    await services.records.progress.update(machine, (old) => ({ ...old, applied: newest.position }));
 }

@@ -13,7 +13,6 @@ import { readPoint } from "../../engine/replication/points.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
-import { MACHINE } from "./machine.ts";
 import { Violation } from "./truth.ts";
 
 /** What a failover built. */
@@ -23,10 +22,17 @@ export interface Built {
   readonly disks: readonly Buffer[];
 }
 
+export interface Failover {
+  /** Undefined: the newest. */
+  readonly wanted: BarrierId | undefined;
+  /** Tells one from another. */
+  readonly token: string;
+  built?: Built;
+}
+
 /** The write that begins it, which is the fence. @throws StateNotAllowed, Conflict */
-export async function fence({ services }: Plane, point: BarrierId | undefined): Promise<void> {
-  const token = "simulated";
-  await services.records.items.update(itemKeyOf(MACHINE), (old) =>
+export async function fence({ machine, services }: Plane, { wanted: point, token }: Failover): Promise<void> {
+  await services.records.items.update(itemKeyOf(machine), (old) =>
     beginFailover(old, { now: services.clock.now(), token, point }),
   );
 }
@@ -35,54 +41,54 @@ export async function fence({ services }: Plane, point: BarrierId | undefined): 
  * Drains, plans and builds as `orchestrations/failover.ts` does, by the road that the plan takes. May die anywhere and
  * run again.
  */
-export async function failOver(plane: Plane, wanted: BarrierId | undefined): Promise<Built> {
-  const { services } = plane;
+export async function failOver(plane: Plane, { wanted }: Failover): Promise<Built> {
+  const { machine, services } = plane;
   if (plane.step !== "late-bump") await mustBeFenced(plane);
-  const { job } = await itemOf(services, MACHINE);
-  const input = { machine: MACHINE, operation: job.operation, point: wanted };
-  await failoverActivities.drain({ machine: MACHINE }, toolsOf(services));
+  const { job } = await itemOf(services, machine);
+  const input = { machine, operation: job.operation, point: wanted };
+  await failoverActivities.drain({ machine }, toolsOf(services));
   const plan = await failoverActivities.planFailover(input, toolsOf(services));
-  const at = { machine: MACHINE, point: plan.point };
+  const at = { machine, point: plan.point };
   if (plan.steps.some((step) => step.do === "checkpoint"))
     await diskActivities.checkpointTo(at, toolsOf(services));
   const imports = plan.steps.some((step) => step.do === "import");
   const disks = await (imports ? imported(plane, plan.point) : rebuilt(plane, plan.point));
   await mustBeFenced(plane);
-  await services.records.items.update(itemKeyOf(MACHINE), (old) =>
+  await services.records.items.update(itemKeyOf(machine), (old) =>
     old.state === "Protected" ? old : move(old, "failedOver"),
   );
   return { point: plan.point, road: imports ? "import" : "upload", disks };
 }
 
 /** 8: a failover bumps the generation first, then builds. */
-async function mustBeFenced({ truly }: Plane): Promise<void> {
+async function mustBeFenced({ machine, truly }: Plane): Promise<void> {
   const { items, progress } = recordsIn(truly.records);
-  const item = (await items.get(itemKeyOf(MACHINE)))?.value;
-  const arrived = (await progress.get(MACHINE))?.value.arrived;
+  const item = (await items.get(itemKeyOf(machine)))?.value;
+  const arrived = (await progress.get(machine))?.value.arrived;
   if (item?.state === "Protected" || arrived?.generation === item?.generation)
     throw new Violation("8: a failover builds while its machine may still replicate");
 }
 
-async function imported({ services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
-  const point = await readPoint(stores.target, MACHINE, id);
+async function imported({ machine, services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
+  const point = await readPoint(stores.target, machine, id);
   const made = await readCheckpoint(stores.target, point);
   if (!made) throw new LeewardError("NotFound", `the replica does not hold point ${id}`);
   const disks: Buffer[] = [];
   for (const { index, size, snapshot } of made.disks) {
-    const copy = importName(MACHINE, index, id);
-    await services.pagesAt("").promote(replicaName(MACHINE, index), snapshot, copy);
+    const copy = importName(machine, index, id);
+    await services.pagesAt("").promote(replicaName(machine, index), snapshot, copy);
     const whole = await stores.pages.read(copy, bytes(0), bytes(size + SECTOR));
     disks.push(whole.subarray(0, size));
   }
   return disks;
 }
 
-async function rebuilt({ services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
-  const point = await readPoint(stores.target, MACHINE, id);
+async function rebuilt({ machine, services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
+  const point = await readPoint(stores.target, machine, id);
   const sinks = point.disks.map(({ size }) => new MemorySink(size));
   await restorePoint({
     objects: stores.target,
-    key: await services.keyOf(MACHINE),
+    key: await services.keyOf(machine),
     point,
     sinkFor: async ({ index }) => sinks[index],
   });

@@ -1,14 +1,16 @@
+import { agentActivities } from "../../functions/activities/agent.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
-import { listPoints } from "../../engine/replication/points.ts";
-import { readPoint } from "../../engine/replication/points.ts";
-import { heartbeat, register, upload } from "./agent.ts";
-import { checkpoint, replicate } from "./control-plane.ts";
-import { MACHINE } from "./machine.ts";
+import { listPoints, readPoint } from "../../engine/replication/points.ts";
+import { killAgent, loseSpool, startFailover } from "./actions.ts";
+import { startAgent } from "./agent-process.ts";
+import { checkpoint, replicate, toolsOf } from "./control-plane.ts";
+import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
+import { CALM } from "./weather.ts";
 import type { World } from "./world.ts";
 
-/** More storage calls than anything here takes. */
+/** More calls than anything here takes. */
 const ENDLESS = 20_000;
 const TRIES = 12;
 
@@ -17,92 +19,88 @@ const TRIES = 12;
  * otherwise a new write still becomes a point and a checkpoint.
  * @throws Violation
  */
-export async function recover(world: World, startFailover: (world: World) => void): Promise<void> {
+export async function recover(world: World): Promise<void> {
   world.note("the weather clears");
-  world.storm.weather = {
-    refuse: 0,
-    timeout: 0,
-    echo: 0,
-    stale: 0,
-    damage: 0,
-    rollback: 0,
-    kill: 0,
-    hang: 0,
-  };
+  world.storm.weather = CALM;
+  world.storm.cacheAway = false;
   for (const process of world.scheduler.alive()) process.state = "awake";
-  await quiet(world);
-  if (world.failover) await endFailover(world, startFailover);
-  else if (!world.storm.regionLost) await goOn(world);
+  for (const machine of world.machines) {
+    await pause(world, 5);
+    if (machine.failover) await endFailover(world, machine);
+    else if (!machine.guest.gone) await goOn(world, machine);
+  }
 }
 
-/** Until nothing is at work any more. */
-async function quiet(world: World): Promise<void> {
-  for (let calls = 0; world.scheduler.ready().length > 0; calls++) {
-    if (calls > ENDLESS) throw new Violation("a process never ends");
-    await world.grant();
+/** Lets so many seconds of virtual time pass, with all that becomes due in them. */
+async function pause(world: World, seconds: number, until = () => false): Promise<void> {
+  const end = world.now + seconds * 1e6;
+  for (let calls = 0; !until(); calls++) {
+    if (calls > ENDLESS) throw new Violation("something never ends");
+    if (!(await world.grant())) {
+      const { next } = world.scheduler;
+      if (next === undefined || next > end) break;
+      world.pass(Math.max(next - world.now, 0));
+    }
     await world.settle();
   }
+  await world.settle();
+  if (!until()) world.pass(Math.max(end - world.now, 0));
 }
 
-async function endFailover(world: World, startFailover: (world: World) => void): Promise<void> {
-  const { failover } = world;
+async function endFailover(world: World, machine: Machine): Promise<void> {
+  const { failover } = machine;
   for (let tries = 0; !failover?.built && tries < TRIES; tries++) {
-    startFailover(world);
-    await quiet(world);
+    startFailover(world, machine);
+    await pause(world, 2);
   }
-  if (!failover?.built && !world.storm.lied) throw new Violation("a failover never ends");
+  if (!failover?.built && !world.storm.lied) throw new Violation(`a failover of ${machine.id} never ends`);
 }
 
-async function goOn(world: World): Promise<void> {
-  const { source } = world;
-  if (world.stopped || world.storm.lied) world.lostPlace = true;
-  if (world.lostPlace) world.registered = false;
-  source.forget();
-  const wanted = await nextBarrier(world);
+async function goOn(world: World, machine: Machine): Promise<void> {
+  const { guest } = machine;
+  if (machine.stopped || world.storm.lied) loseSpool(world, guest);
+  // What was asked of an agent that is being stopped is its own; the next one is asked again.
+  if (!guest.running) await pause(world, 2);
+  if (!guest.running) startAgent(world, guest, machine.spoolLimit);
+  const streams = () => guest.running?.capture.status?.mode === "streaming";
+  await pause(world, 90, streams);
+  if (!streams()) throw new Violation(`the agent of ${machine.id} never streams: ${whyOf(machine)}`);
+  await guest.write(false);
+  const wanted = world.newBarrier();
+  world.start("point", machine, ({ services }) =>
+    agentActivities.requestBarrier(
+      { machine: machine.id, barrier: wanted, consistency: "crash" },
+      toolsOf(services),
+    ),
+  );
   for (let tries = 0; tries < TRIES; tries++) {
-    world.pass(2_000_000);
-    world.start("upload", (plane) => upload(world, plane));
-    await quiet(world);
-    world.start("replicate", replicate);
-    await quiet(world);
-    if (world.warm) world.start("checkpoint", checkpoint);
-    await quiet(world);
+    await pause(world, 4);
+    world.start("replicate", machine, replicate);
+    await pause(world, 1);
+    if (machine.warm) world.start("checkpoint", machine, checkpoint);
   }
-  await mustHold(world, wanted);
+  await pause(world, 4);
+  await mustHold(world, machine, wanted);
+  killAgent(world, guest);
 }
 
-async function nextBarrier(world: World): Promise<BarrierId> {
-  const { source } = world;
-  for (let tries = 0; tries < 3; tries++) {
-    if (world.registered) world.start("heartbeat", (plane) => heartbeat(world, plane));
-    await quiet(world);
-    if (!world.registered) world.start("register", (plane) => register(world, plane));
-    await quiet(world);
-  }
-  if (!world.registered) throw new Violation("the agent never gets a generation");
-  while (!source.copied) source.copy();
-  source.write(false);
-  const before = world.truth.moments.size;
-  source.barrier();
-  const wanted = [...world.truth.moments.keys()][before];
-  if (!wanted) throw new Violation("no barrier could be set");
-  source.prove();
-  await source.seal();
-  return wanted;
-}
+const whyOf = ({ guest }: Machine): string => {
+  const { capture } = guest.running ?? {};
+  return JSON.stringify({ status: capture?.status, problem: capture?.status?.problem?.message });
+};
 
-async function mustHold(world: World, wanted: BarrierId): Promise<void> {
+async function mustHold(world: World, machine: Machine, wanted: BarrierId): Promise<void> {
   const { target, records } = world.stores;
-  const progress = (await recordsIn(records).progress.get(MACHINE))?.value;
+  const progress = (await recordsIn(records).progress.get(machine.id))?.value;
   const why = progress?.problem
     ? `${progress.problem.code}: ${progress.problem.message}`
-    : "no problem is noted";
-  const { end } = world.source;
-  if (progress?.arrived.next !== end?.next)
-    throw new Violation(`arrived is at ${progress?.arrived.next} of ${end?.next} for ever; ${why}`);
-  if (!(await listPoints(target, MACHINE)).some(({ id }) => id === wanted))
+    : `no problem is noted; ${whyOf(machine)}`;
+  const { cached } = machine.guest.running?.capture.status ?? {};
+  if (progress?.arrived.next !== cached?.next)
+    throw new Violation(`arrived is at ${progress?.arrived.next} of ${cached?.next} for ever; ${why}`);
+  if (!(await listPoints(target, machine.id)).some(({ id }) => id === wanted))
     throw new Violation(`barrier ${wanted} never became a point; ${why}`);
-  const point = await readPoint(target, MACHINE, wanted);
-  if (world.warm && !(await world.auditor.hasCheckpoint(point)))
+  const point = await readPoint(target, machine.id, wanted);
+  if (machine.warm && !(await machine.auditor.hasCheckpoint(point)))
     throw new Violation(`point ${wanted} never became a checkpoint; ${why}`);
 }

@@ -1,11 +1,13 @@
-import { armId, machineId, operationId } from "../../engine/core/ids.ts";
+import { type MachineId, armId, machineId, operationId } from "../../engine/core/ids.ts";
 import { generation, micros, millis } from "../../engine/core/units.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import { DEFAULT_POLICY } from "../../engine/recovery/policy.ts";
+import type { Auditor } from "./auditor.ts";
 import type { Dice } from "./dice.ts";
-import type { Source } from "./source.ts";
+import type { Failover } from "./failover.ts";
+import type { Guest } from "./guest.ts";
+import type { Truth } from "./truth.ts";
 
-export const MACHINE = machineId("machine-0a1b2c3d");
 export const START = micros(1_790_000_000_000_000);
 /** Names of accounts; nobody resolves them. */
 const CACHE = "https://cache";
@@ -14,12 +16,39 @@ const REPLICA = "https://replica";
 const GROUP = armId("/subscriptions/s/resourceGroups/g");
 const inGroup = (what: string) => armId(`${GROUP}/providers/x/${what}`);
 
+export const machineNumber = (n: number): MachineId => machineId(`machine-0a1b2c3${n.toString(16)}`);
+export const principalOf = (machine: MachineId, nth: number): string => `${machine}-vm${nth}`;
+
+/** One protected machine, and what became of it. */
+export interface Machine {
+  readonly id: MachineId;
+  readonly truth: Truth;
+  readonly auditor: Auditor;
+  /** There is a replica to bring to points. */
+  readonly warm: boolean;
+  /** Most that its agent's spool may hold. */
+  readonly spoolLimit: number;
+  /** The machine that is protected now. */
+  guest: Guest;
+  /** Those that were, and may wake up. */
+  readonly former: Guest[];
+  /** An agent has registered: replication was begun. */
+  begun: boolean;
+  /** Replication has stopped until somebody acts. */
+  stopped: boolean;
+  failover: Failover | undefined;
+  failovers: number;
+}
+
 /** The record of a machine whose protection was enabled. */
-export const protectedItem = (disks: Source["disks"], dice: Dice): ItemRecord => ({
+export const protectedItem = (
+  { machine, principal, disks }: Pick<Guest, "machine" | "principal" | "disks">,
+  dice: Dice,
+): ItemRecord => ({
   format: 1,
-  id: inGroup("vaults/v/items/machine"),
-  machine: MACHINE,
-  vmId: inGroup("vms/machine"),
+  id: inGroup(`vaults/v/items/${machine}`),
+  machine,
+  vmId: inGroup(`vms/${machine}`),
   state: "Protected",
   generation: generation(1),
   policy: {
@@ -32,11 +61,11 @@ export const protectedItem = (disks: Source["disks"], dice: Dice): ItemRecord =>
     region: "here",
     vmSize: "small",
     tags: {},
-    principal: "p",
+    principal,
     network: { name: "n", addressPrefixes: [], subnets: [] },
     nics: [],
     disks: disks.map(({ index, name, size }) => {
-      const id = inGroup(`disks/${name}`);
+      const id = inGroup(`disks/${machine}-${name}`);
       return { index, id, name, size, sku: "Standard_LRS", caching: "None" };
     }),
   },

@@ -48,9 +48,9 @@ async function main(): Promise<number> {
   return 0;
 }
 
-const summary = ({ seed, steps, hash, points, restored, checkpoints, road }: Run): string =>
-  `seed ${seed}, ${steps} steps: ${points} points, ${restored} restores and ${checkpoints} checkpoints compared,` +
-  ` ${road ? `failed over by ${road}` : "no failover"}; trace ${hash.slice(0, 16)}`;
+const summary = ({ seed, steps, hash, machines, points, restored, checkpoints, roads }: Run): string =>
+  `seed ${seed}, ${steps} steps, ${machines} machines: ${points} points, ${restored} restores and ${checkpoints} checkpoints compared,` +
+  ` ${roads.length > 0 ? `failed over by ${roads.join(", ")}` : "no failover"}; trace ${hash.slice(0, 16)}`;
 
 async function report(run: Run): Promise<number> {
   const small = await shrink(run, values.mutate);

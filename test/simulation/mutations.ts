@@ -2,7 +2,8 @@ import { type Bytes, ordinal } from "../../engine/core/units.ts";
 import { parseSegmentName, segmentName } from "../../engine/journal/names.ts";
 import { type Fence, type PageStore, type SnapshotId, etagOf } from "../../engine/storage/store.ts";
 import type { Dice } from "./dice.ts";
-import type { SourceFault } from "./source.ts";
+import type { Files } from "../../agent/files.ts";
+import type { GuestFault } from "./guest.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
@@ -11,11 +12,13 @@ export interface Mutation {
   readonly what: string;
   /** Puts itself between the product and its storage. */
   readonly stores?: (stores: Stores, dice: Dice) => Stores;
-  readonly source?: SourceFault;
+  readonly guest?: GuestFault;
+  /** Puts itself between the agent and its files. */
+  readonly files?: (files: Files, dice: Dice) => Files;
   /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
   /** Without this weather the fault does not show. */
   readonly weather?: Partial<Weather>;
-  readonly step?: "blind-ship" | "early-manifest" | "early-applied" | "late-bump" | "same-generation";
+  readonly step?: "blind-ship" | "early-manifest" | "early-applied" | "late-bump";
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -129,21 +132,12 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
       }),
     }),
   },
-  reorder: { what: "two writes change places in the journal", source: "reorder" },
-  "drop-write": { what: "the agent does not journal a write", source: "lost-write" },
-  "late-barrier": {
-    what: "a write slips in between a barrier's instant and its record",
-    source: "late-barrier",
-  },
-  "wrong-digest": { what: "the agent hashes a block wrongly", source: "wrong-digest" },
+  reorder: { what: "two writes change places in the journal", guest: "reorder" },
+  "drop-write": { what: "the agent does not journal a write", guest: "drop-write" },
   "skip-chain": { what: "segments are carried unchecked", step: "blind-ship", weather: { damage: 0.02 } },
   "early-manifest": { what: "a point is made of what is only in the cache", step: "early-manifest" },
   "early-applied": { what: "the replica counts as brought to a point before it is", step: "early-applied" },
   "late-bump": { what: "a failover builds before it fences", step: "late-bump" },
-  "wrong-generation": {
-    what: "an agent that lost its place goes on in its generation",
-    step: "same-generation",
-  },
 };
 
 const halfOf = (length: number): number => Math.max(512, Math.floor(length / 1024) * 512);

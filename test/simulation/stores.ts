@@ -55,7 +55,7 @@ async function* listing(answer: Promise<unknown>): AsyncGenerator<unknown> {
 
 /** A change that the storage really made. */
 export interface Effect {
-  readonly store: keyof Stores;
+  readonly store: keyof Stores | "spool";
   readonly method: string;
   readonly args: readonly unknown[];
 }

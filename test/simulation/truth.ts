@@ -1,32 +1,58 @@
 import type { Digest } from "../../engine/core/digest.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
-import type { Sequence } from "../../engine/core/units.ts";
+import type { Generation, Sequence } from "../../engine/core/units.ts";
 import type { CheckedSegment } from "../../engine/journal/segment.ts";
 
 /** Something that must never be. */
 export class Violation extends Error {}
 
 export interface Moment {
+  readonly generation: Generation;
   readonly sequence: Sequence;
   /** Byte for byte, by index. */
   readonly disks: readonly Buffer[];
 }
 
-/** What the source really did: the reference that everything else is compared with. */
+/** A change as the guest made it. */
+export interface Change {
+  readonly sequence: Sequence;
+  readonly disk: number;
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+/** What one machine really did: the reference that everything else is compared with. */
 export class Truth {
   readonly moments = new Map<BarrierId, Moment>();
   readonly proved = new Set<BarrierId>();
   readonly #segments = new Map<string, Digest>();
+  readonly #changes = new Map<Generation, Change[]>();
 
-  noteSealed(segment: CheckedSegment): void {
-    const { generation, ordinal } = segment.header;
+  noteSealed({ header, digest }: CheckedSegment): void {
+    const { generation, ordinal } = header;
     const before = this.digestAt(generation, ordinal);
-    if (before && before !== segment.digest)
-      throw new Violation(`generation ${generation} has two histories: segment ${ordinal} was sealed twice`);
-    this.#segments.set(`${generation}/${ordinal}`, segment.digest);
+    if (before && before !== digest)
+      throw new Violation(
+        `8: generation ${generation} has two histories: segment ${ordinal} was sealed twice`,
+      );
+    this.#segments.set(`${generation}/${ordinal}`, digest);
   }
 
   digestAt(generation: number, ordinal: number): Digest | undefined {
     return this.#segments.get(`${generation}/${ordinal}`);
+  }
+
+  noteChange(generation: Generation, change: Change): void {
+    const changes = this.#changes.get(generation);
+    if (changes) changes.push(change);
+    else this.#changes.set(generation, [change]);
+  }
+
+  /** The disks as they were just after the write, which came after the barrier, in its generation. */
+  disksAt({ generation, sequence, disks }: Moment, write: Sequence): readonly Buffer[] {
+    const copies = disks.map((disk) => Buffer.from(disk));
+    for (const { sequence: at, disk, offset, data } of this.#changes.get(generation) ?? [])
+      if (at > sequence && at <= write) copies[disk]?.set(data, offset);
+    return copies;
   }
 }

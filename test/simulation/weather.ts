@@ -23,7 +23,8 @@ export interface Weather {
   readonly hang: number;
 }
 
-const FAIR: Weather = {
+/** Nothing goes wrong. */
+export const CALM: Weather = {
   refuse: 0,
   timeout: 0,
   echo: 0,
@@ -31,8 +32,9 @@ const FAIR: Weather = {
   damage: 0,
   rollback: 0,
   kill: 0,
-  hang: 0.01,
+  hang: 0,
 };
+const FAIR: Weather = { ...CALM, hang: 0.01 };
 const ROUGH: Weather = { ...FAIR, refuse: 0.03, timeout: 0.03, echo: 0.03, kill: 0.01 };
 
 export const weatherOf = (dice: Dice): Weather =>
@@ -62,6 +64,8 @@ export class Storm {
   readonly #stores: Stores;
   weather: Weather;
   regionLost = false;
+  /** The cache account takes and gives nothing for a while. */
+  cacheAway = false;
   /** Acknowledged objects were lost, so that something may be missing. Never may something be wrong. */
   lied = false;
   /** Someone was told what is not so, and may have stopped over it. */
@@ -81,7 +85,7 @@ export class Storm {
   async let(call: Call): Promise<boolean> {
     this.#calls++;
     const fault = this.#faultFor(call);
-    this.last = `${call.process.name} ${call.store}.${call.method} ${nameOf(call)} ${fault ?? ""}`;
+    this.last = `${call.process.name} ${call.store}.${call.method} ${nameOf(call)} ${fault ?? ""}`.trim();
     if (fault === "refuse") {
       call.reject(unavailable(call));
       return false;
@@ -103,12 +107,14 @@ export class Storm {
   }
 
   #faultFor(call: Call): keyof Weather | undefined {
-    if (call.store === "cache" && this.regionLost) return "refuse";
+    if (call.store === "clock" || call.store === "files") return undefined;
+    if (call.store === "cache" && (this.regionLost || this.cacheAway)) return "refuse";
     const { refuse, timeout, echo, stale, damage } = this.weather;
     const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
     const reads = call.method === "get" && call.store !== "pages";
     const objects = reads && call.store !== "records";
     const known = reads && this.#changes.some((change) => this.#mayHide(change) && isOf(change, call));
+    if (call.store === "net") return this.#dice.chance(refuse + timeout) ? "refuse" : undefined;
     const rest = 1 - refuse - timeout - echo - stale - damage;
     return this.#dice.weighted<keyof Weather | undefined>([
       [refuse, "refuse"],
@@ -173,7 +179,7 @@ export class Storm {
 
 /** The object or record that a call is about. */
 export const nameOf = ({ store, args }: { store: string; args: readonly unknown[] }): string =>
-  store === "records" ? `${args[0]}/${args[1]}` : String(args[0]);
+  store === "records" ? `${args[0]}/${args[1]}` : String(args[0] ?? "");
 
 const isOf = (change: Change, call: Call): boolean =>
   change.store === call.store && change.name === nameOf(call);
@@ -182,7 +188,10 @@ const isObject = (answer: unknown): answer is StoredObject =>
   typeof answer === "object" && answer !== null && "body" in answer;
 
 const unavailable = (call: Call) =>
-  new LeewardError("StorageUnavailable", `${call.store}.${call.method} ${nameOf(call)}: no answer`);
+  new LeewardError(
+    call.store === "net" ? "ControlPlaneUnavailable" : "StorageUnavailable",
+    `${call.store}.${call.method} ${nameOf(call)}: no answer`,
+  );
 
 const echoOf = (call: Call) =>
   new LeewardError(

@@ -1,91 +1,102 @@
 import { createHash, type Hash } from "node:crypto";
+import type { Processes } from "../../agent/lock.ts";
+import type { Files } from "../../agent/files.ts";
 import type { Clock } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
-import type { BarrierId } from "../../engine/core/ids.ts";
-import { type Micros, micros } from "../../engine/core/units.ts";
+import { type BarrierId, barrierId } from "../../engine/core/ids.ts";
+import { type Micros, KIB, micros } from "../../engine/core/units.ts";
 import { type DataKey, newDataKey } from "../../engine/journal/key.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { createReplica } from "../../engine/replication/replica.ts";
 import { FOOTER } from "../fixtures/carried.ts";
 import { Auditor } from "./auditor.ts";
-import { type Plane, servicesOver } from "./control-plane.ts";
+import { type Plane, servicesOver, toolsOf } from "./control-plane.ts";
 import { Dice } from "./dice.ts";
-import type { Built } from "./failover.ts";
-import { MACHINE, START, protectedItem } from "./machine.ts";
+import { Guest } from "./guest.ts";
+import { type Machine, START, machineNumber, principalOf, protectedItem } from "./machine.ts";
+import { mortalFiles } from "./mortal-files.ts";
 import type { Mutation } from "./mutations.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
-import { Source } from "./source.ts";
 import { type Effect, type Stores, gated, memoryStores, observed } from "./stores.ts";
 import { Truth, Violation } from "./truth.ts";
-import { Storm, weatherOf } from "./weather.ts";
+import { Storm, nameOf, weatherOf } from "./weather.ts";
 
-const TRACE_KEPT = 60;
+const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
-/** Both regions, the machine, and everything that is at work. */
+/** Both regions, the machines, and everything that is at work. */
 export class World {
   readonly dice: Dice;
-  readonly scheduler = new Scheduler();
+  readonly scheduler: Scheduler;
   readonly stores: Stores;
-  readonly truth = new Truth();
   readonly storm: Storm;
-  readonly auditor: Auditor;
-  readonly source: Source;
+  readonly machines: Machine[] = [];
+  /** How the disks of each failover were built. */
+  readonly roads: string[] = [];
   readonly key: DataKey = newDataKey();
-  readonly clock: Clock;
   readonly mutation: Mutation | undefined;
-  readonly #mutated: Stores;
+  /** The stores as the product reaches them, but for the scheduler. */
+  readonly reached: Stores;
   readonly #effects: Effect[] = [];
   readonly #hash: Hash = createHash("sha256");
   /** The newest lines last. */
   readonly trace: string[] = [];
   #now: Micros = START;
-  /** The agent has a place in a journal. */
-  registered = false;
-  /** The agent's journal cannot go on where it is. */
-  lostPlace = true;
-  /** The agent was told that its journal is closed. */
-  retired = false;
-  /** There is a replica to bring to points. */
-  warm = true;
-  /** Replication has stopped until somebody acts. */
-  stopped = false;
-  failover: { readonly wanted: BarrierId | undefined; built?: Built } | undefined;
+  #barriers = 0;
 
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
     this.dice = new Dice(seed);
-    this.clock = { now: () => this.#now, sleep: async () => undefined };
-    this.stores = memoryStores(this.clock);
+    this.scheduler = new Scheduler(() => this.#now);
+    this.stores = memoryStores();
     const seen = observed(this.stores, this.#effects);
-    this.#mutated = mutation?.stores?.(seen, this.dice) ?? seen;
+    this.reached = mutation?.stores?.(seen, this.dice) ?? seen;
     this.storm = new Storm(this.dice, this.stores, { ...weatherOf(this.dice), ...mutation?.weather });
-    const { stores, truth, storm, key } = this;
-    this.auditor = new Auditor({ stores, truth, storm, machine: MACHINE, key });
-    this.source = new Source({
-      machine: MACHINE,
-      key,
+  }
+
+  /** Protection was enabled: records and replicas are there. */
+  async prepare(): Promise<void> {
+    const count = this.dice.weighted([
+      [6, 1],
+      [3, 2],
+      [1, 3],
+    ]);
+    for (let n = 0; n < (count ?? 1); n++) await this.#protect(n);
+  }
+
+  async #protect(n: number): Promise<void> {
+    const { stores, storm, key, dice } = this;
+    const id = machineNumber(n);
+    const truth = new Truth();
+    const auditor = new Auditor({ stores, truth, storm, machine: id, key });
+    const guest = this.guest(id, truth, 0, Guest.contentsFor(dice));
+    const item = protectedItem(guest, dice);
+    const warm = item.policy.replica === "warm";
+    const spoolLimit = dice.pick([320 * KIB, 800 * KIB, 4000 * KIB]) ?? KIB;
+    const fixed = { id, truth, auditor, warm, spoolLimit, former: [] };
+    this.machines.push({ ...fixed, guest, begun: false, stopped: false, failover: undefined, failovers: 0 });
+    await recordsIn(stores.records).items.create(itemKeyOf(id), item);
+    for (const disk of guest.disks) await createReplica(stores.pages, id, disk, FOOTER);
+  }
+
+  /** A virtual machine that may be protected under this id. */
+  guest(machine: Machine["id"], truth: Truth, nth: number, contents: readonly Buffer[]): Guest {
+    return new Guest({
+      machine,
+      principal: principalOf(machine, nth),
       dice: this.dice,
       truth,
-      fault: mutation?.source,
-      now: () => this.#now,
+      fault: this.mutation?.guest,
+      contents,
+      forgotten: (name) => this.#effects.push({ store: "spool", method: "forget", args: [name] }),
     });
   }
 
-  /** Protection was enabled: the record and the replicas are there. */
-  async prepare(): Promise<void> {
-    const { disks } = this.source;
-    const item = protectedItem(disks, this.dice);
-    this.warm = item.policy.replica === "warm";
-    await recordsIn(this.stores.records).items.create(itemKeyOf(MACHINE), item);
-    for (const disk of disks) await createReplica(this.stores.pages, MACHINE, disk, FOOTER);
-  }
-
   /** Starts production code as a process of its own. What it fails with is its caller's to see, so nobody's here. */
-  start(kind: string, work: (plane: Plane) => Promise<unknown>): void {
+  start(kind: string, { id }: Machine, work: (plane: Plane) => Promise<unknown>): void {
     this.scheduler.start(kind, async (process) => {
       try {
-        await work(this.#planeOf(process));
+        await work(this.#planeOf(process, id));
       } catch (error) {
         if (!(error instanceof LeewardError)) throw error;
         this.note(`${process.name} failed: ${error.code}`);
@@ -93,34 +104,86 @@ export class World {
     });
   }
 
-  #planeOf(process: Process): Plane {
-    const stores = gated(this.#mutated, this.scheduler, process);
-    const services = servicesOver(stores, this.key, this.clock);
-    return { services, stores, truly: this.stores, dice: this.dice, step: this.mutation?.step };
+  #planeOf(process: Process, machine: Machine["id"]): Plane {
+    const stores = gated(this.reached, this.scheduler, process);
+    const { services } = this.toolsOf(process);
+    const { dice, mutation } = this;
+    return { machine, services, stores, truly: this.stores, dice, step: mutation?.step };
   }
 
-  /** Lets one storage call through. */
-  async grant(): Promise<void> {
+  /** What an activity or a call of the API has, as this process. */
+  toolsOf(process: Process) {
+    const clock: Clock = { now: () => this.#now, sleep: async () => undefined };
+    return toolsOf(servicesOver(gated(this.reached, this.scheduler, process), this.key, clock));
+  }
+
+  /** Sleeps of this process end when the virtual time has come, and the dice pick them. */
+  clockOf(process: Process): Clock {
+    return {
+      now: () => this.#now,
+      sleep: async (duration, signal) => {
+        signal?.throwIfAborted();
+        const due = micros(this.#now + duration * 1000);
+        const perform = async () => undefined;
+        await this.scheduler.call(
+          { process, store: "clock", method: "sleep", args: [], due, perform },
+          signal,
+        );
+      },
+    };
+  }
+
+  filesOf(guest: Guest, process: Process): Files {
+    const files = mortalFiles(guest.system, this.scheduler, process, guest);
+    return this.mutation?.files?.(files, this.dice) ?? files;
+  }
+
+  processesOf({ name }: Process): Processes {
+    const identityOf = (of: string) => ({ pid: Number(of.split("-")[1]), start: "" });
+    return {
+      own: identityOf(name),
+      isAlive: ({ pid }) => this.scheduler.alive("agent").some((one) => identityOf(one.name).pid === pid),
+    };
+  }
+
+  get now(): Micros {
+    return this.#now;
+  }
+
+  newBarrier(): BarrierId {
+    return barrierId(`00000000-0000-4000-8000-${String(++this.#barriers).padStart(12, "0")}`);
+  }
+
+  /** Lets one call through; false when there is none. */
+  async grant(): Promise<boolean> {
     const call = this.dice.pick(this.scheduler.ready());
-    if (!call) return;
+    if (!call) return false;
     this.scheduler.take(call);
     await this.storm.let(call);
     this.note(this.storm.last);
+    return true;
   }
 
-  /** Until every process waits for the storage; then everything that changed is judged. @throws Violation */
+  /** Until every process waits; then everything that changed is judged. @throws Violation */
   async settle(): Promise<void> {
     await this.scheduler.settle();
-    const effects = this.#effects.splice(0);
-    for (const effect of effects) await this.auditor.after(effect);
-    if (effects.some(({ store }) => store === "records")) {
-      const progress = await recordsIn(this.stores.records).progress.get(MACHINE);
-      const problem = progress?.value.problem;
-      this.stopped = problem?.stopped ?? false;
-      if (this.stopped && !this.storm.deceived)
-        throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
+    for (const effect of this.#effects.splice(0)) {
+      const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
+      const machine = this.machines.find(({ id }) => text.includes(id));
+      if (!machine) continue;
+      await machine.auditor.after(effect);
+      if (effect.store === "records") await this.#watchProblem(machine);
     }
     if (this.scheduler.crash) throw this.scheduler.crash;
+  }
+
+  async #watchProblem(machine: Machine): Promise<void> {
+    const progress = await recordsIn(this.stores.records).progress.get(machine.id);
+    const problem = progress?.value.problem;
+    machine.begun ||= progress !== undefined;
+    machine.stopped = problem?.stopped ?? false;
+    if (machine.stopped && !this.storm.deceived)
+      throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
   }
 
   pass(time: number): void {

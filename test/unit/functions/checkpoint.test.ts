@@ -27,7 +27,7 @@ test("a checkpoint that is overtaken by one to a later point leaves the replica 
   const { target, pages, records } = stores;
   const [older, newer] = await carry(story, target);
   if (!older || !newer) throw new RangeError("no points");
-  const item = { ...protectedItem(DISKS, new Dice(1)), machine };
+  const item = protectedItem({ machine, principal: "p", disks: DISKS }, new Dice(1));
   await recordsIn(records).items.create(itemKeyOf(machine), item);
   const begun = beginGeneration(machine, older.generation, undefined);
   await recordsIn(records).progress.create(machine, withCut(begun, older.position, [older], []));

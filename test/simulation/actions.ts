@@ -1,0 +1,209 @@
+import { agentActivities } from "../../functions/activities/agent.ts";
+import { lockSpool } from "../../agent/lock.ts";
+import { hasCode } from "../../engine/core/errors.ts";
+import { itemKeyOf } from "../../engine/recovery/item.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
+import { listPoints } from "../../engine/replication/points.ts";
+import { startAgent } from "./agent-process.ts";
+import { checkpoint, cut, lateCheckpoint, replicate, toolsOf } from "./control-plane.ts";
+import { failOver, fence } from "./failover.ts";
+import { type Guest, SPOOL } from "./guest.ts";
+import type { Machine } from "./machine.ts";
+import { reprotect } from "./reprotect.ts";
+import { Violation } from "./truth.ts";
+import type { World } from "./world.ts";
+
+type Action = () => Promise<void> | void;
+type Entry = readonly [weight: number, action: Action];
+
+/** What may happen next, and how often it does. */
+export function actionFor(world: World): Action | undefined {
+  const machine = world.dice.pick(world.machines);
+  return (
+    machine &&
+    world.dice.weighted<Action>([
+      [world.scheduler.ready().length > 0 ? 70 : 0, async () => void (await world.grant())],
+      ...ofGuests(world, machine),
+      ...ofControlPlane(world, machine),
+      ...ofWeather(world),
+    ])
+  );
+}
+
+function ofGuests(world: World, machine: Machine): Entry[] {
+  const { guest, former } = machine;
+  const live = guest.running !== undefined;
+  const zombie = world.dice.pick(former);
+  return [
+    [live ? 7 : 0, () => guest.write(false)],
+    [live ? 2 : 0, () => guest.write(true)],
+    // Nobody waits for it: it ends when the dice let it.
+    [live ? 1 : 0, () => void guest.flush()],
+    [!live && !guest.gone ? 25 : 0, () => startAgent(world, guest, machine.spoolLimit)],
+    [live ? 0.3 : 0, () => killAgent(world, guest)],
+    [live ? 0.15 : 0, () => guest.running?.stop()],
+    [live ? 0.1 : 0, () => refuseSecond(world, guest)],
+    [guest.gone ? 0 : 0.12, () => crashMachine(world, guest)],
+    [guest.gone ? 0 : 0.08, () => loseSpool(world, guest)],
+    [machine.stopped && !guest.gone ? 2 : 0, () => loseSpool(world, guest)],
+    [zombie?.running ? 2 : 0, () => zombie?.write(false)],
+    [zombie && !zombie.running && !zombie.gone ? 2 : 0, () => zombie && wake(world, machine, zombie)],
+  ];
+}
+
+function ofControlPlane(world: World, machine: Machine): Entry[] {
+  const { scheduler } = world;
+  const start = (
+    weight: number,
+    kind: string,
+    possible: boolean,
+    work: Parameters<World["start"]>[2],
+  ): Entry => {
+    const name = `${kind}:${machine.id}`;
+    const few = possible && scheduler.alive(name).length < 2;
+    return [few ? weight : 0, () => world.start(name, machine, work)];
+  };
+  const { begun, failover } = machine;
+  const failovers = scheduler.alive(`failover:${machine.id}`).length;
+  return [
+    start(5, "replicate", begun, async (plane) => {
+      if (await replicate(plane)) world.start(`checkpoint:${machine.id}`, machine, checkpoint);
+    }),
+    start(1, "cut", begun, cut),
+    start(1, "checkpoint", begun && machine.warm, checkpoint),
+    start(0.3, "late", begun && machine.warm, lateCheckpoint),
+    start(2, "point", machine.failover === undefined, ({ services }) =>
+      agentActivities.requestBarrier(
+        { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
+        toolsOf(services),
+      ),
+    ),
+    [failovers < 2 && failover && !failover.built ? 5 : 0, () => startFailover(world, machine)],
+    [failover?.built && !world.storm.regionLost ? 2 : 0, () => reprotect(world, machine)],
+    [machine.failovers > 0 && !failover ? 0.3 : 0, () => beginFailover(world, machine)],
+  ];
+}
+
+function ofWeather(world: World): Entry[] {
+  const { dice, storm, scheduler, machines } = world;
+  const processes = scheduler.alive().filter(({ kind }) => kind !== "agent");
+  const awake = processes.filter(({ state }) => state === "awake");
+  const asleep = scheduler.alive().filter(({ state }) => state === "asleep");
+  const over = machines.every(({ failover }) => failover?.built);
+  return [
+    [
+      40 * storm.weather.kill,
+      () => {
+        const victim = dice.pick(awake);
+        if (victim) scheduler.kill(victim);
+        world.note(`${victim?.name} is killed`);
+      },
+    ],
+    [asleep.length < 3 ? 100 * storm.weather.hang : 0, () => sleep(world, true)],
+    [asleep.length > 0 ? 0.5 : 0, () => sleep(world, false)],
+    [100 * storm.weather.rollback, () => rollBack(world)],
+    [
+      storm.regionLost || storm.cacheAway ? 0 : 10 * storm.weather.refuse * storm.weather.kill,
+      () => cacheGoes(world, true),
+    ],
+    [storm.cacheAway ? 1 : 0, () => cacheGoes(world, false)],
+    [storm.regionLost && over ? 1 : 0, () => regionReturns(world)],
+  ];
+}
+
+/** Its process dies; its spool is still there. */
+export function killAgent(world: World, guest: Guest): void {
+  for (const process of guest.agents.splice(0)) world.scheduler.kill(process);
+  guest.running = undefined;
+  world.note(`the agent of ${guest.principal} dies`);
+}
+
+/** One agent for a spool, whoever starts another. */
+function refuseSecond(world: World, guest: Guest): void {
+  const { process } = guest.running ?? {};
+  if (process?.state !== "awake") return;
+  const second = { ...process, name: "agent-0" };
+  try {
+    lockSpool(SPOOL, world.filesOf(guest, second), world.processesOf(second));
+  } catch (error) {
+    if (hasCode(error, "Conflict")) return;
+    throw error;
+  }
+  throw new Violation(`8: two agents hold the spool of ${guest.principal}`);
+}
+
+function crashMachine(world: World, guest: Guest): void {
+  killAgent(world, guest);
+  guest.crash();
+  world.note(`${guest.principal} crashes`);
+}
+
+/** The journal must be begun anew: the operator says so, or the spool is gone. */
+export function loseSpool(world: World, guest: Guest): void {
+  killAgent(world, guest);
+  if (guest.system.exists(`${SPOOL}/state.json`)) guest.system.remove(`${SPOOL}/state.json`);
+}
+
+/** A machine that was failed over is switched on again, and so is its agent. */
+function wake(world: World, machine: Machine, zombie: Guest): void {
+  world.note(`${zombie.principal} wakes up`);
+  startAgent(world, zombie, machine.spoolLimit);
+}
+
+export function loseRegion(world: World): void {
+  world.note("the source region is lost");
+  world.storm.regionLost = true;
+  for (const { guest } of world.machines) {
+    killAgent(world, guest);
+    guest.gone = true;
+  }
+}
+
+function regionReturns(world: World): void {
+  world.note("the source region returns");
+  world.storm.regionLost = false;
+  for (const { guest } of world.machines) guest.gone = false;
+}
+
+function cacheGoes(world: World, away: boolean): void {
+  world.note(`the cache ${away ? "takes nothing" : "is back"}`);
+  world.storm.cacheAway = away;
+}
+
+/** To the newest point, or to any that there is. */
+export async function beginFailover(world: World, machine: Machine): Promise<void> {
+  if (machine.failover) return;
+  const item = (await recordsIn(world.stores.records).items.get(itemKeyOf(machine.id)))?.value;
+  const points = await listPoints(world.stores.target, machine.id);
+  if (item?.state !== "Protected" || points.length === 0) return;
+  const wanted = world.dice.chance(0.4) ? undefined : world.dice.pick(points)?.id;
+  machine.failover = { wanted, token: `failover-${machine.failovers}` };
+  world.note(`a failover of ${machine.id} begins`);
+  startFailover(world, machine);
+}
+
+export function startFailover(world: World, machine: Machine): void {
+  const { failover } = machine;
+  if (!failover) return;
+  world.start(`failover:${machine.id}`, machine, async (plane) => {
+    if (plane.step !== "late-bump") await fence(plane, failover);
+    const built = await failOver(plane, failover);
+    for (const [index, disk] of built.disks.entries())
+      machine.auditor.compareDisk({ id: built.point }, index, disk);
+    if (!failover.built) world.roads.push(built.road);
+    failover.built ??= built;
+  });
+}
+
+/** A process that hangs, and goes on when nobody expects it any more. */
+function sleep({ dice, scheduler }: World, falls: boolean): void {
+  const one = dice.pick(scheduler.alive().filter(({ state }) => (state === "awake") === falls));
+  if (one) one.state = falls ? "asleep" : "awake";
+}
+
+async function rollBack(world: World): Promise<void> {
+  const store = world.dice.chance(0.5) ? "cache" : "target";
+  const lost = await world.storm.rollBack(store);
+  if (store === "target") for (const { auditor } of world.machines) auditor.forget(lost);
+  world.note(`the ${store} goes back in time: ${lost}`);
+}

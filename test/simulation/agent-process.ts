@@ -1,0 +1,115 @@
+import { Capture } from "../../agent/capture.ts";
+import type { ControlPlane } from "../../agent/control-plane.ts";
+import type { Files } from "../../agent/files.ts";
+import { type Processes, type SpoolLock, lockSpool } from "../../agent/lock.ts";
+import { Session } from "../../agent/session.ts";
+import {
+  heartbeatRequest,
+  heartbeatResponse,
+  registerRequest,
+  registerResponse,
+} from "../../engine/contract/agent-api.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { KIB, bytes, millis } from "../../engine/core/units.ts";
+import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
+import { CONFIG, type Guest, SPOOL } from "./guest.ts";
+import type { Process } from "./scheduler.ts";
+import { gated } from "./stores.ts";
+import type { World } from "./world.ts";
+
+/** So that segments are many and small; a policy's least is more than these disks hold. */
+const SEAL_BYTES = bytes(12 * KIB);
+const SEAL_AGE = millis(700);
+const HEARTBEAT = millis(2500);
+const PATIENCE = millis(500);
+
+/** Starts the agent of a machine as `agent/main.ts` does. While another one is ending, it ends at once. */
+export function startAgent(world: World, guest: Guest, spoolLimit: number): void {
+  world.scheduler.start("agent", async (process) => {
+    guest.agents.push(process);
+    const files = world.filesOf(guest, process);
+    const clock = world.clockOf(process);
+    const lock = lockOrNot(files, world.processesOf(process));
+    if (!lock) return;
+    const capture = new Capture({
+      diskPaths: guest.diskPaths,
+      spoolDirectory: SPOOL,
+      spoolLimit: bytes(spoolLimit),
+      clock,
+      files,
+    });
+    const session = new Session({
+      capture,
+      configFile: CONFIG,
+      clock,
+      files,
+      connect: () => talkOf(world, guest, process),
+      openCache: () => gated(world.reached, world.scheduler, process).cache,
+    });
+    guest.running = { process, capture, stop: () => session.close() };
+    await session.run();
+    if (guest.running.process === process) guest.running = undefined;
+    await capture.close(PATIENCE);
+    lock.release();
+  });
+}
+
+function lockOrNot(files: Files, processes: Processes): SpoolLock | undefined {
+  try {
+    return lockSpool(SPOOL, files, processes);
+  } catch (error) {
+    if (hasCode(error, "Conflict")) return undefined;
+    throw error;
+  }
+}
+
+/** The agent's two calls, each answered by a process of the control plane. Either side may die, and the answer be lost. */
+function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
+  const ask = async <T>(what: string, signal: AbortSignal, answer: Answer<T>): Promise<T> => {
+    const hop = (args: readonly unknown[]) =>
+      world.scheduler.call(
+        { process, store: "net", method: what, args, perform: async () => undefined },
+        signal,
+      );
+    await hop(["asks"]);
+    const answered = await inControlPlane(world, what, answer);
+    await hop(["hears"]);
+    return answered;
+  };
+  return {
+    register: (request, signal) =>
+      ask("register", signal, async (talk) => {
+        const asked = registerRequest.parse(overWire(request));
+        const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
+        const given = await registerAgent(talk, item, asked);
+        const policy = { sealBytes: SEAL_BYTES, sealAge: SEAL_AGE, heartbeatEvery: HEARTBEAT };
+        return registerResponse.parse(overWire({ ...given, policy }));
+      }),
+    heartbeat: (request, signal) =>
+      ask("heartbeat", signal, async (talk) => {
+        const beat = heartbeatRequest.parse(overWire(request));
+        const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
+        const given = await heartbeat(talk, item, beat);
+        const policy = { sealBytes: SEAL_BYTES, sealAge: SEAL_AGE, heartbeatEvery: HEARTBEAT };
+        return heartbeatResponse.parse(overWire({ ...given, policy }));
+      }),
+  };
+}
+
+type Answer<T> = (talk: Parameters<typeof registerAgent>[0]) => Promise<T>;
+
+const overWire = (body: unknown): unknown => JSON.parse(JSON.stringify(body));
+
+function inControlPlane<T>(world: World, what: string, answer: Answer<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    world.scheduler.start("api", async (process) => {
+      process.killed = () =>
+        reject(new LeewardError("ControlPlaneUnavailable", `${what}: the connection was closed`));
+      try {
+        resolve(await answer(world.toolsOf(process)));
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  });
+}

@@ -1,0 +1,241 @@
+import { readLog } from "../../agent/log.ts";
+import type { Capture } from "../../agent/capture.ts";
+import type { MachineId } from "../../engine/core/ids.ts";
+import {
+  BLOCK,
+  type Bytes,
+  type DiskIndex,
+  type Generation,
+  KIB,
+  SECTOR,
+  type Sequence,
+  bytes,
+  diskIndex,
+  generation,
+  ordinal,
+} from "../../engine/core/units.ts";
+import { segmentName } from "../../engine/journal/names.ts";
+import { checkSegment } from "../../engine/journal/segment.ts";
+import { MemoryFileSystem } from "../fixtures/memory-files.ts";
+import type { Dice } from "./dice.ts";
+import type { FileWatch } from "./mortal-files.ts";
+import type { Process } from "./scheduler.ts";
+import { type Truth, Violation } from "./truth.ts";
+
+interface Disk {
+  readonly index: DiskIndex;
+  readonly name: string;
+  readonly size: Bytes;
+}
+
+/** Neither a whole number of blocks nor all below one; the last one takes writes that go into the journal by reference. */
+const SIZES = [8 * KIB, 20 * KIB, 70 * KIB + SECTOR, 140 * KIB];
+const MOST_SECTORS = 24;
+
+export const SPOOL = "/spool";
+export const CONFIG = "/config.json";
+const pathOf = (disk: number): string => `/disks/${disk}`;
+
+/** An agent's process and what it serves. */
+export interface Running {
+  readonly process: Process;
+  readonly capture: Capture;
+  /** Has it end in its own order. */
+  readonly stop: () => void;
+}
+
+/** What the guest was promised of a disk: what a flush made durable, and what came after it began. */
+interface Promised {
+  base: Buffer;
+  since: { readonly offset: number; readonly data: Buffer }[];
+}
+
+/** What a faulty machine does; see `mutations.ts`. */
+export type GuestFault = "drop-write" | "reorder";
+
+/**
+ * A virtual machine: disks, a file system for the agent's spool, and a guest that writes. It sees through the agent's
+ * files what the agent has journalled, and notes what the disks held at that instant.
+ */
+export class Guest implements FileWatch {
+  readonly machine: MachineId;
+  /** Of its identity. */
+  readonly principal: string;
+  readonly system = new MemoryFileSystem();
+  readonly disks: readonly Disk[];
+  running: Running | undefined;
+  /** That agent, and those that are ending. */
+  agents: Process[] = [];
+  /** Nothing of it is there any more. */
+  gone = false;
+  readonly #dice: Dice;
+  readonly #truth: Truth;
+  readonly #fault: GuestFault | undefined;
+  readonly #forgotten: (name: string) => void;
+  readonly #promised: Promised[];
+  /** Journalled by the call that is under way, and perhaps not on the disk yet. */
+  #journalled: {
+    generation: Generation;
+    sequence: Sequence;
+    disk: number;
+    offset: number;
+    length: number;
+  }[] = [];
+
+  constructor(s: {
+    machine: MachineId;
+    principal: string;
+    dice: Dice;
+    truth: Truth;
+    fault: GuestFault | undefined;
+    /** By index. */
+    contents: readonly Buffer[];
+    /** A segment has left the spool. */
+    forgotten: (name: string) => void;
+  }) {
+    this.machine = s.machine;
+    this.principal = s.principal;
+    this.#dice = s.dice;
+    this.#truth = s.truth;
+    this.#fault = s.fault;
+    this.#forgotten = s.forgotten;
+    this.disks = s.contents.map(({ length }, i) => ({
+      index: diskIndex(i),
+      name: `disk${i}`,
+      size: bytes(length),
+    }));
+    this.#promised = s.contents.map((content) => ({ base: Buffer.from(content), since: [] }));
+    for (const [i, content] of s.contents.entries()) this.system.put(pathOf(i), content);
+    this.system.makeDirectory(SPOOL);
+    const config = { endpoint: "https://leeward.test", audience: "api://leeward", machine: this.machine };
+    this.system.put(CONFIG, Buffer.from(JSON.stringify(config)));
+  }
+
+  /** Half full, as young disks are. */
+  static contentsFor(dice: Dice): Buffer[] {
+    return Array.from({ length: 1 + dice.below(3) }, () => {
+      const size = dice.pick(SIZES) ?? SECTOR;
+      const half = Math.floor(size / SECTOR / 2) * SECTOR;
+      return Buffer.concat([dice.bytes(half), Buffer.alloc(size - half)]);
+    });
+  }
+
+  get diskPaths(): string[] {
+    return this.disks.map((_, i) => pathOf(i));
+  }
+
+  get contents(): Buffer[] {
+    return this.disks.map((_, i) => Buffer.from(this.system.content(pathOf(i))));
+  }
+
+  /** Somewhere, something, through the agent. */
+  async write(zero: boolean): Promise<void> {
+    const disk = this.#dice.pick(this.disks);
+    if (!disk || !this.running) return;
+    const all = disk.size / SECTOR;
+    const large = disk.size > BLOCK && this.#dice.chance(0.15);
+    const start = this.#dice.below(large ? all - BLOCK / SECTOR : all);
+    const most = large ? BLOCK / SECTOR : 1 + this.#dice.below(MOST_SECTORS);
+    const length = Math.min(most, all - start) * SECTOR;
+    const data = zero ? Buffer.alloc(length) : this.#dice.bytes(length);
+    await this.#change(disk.index, start * SECTOR, data, zero);
+  }
+
+  async #change(index: DiskIndex, offset: number, data: Buffer, zero: boolean): Promise<void> {
+    const to = this.running?.capture.exports[index];
+    const promised = this.#promised[index];
+    if (!to || !promised) return;
+    if (this.#fault === "drop-write" && this.#dice.chance(0.05)) return this.#besides(index, offset, data);
+    const before = this.#fault === "reorder" ? this.contents[index] : undefined;
+    const length = bytes(data.length);
+    if (zero) await to.zero(bytes(offset), length);
+    else to.write([{ offset: bytes(offset), length, parts: [data] }]);
+    promised.since.push({ offset, data });
+    this.#noteJournalled();
+    if (before && this.#dice.chance(0.05))
+      this.#besides(index, offset, before.subarray(offset, offset + data.length));
+  }
+
+  /** On the disk only. */
+  #besides(index: number, offset: number, data: Buffer): void {
+    this.system.write(this.system.file(pathOf(index)), Buffer.from(data), offset);
+    this.#promised[index]?.since.push({ offset, data: Buffer.from(data) });
+  }
+
+  /** Has a disk flushed; a crash may take nothing of it from then on. */
+  async flush(): Promise<void> {
+    const disk = this.#dice.pick(this.disks);
+    const to = disk && this.running?.capture.exports[disk.index];
+    const promised = disk && this.#promised[disk.index];
+    if (!to || !promised) return;
+    const covered = promised.since.length;
+    const { process } = this.running ?? {};
+    await to.flush();
+    if (process?.state === "dead" || this.running?.process !== process) return;
+    for (const { offset, data } of promised.since.splice(0, covered)) promised.base.set(data, offset);
+  }
+
+  /** The machine itself dies and comes back. @throws Violation when the disk lost what was flushed */
+  crash(): void {
+    this.system.crash(this.#dice);
+    for (const [i, promised] of this.#promised.entries()) {
+      const now = Buffer.from(this.system.content(pathOf(i)));
+      for (let at = 0; at < now.length; at += SECTOR)
+        if (!mayHold(promised, at, now.subarray(at, at + SECTOR)))
+          throw new Violation(`flush: disk ${i} of ${this.machine} lost sector ${at / SECTOR} in a crash`);
+      promised.base = now;
+      promised.since = [];
+    }
+  }
+
+  appended(path: string, data: Buffer): void {
+    const place = logPlace(path);
+    if (!place) return;
+    for (const record of readLog(data).records)
+      if (record.kind === "barrier")
+        this.#truth.moments.set(record.id, {
+          generation: place,
+          sequence: record.sequence,
+          disks: this.contents,
+        });
+      else if (record.kind === "proof") this.#truth.proved.add(record.barrier);
+      else if (record.kind !== "digests") {
+        const { sequence, disk, offset } = record;
+        const length = record.kind === "data" ? record.data.length : record.length;
+        this.#journalled.push({ generation: place, sequence, disk, offset, length });
+      }
+  }
+
+  renamed(_from: string, to: string): void {
+    if (to.endsWith(".seg")) this.#truth.noteSealed(checkSegment(this.system.content(to)));
+  }
+
+  removed(path: string): void {
+    const [, of, at] = /\/(\d{6})\/(\d{12})\.seg$/.exec(path) ?? [];
+    if (of && at) this.#forgotten(segmentName(this.machine, generation(Number(of)), ordinal(Number(at))));
+  }
+
+  /** The disk has it now. */
+  #noteJournalled(): void {
+    for (const { generation: of, sequence, disk, offset, length } of this.#journalled.splice(0)) {
+      const data = Buffer.from(this.system.content(pathOf(disk)).subarray(offset, offset + length));
+      this.#truth.noteChange(of, { sequence, disk, offset, data });
+    }
+  }
+}
+
+function logPlace(path: string): Generation | undefined {
+  const [, of] = /\/(\d{6})\/\d{12}\.log$/.exec(path) ?? [];
+  return of === undefined ? undefined : generation(Number(of));
+}
+
+/** Whether the sector is what was flushed, or any of what was written there since. */
+function mayHold({ base, since }: Promised, at: number, found: Buffer): boolean {
+  if (found.equals(base.subarray(at, at + SECTOR))) return true;
+  return since.some(
+    ({ offset, data }) =>
+      at >= offset &&
+      at + SECTOR <= offset + data.length &&
+      found.equals(data.subarray(at - offset, at - offset + SECTOR)),
+  );
+}
