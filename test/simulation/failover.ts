@@ -28,6 +28,8 @@ export interface Failover {
   /** Tells one from another. */
   readonly token: string;
   built?: Built;
+  /** Its machine was protected again: a late run of it has nothing more to say. */
+  over?: boolean;
 }
 
 /** The write that begins it, which is the fence. @throws StateNotAllowed, Conflict */
@@ -41,9 +43,10 @@ export async function fence({ machine, services }: Plane, { wanted: point, token
  * Drains, plans and builds as `orchestrations/failover.ts` does, by the road that the plan takes. May die anywhere and
  * run again.
  */
-export async function failOver(plane: Plane, { wanted }: Failover): Promise<Built> {
+export async function failOver(plane: Plane, failover: Failover): Promise<Built> {
   const { machine, services } = plane;
-  if (plane.step !== "late-bump") await mustBeFenced(plane);
+  const { wanted } = failover;
+  if (plane.step !== "late-bump") await mustBeFenced(plane, failover);
   const { job } = await itemOf(services, machine);
   const input = { machine, operation: job.operation, point: wanted };
   await failoverActivities.drain({ machine }, toolsOf(services));
@@ -53,15 +56,16 @@ export async function failOver(plane: Plane, { wanted }: Failover): Promise<Buil
     await diskActivities.checkpointTo(at, toolsOf(services));
   const imports = plan.steps.some((step) => step.do === "import");
   const disks = await (imports ? imported(plane, plan.point) : rebuilt(plane, plan.point));
-  await mustBeFenced(plane);
+  await mustBeFenced(plane, failover);
   await services.records.items.update(itemKeyOf(machine), (old) =>
-    old.state === "Protected" ? old : move(old, "failedOver"),
+    old.state === "Protected" || failover.over ? old : move(old, "failedOver"),
   );
   return { point: plan.point, road: imports ? "import" : "upload", disks };
 }
 
 /** 8: a failover bumps the generation first, then builds. */
-async function mustBeFenced({ machine, truly }: Plane): Promise<void> {
+async function mustBeFenced({ machine, truly }: Plane, { over }: Failover): Promise<void> {
+  if (over) throw new LeewardError("FenceLost", `${machine} was protected again`);
   const { items, progress } = recordsIn(truly.records);
   const item = (await items.get(itemKeyOf(machine)))?.value;
   const arrived = (await progress.get(machine))?.value.arrived;

@@ -8,8 +8,9 @@ import type { World } from "./world.ts";
  * own generation. The former one is left alone, and may wake up.
  */
 export async function reprotect(world: World, machine: Machine): Promise<void> {
-  const { built } = machine.failover ?? {};
-  if (!built) return;
+  const { failover } = machine;
+  if (!failover?.built) return;
+  failover.over = true;
   const nth = ++machine.failovers;
   await recordsIn(world.stores.records).items.update(itemKeyOf(machine.id), (old) => {
     const { failover: _, source, ...rest } = old;
@@ -21,7 +22,7 @@ export async function reprotect(world: World, machine: Machine): Promise<void> {
     };
   });
   machine.former.push(machine.guest);
-  machine.guest = world.guest(machine.id, machine.truth, nth, built.disks);
+  machine.guest = world.guest(machine.id, machine.truth, nth, failover.built.disks);
   machine.failover = undefined;
   world.note(`${machine.id} is protected again`);
 }
