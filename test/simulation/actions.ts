@@ -22,12 +22,21 @@ export function actionFor(world: World): Action | undefined {
   return (
     machine &&
     world.dice.weighted<Action>([
-      [world.scheduler.ready().length > 0 ? 70 : 0, async () => void (await world.grant())],
+      [world.scheduler.ready().length > 0 ? 70 : 0, () => grantSome(world)],
       ...ofGuests(world, machine),
       ...ofControlPlane(world, machine),
       ...ofWeather(world),
     ])
   );
+}
+
+/** Calls are many, and one after the other. */
+async function grantSome(world: World): Promise<void> {
+  for (let calls = world.dice.below(5); calls > 0; calls--) {
+    await world.grant();
+    await world.settle();
+  }
+  await world.grant();
 }
 
 function ofGuests(world: World, machine: Machine): Entry[] {
@@ -70,9 +79,9 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
       if (await replicate(plane)) world.start(`checkpoint:${machine.id}`, machine, checkpoint);
     }),
     start(1, "cut", begun, cut),
-    start(1, "checkpoint", begun && machine.warm, checkpoint),
+    start(2, "checkpoint", begun && machine.warm, checkpoint),
     start(0.3, "late", begun && machine.warm, lateCheckpoint),
-    start(2, "point", machine.failover === undefined, ({ services }) =>
+    start(3, "point", machine.failover === undefined, ({ services }) =>
       agentActivities.requestBarrier(
         { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
         toolsOf(services),
@@ -188,8 +197,7 @@ export function startFailover(world: World, machine: Machine): void {
   world.start(`failover:${machine.id}`, machine, async (plane) => {
     if (plane.step !== "late-bump") await fence(plane, failover);
     const built = await failOver(plane, failover);
-    for (const [index, disk] of built.disks.entries())
-      machine.auditor.compareDisk({ id: built.point }, index, disk);
+    for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
     if (!failover.built) world.roads.push(built.road);
     failover.built ??= built;
   });

@@ -16,7 +16,7 @@ import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts"
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { FOOTER } from "../fixtures/carried.ts";
 import type { Effect, Stores } from "./stores.ts";
-import { type Truth, Violation } from "./truth.ts";
+import { type Barrier, type Truth, Violation } from "./truth.ts";
 import { type Storm, nameOf } from "./weather.ts";
 
 /** Watches every storage call that took effect, on the storage itself, and knows the design's invariants by number. */
@@ -130,12 +130,17 @@ export class Auditor {
   /** 4: everything that a point needs is there before it. */
   async #pointed(name: string): Promise<void> {
     const point = await readPointAt(this.#stores.target, name);
-    const moment = this.#truth.moments.get(point.id);
-    if (moment?.sequence !== point.sequence || !this.#truth.proved.has(point.id))
-      throw new Violation(`4: point ${point.id} is no barrier that was proved at write ${point.sequence}`);
+    const moment = this.#truth.momentOf(point);
+    if (moment?.sequence !== point.sequence)
+      throw new Violation(
+        `4: point ${point.id} is no barrier that was proved at write ${point.sequence} of generation ${point.generation}:` +
+          ` ${moment ? `it was set at write ${moment.sequence} of ${moment.generation}` : "it was never set"}`,
+      );
     for (let ordinal = 0; ordinal < point.position.next && !this.#storm.lied; ordinal++)
       if (!this.#holds(point.generation, ordinal))
         throw new Violation(`4: point ${point.id} was made before segment ${ordinal} arrived`);
+    const twins = (await listPoints(this.#stores.target, this.#machine)).filter(({ id }) => id === point.id);
+    if (twins.length > 1) throw new Violation(`4: ${twins.length} points have the id ${point.id}`);
     await this.#restore(point);
   }
 
@@ -157,9 +162,9 @@ export class Auditor {
     }
   }
 
-  #momentOf({ id }: { id: RecoveryPoint["id"] }) {
-    const moment = this.#truth.moments.get(id);
-    if (!moment) throw new Violation(`4: ${id} was never a barrier`);
+  #momentOf(barrier: Barrier) {
+    const moment = this.#truth.momentOf(barrier);
+    if (!moment) throw new Violation(`4: ${barrier.id} is no barrier of generation ${barrier.generation}`);
     return moment;
   }
 
@@ -177,7 +182,7 @@ export class Auditor {
     for (const [index, { content }] of sinks) this.compareDisk(point, index, content);
   }
 
-  compareDisk(point: Pick<RecoveryPoint, "id">, index: number, content: Buffer): void {
+  compareDisk(point: Barrier, index: number, content: Buffer): void {
     const wanted = this.#momentOf(point).disks[index] ?? Buffer.alloc(0);
     if (!content.equals(wanted))
       throw new Violation(`point ${point.id} differs on disk ${index} ${firstDifference(content, wanted)}`);

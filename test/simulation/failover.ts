@@ -5,6 +5,7 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { SECTOR, bytes } from "../../engine/core/units.ts";
 import { importName, replicaName } from "../../engine/journal/names.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { beginFailover } from "../../engine/recovery/begin.ts";
 import { itemKeyOf, move } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
@@ -17,7 +18,7 @@ import { Violation } from "./truth.ts";
 
 /** What a failover built. */
 export interface Built {
-  readonly point: BarrierId;
+  readonly point: RecoveryPoint;
   readonly road: "import" | "upload";
   readonly disks: readonly Buffer[];
 }
@@ -60,7 +61,8 @@ export async function failOver(plane: Plane, failover: Failover): Promise<Built>
   await services.records.items.update(itemKeyOf(machine), (old) =>
     old.state === "Protected" || failover.over ? old : move(old, "failedOver"),
   );
-  return { point: plan.point, road: imports ? "import" : "upload", disks };
+  const point = await readPoint(plane.truly.target, machine, plan.point);
+  return { point, road: imports ? "import" : "upload", disks };
 }
 
 /** 8: a failover bumps the generation first, then builds. */

@@ -193,12 +193,12 @@ export class Guest implements FileWatch {
     if (!place) return;
     for (const record of readLog(data).records)
       if (record.kind === "barrier")
-        this.#truth.moments.set(record.id, {
+        this.#truth.noteBarrier(record.id, {
           generation: place,
           sequence: record.sequence,
           disks: this.contents,
         });
-      else if (record.kind === "proof") this.#truth.proved.add(record.barrier);
+      else if (record.kind === "proof") this.#truth.noteProof(place, record.barrier);
       else if (record.kind !== "digests") {
         const { sequence, disk, offset } = record;
         const length = record.kind === "data" ? record.data.length : record.length;

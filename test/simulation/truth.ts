@@ -21,12 +21,35 @@ export interface Change {
   readonly data: Buffer;
 }
 
+/** A barrier in one generation's journal. */
+export interface Barrier {
+  readonly generation: Generation;
+  readonly id: BarrierId;
+}
+
+const keyOf = (generation: Generation, id: BarrierId): string => `${generation}/${id}`;
+
 /** What one machine really did: the reference that everything else is compared with. */
 export class Truth {
-  readonly moments = new Map<BarrierId, Moment>();
-  readonly proved = new Set<BarrierId>();
+  /** An agent that was fenced may set a barrier that its successor sets as well, each in its generation. */
+  readonly #moments = new Map<string, Moment>();
+  readonly #proved = new Set<string>();
   readonly #segments = new Map<string, Digest>();
   readonly #changes = new Map<Generation, Change[]>();
+
+  noteBarrier(id: BarrierId, moment: Moment): void {
+    this.#moments.set(keyOf(moment.generation, id), moment);
+  }
+
+  noteProof(generation: Generation, id: BarrierId): void {
+    this.#proved.add(keyOf(generation, id));
+  }
+
+  /** What the disks were at the barrier; undefined while it is not proved. */
+  momentOf({ generation, id }: Barrier): Moment | undefined {
+    const key = keyOf(generation, id);
+    return this.#proved.has(key) ? this.#moments.get(key) : undefined;
+  }
 
   noteSealed({ header, digest }: CheckedSegment): void {
     const { generation, ordinal } = header;

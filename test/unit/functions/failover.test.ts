@@ -42,7 +42,7 @@ async function scene(replica: "warm" | "none" = "warm") {
   const stores = memoryStores();
   const points = await carry({ ...story, segments: story.segments.slice(0, -1) }, stores.target);
   await cacheSegments(stores.cache, story.segments.slice(-1));
-  const plain = protectedItem(DISKS, new Dice(1));
+  const plain = protectedItem({ machine, principal: "p", disks: DISKS }, new Dice(1));
   const item = { ...plain, machine, policy: { ...plain.policy, replica } };
   const records = recordsIn(stores.records);
   await records.items.create(itemKeyOf(machine), item);
