@@ -108,7 +108,10 @@ export async function heartbeat(
   return {
     active,
     policy,
-    barriers: await barriersFor(services, machine, { set: barriers, refused }),
+    barriers: (await barriersFor(services, machine, { set: barriers, refused })).filter(
+      // It became a point whose maker died before it said so: set again, it would be another point of that id.
+      ({ id }) => id !== progress?.point?.id,
+    ),
     time: services.clock.now(),
     ...arrivedOf(progress, beat.generation),
     ...(renewed && { cache: renewed }),

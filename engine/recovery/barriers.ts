@@ -58,9 +58,12 @@ export function withReport(old: BarriersRecord, report: BarrierReport, now: Micr
   };
 }
 
-/** Those that the agent still has to hear of. */
+/** As many as a heartbeat lists: one that falls off the list before it was heard would be asked for, and set, again. */
+const MOST_WANTED = 16;
+
+/** The oldest of those that the agent still has to hear of. */
 export const wantedOf = ({ pending }: BarriersRecord): readonly BarrierRequest[] =>
-  pending.filter(({ set, why }) => !set && why === undefined);
+  pending.filter(({ set, why }) => !set && why === undefined).slice(0, MOST_WANTED);
 
 /** The record without these barriers; itself when it holds none of them. */
 export function without(old: BarriersRecord, ids: readonly string[]): BarriersRecord {

@@ -174,13 +174,16 @@ export async function listPoints(target: ObjectStore, machine: MachineId): Promi
   return places;
 }
 
-/** One listing and one GET. @throws NotFound, ManifestDamaged, ManifestVersionUnknown */
+/**
+ * One listing and one GET. A barrier may have been set once more in a newer generation, when what made it a point died
+ * before it said so: that one is meant. @throws NotFound, ManifestDamaged, ManifestVersionUnknown
+ */
 export async function readPoint(
   target: ObjectStore,
   machine: MachineId,
   id: BarrierId,
 ): Promise<RecoveryPoint> {
-  const place = (await listPoints(target, machine)).find((point) => point.id === id);
+  const place = (await listPoints(target, machine)).findLast((point) => point.id === id);
   if (!place) throw new LeewardError("NotFound", `machine ${machine} has no recovery point ${id}`);
   return readPointAt(target, pointName(machine, place.generation, place.sequence, place.id));
 }

@@ -9,6 +9,7 @@ import { checkpoint, cut, lateCheckpoint, replicate, toolsOf } from "./control-p
 import { failOver, fence } from "./failover.ts";
 import { type Guest, SPOOL } from "./guest.ts";
 import type { Machine } from "./machine.ts";
+import type { Often } from "./mutations.ts";
 import { reprotect } from "./reprotect.ts";
 import { Violation } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -39,20 +40,22 @@ async function grantSome(world: World): Promise<void> {
   await world.grant();
 }
 
+const often = ({ mutation }: World, what: Often): number => mutation?.often?.[what] ?? 1;
+
 function ofGuests(world: World, machine: Machine): Entry[] {
   const { guest, former } = machine;
   const live = guest.running !== undefined;
   const zombie = world.dice.pick(former);
   return [
     [live ? 7 : 0, () => guest.write(false)],
-    [live ? 2 : 0, () => guest.write(true)],
+    [live ? 2 * often(world, "zero") : 0, () => guest.write(true)],
     // Nobody waits for it: it ends when the dice let it.
     [live ? 1 : 0, () => void guest.flush()],
     [!live && !guest.gone ? 25 : 0, () => startAgent(world, guest, machine.spoolLimit)],
     [live ? 0.3 : 0, () => killAgent(world, guest)],
     [live ? 0.15 : 0, () => guest.running?.stop()],
     [live ? 0.1 : 0, () => refuseSecond(world, guest)],
-    [guest.gone ? 0 : 0.12, () => crashMachine(world, guest)],
+    [guest.gone ? 0 : 0.12 * often(world, "crash"), () => crashMachine(world, guest)],
     [guest.gone ? 0 : 0.08, () => loseSpool(world, guest)],
     [machine.stopped && !guest.gone ? 2 : 0, () => loseSpool(world, guest)],
     [zombie?.running ? 2 : 0, () => zombie?.write(false)],
@@ -79,9 +82,9 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
       if (await replicate(plane)) world.start(`checkpoint:${machine.id}`, machine, checkpoint);
     }),
     start(1, "cut", begun, cut),
-    start(2, "checkpoint", begun && machine.warm, checkpoint),
-    start(0.3, "late", begun && machine.warm, lateCheckpoint),
-    start(3, "point", machine.failover === undefined, ({ services }) =>
+    start(2 * often(world, "checkpoint"), "checkpoint", begun && machine.warm, checkpoint),
+    start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
+    start(3 * often(world, "point"), "point", machine.failover === undefined, ({ services }) =>
       agentActivities.requestBarrier(
         { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
         toolsOf(services),

@@ -139,8 +139,8 @@ export class Auditor {
     for (let ordinal = 0; ordinal < point.position.next && !this.#storm.lied; ordinal++)
       if (!this.#holds(point.generation, ordinal))
         throw new Violation(`4: point ${point.id} was made before segment ${ordinal} arrived`);
-    const twins = (await listPoints(this.#stores.target, this.#machine)).filter(({ id }) => id === point.id);
-    if (twins.length > 1) throw new Violation(`4: ${twins.length} points have the id ${point.id}`);
+    const named = await readPoint(this.#stores.target, this.#machine, point.id);
+    if (named.generation < point.generation) throw new Violation(`4: an older point has the id ${point.id}`);
     await this.#restore(point);
   }
 

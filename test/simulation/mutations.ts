@@ -7,6 +7,9 @@ import type { GuestFault } from "./guest.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
+/** What may be made to happen so many times as often. */
+export type Often = "zero" | "checkpoint" | "crash" | "point";
+
 /** One way to build the pipeline wrong. The simulation must notice each of them. */
 export interface Mutation {
   readonly what: string;
@@ -15,9 +18,10 @@ export interface Mutation {
   readonly guest?: GuestFault;
   /** Puts itself between the agent and its files. */
   readonly files?: (files: Files, dice: Dice) => Files;
-  /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
-  /** Without this weather the fault does not show. */
+  /** Without this weather, and without this happening more often, the fault hardly shows. */
   readonly weather?: Partial<Weather>;
+  readonly often?: Partial<Record<Often, number>>;
+  /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
   readonly step?: "blind-ship" | "early-manifest" | "early-applied" | "late-bump";
 }
 
@@ -37,6 +41,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "drop-zero": {
     what: "cleared pages are not cleared",
+    often: { zero: 8, point: 2, checkpoint: 3 },
     stores: withPages(() => ({ clear: async () => undefined })),
   },
   "stale-snapshot": {
@@ -56,7 +61,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "no-fence": {
     what: "whoever once had the right to write to a replica keeps it",
-    weather: { hang: 0.06, kill: 0 },
+    often: { checkpoint: 6, point: 2 },
+    weather: { hang: 0.1, kill: 0, rollback: 0 },
     stores: withPages((pages) => {
       const fences = new Map<string, Fence>();
       return {
@@ -71,6 +77,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   "double-apply": {
     what: "the first write to a replica's disk comes once more, after the checkpoint",
+    often: { checkpoint: 3, point: 2 },
     stores: withPages((pages) => {
       const first = new Map<string, readonly [Bytes, Uint8Array]>();
       return {

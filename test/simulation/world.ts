@@ -72,7 +72,9 @@ export class World {
     const guest = this.guest(id, truth, 0, Guest.contentsFor(dice));
     const item = protectedItem(guest, dice);
     const warm = item.policy.replica === "warm";
-    const spoolLimit = dice.pick([320 * KIB, 800 * KIB, 4000 * KIB]) ?? KIB;
+    // A whole copy fits, with some writes beside it, or with any number of them.
+    const whole = guest.disks.reduce((sum, { size }) => sum + size, 0);
+    const spoolLimit = 2 * whole + (dice.pick([100 * KIB, 400 * KIB, 4000 * KIB]) ?? 0);
     const fixed = { id, truth, auditor, warm, spoolLimit, former: [] };
     this.machines.push({ ...fixed, guest, begun: false, stopped: false, failover: undefined, failovers: 0 });
     await recordsIn(stores.records).items.create(itemKeyOf(id), item);

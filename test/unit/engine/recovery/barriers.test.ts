@@ -66,3 +66,14 @@ test("of reasons the newest are kept", () => {
   }
   expect(record.unmet.map(({ why }) => why)).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 20}`));
 });
+
+// Seed 5 of the simulation with `no-fence`: one fell off the agent's list, was asked for again, and stood in the journal twice.
+test("no more are asked for at once than an agent's answer lists", () => {
+  const ids = Array.from({ length: 40 }, (_, n) =>
+    barrierId(`00000000-0000-4000-8000-${String(n).padStart(12, "0")}`),
+  );
+  const all = ids.reduce((old, id) => withWish(old, { ...wish, id }, NOW), noBarriers(item().machine));
+  expect(wantedOf(all).map(({ id }) => id)).toEqual(ids.slice(0, 16));
+  const set = withReport(all, { set: ids.slice(0, 16).map((id) => ({ id })), refused: [] }, NOW);
+  expect(wantedOf(set).map(({ id }) => id)).toEqual(ids.slice(16, 32));
+});

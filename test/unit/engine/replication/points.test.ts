@@ -14,7 +14,7 @@ import {
   readPoint,
 } from "../../../../engine/replication/points.ts";
 import { ship } from "../../../../engine/replication/ship.ts";
-import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
+import { type RecoveryPoint, encodeManifest } from "../../../../engine/journal/manifest.ts";
 import { readForward } from "../../../../engine/replication/journal-reader.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import { failing } from "../../../fixtures/failing.ts";
@@ -195,6 +195,19 @@ describe("points", () => {
     await expect(
       readPoint(target, story.machine, barrierId(`${"0".repeat(8)}-0000-4000-8000-${"9".repeat(12)}`)),
     ).rejects.toMatchObject({ code: "NotFound" });
+  });
+
+  test("of one id in two generations are told apart: the newer one is meant", async () => {
+    const [point] = (await cut(window(0, 4))).points;
+    if (!point) throw new RangeError("no point");
+    const twin = {
+      ...point,
+      generation: generation(2),
+      position: { ...point.position, generation: generation(2) },
+    };
+    const name = pointName(story.machine, twin.generation, twin.sequence, twin.id);
+    await target.put(name, encodeManifest(twin), "absent");
+    expect(await readPoint(target, story.machine, point.id)).toEqual(twin);
   });
 
   test("whose manifest is damaged or another's are not believed", async () => {
