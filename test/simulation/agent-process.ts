@@ -4,6 +4,7 @@ import type { Files } from "../../agent/files.ts";
 import { type Processes, type SpoolLock, lockSpool } from "../../agent/lock.ts";
 import { Session } from "../../agent/session.ts";
 import {
+  type CapturePolicy,
   heartbeatRequest,
   heartbeatResponse,
   registerRequest,
@@ -18,9 +19,12 @@ import { gated } from "./stores.ts";
 import type { World } from "./world.ts";
 
 /** So that segments are many and small; a policy's least is more than these disks hold. */
-const SEAL_BYTES = bytes(12 * KIB);
-const SEAL_AGE = millis(700);
-const HEARTBEAT = millis(2500);
+const HASTY: CapturePolicy = {
+  sealBytes: bytes(12 * KIB),
+  sealAge: millis(700),
+  heartbeatEvery: millis(2500),
+  retryLadder: [millis(1000), millis(4000)],
+};
 const PATIENCE = millis(500);
 
 /** Starts the agent of a machine as `agent/main.ts` does. While another one is ending, it ends at once. */
@@ -82,16 +86,14 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         const asked = registerRequest.parse(overWire(request));
         const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
         const given = await registerAgent(talk, item, asked);
-        const policy = { sealBytes: SEAL_BYTES, sealAge: SEAL_AGE, heartbeatEvery: HEARTBEAT };
-        return registerResponse.parse(overWire({ ...given, policy }));
+        return registerResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
       }),
     heartbeat: (request, signal) =>
       ask("heartbeat", signal, async (talk) => {
         const beat = heartbeatRequest.parse(overWire(request));
         const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
         const given = await heartbeat(talk, item, beat);
-        const policy = { sealBytes: SEAL_BYTES, sealAge: SEAL_AGE, heartbeatEvery: HEARTBEAT };
-        return heartbeatResponse.parse(overWire({ ...given, policy }));
+        return heartbeatResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
       }),
   };
 }

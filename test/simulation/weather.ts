@@ -179,7 +179,7 @@ export class Storm {
 
 /** The object or record that a call is about. */
 export const nameOf = ({ store, args }: { store: string; args: readonly unknown[] }): string =>
-  store === "records" ? `${args[0]}/${args[1]}` : String(args[0] ?? "");
+  store === "records" ? `${args[0]}/${args[1]}` : args.length > 0 ? String(args[0]) : "";
 
 const isOf = (change: Change, call: Call): boolean =>
   change.store === call.store && change.name === nameOf(call);
