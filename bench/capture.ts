@@ -1,13 +1,12 @@
-import { type ChildProcess, execFile, fork, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { z } from "zod";
 import { MIB } from "../engine/core/units.ts";
+import { fio } from "./fio.ts";
 import { median, printTable } from "./measure.ts";
 
 const DISK_MIB = 1024;
@@ -92,7 +91,8 @@ async function compare(servers: readonly Server[]): Promise<void> {
   for (let round = 0; round <= ROUNDS; round++)
     for (const job of JOBS)
       for (const server of servers) {
-        const speed = await fio(server.socket, job.args);
+        const uri = `nbd+unix:///?socket=${server.socket}`;
+        const { rate: speed } = await fio(uri, [`--size=${DISK_MIB}M`, ...job.args.split(" ")]);
         await server.settle();
         const key = `${job.name}/${server.name}`;
         // The first round warms up.
@@ -114,23 +114,4 @@ function row(job: string, names: readonly string[], found: ReadonlyMap<string, r
     ...speeds.map((speed) => speed.toFixed(0)),
     ...speeds.slice(0, 2).map((other) => (ours / other).toFixed(2)),
   ];
-}
-
-const side = z.object({ iops: z.number() });
-const report = z.object({ jobs: z.array(z.object({ read: side, write: side })).min(1) });
-
-/** Requests a second. */
-async function fio(socket: string, args: string): Promise<number> {
-  const { stdout } = await promisify(execFile)("fio", [
-    "--name=bench",
-    "--ioengine=nbd",
-    `--uri=nbd+unix:///?socket=${socket}`,
-    `--size=${DISK_MIB}M`,
-    "--output-format=json",
-    ...args.split(" "),
-  ]);
-  // fio prints a note on shared connections in front.
-  const [job] = report.parse(JSON.parse(stdout.slice(stdout.indexOf("{")))).jobs;
-  if (!job) throw new Error("fio reported no job");
-  return Math.max(job.read.iops, job.write.iops);
 }

@@ -2,9 +2,11 @@
 const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   capture: () => import("./capture.ts"),
   checkpoint: () => import("./checkpoint.ts"),
+  delta: () => import("./delta.ts"),
   journal: () => import("./journal.ts"),
   rebuild: () => import("./rebuild.ts"),
   merge: () => import("./merge.ts"),
+  "region-loss": () => import("./region-loss.ts"),
   ship: () => import("./ship.ts"),
 };
 
