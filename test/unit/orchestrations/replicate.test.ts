@@ -18,12 +18,24 @@ const play = (script: Script, failures = 0, events: string[] = []) => {
 test("a round ships, cuts what has marks, sees to a due checkpoint, and goes on as a new execution", () => {
   const { trace, continued } = play({ ship: () => shipped({ marks: true, checkpointDue: true }) });
   expect(trace).toEqual(["ship", "cut", "startCheckpoint", "sleep 500"]);
-  expect(continued).toEqual({ machine: MACHINE, failures: 0 });
+  expect(continued).toEqual({ machine: MACHINE, failures: 0, quiet: 0 });
 });
 
 test("an idle machine is looked at less often, a busy one at once", () => {
   expect(play({ ship: () => shipped({ state: "idle" }) }).trace).toEqual(["ship", "sleep 2000"]);
   expect(play({ ship: () => shipped({ more: true }) }).trace).toEqual(["ship", "sleep 1"]);
+});
+
+test("a machine that shipped a while ago is still looked at soon, until nothing came in a dozen rounds", () => {
+  const waits: string[] = [];
+  let input: unknown = { machine: MACHINE, quiet: 0 };
+  for (let n = 0; n < 13; n++) {
+    const driver = new Driver({ ...ROUND, ship: () => shipped({ state: "idle" }) });
+    const { trace, continued } = driver.play(replicate, input);
+    waits.push(trace.at(-1) ?? "");
+    input = continued;
+  }
+  expect(waits).toEqual([...Array.from({ length: 11 }, () => "sleep 500"), "sleep 2000", "sleep 2000"]);
 });
 
 test("an event wakes it before its time", () => {
@@ -45,14 +57,14 @@ test.each([
   const { trace, inputs, continued } = play({ ship: () => failing("StorageUnavailable") }, failures);
   expect(trace).toEqual(["ship", "noteHealth", `sleep ${minutes * 60_000}`]);
   expect(inputs[1]?.input).toMatchObject({ problem: { code: "StorageUnavailable" }, stopped: false });
-  expect(continued).toEqual({ machine: MACHINE, failures: failures + 1 });
+  expect(continued).toEqual({ machine: MACHINE, failures: failures + 1, quiet: 12 });
 });
 
 test("the first good round clears the health", () => {
   const { inputs, continued } = play({}, 4);
   expect(inputs[1]).toMatchObject({ name: "noteHealth", input: { machine: MACHINE, stopped: false } });
   expect(inputs[1]?.input).not.toHaveProperty("problem");
-  expect(continued).toEqual({ machine: MACHINE, failures: 0 });
+  expect(continued).toEqual({ machine: MACHINE, failures: 0, quiet: 0 });
 });
 
 test("a broken chain stops it cleanly, with the reason in the record", () => {
