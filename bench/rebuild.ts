@@ -19,14 +19,14 @@ import { interleaved, printTable } from "./measure.ts";
 import { KEY, MACHINE } from "./segments.ts";
 
 const SIZE = 256 * MIB;
-const USED = 160 * MIB;
-const CHURN = 2 * MIB;
+const USED = 96 * MIB;
+const CHURN = MIB;
 const POINTS = 24;
 const PAGES = 4 * MIB;
 const PART = 16 * MIB;
 const GETS = 4;
 const WRITES = 8;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 /**
  * Rebuilding kept points from their layers into page blobs, against getting the same objects and against writing the same

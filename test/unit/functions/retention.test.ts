@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_DIGEST } from "../../../engine/core/digest.ts";
 import { generation, micros, ordinal, sequence } from "../../../engine/core/units.ts";
@@ -5,6 +7,8 @@ import { createBase, baseOf } from "../../../engine/replication/lineage.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { newScrub } from "../../../engine/recovery/scrub.ts";
 import { protectedItem } from "../engine/recovery/fixture.ts";
+import type { ObjectStore } from "../../../engine/storage/store.ts";
+import { failing } from "../../fixtures/failing.ts";
 import { wrongWrite } from "../../fixtures/verified.ts";
 import { DAY, HOUR, MINUTE, Retaining, START, tellPoints } from "../../fixtures/retaining.ts";
 
@@ -240,3 +244,57 @@ describe("what the journal gives otherwise than the source had it", () => {
     expect((await one.record())?.problem).toBeUndefined();
   });
 });
+
+describe("retention that dies or runs twice at once", { timeout: 120_000 }, () => {
+  test.each(["before", "after"] as const)("at any storage call, %s it took effect", async (when) => {
+    const one = await lived(POLICY, 14);
+    one.now = micros(one.now + 14 * HOUR);
+    await one.arrive(await told, 14);
+    for (let at = 1; ; at++) {
+      const fault = { calls: 0, at, when };
+      await one.round(failing(one.objects, fault)).catch(() => undefined);
+      expect(await one.broken()).toEqual([]);
+      if (fault.calls < at) break;
+      expect(at).toBeLessThan(300);
+      // Steps that a dead run left behind are due at once for the next one.
+      one.now = micros(one.now + 20 * MINUTE);
+    }
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    expect(await one.broken()).toEqual([]);
+    expect((await one.names("/journal/"))[0]).not.toContain("/000000000000.seg");
+  });
+
+  test("two whose storage calls come in any order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.nat(3)), async (dice) => {
+        const one = await Retaining.with(POLICY);
+        const slow = delayed(one.objects, dice);
+        for (let n = 0; n < 12; n++) {
+          one.now = micros(START + n * 4 * MINUTE);
+          await one.arrive(await told, n);
+          if (n % 4 === 3) await Promise.all([one.round(slow), one.round(slow)]);
+        }
+        for (let run = 0; run < 2; run++) {
+          one.now = micros(one.now + 14 * HOUR);
+          await Promise.all([one.round(slow), one.round(slow)]);
+        }
+        expect(await one.broken()).toEqual([]);
+      }),
+      { numRuns: 6 },
+    );
+  });
+});
+
+/** The store, each of whose calls waits for some turns of the event loop first. */
+const delayed = (store: ObjectStore, dice: Iterator<number>): ObjectStore =>
+  new Proxy(store, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function" || name === "list")
+        return typeof method === "function" ? method.bind(target) : method;
+      return async (...args: unknown[]): Promise<unknown> => {
+        for (let turns: number = dice.next().value ?? 0; turns > 0; turns--) await setImmediate();
+        return Reflect.apply(method, target, args);
+      };
+    },
+  });
