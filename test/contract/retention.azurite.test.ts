@@ -68,5 +68,5 @@ test("one that dies over and over leaves every point whole, and comes to its end
   expect(await one.broken()).toEqual([]);
   const record = await one.record();
   expect(record?.stock?.layers.layers).toBeGreaterThan(0);
-  expect(record?.dropped).toBeGreaterThan(1);
+  expect(record?.dropped).toBeGreaterThan(0);
 });
