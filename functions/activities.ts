@@ -5,6 +5,7 @@ import { encodeFailure } from "../orchestrations/failure.ts";
 import { agentActivities } from "./activities/agent.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { failoverActivities } from "./activities/failover.ts";
+import { groupActivities } from "./activities/group.ts";
 import { jobActivities } from "./activities/jobs.ts";
 import { journalActivities } from "./activities/journal.ts";
 import { replicationActivities } from "./activities/replication.ts";
@@ -22,6 +23,7 @@ const activities: Implementations = {
   ...agentActivities,
   ...diskActivities,
   ...failoverActivities,
+  ...groupActivities,
   ...jobActivities,
   ...journalActivities,
   ...replicationActivities,

@@ -5,7 +5,8 @@ import {
 } from "durable-functions";
 import { messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
-import { type JobRecord, jobInput } from "../engine/recovery/job.ts";
+import { type ItemJob, jobInput } from "../engine/recovery/job.ts";
+import type { GroupBarrier } from "../orchestrations/contract.ts";
 import type { RecoveryPointInput } from "../orchestrations/recovery-point.ts";
 import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
 
@@ -19,6 +20,7 @@ export const ORCHESTRATION = {
   checkpoint: "bringReplica",
   verify: "verifyPoints",
   resync: "resync",
+  groupPoint: "groupPoint",
   retain: "retainPoints",
 } as const;
 
@@ -50,7 +52,7 @@ const isLive = (status: DurableOrchestrationStatus | undefined): boolean =>
   status !== undefined && LIVE.has(status.runtimeStatus);
 
 /** Starts the job's orchestration unless the task hub knows it: one job runs once, however often it is asked for. */
-export async function ensureJob(client: DurableClient, job: JobRecord): Promise<void> {
+export async function ensureJob(client: DurableClient, job: ItemJob): Promise<void> {
   const instance = job.operation;
   if (await statusOf(client, instance)) return;
   await startOnce(client, ORCHESTRATION[job.kind], instance, jobInput(job));
@@ -68,6 +70,13 @@ export async function ensurePoint(client: DurableClient, input: RecoveryPointInp
   const instance = pointId(input.machine);
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.recoveryPoint, instance, input);
+}
+
+/** Asks for a common point of the group unless one is on its way. */
+export async function ensureGroupPoint(client: DurableClient, input: GroupBarrier): Promise<void> {
+  const instance = `group-${input.group}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.groupPoint, instance, input);
 }
 
 /** Brings the replica to the newest point, unless that is under way. */

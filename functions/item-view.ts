@@ -2,6 +2,7 @@ import type { LeewardItem, ProtectedItem } from "../engine/contract/protected-it
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
 import { type AgentRecord, reportedBy } from "../engine/recovery/agent-record.ts";
+import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
 import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import { losses } from "../engine/recovery/losses.ts";
@@ -34,12 +35,13 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, barriers, job] = await Promise.all([
+  const [agent, progress, verification, retention, barriers, group, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
     services.records.verification.get(item.machine),
     services.records.retention.get(item.machine),
     services.records.barriers.get(item.machine),
+    item.group === undefined ? undefined : services.records.groups.get(item.group),
     item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
   ]);
   const known: Known = {
@@ -71,8 +73,8 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       currentScenario: scenario(item),
       failoverRecoveryPointId: recoveryPointOf(item),
       recoveryContainerId: item.recoveryContainerId ?? null,
-      providerSpecificDetails: providerDetails(known, now, job),
-      leeward: leewardOf(known, now, job),
+      providerSpecificDetails: { ...providerDetails(known, now, job), ...groupDetails(group?.value) },
+      leeward: leewardOf(known, now, job, group?.value),
     },
   };
 }
@@ -89,6 +91,13 @@ function overall(
   if (errors.length > 0) return "Warning";
   return STATES[item.state].replicating ? "Normal" : "None";
 }
+
+/** ASR's words for a machine with common points. */
+const groupDetails = (group: GroupRecord | undefined) => ({
+  multiVmGroupId: group?.group ?? null,
+  multiVmGroupName: group ? lastSegment(group.id) : null,
+  multiVmGroupCreateOption: group ? "UserSpecified" : null,
+});
 
 const healthError = (error: HealthError) => ({
   errorCode: error.code,
@@ -109,7 +118,12 @@ function scenario(item: ItemRecord) {
   return { scenarioName, jobId: `${jobs}/${item.job.operation}`, startTime: toIso(item.job.startTime) };
 }
 
-function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): LeewardItem {
+function leewardOf(
+  known: Known,
+  now: Micros,
+  job: JobStatus | undefined,
+  group: GroupRecord | undefined,
+): LeewardItem {
   const { item, agent, progress, verification } = known;
   const live = item.state === "Protected" || item.state === "InitialReplication";
   const { point } = progress ?? {};
@@ -126,6 +140,7 @@ function leewardOf(known: Known, now: Micros, job: JobStatus | undefined): Leewa
     verification: verificationOf(item, verification),
     resync: resyncOf(known),
     retention: retentionOf(known.retention),
+    group: group ? { id: group.id, name: lastSegment(group.id) } : null,
     latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
     failover: item.failover ? failoverOf(item, item.failover) : null,
   };

@@ -6,6 +6,7 @@ import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import { remedyOf } from "../engine/recovery/health.ts";
+import { settledJob } from "./group-job.ts";
 import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { PATHS, vaultIn } from "./paths.ts";
@@ -17,7 +18,7 @@ durableRoute("listJobs", { ...read, path }, async (call) => {
   const vault = vaultIn(call.request);
   const found = [];
   for await (const job of call.services.records.jobs.list())
-    if (sameArmId(vaultOf(job.item), vault)) found.push(job);
+    if (sameArmId(vaultOf(job.item), vault)) found.push(await settledJob(call.services.records, job));
   const newestFirst = found.toSorted((a, b) => b.startTime - a.startTime);
   return {
     jsonBody: { value: await Promise.all(newestFirst.map((job) => view(call, job))), nextLink: null },
@@ -35,7 +36,7 @@ export async function findJob(call: Call, name: string): Promise<JobRecord> {
   const found = operation && (await call.services.records.jobs.get(operation));
   if (!found || !sameArmId(vaultOf(found.value.item), vault))
     throw new LeewardError("NotFound", `there is no job ${name.slice(0, 100)} in ${lastSegment(vault)}`);
-  return found.value;
+  return settledJob(call.services.records, found.value);
 }
 
 function parseOperation(name: string): OperationId | undefined {
@@ -49,10 +50,14 @@ function parseOperation(name: string): OperationId | undefined {
 const SCENARIO: Record<JobRecord["kind"], readonly [name: string, friendly: string]> = {
   enable: ["EnableDr", "Enable replication"],
   failover: ["UnplannedFailover", "Unplanned failover"],
+  groupFailover: ["GroupFailover", "Failover of a group"],
 };
 
 async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
-  const live = record.state === "InProgress" ? await jobStatusOf(client, record.operation) : undefined;
+  const live =
+    record.state === "InProgress" && !record.members
+      ? await jobStatusOf(client, record.operation)
+      : undefined;
   const [scenarioName, friendlyName] = SCENARIO[record.kind];
   return {
     id: `${vaultOf(record.item)}/replicationJobs/${record.operation}`,

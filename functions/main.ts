@@ -1,6 +1,7 @@
 import "./activities.ts";
 import "./agents.ts";
 import "./failover.ts";
+import "./groups.ts";
 import "./health.ts";
 import "./jobs.ts";
 import "./metrics.ts";

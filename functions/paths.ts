@@ -11,6 +11,8 @@ export const PATHS = {
   vault: VAULT,
   items: ITEMS,
   item: `${ITEMS}/{item}`,
+  groups: `${VAULT}/leewardGroups`,
+  group: `${VAULT}/leewardGroups/{group}`,
 } as const;
 
 /**
@@ -60,3 +62,4 @@ export const vaultIn = (request: HttpRequest): ArmId => resourceIn(request, "vau
 export const containerIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationProtectionContainers");
 export const itemIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectedItems");
+export const groupIn = (request: HttpRequest): ArmId => resourceIn(request, "leewardGroups");

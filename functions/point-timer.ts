@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { app, type DurableClient } from "durable-functions";
 import { barrierId } from "../engine/core/ids.ts";
+import { awaitsInstant } from "../engine/recovery/barriers.ts";
+import { type GroupRecord, roundDue } from "../engine/recovery/group.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
@@ -10,8 +12,17 @@ import { retainDue } from "../engine/recovery/retain-due.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
-import { ensurePoint, ensureReplicate, ensureResync, ensureRetain, ensureVerify } from "./durable.ts";
+import {
+  ensureGroupPoint,
+  ensurePoint,
+  ensureReplicate,
+  ensureResync,
+  ensureRetain,
+  ensureVerify,
+} from "./durable.ts";
 import { endGeneration } from "./generations.ts";
+import { carryOnGroup } from "./group-failover.ts";
+import { reconcileMember } from "./membership.ts";
 import { type Services, services } from "./services.ts";
 
 app.client.timer("pointTimer", {
@@ -21,8 +32,10 @@ app.client.timer("pointTimer", {
     const failures: unknown[] = [];
     for await (const item of found.records.items.list())
       await tend(found, client, item).catch((error: unknown) => failures.push(error));
+    for await (const group of found.records.groups.list())
+      await tendGroup(found, client, group).catch((error: unknown) => failures.push(error));
     if (failures.length > 0)
-      throw new AggregateError(failures, `${failures.length} items could not be tended`);
+      throw new AggregateError(failures, `${failures.length} items or groups could not be tended`);
   },
 });
 
@@ -32,6 +45,7 @@ app.client.timer("pointTimer", {
  */
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
   await carryOn(found, client, item);
+  await reconcileMember(found, item);
   if (!STATES[item.state].replicating) return;
   const { machine } = item;
   const progress = (await found.records.progress.get(machine))?.value;
@@ -57,9 +71,22 @@ async function point(
   progress: ProgressRecord,
 ): Promise<void> {
   const now = clock.now();
-  const asked = (await records.barriers.get(machine))?.value.applicationAt;
-  const application = applicationDue(now, policy, asked);
+  const barriers = (await records.barriers.get(machine))?.value;
+  if (barriers && awaitsInstant(barriers)) return;
+  const application = applicationDue(now, policy, barriers?.applicationAt);
   if (!application && !pointDue(now, policy, progress)) return;
   const consistency = application ? "application" : "crash";
   await ensurePoint(client, { machine, barrier: barrierId(randomUUID()), consistency });
+}
+
+/** A failover of all that has not begun for each, a barrier on its way whose orchestration was lost, or a due one. */
+async function tendGroup(found: Services, client: DurableClient, known: GroupRecord): Promise<void> {
+  const { group, round, failover } = known;
+  if (failover && !failover.begun) await carryOnGroup(found, client, known);
+  if (round) {
+    await ensureGroupPoint(client, { group, barrier: round.id, consistency: round.consistency });
+    return;
+  }
+  const consistency = roundDue(known, found.clock.now());
+  if (consistency) await ensureGroupPoint(client, { group, barrier: barrierId(randomUUID()), consistency });
 }

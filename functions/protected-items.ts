@@ -2,14 +2,16 @@ import type { HttpResponseInit } from "@azure/functions";
 import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import type { EnableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import { freezeCommands } from "../engine/core/freeze.ts";
-import type { ArmId } from "../engine/core/ids.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
-import { type ItemRecord, inVault } from "../engine/recovery/item.ts";
+import { type ItemRecord, inVault, vaultOf } from "../engine/recovery/item.ts";
 import { recoveryPolicy } from "../engine/recovery/policy.ts";
 import { z } from "zod";
 import { requireRole } from "./auth.ts";
 import { enable, findItem } from "./begin.ts";
 import { type DurableCall, bodyOf, checkInput, durableRoute } from "./http.ts";
+import { groupNamed, joinGroup } from "./membership.ts";
 import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
@@ -25,7 +27,10 @@ durableRoute(
     const wish = wishOf(id, body);
     // Whoever may set a command may do anything on the machine.
     if (wish.request.freeze) requireRole(call.caller, "Admin");
-    const item = await enable(call.services, call.client, wish, askedIn(call));
+    const group = await groupWanted(call, id, body);
+    const enabled = await enable(call.services, call.client, wish, askedIn(call));
+    if (group) await joinGroup(call.services, enabled, group);
+    const item = await findItem(call.services, id);
     if (!item.job.ended) return accepted(call, item);
     return { status: 200, jsonBody: await viewItem(call, item) };
   },
@@ -56,6 +61,23 @@ export const askedIn = ({ request, services }: DurableCall) => ({
   now: services.clock.now(),
   token: request.headers.get("x-ms-client-request-id") ?? undefined,
 });
+
+/** @throws InvalidRequest for a group's id that is none of the vault. */
+async function groupWanted(
+  { services }: DurableCall,
+  item: ArmId,
+  { properties }: EnableProtectionRequest,
+): Promise<ArmId | undefined> {
+  const { multiVmGroupName: name, multiVmGroupId: wanted } = properties.providerSpecificDetails;
+  if (name !== undefined) return groupNamed(item, name);
+  if (wanted === undefined || wanted === "") return undefined;
+  for await (const { group, id } of services.records.groups.list())
+    if (group === wanted.toLowerCase() && sameArmId(vaultOf(id), vaultOf(item))) return id;
+  throw new LeewardError(
+    "InvalidRequest",
+    "properties.providerSpecificDetails.multiVmGroupId: there is no such group; give multiVmGroupName to make one",
+  );
+}
 
 const leeward = z.strictObject({
   policy: recoveryPolicy.prefault({}),

@@ -8,6 +8,7 @@ import { pointName } from "../engine/journal/names.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
+import { listGroupPoints } from "../engine/replication/group-points.ts";
 import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
 import { z } from "zod";
 import { findItem } from "./begin.ts";
@@ -55,14 +56,21 @@ function nextLink({ request, services }: Call, skip: number): string {
 interface Standing {
   readonly verification: VerificationRecord | undefined;
   readonly barriers: BarriersRecord | undefined;
+  /** Points of its group. */
+  readonly common: ReadonlySet<string>;
 }
 
-async function standing({ services: { records } }: Call, { machine }: ItemRecord): Promise<Standing> {
-  const [verification, barriers] = await Promise.all([
+async function standing(
+  { services: { records, target } }: Call,
+  { machine, group }: ItemRecord,
+): Promise<Standing> {
+  const [verification, barriers, points] = await Promise.all([
     records.verification.get(machine),
     records.barriers.get(machine),
+    group === undefined ? [] : listGroupPoints(target, group),
   ]);
-  return { verification: verification?.value, barriers: barriers?.value };
+  const common = new Set<string>(points.map(({ id }) => id));
+  return { verification: verification?.value, barriers: barriers?.value, common };
 }
 
 const unmetOf = (barriers: BarriersRecord | undefined, point: string): { unmet?: string } => {
@@ -75,7 +83,7 @@ const VERIFIED = { verified: true, unverified: false, bad: "bad", suspect: "susp
 const view = (
   item: ItemRecord,
   point: RecoveryPoint,
-  { verification: known, barriers }: Standing,
+  { verification: known, barriers, common }: Standing,
 ): RecoveryPointResource => ({
   id: `${item.id}/recoveryPoints/${point.id}`,
   name: point.id,
@@ -85,7 +93,7 @@ const view = (
     recoveryPointType: point.consistency === "crash" ? "CrashConsistent" : "AppConsistent",
     providerSpecificDetails: {
       instanceType: "A2A",
-      recoveryPointSyncType: "PerVmRecoveryPoint",
+      recoveryPointSyncType: common.has(point.id) ? "MultiVmSyncRecoveryPoint" : "PerVmRecoveryPoint",
       disks: point.disks.map(({ name }) => name),
     },
     leeward: {

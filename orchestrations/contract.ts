@@ -1,7 +1,7 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { CATALOGUE, LeewardError } from "../engine/core/errors.ts";
 import type { ArmOperation } from "../engine/azure/operation.ts";
-import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
+import type { BarrierId, GroupId, MachineId, OperationId } from "../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
@@ -77,6 +77,13 @@ export interface Activities {
   withdrawBarrier: Does<Machine & { readonly barrier: BarrierId }>;
   countPoints: Does<Machine, { readonly points: number }>;
 
+  // groups
+  /** Fixes members and instant, and asks each member; none when no member is protected. */
+  askGroup: Does<GroupBarrier, { readonly asked: number }>;
+  /** Makes the group's point once it can be made. */
+  observeGroup: Does<Pick<GroupBarrier, "group" | "barrier">, GroupView>;
+  endGroupRound: Does<Pick<GroupBarrier, "group" | "barrier"> & { readonly end: GroupEnd }>;
+
   // failover
   /** Ships what the cache still gives, within a short time; a cache that is gone is no error. */
   drain: Does<Machine, { readonly reached: boolean; readonly bytes: Bytes }>;
@@ -111,6 +118,21 @@ export interface AtPoint extends Machine {
 interface DiskAtPoint extends AtPoint {
   readonly disk: DiskIndex;
 }
+
+export interface GroupBarrier {
+  readonly group: GroupId;
+  readonly barrier: BarrierId;
+  readonly consistency: Consistency;
+}
+
+/** What became of a group's barrier. */
+export type GroupEnd = { readonly consistency: Consistency } | { readonly why: string };
+
+export type GroupView =
+  /** `ended`: another run has seen to it. */
+  | { readonly state: "waiting" | "ended" }
+  | { readonly state: "made"; readonly consistency: Consistency }
+  | { readonly state: "failed"; readonly why: string };
 
 export interface SourceFacts {
   readonly warm: boolean;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { armIdField } from "./field.ts";
+import { groupName } from "./group.ts";
 
 const managedDisk = z.object({
   diskId: armIdField,
@@ -24,6 +25,10 @@ export const enableProtectionRequest = z.object({
       recoveryAzureNetworkId: armIdField.optional(),
       recoverySubnetName: z.string().min(1).max(2048).optional(),
       recoveryAvailabilitySetId: armIdField.optional(),
+      /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
+      multiVmGroupName: groupName.optional(),
+      multiVmGroupId: z.string().max(2048).optional(),
+      multiVmGroupCreateOption: z.enum(["AutoCreated", "UserSpecified"]).optional(),
       vmManagedDisks: z.array(managedDisk).max(64).optional(),
     }),
     leeward: z.unknown().optional(),

@@ -121,6 +121,8 @@ export const leewardItem = z.object({
   resync: resync.nullable(),
   /** What is kept of points and journal; null before retention ran. */
   retention: retention.nullable(),
+  /** The group whose common recovery points it takes part in. */
+  group: z.object({ id: z.string(), name: z.string() }).nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
   /** The last failover; `announced` is everything after the point or the write that it went to. */
   failover: z

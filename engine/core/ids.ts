@@ -8,6 +8,8 @@ export type MachineId = Id<"machine">;
 export type BarrierId = Id<"barrier">;
 /** A UUID, lower case: at once orchestration instance, job name and operation id. */
 export type OperationId = Id<"operation">;
+/** A UUID, lower case: a group of machines with common recovery points. */
+export type GroupId = Id<"group">;
 /** An ARM resource id, starting with `/subscriptions/`. Keeps the caller's casing; compare with `sameArmId`. */
 export type ArmId = Id<"arm">;
 
@@ -28,6 +30,7 @@ const checkArm = matching("an ARM resource id", ARM);
 
 export const machineId = (text: string): MachineId => checkMachine(text) as MachineId;
 export const barrierId = (text: string): BarrierId => checkUuid(text) as BarrierId;
+export const groupId = (text: string): GroupId => checkUuid(text) as GroupId;
 export const operationId = (text: string): OperationId => checkUuid(text) as OperationId;
 export const armId = (text: string): ArmId => checkArm(text) as ArmId;
 

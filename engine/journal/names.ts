@@ -1,4 +1,12 @@
-import { type BarrierId, type MachineId, type OperationId, barrierId, machineId } from "../core/ids.ts";
+import {
+  type BarrierId,
+  type GroupId,
+  type MachineId,
+  type OperationId,
+  barrierId,
+  groupId,
+  machineId,
+} from "../core/ids.ts";
 import {
   type DiskIndex,
   type Generation,
@@ -112,6 +120,30 @@ export function parsePointName(name: string): PointPlace | undefined {
     machine: machineId(machine),
     generation: generation(Number(of)),
     sequence: sequence(Number(at)),
+    id: barrierId(id),
+  }));
+}
+
+export const groupPointsPrefix = (group: GroupId): string => `groups/${group}/points/`;
+
+/** Points of a group sort by the instant that they were set for. */
+export const groupPointName = (group: GroupId, time: Micros, id: BarrierId): string =>
+  `${groupPointsPrefix(group)}${digits(time, 16)}-${id}.json`;
+
+export interface GroupPointPlace {
+  readonly group: GroupId;
+  readonly time: Micros;
+  readonly id: BarrierId;
+}
+
+/** The inverse of `groupPointName`; undefined for any other name. */
+export function parseGroupPointName(name: string): GroupPointPlace | undefined {
+  const found = /^groups\/([^/]+)\/points\/(\d{16})-([0-9a-f-]{36})\.json$/.exec(name);
+  if (!found) return undefined;
+  const [, group = "", time, id = ""] = found;
+  return unlessImpossible(() => ({
+    group: groupId(group),
+    time: micros(Number(time)),
     id: barrierId(id),
   }));
 }

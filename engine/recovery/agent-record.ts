@@ -67,6 +67,8 @@ const barrierRequest = z.object({
   why: z.string().optional(),
   /** Of a group, once its hold is over: whether the agent trusts it. */
   held: z.boolean().optional(),
+  /** Of a group: it is a recovery point of this machine. */
+  made: z.boolean().optional(),
 });
 export type BarrierRequest = z.infer<typeof barrierRequest>;
 

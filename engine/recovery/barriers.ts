@@ -71,6 +71,21 @@ export function without(old: BarriersRecord, ids: readonly string[]): BarriersRe
   return pending.length === old.pending.length ? old : { ...old, pending };
 }
 
+/** The record once these barriers are points: a group's stays until the group has seen it. */
+export function withMade(old: BarriersRecord, ids: readonly string[]): BarriersRecord {
+  const made = old.pending.filter(({ id }) => ids.includes(id));
+  if (made.every(({ instant, made: known }) => instant && known)) return old;
+  const pending = old.pending.flatMap((one) => {
+    if (!ids.includes(one.id)) return [one];
+    return one.instant ? [{ ...one, made: true, set: true }] : [];
+  });
+  return { ...old, pending };
+}
+
+/** A group's barrier is on its way: an ordinary one could make it late. */
+export const awaitsInstant = ({ pending }: BarriersRecord): boolean =>
+  pending.some(({ instant, made, why }) => instant && !made && why === undefined);
+
 /** One that was set is never refused: a late heartbeat changes nothing. */
 function reported(one: BarrierRequest, { set, refused }: BarrierReport): BarrierRequest {
   const listed = set.find(({ id }) => id === one.id);

@@ -3,7 +3,7 @@ import { LeewardError } from "../core/errors.ts";
 import { type ArmId, type BarrierId, type OperationId, sameArmId } from "../core/ids.ts";
 import { type Micros, generation } from "../core/units.ts";
 import { type ItemRecord, type ProtectionRequest, lastSegment, machineIdFor, move } from "./item.ts";
-import { type JobKind, type JobRecord, operationFor } from "./job.ts";
+import { type ItemJob, operationFor } from "./job.ts";
 import type { RecoveryPolicy } from "./policy.ts";
 import type { WantedMoment } from "./wanted-moment.ts";
 import { STATES } from "./state.ts";
@@ -64,7 +64,7 @@ export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
 }
 
 /** The record of the item's newest job as it begins. */
-export const jobOf = (item: ItemRecord): JobRecord => ({
+export const jobOf = (item: ItemRecord): ItemJob => ({
   format: 1,
   operation: item.job.operation,
   kind: item.job.kind,
@@ -87,12 +87,12 @@ const newItem = (wish: Wish, asked: Asked): ItemRecord => ({
 });
 
 /** Without an id of the client's, the job before tells one request from the next. */
-const nextJob = (old: ItemRecord, kind: JobKind, asked: Asked): ItemRecord["job"] =>
+const nextJob = (old: ItemRecord, kind: ItemJob["kind"], asked: Asked): ItemRecord["job"] =>
   jobStart(operationFor(old.id, kind, asked.token ?? `after ${old.job.operation}`), kind, asked);
 
 const jobStart = (
   operation: OperationId,
-  kind: JobKind,
+  kind: ItemJob["kind"],
   { now, point, moment }: Asked,
 ): ItemRecord["job"] => ({
   operation,

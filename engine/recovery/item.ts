@@ -8,6 +8,7 @@ import {
   type MachineId,
   armId,
   barrierId,
+  groupId,
   machineId,
   operationId,
   sameArmId,
@@ -152,6 +153,8 @@ export const itemRecord = z.object({
   request: protectionRequest,
   source: sourceMachine.optional(),
   target: targetMachine.optional(),
+  /** The group that it belongs to; the group's record has it among its members. */
+  group: z.string().transform(checked(groupId)).optional(),
   /** The newest job. */
   job: z.object({
     operation: z.string().transform(checked(operationId)),

@@ -22,9 +22,20 @@ const time = z.number().transform(checked(micros));
 export const jobRecord = z.object({
   format: z.literal(1),
   operation: z.string().transform(checked(operationId)),
-  kind: z.enum(["enable", "failover"]),
+  kind: z.enum(["enable", "failover", "groupFailover"]),
+  /** Of a group's job, the group. */
   item: z.string().transform(checked(armId)),
-  machine: z.string().transform(checked(machineId)),
+  /** Absent for a group's job. */
+  machine: z.string().transform(checked(machineId)).optional(),
+  /** Of a group's job: the items and their own jobs. */
+  members: z
+    .array(
+      z.object({
+        item: z.string().transform(checked(armId)),
+        operation: z.string().transform(checked(operationId)),
+      }),
+    )
+    .optional(),
   /** The recovery point that a failover asked for; the latest one when absent. */
   point: z.string().transform(checked(barrierId)).optional(),
   /** Or the state between points that it asked for. */
@@ -47,16 +58,21 @@ export const jobRecord = z.object({
 });
 export type JobRecord = z.infer<typeof jobRecord>;
 export type JobKind = JobRecord["kind"];
+/** A job of one item. */
+export type ItemJob = JobRecord & {
+  readonly kind: Exclude<JobKind, "groupFailover">;
+  readonly machine: NonNullable<JobRecord["machine"]>;
+};
 
 /** What an orchestration of a job is started with; the same again when it has to be started anew. */
 export interface JobInput {
   readonly operation: OperationId;
-  readonly machine: JobRecord["machine"];
+  readonly machine: ItemJob["machine"];
   readonly point?: BarrierId;
   readonly moment?: WantedMoment;
 }
 
-export const jobInput = (job: JobRecord): JobInput => ({
+export const jobInput = (job: ItemJob): JobInput => ({
   operation: job.operation,
   machine: job.machine,
   ...(job.point && { point: job.point }),

@@ -23,7 +23,7 @@ export function defaultPoint(
 }
 
 /** Neither bad nor suspect. */
-const isGood = (point: PointPlace, known: VerificationRecord | undefined): boolean =>
+export const isGood = (point: PointPlace, known: VerificationRecord | undefined): boolean =>
   ["verified", "unverified"].includes(standingOf(known, point));
 
 /** The newest point that was verified. */

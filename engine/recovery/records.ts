@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
+import { groupRecord } from "./group.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { progressRecord } from "./progress.ts";
@@ -38,6 +39,7 @@ export interface AllRecords {
   readonly progress: Records<z.output<typeof progressRecord>>;
   readonly verification: Records<z.output<typeof verificationRecord>>;
   readonly retention: Records<z.output<typeof retentionRecord>>;
+  readonly groups: Records<z.output<typeof groupRecord>>;
 }
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
@@ -48,6 +50,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   progress: records(store, "progress", progressRecord),
   verification: records(store, "verification", verificationRecord),
   retention: records(store, "retention", retentionRecord),
+  groups: records(store, "group", groupRecord),
 });
 
 /** How often a lost race is run again; each time someone else got something done. */

@@ -15,11 +15,14 @@ export interface RetainedPoint {
   readonly verified?: boolean;
   /** It was compared and differed. */
   readonly bad?: boolean;
+  /** A point of its group, or one that is being made, is made of it. */
+  readonly common?: boolean;
 }
 
 type KeepReason =
   | "newest good"
   | "newest verified"
+  | "part of a group's point"
   | "recent"
   | "first of its interval"
   | "every write since is rebuilt from it";
@@ -47,7 +50,8 @@ export interface Retention {
  * the same.
  *
  * The order is that of the journal; times only say which interval and how old. A point from the future counts as new
- * until its time has come. Never dropped: the newest point that is not bad, and the newest verified one. When no point
+ * until its time has come. Never dropped: the newest point that is not bad, the newest verified one, and what a point of
+ * the machine's group is made of. When no point
  * is as old as the any-write window any more, the last one that was stays: the first writes of the window follow it.
  */
 export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy, now: Micros): Retention {
@@ -63,6 +67,7 @@ export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy
     const every = interval?.every ?? millis(0);
     if (point === newestGood) keep.push({ point, every, reason: "newest good" });
     else if (point === newestVerified) keep.push({ point, every, reason: "newest verified" });
+    else if (point.common) keep.push({ point, every, reason: "part of a group's point" });
     else if (point.time < oldest) drop.push({ point, every, reason: "older than the window" });
     else if (interval === undefined) keep.push({ point, every, reason: "recent" });
     else if (firsts.get(interval.name) === point)

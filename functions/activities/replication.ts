@@ -4,7 +4,7 @@ import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
 import { startOf } from "../../engine/journal/position.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
-import { without } from "../../engine/recovery/barriers.ts";
+import { withMade } from "../../engine/recovery/barriers.ts";
 import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -151,7 +151,7 @@ async function settleBarriers(
   const found = await services.records.barriers.get(machine);
   if (!found || points.length === 0) return;
   const ids = points.map(({ id }) => id);
-  await services.records.barriers.update(machine, (old) => without(old, ids));
+  await services.records.barriers.update(machine, (old) => withMade(old, ids));
 }
 
 /** Brings the replica to the point, or finds that it was there. */

@@ -1,4 +1,4 @@
-import type { MachineId } from "../../engine/core/ids.ts";
+import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
@@ -9,6 +9,7 @@ import { type RetentionRecord, noRetention } from "../../engine/recovery/retenti
 import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
+import { heldBy, readGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
@@ -37,7 +38,11 @@ export async function decide(services: RetentionServices, machine: MachineId): P
   const verification = (await records.verification.get(machine))?.value;
   const record = (await records.retention.get(machine))?.value ?? noRetention(machine);
   const points = await readPoints(target, machine);
-  const retained = points.map((point) => retainedOf(point, verification));
+  const common = await commonPoints(services, machine);
+  const retained = points.map((point) => ({
+    ...retainedOf(point, verification),
+    common: common.has(point.id),
+  }));
   const retention = retain(retained, item.policy.retention, agingTime(retained, clock.now()));
   const bases = await listBases(target, machine);
   const begun = progress.arrived.generation;
@@ -48,6 +53,21 @@ export async function decide(services: RetentionServices, machine: MachineId): P
     ...bases.map(({ generation }) => generation).filter((of) => of >= begun),
   ]);
   return { item, progress, verification, record, points, retention, held: heldPoints(bases, live) };
+}
+
+/**
+ * What points of groups are made of, whether the machine still belongs to the group or not. Call with the machine's
+ * points in hand: one of these that is being made is seen by its barrier, which goes only when its manifest is there.
+ */
+async function commonPoints(
+  { records, target }: RetentionServices,
+  machine: MachineId,
+): Promise<ReadonlySet<BarrierId>> {
+  const barriers = (await records.barriers.get(machine))?.value.pending ?? [];
+  const common = new Set(barriers.flatMap(({ id, instant }) => (instant ? [id] : [])));
+  for await (const { group } of records.groups.list())
+    for (const id of heldBy(await readGroupPoints(target, group), machine)) common.add(id);
+  return common;
 }
 
 /** Whether somebody, such as a failover, wants the machine's storage as it is from now on. */

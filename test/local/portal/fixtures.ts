@@ -64,6 +64,7 @@ export function item(
         verification: null,
         retention: null,
         resync: null,
+        group: null,
         latestPoint: null,
         failover: null,
         ...leeward,

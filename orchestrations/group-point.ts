@@ -1,0 +1,53 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { LeewardError } from "../engine/core/errors.ts";
+import { millis } from "../engine/core/units.ts";
+import { type GroupBarrier, type GroupEnd, type GroupView, call } from "./contract.ts";
+import { encodeFailure } from "./failure.ts";
+import { secondsSince } from "./job-status.ts";
+import { pollWait, replayedNow, sleep } from "./timer.ts";
+
+/** A barrier that has not become a point of every member by then is given up. */
+const PATIENCE_SECONDS = 10 * 60;
+
+/**
+ * Asks all members of a group for one barrier at one instant, and waits until it is a point of each, or cannot become
+ * one any more. Input: `GroupBarrier`; instance id: `group-{group}`, so that a group has one on its way at a time.
+ */
+export function* groupPoint(context: OrchestrationContext): Generator<Task, GroupEnd, never> {
+  const input = context.df.getInput<GroupBarrier>();
+  const { group, barrier } = input;
+  const { asked } = yield* call(context, "askGroup", input);
+  if (asked === 0) return { why: "no member is protected" };
+  const end = yield* outcome(context, input);
+  if (end) yield* call(context, "endGroupRound", { group, barrier, end });
+  return end ?? { why: "another run has ended it" };
+}
+
+function* outcome(
+  context: OrchestrationContext,
+  { group, barrier }: GroupBarrier,
+): Generator<Task, GroupEnd | undefined, never> {
+  const start = replayedNow(context);
+  for (let round = 0; secondsSince(context, start) < PATIENCE_SECONDS; round++) {
+    yield* sleep(context, pollWait(round, millis(5000)));
+    const seen = yield* observe(context, { group, barrier });
+    if (seen.state === "made") return { consistency: seen.consistency };
+    if (seen.state === "failed") return { why: seen.why };
+    if (seen.state === "ended") return undefined;
+  }
+  return { why: "it became no recovery point of every member" };
+}
+
+/** A member's bad point is the end of it; anything that passes is tried again. */
+function* observe(
+  context: OrchestrationContext,
+  at: Pick<GroupBarrier, "group" | "barrier">,
+): Generator<Task, GroupView, never> {
+  try {
+    return yield* call(context, "observeGroup", at);
+  } catch (error) {
+    if (error instanceof LeewardError && error.class !== "retry")
+      return { state: "failed", why: error.message };
+    throw new Error(encodeFailure(error), { cause: error });
+  }
+}
