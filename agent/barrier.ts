@@ -45,8 +45,11 @@ const REMEMBERED = 32;
 const DIGESTS_IN_RECORD = 2048;
 /** Blocks hashed in one turn: half a millisecond. */
 const BLOCKS_IN_TURN = 8;
-/** The applications are brought to rest so long before a group's instant. */
-const FREEZE_AHEAD = 2_000_000;
+/** So long before a group's instant nothing else is begun. */
+const AHEAD = 500_000;
+/** The applications are brought to rest so long before it, the first time, and at most. */
+const FREEZE_AHEAD = 3_000_000;
+const MOST_AHEAD = 8_000_000;
 /** A longer sleep would miss what heartbeats teach of the control plane's clock. */
 const LONGEST_SLEEP = 500;
 
@@ -82,6 +85,7 @@ export class Barriers {
   #refused: readonly RefusedBarrier[] = [];
   #problem: LeewardError | undefined;
   #holding: Promise<void> | undefined;
+  #freezeAhead = FREEZE_AHEAD;
   #open = false;
   #running = false;
 
@@ -131,7 +135,8 @@ export class Barriers {
     if (instant) {
       // Others may be set meanwhile.
       this.#later.add(id);
-      await this.#until(() => this.#due(instant) - FREEZE_AHEAD);
+      const ahead = terms.consistency === "application" ? this.#freezeAhead : AHEAD;
+      await this.#until(() => this.#due(instant) - ahead);
       this.#later.delete(id);
       if (this.#end.signal.aborted) return;
     }
@@ -154,7 +159,7 @@ export class Barriers {
 
   async #take(id: BarrierId, terms: BarrierTerms): Promise<void> {
     const { instant } = terms;
-    const rest = terms.consistency === "application" ? new Rest(this.#s.freezer) : undefined;
+    const rest = terms.consistency === "application" ? new Rest(this.#s.freezer, this.#s.clock) : undefined;
     if (instant) await this.#until(() => this.#due(instant));
     else if (rest) await rest.begun;
     let thawed: Promise<void> | undefined;
@@ -171,6 +176,8 @@ export class Barriers {
   async #thaw(rest: Rest | undefined): Promise<void> {
     if (!rest) return;
     try {
+      // They rest no longer than they must: half as long again as it took the last time, and a little.
+      this.#freezeAhead = Math.min(1.5 * (await rest.begun) + AHEAD, MOST_AHEAD);
       await rest.end();
       this.#problem = undefined;
     } catch (error) {

@@ -1,22 +1,27 @@
+import type { Clock } from "../../engine/core/clock.ts";
 import { messageOf } from "../../engine/core/errors.ts";
 import type { Freezer, Frozen } from "./freezer.ts";
 
 /** One attempt to have the applications rest, from its beginning to its end. */
 export class Rest {
-  /** Resolves when they rest, or do not. */
-  readonly begun: Promise<void>;
+  /** Resolves when they rest, or do not, with how long it took, in microseconds. */
+  readonly begun: Promise<number>;
   #frozen: Frozen | undefined;
   #error: unknown;
   #failed = false;
 
-  constructor(freezer: Freezer) {
-    this.begun = freezer.freeze().then(
-      (frozen) => void (this.#frozen = frozen),
-      (error: unknown) => {
-        this.#failed = true;
-        this.#error = error;
-      },
-    );
+  constructor(freezer: Freezer, clock: Clock) {
+    const since = clock.now();
+    this.begun = freezer
+      .freeze()
+      .then(
+        (frozen) => void (this.#frozen = frozen),
+        (error: unknown) => {
+          this.#failed = true;
+          this.#error = error;
+        },
+      )
+      .then(() => clock.now() - since);
   }
 
   /** They rest at this very moment. */

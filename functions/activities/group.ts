@@ -80,7 +80,7 @@ async function protectedMembers({ records }: Services, { members }: GroupRecord)
 /** Every member hears of it at least twice before the instant, and has some time to freeze. */
 function aheadOf(items: readonly ItemRecord[], consistency: GroupRound["consistency"]) {
   const slowest = Math.max(...items.map(({ policy }) => policy.heartbeatEvery));
-  return millis(2 * slowest + (consistency === "application" ? 5000 : 2000));
+  return millis(2 * slowest + (consistency === "application" ? 10_000 : 2000));
 }
 
 async function ask(services: Services, machine: MachineId, round: GroupRound): Promise<void> {
