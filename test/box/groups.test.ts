@@ -98,7 +98,7 @@ const inState = (name: Name, state: string) =>
     `${name} to be ${state}`,
     async () => {
       const item = await itemOf(name);
-      if (/Failed$/.test(item.properties.leeward.state))
+      if (item.properties.leeward.state.endsWith("Failed"))
         throw new Error(`${name} is ${item.properties.leeward.state}`);
       return item.properties.leeward.state === state ? item : undefined;
     },
@@ -219,9 +219,9 @@ test("the whole group is failed over to one point, by one call and one job, and 
   expect(ended).toEqual({ status: "Succeeded", error: null });
   const id = new URL(location).pathname.split("/").at(-1) ?? "";
   const { tasks } = job.parse((await box.call("GET", `${box.vault}/replicationJobs/${id}`)).body).properties;
-  expect(tasks.map(({ name, state }) => [name, state]).toSorted()).toEqual([
-    ["back", "Succeeded"],
-    ["front", "Succeeded"],
+  expect(tasks.map(({ name, state }) => `${name} ${state}`).toSorted()).toEqual([
+    "back Succeeded",
+    "front Succeeded",
   ]);
 
   const orders = await Promise.all(
