@@ -7,12 +7,12 @@ import { Sealer } from "../../agent/sealer.ts";
 import { barrierId } from "../../engine/core/ids.ts";
 import { type Sequence, MIB, bytes, millis, sequence } from "../../engine/core/units.ts";
 import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
-import { GENERATION, KEY, MACHINE, POLICY } from "./machine-settings.ts";
+import { GENERATION, KEY, LOST, MACHINE, POLICY } from "./machine-settings.ts";
 
 /**
  * The agent of one machine, with its cache in a directory and no control plane. It sets barriers by itself, says "ready"
  * when the first one is proved, answers "where" with the newest write, and "end" with the flushes there were: for each, the newest write that
- * it made durable. Without its parent it ends.
+ * it made durable. Without its parent it ends. A journal that cannot be continued would begin generation 2.
  */
 const BARRIER_EVERY_MS = 400;
 const [spoolDirectory = "", socket = "", cache = "", ...diskPaths] = process.argv.slice(2);
@@ -29,7 +29,7 @@ const flushes: Sequence[] = [];
 const server = await serveNbd({ kind: "unix", path: socket }, capture.exports.map(noted));
 capture.begin({
   machine: MACHINE,
-  generation: capture.resume?.generation ?? GENERATION,
+  generation: capture.resume?.generation ?? (process.env["FRESH"] === "1" ? GENERATION : LOST),
   from: sequence(0),
   policy: POLICY,
   store: new DirectoryObjectStore(cache),

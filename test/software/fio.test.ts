@@ -68,6 +68,7 @@ const COMMON = [
   "--eta=never",
   "--disk_util=0",
   "--output-format=terse",
+  "--clocksource=clock_gettime",
 ];
 
 /** Each 11 bytes say where they are and from which phase. */

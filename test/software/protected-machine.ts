@@ -16,15 +16,15 @@ export class ProtectedMachine {
   readonly socket: string;
   readonly #space: string;
   readonly #disks: readonly string[];
-  readonly #agent: ChildProcess;
+  #agent: ChildProcess;
   readonly #asked: ((at: Sequence) => void)[] = [];
 
   /** @param disks raw images, which may hold something already. The initial copy is complete when it resolves. */
   static async start(space: string, disks: readonly string[]): Promise<ProtectedMachine> {
+    mkdirSync(cacheIn(space));
     const machine = new ProtectedMachine(space, disks);
     const [said] = await once(machine.#agent, "message");
     if (said !== "ready") throw new Error(`the agent says ${String(said)}`);
-    machine.#agent.on("message", (at) => machine.#asked.shift()?.(sequence(Number(at))));
     return machine;
   }
 
@@ -32,26 +32,52 @@ export class ProtectedMachine {
     this.socket = path.join(space, "nbd.sock");
     this.#space = space;
     this.#disks = disks;
-    mkdirSync(cacheIn(space));
-    const places = [path.join(space, "spool"), this.socket, cacheIn(space), ...disks];
-    this.#agent = fork(SCRIPT, places, { execArgv: ["--disable-warning=ExperimentalWarning"] });
+    this.#agent = this.#run(true);
   }
 
   /** The newest write that the agent has taken: everything that was answered before the call is at or below it. */
   newest(): Promise<Sequence> {
     return new Promise((resolve) => {
       this.#asked.push(resolve);
-      this.#agent.send("where");
+      this.#ask();
     });
+  }
+
+  /** As a crash of the agent's process; another one takes its place. Flushes of before are forgotten. */
+  async kill(): Promise<void> {
+    this.#agent.removeAllListeners("message");
+    this.#agent.kill("SIGKILL");
+    await once(this.#agent, "exit");
+    this.#agent = this.#run(false);
+    for (const _ of this.#asked) this.#ask();
   }
 
   /** Call when nobody uses the disks any more. Everything is in the journal then. */
   async end(): Promise<Journal> {
     this.#agent.removeAllListeners("message");
-    const said = once(this.#agent, "message");
     this.#agent.send("end");
-    const { flushes } = ended.parse((await said)[0]);
-    return await Journal.arrive(this.#space, this.#disks, flushes);
+    for (;;) {
+      const [said] = await once(this.#agent, "message");
+      if (said === "ready") continue;
+      return await Journal.arrive(this.#space, this.#disks, ended.parse(said).flushes);
+    }
+  }
+
+  /** Who is dead does not hear it: its successor is asked again. */
+  #ask(): void {
+    this.#agent.send("where", () => undefined);
+  }
+
+  #run(fresh: boolean): ChildProcess {
+    const places = [path.join(this.#space, "spool"), this.socket, cacheIn(this.#space), ...this.#disks];
+    const agent = fork(SCRIPT, places, {
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      env: { ...process.env, FRESH: fresh ? "1" : "0" },
+    });
+    agent.on("message", (at) => {
+      if (typeof at === "number") this.#asked.shift()?.(sequence(at));
+    });
+    return agent;
   }
 }
 
