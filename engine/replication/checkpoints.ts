@@ -15,6 +15,7 @@ import {
 import { checkpointName, checkpointsPrefix, replicaName } from "../journal/names.ts";
 import { journalPosition } from "../journal/position.ts";
 import { type ObjectStore, type PageStore, type SnapshotId, snapshotId } from "../storage/store.ts";
+import { rereading } from "./reread.ts";
 
 const checkpoint = z.strictObject({
   format: z.literal(1),
@@ -120,7 +121,10 @@ export async function sweepSnapshots(
   for (const { name, id } of old) if (!named.has(id)) await pages.deleteSnapshot(name, id);
 }
 
-async function readAt(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {
+const readAt = (objects: ObjectStore, name: string): Promise<Checkpoint | undefined> =>
+  rereading(() => readOnce(objects, name));
+
+async function readOnce(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {
   const object = await objects.get(name);
   if (!object) return undefined;
   const found = checkpoint.safeParse(parse(name, object.body));

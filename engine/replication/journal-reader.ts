@@ -9,6 +9,7 @@ import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { fetchPack } from "./pack.ts";
+import { READS } from "./reread.ts";
 
 /** A part of one generation's journal, in the target: [from, to). */
 export interface JournalRange {
@@ -143,8 +144,17 @@ const fetched = (range: JournalRange, firsts: readonly Ordinal[]): AsyncGenerato
     pack: await packAt(range, first),
   }));
 
-const packAt = async ({ objects, machine, from }: JournalRange, first: Ordinal): Promise<CheckedSegment[]> =>
-  (await fetchPack(objects, { machine, generation: from.generation, first }))?.segments ?? [];
+/** Of a name that was listed: a storage that does not know it is asked again. */
+async function packAt(
+  { objects, machine, from }: JournalRange,
+  first: Ordinal,
+): Promise<readonly CheckedSegment[]> {
+  for (let reads = 1; reads <= READS; reads++) {
+    const pack = await fetchPack(objects, { machine, generation: from.generation, first });
+    if (pack) return pack.segments;
+  }
+  return [];
+}
 
 /** First ordinals of all packs that begin before the end of the range, ascending. */
 async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Ordinal[]> {
@@ -179,7 +189,7 @@ async function packHolding(
   range: JournalRange,
   firsts: readonly Ordinal[],
   wanted: Ordinal,
-): Promise<CheckedSegment[]> {
+): Promise<readonly CheckedSegment[]> {
   const candidates = firsts.slice(0, firsts.findLastIndex((first) => first <= wanted) + 1);
   for (const first of candidates.slice(-LOOK_BACK).toReversed()) {
     const pack = await packAt(range, first);

@@ -6,6 +6,7 @@ import { type Layer, decodeLayer } from "../journal/layer-document.ts";
 import { type CheckedLayerPart, checkLayerPart } from "../journal/layer.ts";
 import { layerName, layerPartName, layersPrefix } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { rereading } from "./reread.ts";
 
 const PARALLEL = 4;
 
@@ -32,7 +33,9 @@ export async function listLayers(
     if (name.endsWith(".json") && name.split("/").length > 5) documents.push(name);
   }
   const found: Layer[] = [];
-  for await (const layer of mapInOrder(documents, PARALLEL, (name) => readLayer(objects, name)))
+  for await (const layer of mapInOrder(documents, PARALLEL, (name) =>
+    rereading(() => readLayer(objects, name)),
+  ))
     if (layer?.parts.every(({ size }, part) => sizes.get(layerPartName(layer, part)) === size))
       found.push(layer);
   return found;
@@ -64,7 +67,10 @@ export async function* readParts(
 }
 
 /** @throws LayerDamaged when the part is gone or is not the one that the document names */
-async function readPart(objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> {
+const readPart = (objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> =>
+  rereading(() => readPartOnce(objects, layer, part));
+
+async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> {
   const name = layerPartName(layer, part);
   const object = await objects.get(name, "unchecked");
   if (!object) throw new LeewardError("LayerDamaged", `${name} is gone`);

@@ -4,6 +4,7 @@ import { type Generation, type Ordinal, ordinal } from "../core/units.ts";
 import { segmentName } from "../journal/names.ts";
 import { type CheckedSegment, checkSegment, splitPack } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { rereading } from "./reread.ts";
 
 /** A pack: an object of 1..n whole segments back to back, named by the ordinal of the first. */
 export interface PackPlace {
@@ -25,8 +26,10 @@ export interface Pack {
  */
 export async function fetchPack(objects: ObjectStore, place: PackPlace): Promise<Pack | undefined> {
   const name = segmentName(place.machine, place.generation, place.first);
-  const object = await objects.get(name, "unchecked");
-  return object && { segments: readPack(place, object.body), md5: object.md5 };
+  return rereading(async () => {
+    const object = await objects.get(name, "unchecked");
+    return object && { segments: readPack(place, object.body), md5: object.md5 };
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import type { ObjectStore } from "../storage/store.ts";
 import { type PlacedSegment, readBackward } from "./journal-reader.ts";
 import { generationStart } from "./lineage.ts";
 import { fetchPack } from "./pack.ts";
+import { rereading } from "./reread.ts";
 
 /** A disk of the machine as the control plane knows it. */
 export interface MachineDisk {
@@ -230,7 +231,10 @@ export async function dropPoints(target: ObjectStore, points: readonly PointPlac
 const BATCH = 256;
 
 /** The manifest of this name, which must say what its name says. */
-export async function readPointAt(target: ObjectStore, name: string): Promise<RecoveryPoint> {
+export const readPointAt = (target: ObjectStore, name: string): Promise<RecoveryPoint> =>
+  rereading(() => readPointOnce(target, name));
+
+async function readPointOnce(target: ObjectStore, name: string): Promise<RecoveryPoint> {
   const object = await target.get(name);
   if (!object) throw new LeewardError("NotFound", `there is no recovery point ${name}`);
   const point = decodeManifest(object.body);

@@ -191,8 +191,8 @@ class ShipRun {
     } catch (error) {
       if (!hasCode(error, "ObjectExists")) throw error;
       const placed = await adopt(target, machine, pack.start);
-      // Deleted between the two calls: only a clean-up of the whole machine does that.
-      if (!placed) throw error;
+      // A storage that tells what was there before, or a clean-up of the whole machine: the next run sees which.
+      if (!placed) throw new LeewardError("ObjectChanged", `${name} exists, and is not there`, error);
       checkSame(name, pack, placed);
       return { pack, placed };
     }

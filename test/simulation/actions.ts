@@ -5,7 +5,7 @@ import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints } from "../../engine/replication/points.ts";
 import { startAgent } from "./agent-process.ts";
-import { checkpoint, cut, lateCheckpoint, replicate, toolsOf } from "./control-plane.ts";
+import { checkpoint, cut, lateCheckpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
 import { failOver, fence } from "./failover.ts";
 import { type Guest, SPOOL } from "./guest.ts";
 import type { Machine } from "./machine.ts";
@@ -83,6 +83,8 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     }),
     start(1, "cut", begun, cut),
     start(2 * often(world, "checkpoint"), "checkpoint", begun && machine.warm, checkpoint),
+    start(4, "resync", begun, tendResync),
+    start(0.7, "retain", begun, retain),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
     start(3 * often(world, "point"), "point", machine.failover === undefined, ({ services }) =>
       agentActivities.requestBarrier(

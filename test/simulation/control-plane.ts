@@ -4,6 +4,8 @@ import {
   cutArrived,
   shipFrom,
 } from "../../functions/activities/replication.ts";
+import { resyncActivities } from "../../functions/activities/resync.ts";
+import { retentionActivities } from "../../functions/activities/retention.ts";
 import { itemOf, progressOf } from "../../functions/activities/tools.ts";
 import type { Services } from "../../functions/services.ts";
 import type { Clock } from "../../engine/core/clock.ts";
@@ -102,6 +104,20 @@ export const checkpoint = (plane: Plane): Promise<boolean> =>
     await replicationActivities.checkpoint({ machine: plane.machine }, toolsOf(plane.services));
     return false;
   });
+
+/** One turn of `orchestrations/resync.ts`. */
+export const tendResync = ({ machine, services }: Plane) =>
+  resyncActivities.tendResync({ machine }, toolsOf(services));
+
+/** One round of `orchestrations/retain.ts`: what fails is tried again by the next. */
+export async function retain({ machine, services }: Plane): Promise<void> {
+  for (const step of ["thin", "compact", "sweep"] as const)
+    for (let turn = 0; turn < 5; turn++) {
+      const { state } = await retentionActivities[step]({ machine }, toolsOf(services));
+      if (state === "ended") return;
+      if (state !== "more") break;
+    }
+}
 
 /** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */
 export async function lateCheckpoint({ machine, services }: Plane): Promise<void> {

@@ -4,7 +4,7 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import { killAgent, loseSpool, startFailover } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
-import { checkpoint, replicate, toolsOf } from "./control-plane.ts";
+import { checkpoint, replicate, tendResync, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
@@ -63,7 +63,10 @@ async function goOn(world: World, machine: Machine): Promise<void> {
   if (!guest.running) await pause(world, 2);
   if (!guest.running) startAgent(world, guest, machine.spoolLimit);
   const streams = () => guest.running?.capture.status?.mode === "streaming";
-  await pause(world, 90, streams);
+  for (let tries = 0; tries < TRIES && !streams(); tries++) {
+    await pause(world, 8, streams);
+    world.start("resync", machine, tendResync);
+  }
   if (!streams()) throw new Violation(`the agent of ${machine.id} never streams: ${whyOf(machine)}`);
   await guest.write(false);
   const wanted = world.newBarrier();

@@ -57,6 +57,7 @@ interface Change {
 
 /** A change is recent for this many storage calls. */
 const RECENT = 40;
+const MOST_LIES = 2;
 
 /** Lets calls through to the storage, with what the weather does to them. */
 export class Storm {
@@ -68,12 +69,12 @@ export class Storm {
   cacheAway = false;
   /** Acknowledged objects were lost, so that something may be missing. Never may something be wrong. */
   lied = false;
-  /** Someone was told what is not so, and may have stopped over it. */
-  deceived = false;
   /** The call's name, and what was done to it. */
   last = "";
   #changes: Change[] = [];
   #calls = 0;
+  /** By name, how often in a row a read of it lied. */
+  readonly #lies = new Map<string, number>();
 
   constructor(dice: Dice, stores: Stores, weather: Weather) {
     this.#dice = dice;
@@ -90,7 +91,7 @@ export class Storm {
       call.reject(unavailable(call));
       return false;
     }
-    this.deceived ||= fault === "stale" || fault === "damage";
+    if (call.method === "get") this.#noteLie(call, fault === "stale" || fault === "damage");
     if (fault === "stale") return this.#stale(call);
     const before = await this.#before(call);
     try {
@@ -113,6 +114,7 @@ export class Storm {
     const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
     const reads = call.method === "get" && call.store !== "pages";
     const objects = reads && call.store !== "records";
+    if (reads && !this.#mayLie(call)) return undefined;
     const known = reads && this.#changes.some((change) => this.#mayHide(change) && isOf(change, call));
     if (call.store === "net") return this.#dice.chance(refuse + timeout) ? "refuse" : undefined;
     const rest = 1 - refuse - timeout - echo - stale - damage;
@@ -124,6 +126,18 @@ export class Storm {
       [damage, objects && nameOf(call).endsWith(".seg") ? "damage" : undefined],
       [rest, undefined],
     ]);
+  }
+
+  /** Nobody is told twice in a row what is not so: a reader asks three times. */
+  #mayLie(call: Call): boolean {
+    const name = `${call.store} ${nameOf(call)}`;
+    return (this.#lies.get(name) ?? 0) < MOST_LIES;
+  }
+
+  #noteLie(call: Call, lies: boolean): void {
+    const name = `${call.store} ${nameOf(call)}`;
+    if (lies) this.#lies.set(name, (this.#lies.get(name) ?? 0) + 1);
+    else this.#lies.delete(name);
   }
 
   async #before({ store, method, args }: Call): Promise<Change | undefined> {
@@ -163,7 +177,6 @@ export class Storm {
     for (const change of this.#changes.toReversed()) {
       if (change.store !== store || change.at < since) continue;
       this.lied = true;
-      this.deceived = true;
       await this.#undo(store, change);
       lost.push(change.name);
     }

@@ -184,7 +184,7 @@ export class World {
     const problem = progress?.value.problem;
     machine.begun ||= progress !== undefined;
     machine.stopped = problem?.stopped ?? false;
-    if (machine.stopped && !this.storm.deceived)
+    if (machine.stopped && !this.storm.lied)
       throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
   }
 
