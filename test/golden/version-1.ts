@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { digestOf } from "../../engine/core/digest.ts";
-import { barrierId, machineId } from "../../engine/core/ids.ts";
-import { GIB, bytes, diskIndex, generation, micros, ordinal, sequence } from "../../engine/core/units.ts";
+import { barrierId, groupId, machineId } from "../../engine/core/ids.ts";
+import { GIB, bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../../engine/core/units.ts";
 import { dataKey } from "../../engine/journal/key.ts";
 import type { Base } from "../../engine/journal/base.ts";
+import type { GroupPoint } from "../../engine/journal/group-manifest.ts";
 import type { Layer } from "../../engine/journal/layer-document.ts";
 import type { LayerSpan } from "../../engine/journal/layer-header.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
@@ -15,6 +16,7 @@ export const FOLDER = new URL("./version-1/", import.meta.url);
 export const SEGMENT_FILES = ["0.seg", "1.seg", "2.seg"];
 export const PACK_FILE = "0-2.pack.seg";
 export const POINT_FILE = "point.json";
+export const GROUP_FILE = "group-point.json";
 export const BASE_FILE = "base.json";
 export const KEY_FILE = "key.json";
 export const LAYER_FILE = "layer.json";
@@ -112,6 +114,30 @@ export const pointOf = (chain: string): RecoveryPoint => ({
     region: { seconds: 3.5, bytes: bytes(1), writes: 1 },
   },
 });
+
+/** Of the point of `pointOf`, and one of another machine. */
+export const GROUP_POINT: GroupPoint = {
+  format: 1,
+  group: groupId("3f0a9a3e-6a43-8a4c-9a51-2f3d7c5b1e00"),
+  id: BARRIER,
+  time: micros(START),
+  hold: millis(100),
+  consistency: "crash",
+  members: [
+    {
+      machine: machineId("a-0"),
+      generation: generation(999_999),
+      sequence: sequence(0),
+      chain: digestOf(bytesOf("chain of another", 32).toString("hex")),
+    },
+    {
+      machine: MACHINE,
+      generation: GENERATION,
+      sequence: sequence(1004),
+      chain: digestOf(bytesOf("chain of the end", 32).toString("hex")),
+    },
+  ],
+};
 
 const BUILD = barrierId("6f1c7d1e-2f0b-4b57-8c5a-0d5b8c3f9a11");
 const BEGIN = barrierId("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");

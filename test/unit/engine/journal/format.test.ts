@@ -11,7 +11,14 @@ import {
 } from "../../../../engine/journal/layer-header.ts";
 import { BARRIER, CONSISTENCIES, DIGESTS, PROOF, ROOT } from "../../../../engine/journal/payload.ts";
 import { END_MAGIC, TRAILER } from "../../../../engine/journal/segment.ts";
-import { BASE_FILE, FOLDER, KEY_FILE, LAYER_FILE, POINT_FILE } from "../../../golden/version-1.ts";
+import {
+  BASE_FILE,
+  FOLDER,
+  GROUP_FILE,
+  KEY_FILE,
+  LAYER_FILE,
+  POINT_FILE,
+} from "../../../golden/version-1.ts";
 
 /* The document and the code say the same. */
 const text = readFileSync(new URL("../../../../docs/journal-format.md", import.meta.url), "utf8");
@@ -87,6 +94,7 @@ test("magic, version and limit are those of the document", () => {
 
 test.each([
   ["Manifest of a recovery point", POINT_FILE],
+  ["Manifest of a group's point", GROUP_FILE],
   ["Base of a generation", BASE_FILE],
   ["Data key", KEY_FILE],
   ["Layer document", LAYER_FILE],

@@ -7,6 +7,7 @@ import { follow } from "../../../../engine/journal/chain.ts";
 import { decryptInto } from "../../../../engine/journal/cipher.ts";
 import { masterKey } from "../../../../engine/journal/file-key.ts";
 import { dataKeyBytes, decodeWrappedKey } from "../../../../engine/journal/key.ts";
+import { decodeGroupPoint, encodeGroupPoint } from "../../../../engine/journal/group-manifest.ts";
 import { decodeManifest } from "../../../../engine/journal/manifest.ts";
 import { decodeLayer, encodeLayer } from "../../../../engine/journal/layer-document.ts";
 import { checkLayerPart, openLayerPart } from "../../../../engine/journal/layer.ts";
@@ -47,6 +48,11 @@ test("manifest and base document of version 1 are bound to the chain of its segm
   const { digest } = checkSegment(segments.at(-1)?.bytes ?? Buffer.alloc(0));
   expect(decodeManifest(read(v1.POINT_FILE))).toEqual(v1.pointOf(digest));
   expect(decodeBase(v1.BASE_FILE, read(v1.BASE_FILE))).toEqual(v1.baseOf(digest));
+});
+
+test("a group's manifest of version 1 is what was written then, byte for byte", () => {
+  expect(decodeGroupPoint(read(v1.GROUP_FILE))).toEqual(v1.GROUP_POINT);
+  expect(encodeGroupPoint(v1.GROUP_POINT).equals(read(v1.GROUP_FILE))).toBe(true);
 });
 
 test("a segment of version 2 says whether it holds a barrier or a proof, one of version 1 whether it may", () => {
