@@ -1,10 +1,13 @@
 import { z } from "zod";
 import {
   type AgentConfig,
+  type HandoverRequest,
+  type HandoverResponse,
   type HeartbeatRequest,
   type HeartbeatResponse,
   type RegisterRequest,
   type RegisterResponse,
+  handoverResponse,
   heartbeatResponse,
   registerResponse,
 } from "../engine/contract/agent-api.ts";
@@ -15,10 +18,12 @@ const TIMEOUT_MS = 30_000;
 /** Gets a bearer token for an audience; renews it by itself. */
 export type TokenSource = () => Promise<string>;
 
-/** The agent's two calls. Both throw LeewardError: what the control plane said, or `ControlPlaneUnavailable`. */
+/** The agent's calls. All throw LeewardError: what the control plane said, or `ControlPlaneUnavailable`. */
 export interface ControlPlane {
   register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse>;
   heartbeat(request: HeartbeatRequest, signal: AbortSignal): Promise<HeartbeatResponse>;
+  /** After a failover: what is left of the old journal. */
+  handOver(request: HandoverRequest, signal: AbortSignal): Promise<HandoverResponse>;
 }
 
 export function connectControlPlane({ endpoint, machine }: AgentConfig, token: TokenSource): ControlPlane {
@@ -28,6 +33,7 @@ export function connectControlPlane({ endpoint, machine }: AgentConfig, token: T
   return {
     register: (request, signal) => call("register", registerResponse, request, signal),
     heartbeat: (request, signal) => call("heartbeat", heartbeatResponse, request, signal),
+    handOver: (request, signal) => call("handover", handoverResponse, request, signal),
   };
 }
 

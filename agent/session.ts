@@ -14,6 +14,7 @@ import { type DataKey, dataKey } from "../engine/journal/key.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Capture } from "./capture.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { Handover } from "./handover.ts";
 import type { Files } from "./files.ts";
 import { nodeFiles } from "./node-files.ts";
 import type { RunStatus } from "./run-status.ts";
@@ -46,7 +47,9 @@ export class Session {
   readonly #s: SessionSettings;
   readonly #stop = new AbortController();
   #problem: LeewardError | undefined;
+  readonly #handover = new Handover(AGENT_VERSION);
   #key: DataKey | undefined;
+  #plane: ControlPlane | undefined;
   #every: Millis = millis(5000);
   #freeze: FreezeCommands | undefined;
 
@@ -70,10 +73,12 @@ export class Session {
       try {
         const config = await this.#config();
         this.#freeze = config.freeze;
-        await this.#serve(this.#s.connect(config), () => (tries = 0));
+        this.#plane = this.#s.connect(config);
+        await this.#serve(this.#plane, () => (tries = 0));
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#problem = known(error);
+        if (hasCode(error, "AgentFenced")) await this.#handOver();
         await this.#sleep(this.#waitAfter(this.#problem, tries)).catch(closed);
       }
     }
@@ -81,6 +86,20 @@ export class Session {
 
   close(): void {
     this.#stop.abort();
+  }
+
+  /** Whatever hinders it, the next look tries it again. */
+  async #handOver(): Promise<void> {
+    const { capture, openCache } = this.#s;
+    try {
+      const access =
+        this.#plane && (await this.#handover.ask(this.#plane, capture.status, this.#stop.signal));
+      if (!access) return;
+      const key = dataKey(Buffer.from(access.dataKey, "base64"));
+      capture.connect({ store: openCache(access.cache.containerUrl), key });
+    } catch (error) {
+      this.#problem = known(error);
+    }
   }
 
   /** Waits until the VM extension has left its settings. @throws InvalidSetting when they make no sense. */

@@ -4,6 +4,7 @@ import type { ActivityName, InputOf } from "../orchestrations/contract.ts";
 import { encodeFailure } from "../orchestrations/failure.ts";
 import { agentActivities } from "./activities/agent.ts";
 import { diskActivities } from "./activities/disks.ts";
+import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
 import { groupActivities } from "./activities/group.ts";
 import { jobActivities } from "./activities/jobs.ts";
@@ -24,6 +25,7 @@ const activities: Implementations = {
   ...diskActivities,
   ...failoverActivities,
   ...groupActivities,
+  ...lossActivities,
   ...jobActivities,
   ...journalActivities,
   ...replicationActivities,

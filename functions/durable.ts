@@ -22,6 +22,7 @@ export const ORCHESTRATION = {
   resync: "resync",
   groupPoint: "groupPoint",
   retain: "retainPoints",
+  losses: "countLosses",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
@@ -105,6 +106,13 @@ export async function ensureResync(client: DurableClient, machine: MachineId): P
   const instance = `resync-${machine}`;
   if (isLive(await statusOf(client, instance))) return;
   await startOnce(client, ORCHESTRATION.resync, instance, { machine });
+}
+
+/** Looks what the machine's failover lost, unless that is under way. */
+export async function ensureLosses(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = `losses-${machine}`;
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, ORCHESTRATION.losses, instance, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */

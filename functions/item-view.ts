@@ -11,6 +11,7 @@ import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
+import { lostView } from "./lost-view.ts";
 import { providerDetails } from "./provider-details.ts";
 import { retentionOf } from "./retention-view.ts";
 import { resyncOf } from "./resync-view.ts";
@@ -35,13 +36,14 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, barriers, group, job] = await Promise.all([
+  const [agent, progress, verification, retention, barriers, group, lost, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
     services.records.verification.get(item.machine),
     services.records.retention.get(item.machine),
     services.records.barriers.get(item.machine),
     item.group === undefined ? undefined : services.records.groups.get(item.group),
+    services.records.lost.get(item.machine),
     item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
   ]);
   const known: Known = {
@@ -51,6 +53,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
     verification: verification?.value,
     retention: retention?.value,
     barriers: barriers?.value,
+    lost: lost?.value,
   };
   const now = services.clock.now();
   const errors = healthOf(known, now);
@@ -142,7 +145,7 @@ function leewardOf(
     retention: retentionOf(known.retention),
     group: group ? { id: group.id, name: lastSegment(group.id) } : null,
     latestPoint: point ? { id: point.id, time: toIso(point.time), sequence: point.sequence } : null,
-    failover: item.failover ? failoverOf(item, item.failover) : null,
+    failover: item.failover ? failoverOf(known, item.failover) : null,
   };
 }
 
@@ -183,7 +186,7 @@ function agentOf({ agent }: Known): LeewardItem["agent"] {
   };
 }
 
-function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["failover"] {
+function failoverOf({ item, lost }: Known, report: FailoverReport): LeewardItem["failover"] {
   return {
     operation: report.operation,
     point: report.point,
@@ -196,6 +199,7 @@ function failoverOf(item: ItemRecord, report: FailoverReport): LeewardItem["fail
     endTime: report.endTime === undefined ? null : toIso(report.endTime),
     rtoSeconds: report.rtoSeconds ?? null,
     announced: report.announced,
+    lost: lost?.operation === report.operation ? lostView(lost) : null,
     steps: report.steps,
     targetVmId: item.target?.vm ?? "",
   };

@@ -4,6 +4,7 @@ import "./failover.ts";
 import "./groups.ts";
 import "./health.ts";
 import "./jobs.ts";
+import "./losses.ts";
 import "./metrics.ts";
 import "./metrics-timer.ts";
 import "./operations.ts";

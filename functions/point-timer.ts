@@ -9,11 +9,13 @@ import { applicationDue, pointDue } from "../engine/recovery/replicating.ts";
 import { resyncDue } from "../engine/recovery/resync.ts";
 import { resyncScheduled } from "../engine/recovery/resync-schedule.ts";
 import { retainDue } from "../engine/recovery/retain-due.ts";
+import { lossesDue } from "../engine/recovery/lost-record.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
 import {
   ensureGroupPoint,
+  ensureLosses,
   ensurePoint,
   ensureReplicate,
   ensureResync,
@@ -41,12 +43,16 @@ app.client.timer("pointTimer", {
 
 /**
  * Sees to it that what should run for an item does run: its job, its replication, a due recovery point, verification
- * or retention. The records alone decide, so an app whose task hub was lost goes on within one tick.
+ * or retention, and after a failover a look at what was lost. The records alone decide, so an app whose task hub was lost goes on within one tick.
  */
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
   await carryOn(found, client, item);
   await reconcileMember(found, item);
-  if (!STATES[item.state].replicating) return;
+  if (!STATES[item.state].replicating) {
+    const lost = (await found.records.lost.get(item.machine))?.value;
+    if (lossesDue(found.clock.now(), item, lost)) await ensureLosses(client, item.machine);
+    return;
+  }
   const { machine } = item;
   const progress = (await found.records.progress.get(machine))?.value;
   if (!progress || progress.problem?.stopped) return;

@@ -99,6 +99,8 @@ export interface Activities {
   createUploadDisk: Does<DiskAtPoint, ArmSent>;
   /** Opens the upload disks, rebuilds the point into them from the journal, closes them. Their SAS never leave it. */
   restoreDisks: Does<AtPoint>;
+  /** Reads how far the old side's journal can be read, and what the failover lost. */
+  readLosses: Does<Machine>;
   createNic: Does<Machine & { readonly nic: number }, ArmSent>;
   createVm: Does<AtPoint, ArmSent>;
   observeVm: Does<Machine, { readonly running: boolean }>;

@@ -165,6 +165,15 @@ function verificationView({ verification, state }) {
   );
 }
 
+/** What the old side's own journal says. */
+function lostWords(lost) {
+  if (!lost) return "not looked at yet";
+  const said = `${count(lost.writes, "write")} lost (${size(lost.bytes)}) in ${count(lost.rangeCount, "range")} of the disks`;
+  if (lost.state === "complete") return `${said}: all that it recorded`;
+  const why = lost.problem ? `cannot be read: ${lost.problem.code}` : "is not known to be all";
+  return `${said} so far; the rest ${why}`;
+}
+
 function failoverView(failover, { config }) {
   const { announced, rtoSeconds, pointTime, write, road, steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
@@ -179,6 +188,7 @@ function failoverView(failover, { config }) {
         ]
       : ["Point", clock(pointTime)],
     ["Lost", lost],
+    ["Old side", lostWords(failover.lost)],
     ["Disks", roads[road] ?? road],
     ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],
   ];

@@ -176,6 +176,26 @@ export const heartbeatResponse = z.object({
 });
 export type HeartbeatResponse = z.infer<typeof heartbeatResponse>;
 
+/** What the agent of a machine that was failed over still has: `POST /agents/{machine}/handover`. */
+export const handoverRequest = z.object({
+  agentVersion: z.string().max(64),
+  /** The one that it wrote. */
+  generation: z.number().transform(checked(generation)),
+  /** The last write that it recorded; what the guest wrote since then nobody knows. */
+  captured: mark,
+  cached: mark,
+});
+export type HandoverRequest = z.infer<typeof handoverRequest>;
+
+export const handoverResponse = z.object({
+  /** False when the cache has all of it. */
+  wanted: z.boolean(),
+  /** What it needs to seal the rest and to put it into the cache. Both are secrets. */
+  dataKey: z.base64().optional(),
+  cache: cacheAccess.optional(),
+});
+export type HandoverResponse = z.infer<typeof handoverResponse>;
+
 /** What the VM extension leaves on the machine for the agent, as JSON. Holds no secret: the agent has its VM's identity. */
 export const agentConfig = z.object({
   /** https URL of the control plane. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { lostView } from "./losses.ts";
 import { allWatermarks, bothLosses } from "./figures.ts";
 
 const jobStep = z.object({
@@ -149,6 +150,8 @@ export const leewardItem = z.object({
         /** Microseconds since 1970, by the source's clock. */
         knownUntil: z.number(),
       }),
+      /** What was really lost, as far as the old side could be read; null before the first look. */
+      lost: lostView.nullable(),
       steps: z.array(jobStep),
       targetVmId: z.string(),
     })

@@ -1,6 +1,7 @@
 import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
 import type { Micros } from "../core/units.ts";
 import type { AgentRecord, BarriersRecord } from "./agent-record.ts";
+import type { LostRecord } from "./lost-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
 import type { RetentionRecord } from "./retention-record.ts";
@@ -23,6 +24,7 @@ export interface Known {
   readonly verification?: VerificationRecord | undefined;
   readonly retention?: RetentionRecord | undefined;
   readonly barriers?: BarriersRecord | undefined;
+  readonly lost?: LostRecord | undefined;
 }
 
 /** Everything that is wrong with a machine's protection now, the worst first. */

@@ -5,6 +5,7 @@ import { agentRecord, barriersRecord } from "./agent-record.ts";
 import { groupRecord } from "./group.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
+import { lostRecord } from "./lost-record.ts";
 import { progressRecord } from "./progress.ts";
 import { retentionRecord } from "./retention-record.ts";
 import { verificationRecord } from "./verification.ts";
@@ -37,6 +38,7 @@ export interface AllRecords {
   readonly agents: Records<z.output<typeof agentRecord>>;
   readonly barriers: Records<z.output<typeof barriersRecord>>;
   readonly progress: Records<z.output<typeof progressRecord>>;
+  readonly lost: Records<z.output<typeof lostRecord>>;
   readonly verification: Records<z.output<typeof verificationRecord>>;
   readonly retention: Records<z.output<typeof retentionRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
@@ -48,6 +50,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   agents: records(store, "agent", agentRecord),
   barriers: records(store, "barriers", barriersRecord),
   progress: records(store, "progress", progressRecord),
+  lost: records(store, "lost", lostRecord),
   verification: records(store, "verification", verificationRecord),
   retention: records(store, "retention", retentionRecord),
   groups: records(store, "group", groupRecord),

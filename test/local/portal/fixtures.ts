@@ -72,6 +72,23 @@ export function item(
     },
   };
 }
+/** Of a failover to a write: what it kept, and what the old side says that was lost. */
+export const LOST = {
+  write: { generation: 1, sequence: 8950 },
+  losses: null,
+  lost: {
+    state: "complete" as const,
+    writes: 345,
+    bytes: 2 * MIB,
+    arrivedWrites: 12,
+    rangeCount: 7,
+    firstTime: iso(30),
+    lastTime: iso(20),
+    checkedTime: iso(1),
+    handedOver: null,
+    problem: null,
+  },
+};
 export const protectedItem = (changed: Partial<LeewardItem> = {}) =>
   item(
     { losses, watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1 } }, ...changed },

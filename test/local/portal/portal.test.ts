@@ -3,7 +3,7 @@ import path from "node:path";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type FakeApi, type Script, TOKEN, itemId, startFakeApi, vmId } from "./fake-api.ts";
-import { POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
+import { LOST, POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
 
 const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const present = existsSync(BROWSER);
@@ -266,9 +266,8 @@ describe.skipIf(!present)("the portal in a browser", () => {
       operation: "o",
       point: "p",
       pointTime: iso(30),
-      write: { generation: 1, sequence: 8950 },
       consistency: "crash",
-      losses: null,
+      ...LOST,
       road: "import" as const,
       startTime: iso(20),
       endTime: iso(11),
@@ -283,6 +282,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await see("Failed over");
     await see(/7\.5 s: 321 writes \(3\.0 MiB\)/);
     await see("9.4 s, up in northeurope");
+    await see("345 writes lost (2.0 MiB) in 7 ranges of the disks: all that it recorded");
     await see("done, 7.0 s");
     expect(await page.getByRole("button", { name: /Fail over/ }).count()).toBe(0);
     await picture("failed-over");

@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { connectControlPlane } from "../../../agent/control-plane.ts";
 import { Session } from "../../../agent/session.ts";
-import type { HeartbeatRequest, RegisterRequest } from "../../../engine/contract/agent-api.ts";
-import { heartbeatRequest, registerRequest } from "../../../engine/contract/agent-api.ts";
+import type {
+  HandoverRequest,
+  HeartbeatRequest,
+  RegisterRequest,
+} from "../../../engine/contract/agent-api.ts";
+import { handoverRequest, heartbeatRequest, registerRequest } from "../../../engine/contract/agent-api.ts";
 import { type Clock, systemClock } from "../../../engine/core/clock.ts";
 import { KIB, MIB, millis } from "../../../engine/core/units.ts";
+import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
+import { dead } from "../../fixtures/failing.ts";
 import {
   KEY_BYTES,
   MACHINE,
@@ -26,6 +32,7 @@ const FAR = 4e15;
 class ControlPlaneStub {
   readonly registered: RegisterRequest[] = [];
   readonly beats: HeartbeatRequest[] = [];
+  readonly handedOver: HandoverRequest[] = [];
   active = true;
   fenced = false;
   failures = 0;
@@ -57,8 +64,16 @@ class ControlPlaneStub {
     this.#server?.close();
   }
 
+  #handOver(heard: HandoverRequest) {
+    this.handedOver.push(heard);
+    if (heard.cached.sequence >= heard.captured.sequence) return { wanted: false };
+    const cache = { containerUrl: HANDOVER, expires: FAR };
+    return { wanted: true, dataKey: KEY_BYTES.toString("base64"), cache };
+  }
+
   #answer(url: string, body: unknown): { status: number; body: unknown } {
     if (this.failures-- > 0) return { status: 503, body: { error: { code: "Busy", message: "later" } } };
+    if (url.endsWith("/handover")) return { status: 200, body: this.#handOver(handoverRequest.parse(body)) };
     if (this.fenced) return { status: 409, body: { error: { code: "AgentFenced", message: "failed over" } } };
     const cache = { containerUrl: "https://cache.test/leeward?sig=secret", expires: FAR };
     if (url.endsWith("/register")) {
@@ -72,6 +87,9 @@ class ControlPlaneStub {
     return { status: 200, body: { active: this.active, policy: POLICY, barriers: this.barriers, cache } };
   }
 }
+
+/** The store that the cache is after a failover is another one for the tests. */
+const HANDOVER = "https://cache.test/leeward?sig=handover";
 
 /** Sleeps are short, whatever they were meant to be. */
 const hasty: Clock = {
@@ -87,7 +105,7 @@ interface Talk {
   readonly opened: string[];
 }
 
-async function talk(): Promise<Talk> {
+async function talk(deadCache = false): Promise<Talk> {
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
   const plane = new ControlPlaneStub();
   await plane.listen();
@@ -100,7 +118,7 @@ async function talk(): Promise<Talk> {
     connect: (config) => connectControlPlane(config, () => Promise.resolve("token")),
     openCache: (url) => {
       opened.push(url);
-      return machine.store;
+      return url === HANDOVER || !deadCache ? machine.store : dead(new MemoryObjectStore());
     },
   });
   const run = session.run();
@@ -186,6 +204,26 @@ test.for(["a heartbeat says so", "a call is refused"])(
     expect(all.machine.capture.resume).toBeUndefined();
   },
 );
+
+test("hands what was never uploaded over to the cache after a failover, and says when that is all", async () => {
+  const all = await talk(true);
+  configure(all);
+  await until(() => all.machine.capture.status !== undefined);
+  write(diskOf(all.machine), 0, Buffer.alloc(4096, 9));
+  all.plane.fenced = true;
+  all.plane.active = false;
+  await until(() =>
+    all.plane.handedOver.some(({ captured, cached }) => captured.sequence === cached.sequence),
+  );
+  expect(all.plane.handedOver[0]).toMatchObject({ generation: 1, cached: { sequence: 0 } });
+  const { captured } = all.machine.capture.status ?? {};
+  const written = (await all.machine.journal()).filter(({ kind }) => kind === "data");
+  expect(written.at(-1)?.sequence).toBe(captured?.sequence);
+  expect(written.some((record) => record.kind === "data" && record.data[0] === 9)).toBe(true);
+  const calls = all.plane.handedOver.length;
+  await until(() => all.session.problem?.code === "AgentFenced");
+  expect(all.plane.handedOver).toHaveLength(calls);
+});
 
 test("says what is wrong with its settings, and takes better ones", async () => {
   const all = await talk();

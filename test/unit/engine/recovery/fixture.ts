@@ -87,3 +87,34 @@ export const agent = (changes: Partial<Heartbeat> = {}): AgentRecord => ({
 });
 
 export const disk = diskIndex;
+
+/** An item that was failed over a minute ago, to a point; its job has ended. */
+export function failedOver(): ItemRecord {
+  const { job, ...rest } = protectedItem({
+    state: "UnplannedFailoverCommitPending",
+    generation: generation(2),
+  });
+  const announced = {
+    after: sequence(70),
+    seconds: 20,
+    writes: 30,
+    bytes: bytes(122_880),
+    knownSequence: sequence(100),
+    knownUntil: ago(61),
+  };
+  return {
+    ...rest,
+    job: { ...job, kind: "failover" },
+    failover: {
+      operation: job.operation,
+      point: POINT,
+      pointTime: ago(80),
+      consistency: "crash",
+      road: "import",
+      startTime: ago(60),
+      endTime: ago(50),
+      announced,
+      steps: [],
+    },
+  };
+}

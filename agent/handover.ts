@@ -1,0 +1,43 @@
+import type { HandoverResponse } from "../engine/contract/agent-api.ts";
+import type { Generation } from "../engine/core/units.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import type { RunStatus } from "./run-status.ts";
+
+/** What the handed-over journal is sealed with and put to. */
+interface Access {
+  readonly dataKey: string;
+  readonly cache: NonNullable<HandoverResponse["cache"]>;
+}
+
+/**
+ * A journal that a failover ended holds writes that were lost with it. They may go into the cache, under the names of their
+ * own generation, so that it becomes known which they are. What the disks hold since then is not recorded.
+ */
+export class Handover {
+  readonly #version: string;
+  /** The generation of which nothing is left here. */
+  #done: Generation | undefined;
+
+  constructor(version: string) {
+    this.#version = version;
+  }
+
+  /**
+   * To be called with each look whether the machine is wanted again.
+   * @returns access for what is left; undefined when there is nothing
+   * @throws what the control plane says
+   */
+  async ask(
+    controlPlane: ControlPlane,
+    status: RunStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<Access | undefined> {
+    if (status?.mode !== "stopped" || status.generation === this.#done) return undefined;
+    const { generation, captured } = status;
+    const { sequence, time, bytes } = status.cached;
+    const request = { agentVersion: this.#version, generation, captured, cached: { sequence, time, bytes } };
+    const { wanted, dataKey, cache } = await controlPlane.handOver(request, signal);
+    if (!wanted) this.#done = generation;
+    return dataKey !== undefined && cache ? { dataKey, cache } : undefined;
+  }
+}
