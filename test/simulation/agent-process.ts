@@ -5,6 +5,8 @@ import { type Processes, type SpoolLock, lockSpool } from "../../agent/lock.ts";
 import { Session } from "../../agent/session.ts";
 import {
   type CapturePolicy,
+  handoverRequest,
+  handoverResponse,
   heartbeatRequest,
   heartbeatResponse,
   registerRequest,
@@ -13,6 +15,7 @@ import {
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { KIB, bytes, millis } from "../../engine/core/units.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
+import { handOver } from "../../functions/handover.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
 import type { Process } from "./scheduler.ts";
 import { gated } from "./stores.ts";
@@ -67,7 +70,7 @@ function lockOrNot(files: Files, processes: Processes): SpoolLock | undefined {
   }
 }
 
-/** The agent's two calls, each answered by a process of the control plane. Either side may die, and the answer be lost. */
+/** The agent's calls, each answered by a process of the control plane. Either side may die, and the answer be lost. */
 function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
   const ask = async <T>(what: string, signal: AbortSignal, answer: Answer<T>): Promise<T> => {
     const hop = (args: readonly unknown[]) =>
@@ -94,6 +97,12 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
         const given = await heartbeat(talk, item, beat);
         return heartbeatResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
+      }),
+    handOver: (request, signal) =>
+      ask("handover", signal, async ({ services }) => {
+        const item = await itemOfAgent(services, guest.machine, guest.principal);
+        const left = await handOver(services, item, handoverRequest.parse(overWire(request)));
+        return handoverResponse.parse(overWire(left));
       }),
   };
 }

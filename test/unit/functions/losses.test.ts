@@ -41,7 +41,10 @@ async function failedOver() {
   await cacheSegments(stores.cache, segments.slice(2, 3));
   if (!point) throw new RangeError("no point");
   const records = recordsIn(stores.records);
-  await records.items.create(itemKeyOf(machine), { ...protectedItem(DISKS, new Dice(1)), machine });
+  await records.items.create(
+    itemKeyOf(machine),
+    protectedItem({ machine, principal: "p", disks: DISKS }, new Dice(1)),
+  );
   const begun = beginGeneration(machine, point.generation, undefined);
   await records.progress.create(machine, withCut(begun, point.position, [point], []));
   let reachable = false;
