@@ -14,7 +14,7 @@ const MOST_PROCESSES = 8;
 export const HASHERS = Math.min(MOST_PROCESSES, availableParallelism());
 
 /**
- * Hashes blocks in processes of their own, one for each processor, at the lowest priority: neither their work nor their
+ * Hashes blocks in processes of their own, one for each processor, at low priority: neither their work nor their
  * memory is the guest's path. They are started when there is work, and end with `close`.
  */
 export class Hasher {

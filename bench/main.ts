@@ -7,6 +7,7 @@ const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   rebuild: () => import("./rebuild.ts"),
   merge: () => import("./merge.ts"),
   "region-loss": () => import("./region-loss.ts"),
+  resync: () => import("./resync.ts"),
   ship: () => import("./ship.ts"),
 };
 

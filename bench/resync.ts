@@ -1,0 +1,150 @@
+import { type ChildProcess, execFile, fork } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { BLOCK, MIB } from "../engine/core/units.ts";
+import { median, printTable } from "./measure.ts";
+
+const DISK_MIB = 1024;
+const BLOCKS = (DISK_MIB * MIB) / BLOCK;
+const CHANGED = Math.round(BLOCKS / 100);
+const ROUNDS = 5;
+const FIO_SECONDS = 3;
+
+/**
+ * A disk of which one block in a hundred changed, from the digests of its base to the end of the comparison, beside plain SHA-256
+ * of as many bytes in memory on all processors at the same priority; and what a guest's writes at depth 1 take meanwhile.
+ */
+export async function run(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "leeward-bench-"));
+  const children: ChildProcess[] = [];
+  const started = async (file: string, args: readonly string[]) => {
+    const child = fork(join(import.meta.dirname, file), args);
+    children.push(child);
+    await once(child, "message");
+    return child;
+  };
+  try {
+    const disk = join(directory, "disk.img");
+    const socket = join(directory, "agent.sock");
+    writeFileSync(disk, "");
+    for (let at = 0; at < DISK_MIB; at += 64) writeFileSync(disk, randomBytes(64 * MIB), { flag: "a" });
+    mkdirSync(join(directory, "spool"));
+    const agent = await started("resync-agent.ts", [
+      disk,
+      socket,
+      join(directory, "spool"),
+      join(directory, "sink"),
+    ]);
+    const plain = await Promise.all(
+      Array.from({ length: availableParallelism() }, () => started("plain-hash.ts", [])),
+    );
+    change(disk);
+    await compare(agent, plain);
+    await latency(agent, socket);
+  } finally {
+    for (const child of children) child.kill();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Whole blocks, spread evenly. */
+function change(disk: string): void {
+  const file = openSync(disk, "r+");
+  for (let n = 0; n < CHANGED; n++)
+    writeSync(file, randomBytes(BLOCK), 0, BLOCK, Math.floor((n * BLOCKS) / CHANGED) * BLOCK);
+  closeSync(file);
+}
+
+const result = z.object({ ms: z.number(), sent: z.number(), carried: z.number() });
+
+async function resync(agent: ChildProcess): Promise<z.infer<typeof result>> {
+  agent.send("resync");
+  await once(agent, "message");
+  const [answer]: unknown[] = await once(agent, "message");
+  return result.parse(answer);
+}
+
+async function compare(agent: ChildProcess, plain: readonly ChildProcess[]): Promise<void> {
+  const floors: number[] = [];
+  const ours: number[] = [];
+  let sent = 0;
+  for (let round = 0; round <= ROUNDS; round++) {
+    const start = performance.now();
+    await Promise.all(
+      plain.map(async (child) => {
+        child.send(DISK_MIB / plain.length);
+        await once(child, "message");
+      }),
+    );
+    const floor = performance.now() - start;
+    const found = await resync(agent);
+    sent = found.carried;
+    // The first round warms up.
+    if (round > 0) floors.push(floor);
+    if (round > 0) ours.push(found.ms);
+  }
+  const speed = (ms: number) => (DISK_MIB / ms) * 1000;
+  const [floor, own] = [median(floors), median(ours)];
+  console.log(
+    `${DISK_MIB} MiB, ${CHANGED} of ${BLOCKS} blocks changed; medians of ${ROUNDS} rounds, load ${loadavg()[0]?.toFixed(0)}.\n`,
+  );
+  printTable([
+    ["", "MiB/s", "of plain"],
+    [`plain SHA-256, ${plain.length} processes`, speed(floor).toFixed(0), "1.00"],
+    ["resync", speed(own).toFixed(0), (floor / own).toFixed(2)],
+  ]);
+  console.log(`\nsent ${sent} bytes: ${(sent / (CHANGED * BLOCK)).toFixed(3)} of what changed\n`);
+}
+
+async function latency(agent: ChildProcess, socket: string): Promise<void> {
+  const alone: number[] = [];
+  const beside: number[] = [];
+  const through: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    alone.push(await fio(socket));
+    agent.send("resync");
+    await once(agent, "message");
+    const ended = once(agent, "message");
+    const start = performance.now();
+    beside.push(await fio(socket));
+    const ran = performance.now() - start;
+    const { ms } = result.parse((await ended)[0]);
+    through.push(Math.min(ms / ran, 1));
+  }
+  const [without, during] = [median(alone), median(beside)];
+  console.log("4 KiB random write at depth 1, mean latency:\n");
+  printTable([
+    ["", "µs", "ratio"],
+    ["alone", without.toFixed(0), "1.00"],
+    ["while comparing", during.toFixed(0), (during / without).toFixed(2)],
+  ]);
+  console.log(`\nthe comparison was under way for ${(100 * median(through)).toFixed(0)} % of that time`);
+}
+
+const report = z.object({
+  jobs: z.array(z.object({ write: z.object({ clat_ns: z.object({ mean: z.number() }) }) })).min(1),
+});
+
+/** Microseconds. */
+async function fio(socket: string): Promise<number> {
+  const { stdout } = await promisify(execFile)("fio", [
+    "--name=bench",
+    "--ioengine=nbd",
+    `--uri=nbd+unix:///?socket=${socket}`,
+    `--size=${DISK_MIB}M`,
+    "--output-format=json",
+    "--rw=randwrite",
+    "--bs=4k",
+    "--iodepth=1",
+    "--time_based",
+    `--runtime=${FIO_SECONDS}`,
+  ]);
+  const [job] = report.parse(JSON.parse(stdout.slice(stdout.indexOf("{")))).jobs;
+  if (!job) throw new Error("fio reported no job");
+  return job.write.clat_ns.mean / 1000;
+}
