@@ -57,7 +57,7 @@ interface BarrierEvents {
   /** Called before the barrier enters the journal: whatever happens next, its id is not used again. */
   remember(barriers: readonly SetBarrier[]): void;
   /** The proof is in the journal and wants to travel. */
-  proved(): void;
+  proved(id: BarrierId): void;
 }
 
 interface BarrierSettings {
@@ -275,7 +275,7 @@ export class Barriers {
     const roots = digests.map((disk) => disk.root());
     recorder.mark({ kind: "proof", barrier: id, ...recorder.here(), roots });
     for (const disk of digests) disk.proved();
-    events.proved();
+    events.proved(id);
   }
 
   #name(id: BarrierId, disk: DiskDigests): void {

@@ -1,7 +1,9 @@
+import type { RegisterResponse } from "../engine/contract/agent-api.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import type { MachineId } from "../engine/core/ids.ts";
+import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import type { Generation, Sequence } from "../engine/core/units.ts";
 import { BaseDigests } from "../engine/replication/base-digests.ts";
+import type { Bitmap } from "./bitmap.ts";
 import type { Destination } from "./outbox.ts";
 import type { SpoolState } from "./spool-state.ts";
 
@@ -12,7 +14,19 @@ export interface Beginning {
   /** The last write of the generation before. */
   readonly from: Sequence;
   /** The point that it stands on; empty disks without it. */
-  readonly base?: SpoolState["base"];
+  readonly base?: RegisterResponse["base"];
+  /** All blocks are compared without it, or when it is of another point than the base. */
+  readonly marked?: Marked | undefined;
+}
+
+/**
+ * Blocks of each disk that may differ from what the disks were at this barrier; all others are as they were. Whoever knows
+ * them spares a comparison with that very point the rest of the disks.
+ */
+export interface Marked {
+  readonly id: BarrierId;
+  /** In index order. */
+  readonly disks: readonly Bitmap[];
 }
 
 /** What the target holds at the generation's base; undefined when it began with empty disks. */

@@ -122,7 +122,7 @@ export class Capture {
         machine,
         generation,
         from,
-        ...(base && { base }),
+        ...(base && { base, marked: base.marked === true ? run?.marked : undefined }),
       });
     }
     this.#run?.connect({ store, key });

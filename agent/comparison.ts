@@ -14,6 +14,7 @@ import {
 } from "../engine/core/units.ts";
 import { zeroDigests } from "../engine/journal/digest-tree.ts";
 import type { BaseDigests } from "../engine/replication/base-digests.ts";
+import type { Bitmap } from "./bitmap.ts";
 import type { DiskDigests, Watch } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import type { HashBlocks } from "./hash-blocks.ts";
@@ -54,6 +55,8 @@ export interface ComparisonParts {
   readonly hashBlocks: HashBlocks;
   /** What the target holds; empty disks without it. */
   readonly base: BaseDigests | undefined;
+  /** The others are as in the base; all are compared without it. */
+  readonly marked: readonly Bitmap[] | undefined;
   readonly throttle: Throttle;
   readonly clock: Clock;
   /** Undefined when it is complete. */
@@ -163,15 +166,26 @@ export class Comparison {
 
   async #compare(disk: Disk, index: DiskIndex, offset: Bytes, length: Bytes): Promise<Landed> {
     const { base, hashBlocks } = this.#s;
-    const digests = await hashBlocks(disk, offset, length);
     const first = offset / BLOCK;
-    const end = first + digests.length / DIGEST_BYTES;
+    const end = first + Math.ceil(length / BLOCK);
+    const known = await this.#unmarked(disk, index, first, end);
+    if (known) return { digests: known, differing: [] };
+    const digests = await hashBlocks(disk, offset, length);
     if (base)
       return { digests, differing: await base.differing({ index, size: disk.size }, first, end, digests) };
     const differing: number[] = [];
     for (let block = first; block < end; block++)
       if (!this.#isZero(disk, block, digestAt(digests, block - first))) differing.push(block);
     return { digests, differing };
+  }
+
+  /** What blocks hold that are as in the base, without reading them; undefined where one may not be. */
+  async #unmarked(disk: Disk, index: DiskIndex, first: number, end: number): Promise<Uint8Array | undefined> {
+    const { base, marked } = this.#s;
+    const marks = marked?.[index];
+    if (!base || !marks) return undefined;
+    for (let block = first; block < end; block++) if (marks.has(block)) return undefined;
+    return base.unforced({ index, size: disk.size }, first, end);
   }
 
   /** What the base holds may be out of reach for a time; the disk must not. */

@@ -123,6 +123,17 @@ export class DiskDigests {
     }
   }
 
+  /** Changed since the newest barrier that was proved, and what was marked. A view. */
+  get unproved(): Bitmap {
+    return this.#unproved.numbers;
+  }
+
+  /** It changes, and nobody records it: the journal is broken. */
+  mark(offset: Bytes, length: Bytes): void {
+    const end = Math.ceil((offset + length) / BLOCK);
+    for (let block = Math.floor(offset / BLOCK); block < end; block++) this.#unproved.add(block);
+  }
+
   /** Call before a log is closed. @throws the file system's error */
   save(): void {
     if (!this.#closed) this.#unproved.save();

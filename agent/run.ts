@@ -15,7 +15,7 @@ import {
 } from "../engine/core/units.ts";
 import { type JournalPosition, startOf } from "../engine/journal/position.ts";
 import { type BarrierTerms, Barriers } from "./barrier.ts";
-import { type Beginning, baseDigests } from "./beginning.ts";
+import { type Beginning, type Marked, baseDigests } from "./beginning.ts";
 import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import { syncFiles } from "./durable.ts";
@@ -52,6 +52,8 @@ export class Run {
   #state: SpoolState;
   #broken: LeewardError | undefined;
   #watching = false;
+  /** The newest barrier that this process has proved. */
+  #proved: BarrierId | undefined;
   #destination: Destination | undefined;
 
   /** A new generation, by comparison with its base or empty disks: what an earlier one left in the spool goes. */
@@ -73,7 +75,7 @@ export class Run {
       copy: { disk: diskIndex(0), offset: bytes(0) },
       barriers: [],
     };
-    return new Run(s, state, true);
+    return new Run(s, state, true, s.marked);
   }
 
   /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
@@ -82,7 +84,7 @@ export class Run {
     return new Run(s, { ...state, boot: bootId(s.files), clean: false, disks }, false);
   }
 
-  private constructor(s: RunSettings, state: SpoolState, fresh: boolean) {
+  private constructor(s: RunSettings, state: SpoolState, fresh: boolean, known?: Marked) {
     this.#settings = s;
     this.#policy = s.policy;
     this.#state = state;
@@ -116,12 +118,14 @@ export class Run {
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     const { hashBlocks, throttle } = s;
     const base = baseDigests(state, () => this.#destination);
+    const marked = state.base?.id === known?.id ? known?.disks : undefined;
     this.#copy = new Comparison({
       disks,
       recorder,
       digests,
       hashBlocks,
       base,
+      marked,
       throttle,
       clock,
       from: state.copy,
@@ -136,7 +140,10 @@ export class Run {
       set: state.barriers,
       events: {
         remember: (barriers) => this.#save({ barriers: [...barriers] }),
-        proved: () => this.#rotate(),
+        proved: (id) => {
+          this.#proved = id;
+          this.#rotate();
+        },
       },
     });
     this.#outbox = new Outbox({
@@ -178,6 +185,11 @@ export class Run {
     if (this.#broken) return undefined;
     const { generation, next } = this.#state.cached;
     return { generation, next };
+  }
+
+  /** Which blocks may have changed since the newest proved barrier, also behind the end of the journal. */
+  get marked(): Marked | undefined {
+    return this.#proved && { id: this.#proved, disks: this.#digests.map(({ unproved }) => unproved) };
   }
 
   get status(): RunStatus {
@@ -237,12 +249,14 @@ export class Run {
     const [first] = writes;
     if (first && isReferable(first)) this.#record(() => this.#recorder.refer(disk, writes));
     else this.#record(() => this.#recorder.write(disk, writes));
+    if (this.#broken) for (const { offset, length } of writes) this.#digests[disk]?.mark(offset, length);
   }
 
   /** As `write`. */
   zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
     this.#keep(disk, offset, length);
     this.#record(() => this.#recorder.zero(disk, offset, length));
+    if (this.#broken) this.#digests[disk]?.mark(offset, length);
   }
 
   /** Resolves when the barrier is proved, or at once while another one is under way or none may be set yet. */

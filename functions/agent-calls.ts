@@ -77,7 +77,9 @@ export async function registerAgent(
     machine,
     generation: progress.arrived.generation,
     from: progress.from,
-    ...(base && { base: { digest: base.digest, id: base.base.point.id } }),
+    ...(base && {
+      base: { digest: base.digest, id: base.base.point.id, marked: resync?.reason === "continuity" },
+    }),
     dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
     cache: access,
     policy: capturePolicy(item),

@@ -69,7 +69,12 @@ export const registerResponse = z.object({
    * digests to compare with appear in the cache; absent when it begins with empty disks.
    */
   base: z
-    .object({ digest: z.string().transform(checked(digestOf)), id: z.string().transform(checked(barrierId)) })
+    .object({
+      digest: z.string().transform(checked(digestOf)),
+      id: z.string().transform(checked(barrierId)),
+      /** What the agent knows to be as it was at that point need not be read; otherwise everything is. */
+      marked: z.boolean().optional(),
+    })
     .optional(),
   /** The machine's data key, 32 bytes in base64. A secret. */
   dataKey: z.base64(),

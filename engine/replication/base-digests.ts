@@ -34,6 +34,9 @@ const NODE_BLOCKS = 16;
 /** Digests in one object, on both levels: 4 GiB of disk in blocks, 64 GiB in nodes; 2.3 MB. */
 const PART = 65_536;
 
+/** Of no block: whatever it holds, it differs. */
+const FORCED = Buffer.alloc(DIGEST_BYTES, 0xff);
+
 /** Of which comparison the digests are. */
 interface ComparisonPlace {
   readonly machine: MachineId;
@@ -64,7 +67,7 @@ export async function offerDigests(s: OfferRequest): Promise<void> {
   for (const { index, size } of s.disks) {
     const digests = Uint8Array.from(s.digests.get(index) ?? zeroDigests(size));
     for (const { start, end } of s.forced?.get(index) ?? [])
-      digests.fill(0xff, start * DIGEST_BYTES, end * DIGEST_BYTES);
+      for (let block = start; block < end; block++) digests.set(FORCED, block * DIGEST_BYTES);
     const zeros = zeroDigests(size);
     await putParts(s, index, "blocks", digests, zeros);
     await putParts(s, index, "nodes", nodesOf(digests), nodesOf(zeros));
@@ -175,6 +178,18 @@ export class BaseDigests {
           found.push(block);
     }
     return found;
+  }
+
+  /**
+   * Those of blocks [first, end); undefined when one of them is to be sent whatever it holds.
+   * @throws as `differing`
+   */
+  async unforced(disk: SizedDisk, first: number, end: number): Promise<Uint8Array | undefined> {
+    const digests = new Uint8Array((end - first) * DIGEST_BYTES);
+    for (let block = first; block < end; block++)
+      digests.set(await this.#digest(disk, "blocks", block), (block - first) * DIGEST_BYTES);
+    for (let n = 0; n < end - first; n++) if (FORCED.equals(at(digests, n))) return undefined;
+    return digests;
   }
 
   async #digest(disk: SizedDisk, level: "nodes" | "blocks", n: number): Promise<Uint8Array> {

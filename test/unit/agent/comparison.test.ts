@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Capture } from "../../../agent/capture.ts";
@@ -23,11 +24,12 @@ import type { JournalRecord } from "../../../engine/journal/record.ts";
 import { checkSegment } from "../../../engine/journal/segment.ts";
 import { offerDigests, withdrawDigests } from "../../../engine/replication/base-digests.ts";
 import type { Blocks } from "../../../engine/replication/blocks.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import { ExtentSet } from "../../../engine/core/extent.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
 import { MemoryFileSystem, memoryFiles } from "../../fixtures/memory-files.ts";
 import { Mortal } from "../../fixtures/mortal.ts";
-import { KEY_BYTES, MACHINE, barrier, diskOf, until, write } from "./machine.ts";
+import { KEY_BYTES, MACHINE, barrier, diskOf, testMachine, until, write } from "./machine.ts";
 
 const SIZES = [5 * MIB + 3 * BLOCK + 512, 3 * BLOCK];
 const BASE = { digest: sha256(Buffer.from("base")), id: barrier(7) };
@@ -294,4 +296,72 @@ test("whatever differs, whatever is written meanwhile, whenever it is killed: it
     ),
     { numRuns: 25 },
   );
+});
+
+describe("an agent that knows what changed since the base", () => {
+  const content = Buffer.alloc(24 * MIB, 3);
+  const at = (block: number) => block * BLOCK;
+
+  /** Breaks generation 1 behind a proved point, with writes on both sides, and begins generation 2 on that point. */
+  async function broken(marked: boolean, forced?: Blocks) {
+    let hashed = 0;
+    const machine = testMachine([content], 64 * MIB, {
+      hashBlocks: async (disk, offset, length) => {
+        hashed += length;
+        return hashHere(disk, offset, length);
+      },
+    });
+    machine.begin();
+    await until(() => machine.capture.status?.mode === "streaming");
+    await machine.capture.requestBarrier(BASE.id);
+    await until(() => machine.capture.status?.backlog.segments === 0);
+    write(diskOf(machine), at(100), Buffer.alloc(512, 9));
+    machine.capture.stop(new LeewardError("SpoolFull", "for this test"));
+    write(diskOf(machine), at(300) + 512, Buffer.alloc(1024, 8));
+    await diskOf(machine).zero(bytes(at(301)), bytes(4096));
+    hashed = 0;
+    const place = { machine: MACHINE, generation: generation(2), ...BASE };
+    const disks = [{ index: diskIndex(0), size: bytes(content.length) }];
+    const digests = new Map([[diskIndex(0), digestsOf(content)]]);
+    await offerDigests({ cache: machine.store, key, place, disks, digests, forced });
+    machine.capture.begin({
+      machine: MACHINE,
+      generation: generation(2),
+      from: sequence(500),
+      base: { ...BASE, marked },
+      policy: POLICY,
+      store: machine.store,
+      key,
+    });
+    await until(() => machine.capture.status?.mode === "streaming");
+    await machine.capture.requestBarrier(barrier(8));
+    await until(() => machine.capture.status?.backlog.segments === 0);
+    const records = await machine.journal(2, 500, BASE.digest);
+    return { records, hashed, now: readFileSync(machine.diskPaths[0] ?? "") };
+  }
+
+  test.each([true, false])(
+    "reads the marked regions alone, or all when it is told to: %s",
+    async (marked) => {
+      const { records, hashed, now } = await broken(marked);
+      const all = content.length;
+      expect(marked ? hashed : all - hashed).toBeLessThan(all / 2);
+      const disk = Buffer.from(content);
+      for (const record of records) {
+        if (record.kind === "data") disk.set(record.data, record.offset);
+        if (record.kind === "zero") disk.fill(0, record.offset, record.offset + record.length);
+      }
+      expect(sha256(disk)).toBe(sha256(now));
+      expect(carriedBy(records)).toBe(3 * BLOCK);
+      const proof = records.find((one) => one.kind === "proof");
+      const root = rootOf(bytes(all), digestsOf(now));
+      expect(proof?.kind === "proof" && proof.roots).toEqual([{ disk: 0, size: all, root }]);
+    },
+  );
+
+  test("sends forced blocks all the same", async () => {
+    const forced = new Map([[diskIndex(0), ExtentSet.of([{ start: 200, end: 201 }])]]);
+    const { records } = await broken(true, forced);
+    expect(carriedBy(records)).toBe(4 * BLOCK);
+  });
 });

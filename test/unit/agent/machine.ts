@@ -7,13 +7,14 @@ import type { Export } from "../../../agent/nbd/export.ts";
 import { nodeFiles } from "../../../agent/node-files.ts";
 import { type DraftSegment, draftHere } from "../../../agent/seal.ts";
 import type { CapturePolicy } from "../../../engine/contract/agent-api.ts";
+import { type Digest, NO_DIGEST } from "../../../engine/core/digest.ts";
 import { type BarrierId, barrierId, machineId } from "../../../engine/core/ids.ts";
 import { MIB, bytes, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
 import { dataKey } from "../../../engine/journal/key.ts";
 import { segmentName } from "../../../engine/journal/names.ts";
 import { openSegment } from "../../../engine/journal/open.ts";
-import { startOf } from "../../../engine/journal/position.ts";
+import { type JournalPosition, startOf } from "../../../engine/journal/position.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
 import { checkSegment } from "../../../engine/journal/segment.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
@@ -40,7 +41,7 @@ export interface TestMachine {
   readonly diskPaths: readonly string[];
   readonly spoolDirectory: string;
   /** All that is in the store of generation 1, checked and chained. */
-  journal(of?: number): Promise<JournalRecord[]>;
+  journal(of?: number, from?: number, chain?: Digest): Promise<JournalRecord[]>;
   begin(of?: number, store?: ObjectStore, policy?: CapturePolicy, capture?: Capture): void;
   /** The same disks and spool, as a process started after a kill would see them. */
   restarted(more?: Partial<CaptureSettings>): Capture;
@@ -72,7 +73,8 @@ export function testMachine(
     store,
     diskPaths,
     spoolDirectory: directory,
-    journal: (of = 1) => readJournal(store, of),
+    journal: (of = 1, from = 0, chain = NO_DIGEST) =>
+      readJournal(store, startOf(generation(of), sequence(from), chain)),
     begin: (of = 1, to = store, policy = QUICK, one = capture): void =>
       one.begin({
         machine: MACHINE,
@@ -86,8 +88,8 @@ export function testMachine(
   };
 }
 
-async function readJournal(store: ObjectStore, of: number): Promise<JournalRecord[]> {
-  let position = startOf(generation(of), sequence(0));
+async function readJournal(store: ObjectStore, start: JournalPosition): Promise<JournalRecord[]> {
+  let position = start;
   const records: JournalRecord[] = [];
   for (;;) {
     const found = await store.get(segmentName(MACHINE, position.generation, position.next));
