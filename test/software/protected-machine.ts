@@ -17,14 +17,13 @@ export class ProtectedMachine {
   readonly #space: string;
   readonly #disks: readonly string[];
   #agent: ChildProcess;
-  readonly #asked: ((at: Sequence) => void)[] = [];
+  readonly #asked: PromiseWithResolvers<Sequence>[] = [];
 
   /** @param disks raw images, which may hold something already. The initial copy is complete when it resolves. */
   static async start(space: string, disks: readonly string[]): Promise<ProtectedMachine> {
     mkdirSync(cacheIn(space));
     const machine = new ProtectedMachine(space, disks);
-    const [said] = await once(machine.#agent, "message");
-    if (said !== "ready") throw new Error(`the agent says ${String(said)}`);
+    if ((await machine.#said()) !== "ready") throw new Error("the agent is not ready");
     return machine;
   }
 
@@ -37,15 +36,15 @@ export class ProtectedMachine {
 
   /** The newest write that the agent has taken: everything that was answered before the call is at or below it. */
   newest(): Promise<Sequence> {
-    return new Promise((resolve) => {
-      this.#asked.push(resolve);
-      this.#ask();
-    });
+    const asked = Promise.withResolvers<Sequence>();
+    this.#asked.push(asked);
+    this.#ask();
+    return asked.promise;
   }
 
   /** As a crash of the agent's process; another one takes its place. Flushes of before are forgotten. */
   async kill(): Promise<void> {
-    this.#agent.removeAllListeners("message");
+    this.#agent.removeAllListeners();
     this.#agent.kill("SIGKILL");
     await once(this.#agent, "exit");
     this.#agent = this.#run(false);
@@ -54,10 +53,10 @@ export class ProtectedMachine {
 
   /** Call when nobody uses the disks any more. Everything is in the journal then. */
   async end(): Promise<Journal> {
-    this.#agent.removeAllListeners("message");
+    this.#agent.removeAllListeners();
     this.#agent.send("end");
     for (;;) {
-      const [said] = await once(this.#agent, "message");
+      const said = await this.#said();
       if (said === "ready") continue;
       return await Journal.arrive(this.#space, this.#disks, ended.parse(said).flushes);
     }
@@ -68,6 +67,15 @@ export class ProtectedMachine {
     this.#agent.send("where", () => undefined);
   }
 
+  /** @throws when the agent ends without a word */
+  async #said(): Promise<unknown> {
+    const over = once(this.#agent, "exit").then(([code]) => `the agent ended with ${String(code)}`);
+    const message = once(this.#agent, "message");
+    const first = await Promise.race([message, over]);
+    if (typeof first === "string") throw new Error(first);
+    return first[0];
+  }
+
   #run(fresh: boolean): ChildProcess {
     const places = [path.join(this.#space, "spool"), this.socket, cacheIn(this.#space), ...this.#disks];
     const agent = fork(SCRIPT, places, {
@@ -75,7 +83,10 @@ export class ProtectedMachine {
       env: { ...process.env, FRESH: fresh ? "1" : "0" },
     });
     agent.on("message", (at) => {
-      if (typeof at === "number") this.#asked.shift()?.(sequence(at));
+      if (typeof at === "number") this.#asked.shift()?.resolve(sequence(at));
+    });
+    agent.once("exit", (code) => {
+      for (const { reject } of this.#asked.splice(0)) reject(new Error(`the agent ended with ${code}`));
     });
     return agent;
   }

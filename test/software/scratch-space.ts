@@ -29,9 +29,10 @@ export function scratchSpace(): string {
 function clear(space: string): void {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
     if (Number(pid) !== process.pid && livesIn(space, pid)) kill(Number(pid));
+  // A loop device forgets the name of its file when that is unmounted.
+  const loops = loopsBelow(space);
   for (const target of mountsBelow(space).toReversed()) spawnSync("umount", ["--lazy", target]);
-  for (const device of loopsBelow(space)) spawnSync("losetup", ["--detach", device]);
-  for (const target of mountsBelow(space).toReversed()) spawnSync("umount", ["--lazy", target]);
+  for (const device of loops) spawnSync("losetup", ["--detach", device]);
   rmSync(space, { recursive: true, force: true, maxRetries: 5 });
 }
 
