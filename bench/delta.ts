@@ -73,7 +73,12 @@ async function contender(peer: Peer, place: Place): Promise<Contender> {
 async function compare(contenders: readonly Contender[], image: ChangedImage): Promise<void> {
   const found = new Map<string, Figures[]>();
   for (let round = 0; round < ROUNDS; round++)
-    for (const { name, run: once } of contenders) found.set(name, [...(found.get(name) ?? []), await once()]);
+    for (const { name, run: once } of contenders) {
+      const figures = await once();
+      // Minutes on a busy machine.
+      console.error(`round ${round + 1}, ${name.trim()}: ${figures.seconds.toFixed(1)} s`);
+      found.set(name, [...(found.get(name) ?? []), figures]);
+    }
   const of = (name: string, figure: keyof Figures) =>
     median((found.get(name) ?? []).map((each) => each[figure]));
   const least = of(FLOOR, "seconds");

@@ -72,12 +72,23 @@ async function measure(box: Box): Promise<void> {
   ]);
   const losses = await watch(scene, writing);
   const { throughput } = await writing;
+  const { latestPoint } = (await scene.item()).properties.leeward;
+  const pointAge = latestPoint ? (Date.now() - Date.parse(latestPoint.time)) / 1000 : Number.NaN;
   const at = (part: number) => (losses[Math.floor(part * (losses.length - 1))] ?? 0).toFixed(1);
   console.log(
     `Bursts of ${BURST / MIB} MiB, then ${SECONDS} s of random writes of 64 KiB, incompressible; ${losses.length} looks; load ${loadavg()[0]?.toFixed(1)}.\n`,
   );
   printTable([
-    ["ceiling MB/s", "(of the bursts)", "written MB/s", "loss p50 s", "p90", "p99", "most"],
+    [
+      "ceiling MB/s",
+      "(of the bursts)",
+      "written MB/s",
+      "loss p50 s",
+      "p90",
+      "p99",
+      "most",
+      "newest point, s ago",
+    ],
     [
       (ceiling / 1e6).toFixed(1),
       ceilings.map((each) => (each / 1e6).toFixed(1)).join(" "),
@@ -86,6 +97,7 @@ async function measure(box: Box): Promise<void> {
       at(0.9),
       at(0.99),
       at(1),
+      pointAge.toFixed(0),
     ],
   ]);
 }
