@@ -65,6 +65,7 @@ async function history(space: string): Promise<Subject> {
 const COMMON = [
   "--verify=pattern",
   "--verify_fatal=1",
+  "--verify_state_save=0",
   "--eta=never",
   "--disk_util=0",
   "--output-format=terse",
