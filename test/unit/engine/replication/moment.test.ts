@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { hasCode, messageOf } from "../../../../engine/core/errors.ts";
 import { generation, micros, sequence } from "../../../../engine/core/units.ts";
 import { journalPrefix } from "../../../../engine/journal/names.ts";
+import { baseOf, createBase } from "../../../../engine/replication/lineage.ts";
 import { type Moment, type Wanted, findMoment } from "../../../../engine/replication/moment.ts";
 import { groundsOf } from "../../../../engine/replication/reach.ts";
 import { restorePoint } from "../../../../engine/replication/restore.ts";
@@ -87,6 +88,33 @@ describe("any write", () => {
         expect(await restored(objects, story, moment)).toEqual(prefix.disks);
       }),
       { numRuns: 15 },
+    );
+  });
+
+  test("of a generation that stands on a point of an older one restores through both", async () => {
+    await fc.assert(
+      fc.asyncProperty(events, longer, fc.boolean(), fc.nat(), async (first, second, layers, pick) => {
+        const { story, objects, points } = await told(first);
+        if (layers) await compactAll(objects, story, points);
+        const point = points[pick % points.length];
+        const { disks } = story.moments.find(({ barrier }) => barrier.id === point?.id) ?? {};
+        if (!point || !disks) throw new RangeError("no point");
+        const of = generation(2);
+        const base = { disks, ...(await createBase(objects, baseOf(of, point))) };
+        const from = sequence(story.segments.at(-1)?.header.to ?? 0);
+        const newer = await tell(second, { generation: of, from, key: story.key, base });
+        await carry(newer, objects, 2_000);
+        const [, reach] = await reachIn(objects, newer);
+        const within = (await prefixesOf(newer, disks)).filter(
+          (prefix) => prefix.sequence >= (reach?.first.sequence ?? Infinity),
+        );
+        const prefix = within[pick % Math.max(within.length, 1)];
+        if (!prefix) return;
+        const moment = await find(objects, newer, { kind: "write", sequence: prefix.sequence });
+        expect(moment.generation).toBe(2);
+        expect(await restored(objects, newer, moment)).toEqual(prefix.disks);
+      }),
+      { numRuns: 20 },
     );
   });
 
