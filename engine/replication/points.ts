@@ -148,7 +148,8 @@ function provedDisks({ disks, machine }: CutRequest, proof: ProofRecord): Recove
   });
 }
 
-async function createPoint(target: ObjectStore, point: RecoveryPoint): Promise<RecoveryPoint> {
+/** Puts the manifest unless it is there, and returns the one that is. @throws ManifestDamaged when that is bound to another chain */
+export async function createPoint(target: ObjectStore, point: RecoveryPoint): Promise<RecoveryPoint> {
   const name = pointName(point.machine, point.generation, point.sequence, point.id);
   try {
     await target.put(name, encodeManifest(point), "absent");

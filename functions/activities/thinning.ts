@@ -1,8 +1,10 @@
 import type { MachineId } from "../../engine/core/ids.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { noRetention, withThinned } from "../../engine/recovery/retention-record.ts";
-import { dropPoints } from "../../engine/replication/points.ts";
+import { createPoint, dropPoints } from "../../engine/replication/points.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { type RetentionServices, decide, isOver } from "./retained-points.ts";
+import { itemOf } from "./tools.ts";
 
 /**
  * Deletes the manifests of points that the policy does not keep, oldest first, and of those whose generation was emptied
@@ -20,8 +22,21 @@ export async function thinFor(
   // A failover that began meanwhile may have chosen one of them.
   if (await isOver(services, machine)) return "ended";
   await dropPoints(services.target, needless);
+  if (await isOver(services, machine)) return putBack(services, machine, needless);
   await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
     withThinned(old, retention.keep, needless.length),
   );
   return "done";
+}
+
+/** A failover that began between the look and the deletion waits for the very point that it was asked for. */
+async function putBack(
+  services: RetentionServices,
+  machine: MachineId,
+  dropped: readonly RecoveryPoint[],
+): Promise<"ended"> {
+  const { job } = await itemOf(services, machine);
+  const wanted = dropped.find(({ id }) => id === job.point);
+  if (wanted) await createPoint(services.target, wanted);
+  return "ended";
 }
