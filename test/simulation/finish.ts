@@ -4,7 +4,7 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import { killAgent, loseSpool, startFailover } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
-import { checkpoint, replicate, tendResync, toolsOf } from "./control-plane.ts";
+import { checkpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
@@ -106,4 +106,18 @@ async function mustHold(world: World, machine: Machine, wanted: BarrierId): Prom
   const point = await readPoint(target, machine.id, wanted);
   if (machine.warm && !(await machine.auditor.hasCheckpoint(point)))
     throw new Violation(`point ${wanted} never became a checkpoint; ${why}`);
+}
+
+/**
+ * Two days pass, in which retention runs and nothing else does: what was given up is deleted, and what stays is whole.
+ * @throws Violation
+ */
+export async function deleteNeedless(world: World): Promise<void> {
+  for (const process of world.scheduler.alive()) world.scheduler.kill(process);
+  for (let round = 0; round < 4; round++) {
+    world.pass(14 * 3600e6);
+    for (const machine of world.machines) world.start("retain", machine, retain);
+    await pause(world, 5);
+  }
+  for (const { auditor } of world.machines) await auditor.everything();
 }

@@ -2,6 +2,7 @@ import { type MachineId, armId, machineId, operationId } from "../../engine/core
 import { generation, micros, millis } from "../../engine/core/units.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import { DEFAULT_POLICY } from "../../engine/recovery/policy.ts";
+import { retentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Auditor } from "./auditor.ts";
 import type { Dice } from "./dice.ts";
 import type { Failover } from "./failover.ts";
@@ -18,6 +19,19 @@ const inGroup = (what: string) => armId(`${GROUP}/providers/x/${what}`);
 
 export const machineNumber = (n: number): MachineId => machineId(`machine-0a1b2c3${n.toString(16)}`);
 export const principalOf = (machine: MachineId, nth: number): string => `${machine}-vm${nth}`;
+
+/**
+ * Points are thinned and layers built within a life of some minutes. What is given up outlasts it: in a life this short
+ * processes hang for longer than any reader is given.
+ */
+export const BRISK = retentionPolicy.parse({
+  window: 60_000,
+  ladder: [
+    { until: 6000, every: 0 },
+    { until: 60_000, every: 6000 },
+  ],
+  anyWriteWindow: 6000,
+});
 
 /** One protected machine, and what became of it. */
 export interface Machine {
@@ -44,6 +58,7 @@ export interface Machine {
 export const protectedItem = (
   { machine, principal, disks }: Pick<Guest, "machine" | "principal" | "disks">,
   dice: Dice,
+  retention = DEFAULT_POLICY.retention,
 ): ItemRecord => ({
   format: 1,
   id: inGroup(`vaults/v/items/${machine}`),
@@ -55,6 +70,7 @@ export const protectedItem = (
     ...DEFAULT_POLICY,
     checkpointInterval: millis(dice.pick([1000, 10_000, 100_000]) ?? 1000),
     replica: dice.chance(0.85) ? "warm" : "none",
+    retention,
   },
   request: { resourceGroup: GROUP },
   source: {

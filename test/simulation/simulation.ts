@@ -1,7 +1,7 @@
-import "./synchronous.ts";
+import { beginIds } from "./synchronous.ts";
 import { messageOf } from "../../engine/core/errors.ts";
 import { actionFor, beginFailover, loseRegion } from "./actions.ts";
-import { recover } from "./finish.ts";
+import { deleteNeedless, recover } from "./finish.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { World } from "./world.ts";
 
@@ -26,6 +26,7 @@ export const STEPS = 500;
 
 /** Some protected machines' whole life, as the seed says. */
 export async function simulate(seed: number, steps = STEPS, mutation?: string): Promise<Run> {
+  beginIds();
   const world = new World(seed, mutation === undefined ? undefined : MUTATIONS[mutation]);
   const plan = planOf(world);
   let at: number | "end" = 0;
@@ -46,6 +47,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     at = "end";
     await recover(world);
     for (const { auditor } of world.machines) points += await auditor.everything();
+    if (world.thins) await deleteNeedless(world);
   } catch (error) {
     failure = { at, message: messageOf(error) };
   }

@@ -1,4 +1,5 @@
 import { syncBuiltinESMExports } from "node:module";
+import crypto from "node:crypto";
 import zlib, { type ZstdOptions } from "node:zlib";
 
 type Answer = (error: Error | null, result?: Buffer) => void;
@@ -24,4 +25,10 @@ Object.assign(zlib, {
   zstdCompress: atOnce(zlib.zstdCompressSync),
   zstdDecompress: atOnce(zlib.zstdDecompressSync),
 });
+let ids = 0;
+/** Random ids are counted from here on, so that names made of them are the same in every run of a seed. */
+export const beginIds = (): void => {
+  ids = 0;
+};
+crypto.randomUUID = () => `00000000-0000-4000-9000-${String(++ids).padStart(12, "0")}`;
 syncBuiltinESMExports();

@@ -14,7 +14,7 @@ import { Auditor } from "./auditor.ts";
 import { type Plane, servicesOver, toolsOf } from "./control-plane.ts";
 import { Dice } from "./dice.ts";
 import { Guest } from "./guest.ts";
-import { type Machine, START, machineNumber, principalOf, protectedItem } from "./machine.ts";
+import { BRISK, type Machine, START, machineNumber, principalOf, protectedItem } from "./machine.ts";
 import { mortalFiles } from "./mortal-files.ts";
 import type { Mutation } from "./mutations.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
@@ -44,8 +44,12 @@ export class World {
   #now: Micros = START;
   #barriers = 0;
 
+  /** Points are thinned and layers built, which the policy of other worlds leaves for later than they last. */
+  readonly thins: boolean;
+
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
+    this.thins = mutation === undefined && seed % 4 === 3;
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
     this.stores = memoryStores();
@@ -70,7 +74,7 @@ export class World {
     const truth = new Truth();
     const auditor = new Auditor({ stores, truth, storm, machine: id, key });
     const guest = this.guest(id, truth, 0, Guest.contentsFor(dice));
-    const item = protectedItem(guest, dice);
+    const item = protectedItem(guest, dice, this.thins ? BRISK : undefined);
     const warm = item.policy.replica === "warm";
     // A whole copy fits, with some writes beside it, or with any number of them.
     const whole = guest.disks.reduce((sum, { size }) => sum + size, 0);
