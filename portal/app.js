@@ -135,13 +135,17 @@ async function read() {
   model.config ??= await api.readConfig();
   const vault = api.vaultPath(model.config);
   void readMachines(vault);
-  const [items, jobs] = await Promise.all([
+  const [items, jobs, groups] = await Promise.all([
     api.list(`${vault}/replicationProtectedItems`),
     api.list(`${vault}/replicationJobs`),
+    api.list(`${vault}/leewardGroups`),
   ]);
-  const points = await Promise.all(items.map((item) => api.list(`${item.id}/recoveryPoints`)));
+  const [points, common] = await Promise.all(
+    [items, groups].map((all) => Promise.all(all.map(({ id }) => api.list(`${id}/recoveryPoints`)))),
+  );
   return {
     jobs,
+    groups: groups.map((group, index) => ({ ...group, points: newestFirst(common[index]) })),
     items: items.map((item, index) => ({ ...item, points: newestFirst(points[index]) })),
   };
 }

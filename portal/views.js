@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
 import { clock, duration, secondsSince } from "./format.js";
+import { groupsView } from "./groups.js";
 import { jobsView } from "./jobs.js";
 import { machineView } from "./machine.js";
 
@@ -65,7 +66,7 @@ export function pageView(model, actions) {
     failureView(model),
     noticeView(model, actions),
     data
-      ? [machinesView(model, actions), protectableView(model, actions), jobsView(data.jobs)]
+      ? [machinesView(model, actions), groupsView(data), protectableView(model, actions), jobsView(data.jobs)]
       : !model.failure && h("p", { class: "hint" }, "Reading the machines…"),
   );
 }

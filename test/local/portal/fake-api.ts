@@ -10,6 +10,7 @@ const VAULT = "/subscriptions/sub-1/resourceGroups/dr/providers/Microsoft.Recove
 const CONTAINER = `${VAULT}/replicationFabrics/fabric-1/replicationProtectionContainers/container-1`;
 export const TOKEN = "token-of-the-test";
 
+export const groupId = (name: string) => `${VAULT}/leewardGroups/${name}`;
 export const itemId = (name: string) => `${CONTAINER}/replicationProtectedItems/${name}`;
 export const vmId = (name: string) =>
   `/subscriptions/sub-1/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/${name}`;
@@ -26,6 +27,8 @@ export interface Script {
   points: unknown[];
   jobs: unknown[];
   machines: unknown[];
+  groups: unknown[];
+  commonPoints: unknown[];
   /** When set, every write is refused with it. */
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
@@ -43,7 +46,15 @@ export interface FakeApi {
 
 /** The app as the portal sees it: its static files under /portal, and the few calls of the API that the page makes. */
 export async function startFakeApi(): Promise<FakeApi> {
-  const script: Script = { items: [], points: [], jobs: [], machines: [], received: [] };
+  const script: Script = {
+    items: [],
+    points: [],
+    jobs: [],
+    machines: [],
+    groups: [],
+    commonPoints: [],
+    received: [],
+  };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -117,8 +128,11 @@ const CONFIG = {
 };
 
 function read(script: Script, pathname: string): Answer {
+  if (/\/leewardGroups\/[^/]+\/recoveryPoints$/.test(pathname))
+    return json(200, { value: script.commonPoints });
   if (pathname.endsWith("/recoveryPoints")) return json(200, { value: script.points });
   if (pathname === `${VAULT}/replicationProtectedItems`) return json(200, { value: script.items });
+  if (pathname === `${VAULT}/leewardGroups`) return json(200, { value: script.groups });
   if (pathname === `${VAULT}/replicationJobs`) return json(200, { value: script.jobs });
   if (pathname === `${VAULT}/leewardProtectableMachines`)
     return script.noAzure ? failure(script.noAzure) : json(200, { value: script.machines });

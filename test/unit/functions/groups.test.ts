@@ -1,0 +1,215 @@
+import { expect, test } from "vitest";
+import { NO_DIGEST } from "../../../engine/core/digest.ts";
+import { type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
+import { bytes, diskIndex, generation, micros, sequence } from "../../../engine/core/units.ts";
+import { encodeManifest, type RecoveryPoint } from "../../../engine/journal/manifest.ts";
+import { pointName } from "../../../engine/journal/names.ts";
+import { withMade, withReport } from "../../../engine/recovery/barriers.ts";
+import { badPointOf } from "../../../engine/recovery/bad-point.ts";
+import { groupIdFor, groupSettings, newGroup } from "../../../engine/recovery/group.ts";
+import { type ItemRecord, itemKey, itemKeyOf, machineIdFor } from "../../../engine/recovery/item.ts";
+import { recordsIn } from "../../../engine/recovery/records.ts";
+import { retain } from "../../../engine/recovery/retention.ts";
+import { retentionPolicy } from "../../../engine/recovery/retention-policy.ts";
+import { verificationFor, withBad } from "../../../engine/recovery/verification.ts";
+import { listGroupPoints, readGroupPoints } from "../../../engine/replication/group-points.ts";
+import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
+import { groupActivities } from "../../../functions/activities/group.ts";
+import { standingsOf } from "../../../functions/group-standing.ts";
+import { joinGroup, leaveGroup, reconcileMember } from "../../../functions/membership.ts";
+import type { Services } from "../../../functions/services.ts";
+import { NOW, POINT, VAULT, position, protectedItem } from "../engine/recovery/fixture.ts";
+
+const ID = armId(`${VAULT}/leewardGroups/Shop`);
+const GROUP = groupIdFor(ID);
+const barrier = POINT;
+const asked = { group: GROUP, barrier, consistency: "crash" as const };
+const at = { group: GROUP, barrier };
+
+function itemNamed(name: string): ItemRecord {
+  const id = armId(
+    `${VAULT}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/${name}`,
+  );
+  return { ...protectedItem(), id, machine: machineIdFor(id, id) };
+}
+
+/** A control plane over memory, with these items as members of one group, all protected. */
+async function shop(...names: string[]) {
+  let now = NOW;
+  const services: Services = {
+    ...Object.create(null),
+    clock: { now: () => now },
+    records: recordsIn(new MemoryRecordStore()),
+    target: new MemoryObjectStore(),
+  };
+  const tools = { services, client: Object.create(null) };
+  const items = names.map(itemNamed);
+  for (const item of items) {
+    await services.records.items.create(itemKey(item.id), item);
+    await joinGroup(services, item, ID);
+  }
+  return {
+    services,
+    tools,
+    items,
+    machines: items.map(({ machine }) => machine),
+    later: (to: number) => (now = micros(to)),
+  };
+}
+type Shop = Awaited<ReturnType<typeof shop>>;
+
+const pendingOf = async ({ services }: Shop, machine: MachineId) =>
+  (await services.records.barriers.get(machine))?.value.pending ?? [];
+const group = async ({ services }: Shop) => (await services.records.groups.get(GROUP))?.value;
+const points = ({ services }: Shop) => listGroupPoints(services.target, GROUP);
+
+/** The agent has set the barrier and trusts it, and it has become a point. */
+async function achieve({ services }: Shop, machine: MachineId, held = true): Promise<void> {
+  const point: RecoveryPoint = {
+    format: 1,
+    machine,
+    generation: generation(1),
+    id: barrier,
+    sequence: sequence(7),
+    time: NOW,
+    consistency: "crash",
+    position: position(3, 9),
+    disks: [{ index: diskIndex(0), name: "os", size: bytes(65_536), root: NO_DIGEST }],
+    losses: { vm: NOTHING, region: NOTHING },
+  };
+  const name = pointName(machine, point.generation, point.sequence, barrier);
+  await services.target.put(name, encodeManifest(point), "absent");
+  await services.records.barriers.update(machine, (old) =>
+    withMade(withReport(old, { set: [{ id: barrier, held }], refused: [] }, NOW), [barrier]),
+  );
+}
+const NOTHING = { seconds: 0, bytes: bytes(0), writes: 0 };
+
+test("all protected members are asked for one barrier at one instant, two heartbeats ahead; twice asks the same", async () => {
+  const one = await shop("a", "b", "c");
+  const [, , c] = one.items;
+  await one.services.records.items.update(
+    itemKeyOf(c?.machine ?? one.machines[0] ?? itemNamed("a").machine),
+    (old) => ({
+      ...old,
+      state: "InitialReplication",
+    }),
+  );
+  expect(await groupActivities.askGroup(asked, one.tools)).toEqual({ asked: 2 });
+  one.later(NOW + 1_000_000);
+  await groupActivities.askGroup(asked, one.tools);
+  const instants = await Promise.all(
+    one.machines.map(async (machine) => (await pendingOf(one, machine)).map(({ instant }) => instant)),
+  );
+  const ahead = 2 * protectedItem().policy.heartbeatEvery * 1000;
+  expect(instants[0]).toEqual([{ at: expect.any(Number), hold: 100 }]);
+  expect(instants[0]?.[0]?.at).toBeGreaterThanOrEqual(NOW + ahead);
+  expect(instants[1]).toEqual(instants[0]);
+  expect(instants[2]).toEqual([]);
+});
+
+test("there is a point of the group only when each member has one, and it is put once", async () => {
+  const one = await shop("a", "b");
+  const [a, b] = one.machines;
+  if (!a || !b) return expect.unreachable();
+  await groupActivities.askGroup(asked, one.tools);
+  await achieve(one, a);
+  expect(await groupActivities.observeGroup(at, one.tools)).toEqual({ state: "waiting" });
+  expect(await points(one)).toEqual([]);
+  await achieve(one, b);
+  const made = { state: "made", consistency: "crash" };
+  expect(await groupActivities.observeGroup(at, one.tools)).toEqual(made);
+  expect(await groupActivities.observeGroup(at, one.tools)).toEqual(made);
+  const [point, ...more] = await readGroupPoints(one.services.target, GROUP);
+  expect(more).toEqual([]);
+  expect(point?.members.map(({ machine }) => machine)).toEqual([a, b].toSorted());
+  await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, one.tools);
+  await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, one.tools);
+  expect((await group(one))?.newest?.id).toBe(barrier);
+  expect(await pendingOf(one, a)).toEqual([]);
+  expect(await groupActivities.observeGroup(at, one.tools)).toEqual({ state: "ended" });
+});
+
+test("a barrier that one member does not trust becomes none", async () => {
+  const one = await shop("a", "b");
+  const [a, b] = one.machines;
+  if (!a || !b) return expect.unreachable();
+  await groupActivities.askGroup(asked, one.tools);
+  await achieve(one, a);
+  await achieve(one, b, false);
+  expect(await groupActivities.observeGroup(at, one.tools)).toMatchObject({ state: "failed" });
+  await groupActivities.endGroupRound({ ...at, end: { why: "b: not trusted" } }, one.tools);
+  expect(await points(one)).toEqual([]);
+  expect((await group(one))?.missed?.why).toBe("b: not trusted");
+});
+
+const findBad = async ({ services }: Shop, machine: MachineId) => {
+  const facts = { id: barrier, generation: generation(1), sequence: sequence(7), time: NOW };
+  await services.records.verification.upsert(machine, (old) =>
+    withBad(verificationFor(old, machine, generation(1), NOW), badPointOf("journal", facts, new Map(), NOW)),
+  );
+};
+
+test("a member's bad point is part of no point of the group, and makes one that was made bad", async () => {
+  const one = await shop("a", "b");
+  const [a, b] = one.machines;
+  if (!a || !b) return expect.unreachable();
+  await groupActivities.askGroup(asked, one.tools);
+  for (const machine of [a, b]) await achieve(one, machine);
+  await findBad(one, b);
+  await expect(groupActivities.observeGroup(at, one.tools)).rejects.toMatchObject({ code: "PointBad" });
+  expect(await points(one)).toEqual([]);
+});
+
+test("a point of the group is good, then bad or incomplete, as its parts are", async () => {
+  const one = await shop("a", "b");
+  const [a, b] = one.machines;
+  if (!a || !b) return expect.unreachable();
+  await groupActivities.askGroup(asked, one.tools);
+  for (const machine of [a, b]) await achieve(one, machine);
+  await groupActivities.observeGroup(at, one.tools);
+  const made = await readGroupPoints(one.services.target, GROUP);
+  const state = async () => made.map(await standingsOf(one.services, made));
+  expect(await state()).toEqual(["good"]);
+  await findBad(one, a);
+  expect(await state()).toEqual(["bad"]);
+  await one.services.target.delete([pointName(b, generation(1), sequence(7), barrier)]);
+  expect(await state()).toEqual(["incomplete"]);
+});
+
+test("a machine belongs to one group, and a joining that died half-way is completed", async () => {
+  const one = await shop("a");
+  const [a] = one.items;
+  if (!a) return expect.unreachable();
+  const other = armId(`${VAULT}/leewardGroups/Other`);
+  await expect(joinGroup(one.services, a, other)).rejects.toMatchObject({ code: "Conflict" });
+  const item = async () => (await one.services.records.items.get(itemKeyOf(a.machine)))?.value ?? a;
+  await leaveGroup(one.services, await item());
+  expect((await item()).group).toBeUndefined();
+  expect((await group(one))?.members).toEqual([]);
+  // As if it had died between its two records.
+  await one.services.records.items.update(itemKeyOf(a.machine), (old) => ({ ...old, group: GROUP }));
+  await reconcileMember(one.services, await item());
+  await reconcileMember(one.services, await item());
+  expect((await group(one))?.members.map(({ machine }) => machine)).toEqual([a.machine]);
+});
+
+test("what a point of the group is made of is kept, however old it is", () => {
+  const old = barrierId("00000000-0000-4000-8000-0000000000aa");
+  const day = 24 * 3600 * 1_000_000;
+  const facts = { generation: generation(1), consistency: "crash" as const };
+  const aged = { ...facts, id: old, sequence: sequence(1), time: micros(NOW - 30 * day) };
+  const later = {
+    ...facts,
+    id: barrierId("00000000-0000-4000-8000-0000000000bb"),
+    sequence: sequence(2),
+    time: micros(NOW - 20 * day),
+  };
+  const young = { ...facts, id: POINT, sequence: sequence(3), time: NOW };
+  const policy = retentionPolicy.parse({});
+  const kept = (common: boolean) =>
+    retain([{ ...aged, common }, later, young], policy, NOW).keep.map(({ point }) => point.id);
+  expect(kept(false)).not.toContain(old);
+  expect(kept(true)).toContain(old);
+  expect(newGroup(ID, groupSettings.parse({})).settings.retention).toEqual(policy);
+});
