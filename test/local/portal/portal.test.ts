@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type FakeApi, type Script, groupId, itemId, startFakeApi, TOKEN, vmId } from "./fake-api.ts";
+import { type FakeApi, type Script, TOKEN, itemId, startFakeApi, vmId } from "./fake-api.ts";
 import { LOST, POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
 
 const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -74,41 +74,6 @@ describe.skipIf(!present)("the portal in a browser", () => {
     expect(page.url()).toBe(`${api.url}/portal`);
     await page.reload();
     await see("ledger");
-  });
-
-  test("shows groups with their members, their common points, and why the newest barrier became none", async () => {
-    script.items = [protectedItem()];
-    const group = (name: string, properties: object) => ({
-      id: groupId(name),
-      name,
-      properties: { members: [], missed: null, latestPoint: null, ...properties },
-    });
-    const members = [{ machine: "ledger-00000001" }, { machine: "gone-00000002" }];
-    script.groups = [
-      group("Offices", {
-        members,
-        latestPoint: { id: "p", time: iso(90), consistency: "crash" },
-        missed: { time: iso(10), message: "gone-00000002: nothing was heard of its barrier" },
-      }),
-    ];
-    script.commonPoints = [
-      {
-        name: "p",
-        properties: {
-          recoveryPointTime: iso(90),
-          recoveryPointType: "AppConsistent",
-          state: "incomplete",
-          members,
-        },
-      },
-    ];
-    await open();
-    await see("Offices");
-    await see(/2 members: .*gone-00000002; newest common point/);
-    await see(/became no point: gone-00000002: nothing was heard/);
-    await page.getByText("1 common point").click();
-    await see("not kept by every member any more");
-    await picture("groups");
   });
 
   test("asks for a token without one, and again when it is refused", async () => {

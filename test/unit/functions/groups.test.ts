@@ -58,6 +58,13 @@ async function shop(...names: string[]) {
 }
 type Shop = Awaited<ReturnType<typeof shop>>;
 
+async function pair() {
+  const one = await shop("a", "b");
+  const [a, b] = one.machines;
+  if (!a || !b) throw new Error("a shop without its members");
+  return { one, a, b };
+}
+
 const pendingOf = async ({ services }: Shop, machine: MachineId) =>
   (await services.records.barriers.get(machine))?.value.pending ?? [];
 const group = async ({ services }: Shop) => (await services.records.groups.get(GROUP))?.value;
@@ -109,9 +116,7 @@ test("all protected members are asked for one barrier at one instant, two heartb
 });
 
 test("there is a point of the group only when each member has one, and it is put once", async () => {
-  const one = await shop("a", "b");
-  const [a, b] = one.machines;
-  if (!a || !b) return expect.unreachable();
+  const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);
   await achieve(one, a);
   expect(await groupActivities.observeGroup(at, one.tools)).toEqual({ state: "waiting" });
@@ -131,9 +136,7 @@ test("there is a point of the group only when each member has one, and it is put
 });
 
 test("a barrier that one member does not trust becomes none", async () => {
-  const one = await shop("a", "b");
-  const [a, b] = one.machines;
-  if (!a || !b) return expect.unreachable();
+  const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);
   await achieve(one, a);
   await achieve(one, b, false);
@@ -151,9 +154,7 @@ const findBad = async ({ services }: Shop, machine: MachineId) => {
 };
 
 test("a member's bad point is part of no point of the group, and makes one that was made bad", async () => {
-  const one = await shop("a", "b");
-  const [a, b] = one.machines;
-  if (!a || !b) return expect.unreachable();
+  const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);
   for (const machine of [a, b]) await achieve(one, machine);
   await findBad(one, b);
@@ -162,9 +163,7 @@ test("a member's bad point is part of no point of the group, and makes one that 
 });
 
 test("a point of the group is good, then bad or incomplete, as its parts are", async () => {
-  const one = await shop("a", "b");
-  const [a, b] = one.machines;
-  if (!a || !b) return expect.unreachable();
+  const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);
   for (const machine of [a, b]) await achieve(one, machine);
   await groupActivities.observeGroup(at, one.tools);
@@ -179,8 +178,7 @@ test("a point of the group is good, then bad or incomplete, as its parts are", a
 
 test("a machine belongs to one group, and a joining that died half-way is completed", async () => {
   const one = await shop("a");
-  const [a] = one.items;
-  if (!a) return expect.unreachable();
+  const a = one.items[0] ?? itemNamed("a");
   const other = armId(`${VAULT}/leewardGroups/Other`);
   await expect(joinGroup(one.services, a, other)).rejects.toMatchObject({ code: "Conflict" });
   const item = async () => (await one.services.records.items.get(itemKeyOf(a.machine)))?.value ?? a;
