@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { Bytes } from "../engine/core/units.ts";
@@ -9,91 +8,99 @@ import type { HashAnswer, HashTask } from "./hash-process.ts";
 const TRIES = 3;
 /** A process takes some 45 MB. */
 const MOST_PROCESSES = 8;
+/** Tasks that a process holds: it has the next one before this process has heard of the last. */
+const AHEAD = 2;
 
 /** As many as hash at the same time. */
 export const HASHERS = Math.min(MOST_PROCESSES, availableParallelism());
 
 /**
- * Hashes blocks in processes of their own, one for each processor, at low priority: neither their work nor their
- * memory is the guest's path. They are started when there is work, and end with `close`.
+ * Hashes blocks in processes of their own, one for each processor, at low priority: neither their work nor their memory is
+ * in the guest's path. They are started when there is work, and end with `close`.
  */
 export class Hasher {
-  readonly #idle: ChildProcess[] = [];
-  readonly #all = new Set<ChildProcess>();
-  readonly #waiting: ((child: ChildProcess) => void)[] = [];
+  readonly #workers = new Set<Worker>();
+  readonly #waiting: (() => void)[] = [];
 
   /** As `HashBlocks`. */
   async hash(disk: Disk, offset: Bytes, length: Bytes): Promise<Uint8Array> {
     for (let tries = 1; ; tries++) {
-      const child = await this.#take();
+      const worker = await this.#free();
       try {
-        const answer = await ask(child, { disk: disk.file, offset, length });
-        this.#give(child);
+        const answer = await worker.ask({ disk: disk.file, offset, length });
         if ("digests" in answer) return answer.digests;
         throw new LeewardError("DiskUnreadable", answer.failed);
       } catch (error) {
         // The process itself may have been killed, as by a system short of memory: another one does the work.
         if (error instanceof LeewardError) throw error;
-        this.#end(child);
+        this.#workers.delete(worker);
         if (tries === TRIES) throw new LeewardError("DiskUnreadable", messageOf(error), error);
+      } finally {
+        this.#waiting.shift()?.();
       }
     }
   }
 
   /** Until there is work again. */
   close(): void {
-    for (const child of this.#all) this.#end(child);
+    for (const worker of this.#workers) worker.end();
+    this.#workers.clear();
   }
 
-  #take(): Promise<ChildProcess> {
-    const idle = this.#idle.pop();
-    if (idle) return Promise.resolve(idle);
-    if (this.#all.size < HASHERS) return Promise.resolve(this.#start());
-    const { promise, resolve } = Promise.withResolvers<ChildProcess>();
-    this.#waiting.push(resolve);
-    return promise;
-  }
-
-  #give(child: ChildProcess): void {
-    if (!this.#all.has(child)) return;
-    const next = this.#waiting.shift();
-    if (next) next(child);
-    else this.#idle.push(child);
-  }
-
-  #end(child: ChildProcess): void {
-    this.#all.delete(child);
-    const at = this.#idle.indexOf(child);
-    if (at >= 0) this.#idle.splice(at, 1);
-    child.kill("SIGKILL");
-    const next = this.#waiting.shift();
-    if (next) next(this.#start());
-  }
-
-  #start(): ChildProcess {
-    const child = fork(new URL("./hash-process.ts", import.meta.url), {
-      serialization: "advanced",
-      execArgv: [],
-    });
-    child.unref();
-    child.channel?.unref();
-    this.#all.add(child);
-    return child;
+  async #free(): Promise<Worker> {
+    for (;;) {
+      const [least] = [...this.#workers].toSorted((a, b) => a.tasks - b.tasks);
+      if (least && (least.tasks === 0 || (this.#workers.size >= HASHERS && least.tasks < AHEAD)))
+        return least;
+      if (this.#workers.size < HASHERS) {
+        const worker = new Worker();
+        this.#workers.add(worker);
+        return worker;
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
   }
 }
 
-async function ask(child: ChildProcess, task: HashTask): Promise<HashAnswer> {
-  const ended = new AbortController();
-  const end = () => ended.abort(new Error("a hashing process ended"));
-  child.once("exit", end);
-  child.once("error", end);
-  try {
-    child.send(task);
-    const [answer]: HashAnswer[] = await once(child, "message", { signal: ended.signal });
-    if (!answer) throw new Error("a hashing process gave no answer");
-    return answer;
-  } finally {
-    child.off("exit", end);
-    child.off("error", end);
+interface Asked {
+  readonly resolve: (answer: HashAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One process; it answers in the order of its tasks. */
+class Worker {
+  readonly #child: ChildProcess;
+  readonly #asked: Asked[] = [];
+
+  constructor() {
+    this.#child = fork(new URL("./hash-process.ts", import.meta.url), {
+      serialization: "advanced",
+      execArgv: [],
+    });
+    this.#child.unref();
+    this.#child.channel?.unref();
+    this.#child.on("message", (answer: HashAnswer) => this.#asked.shift()?.resolve(answer));
+    const ended = () => {
+      for (const { reject } of this.#asked.splice(0)) reject(new Error("a hashing process ended"));
+    };
+    this.#child.once("exit", ended);
+    this.#child.once("error", ended);
+  }
+
+  get tasks(): number {
+    return this.#asked.length;
+  }
+
+  ask(task: HashTask): Promise<HashAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject });
+      this.#child.send(task, (error) => {
+        if (error) reject(error);
+      });
+    });
+  }
+
+  end(): void {
+    this.#child.kill("SIGKILL");
   }
 }
