@@ -8,8 +8,7 @@ import { journalPrefix, parseSegmentName, segmentName } from "../journal/names.t
 import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { fetchPack } from "./pack.ts";
-import { READS } from "./reread.ts";
+import { segmentsOf } from "./pack.ts";
 
 /** A part of one generation's journal, in the target: [from, to). */
 export interface JournalRange {
@@ -144,17 +143,10 @@ const fetched = (range: JournalRange, firsts: readonly Ordinal[]): AsyncGenerato
     pack: await packAt(range, first),
   }));
 
-/** Of a name that was listed: a storage that does not know it is asked again. */
-async function packAt(
+const packAt = (
   { objects, machine, from }: JournalRange,
   first: Ordinal,
-): Promise<readonly CheckedSegment[]> {
-  for (let reads = 1; reads <= READS; reads++) {
-    const pack = await fetchPack(objects, { machine, generation: from.generation, first });
-    if (pack) return pack.segments;
-  }
-  return [];
-}
+): Promise<readonly CheckedSegment[]> => segmentsOf(objects, { machine, generation: from.generation, first });
 
 /** First ordinals of all packs that begin before the end of the range, ascending. */
 async function packsOf({ objects, machine, from, to }: JournalRange): Promise<Ordinal[]> {

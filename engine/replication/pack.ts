@@ -4,7 +4,7 @@ import { type Generation, type Ordinal, ordinal } from "../core/units.ts";
 import { segmentName } from "../journal/names.ts";
 import { type CheckedSegment, checkSegment, splitPack } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { rereading } from "./reread.ts";
+import { READS, rereading } from "./reread.ts";
 
 /** A pack: an object of 1..n whole segments back to back, named by the ordinal of the first. */
 export interface PackPlace {
@@ -30,6 +30,15 @@ export async function fetchPack(objects: ObjectStore, place: PackPlace): Promise
     const object = await objects.get(name, "unchecked");
     return object && { segments: readPack(place, object.body), md5: object.md5 };
   });
+}
+
+/** Of a pack that was there: a storage that does not know it is asked again. Empty when it is gone. @throws as `fetchPack` */
+export async function segmentsOf(objects: ObjectStore, place: PackPlace): Promise<readonly CheckedSegment[]> {
+  for (let reads = 1; reads <= READS; reads++) {
+    const pack = await fetchPack(objects, place);
+    if (pack) return pack.segments;
+  }
+  return [];
 }
 
 /**

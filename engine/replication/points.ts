@@ -13,7 +13,7 @@ import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type PlacedSegment, readBackward } from "./journal-reader.ts";
 import { generationStart } from "./lineage.ts";
-import { fetchPack } from "./pack.ts";
+import { segmentsOf } from "./pack.ts";
 import { rereading } from "./reread.ts";
 
 /** A disk of the machine as the control plane knows it. */
@@ -83,7 +83,7 @@ async function* readMarked({ target, machine, marked }: CutRequest): AsyncGenera
   for (const { first, position } of marked) {
     const { generation } = position;
     if (read?.first !== first)
-      read = { first, segments: (await fetchPack(target, { machine, generation, first }))?.segments ?? [] };
+      read = { first, segments: await segmentsOf(target, { machine, generation, first }) };
     const segment = read.segments.find(({ header }) => header.ordinal === position.next - 1);
     const name = segmentName(machine, generation, first);
     if (!segment)

@@ -50,16 +50,19 @@ function ofGuests(world: World, machine: Machine): Entry[] {
     [live ? 7 : 0, () => guest.write(false)],
     [live ? 2 * often(world, "zero") : 0, () => guest.write(true)],
     // Nobody waits for it: it ends when the dice let it.
-    [live ? 1 : 0, () => void guest.flush()],
+    [live ? often(world, "flush") : 0, () => void guest.flush()],
     [!live && !guest.gone ? 25 : 0, () => startAgent(world, guest, machine.spoolLimit)],
     [live ? 0.3 : 0, () => killAgent(world, guest)],
     [live ? 0.15 : 0, () => guest.running?.stop()],
-    [live ? 0.1 : 0, () => refuseSecond(world, guest)],
+    [live ? 0.1 * often(world, "second") : 0, () => refuseSecond(world, guest)],
     [guest.gone ? 0 : 0.12 * often(world, "crash"), () => crashMachine(world, guest)],
     [guest.gone ? 0 : 0.08, () => loseSpool(world, guest)],
     [machine.stopped && !guest.gone ? 2 : 0, () => loseSpool(world, guest)],
     [zombie?.running ? 2 : 0, () => zombie?.write(false)],
-    [zombie && !zombie.running && !zombie.gone ? 2 : 0, () => zombie && wake(world, machine, zombie)],
+    [
+      zombie && !zombie.running && !zombie.gone ? 2 * often(world, "wake") : 0,
+      () => zombie && wake(world, machine, zombie),
+    ],
   ];
 }
 
@@ -114,7 +117,8 @@ function ofWeather(world: World): Entry[] {
       },
     ],
     [asleep.length < 3 ? 100 * storm.weather.hang : 0, () => sleep(world, true)],
-    [asleep.length > 0 ? 0.5 : 0, () => sleep(world, false)],
+    [asleep.length > 0 ? 0.5 * often(world, "hold") : 0, () => sleep(world, false)],
+    [asleep.length < 2 ? often(world, "hold") - 1 : 0, () => holdWriter(world)],
     [100 * storm.weather.rollback, () => rollBack(world)],
     [
       storm.regionLost || storm.cacheAway ? 0 : 10 * storm.weather.refuse * storm.weather.kill,
@@ -200,7 +204,7 @@ export function startFailover(world: World, machine: Machine): void {
   const { failover } = machine;
   if (!failover) return;
   world.start(`failover:${machine.id}`, machine, async (plane) => {
-    if (plane.step !== "late-bump") await fence(plane, failover);
+    if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
     const built = await failOver(plane, failover);
     for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
     if (!failover.built) world.roads.push(built.road);
@@ -212,6 +216,12 @@ export function startFailover(world: World, machine: Machine): void {
 function sleep({ dice, scheduler }: World, falls: boolean): void {
   const one = dice.pick(scheduler.alive().filter(({ state }) => (state === "awake") === falls));
   if (one) one.state = falls ? "asleep" : "awake";
+}
+
+/** One that is about to change a replica. */
+function holdWriter({ scheduler }: World): void {
+  const call = scheduler.ready().find(({ store, method }) => store === "pages" && method === "write");
+  if (call) call.process.state = "asleep";
 }
 
 async function rollBack(world: World): Promise<void> {

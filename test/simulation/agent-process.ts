@@ -14,6 +14,8 @@ import {
 } from "../../engine/contract/agent-api.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { KIB, bytes, millis } from "../../engine/core/units.ts";
+import { itemKeyOf } from "../../engine/recovery/item.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
 import { handOver } from "../../functions/handover.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
@@ -87,14 +89,18 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
     register: (request, signal) =>
       ask("register", signal, async (talk) => {
         const asked = registerRequest.parse(overWire(request));
-        const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
+        const item = await itemOfAgent(talk.services, guest.machine, await callerOf(world, guest));
         const given = await registerAgent(talk, item, asked);
-        return registerResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
+        const keeps = world.mutation?.step === "same-generation" &&
+          guest.wrote && { generation: guest.wrote };
+        return registerResponse.parse(
+          overWire({ ...given, ...keeps, policy: { ...given.policy, ...HASTY } }),
+        );
       }),
     heartbeat: (request, signal) =>
       ask("heartbeat", signal, async (talk) => {
         const beat = heartbeatRequest.parse(overWire(request));
-        const item = await itemOfAgent(talk.services, guest.machine, guest.principal);
+        const item = await itemOfAgent(talk.services, guest.machine, await callerOf(world, guest));
         const given = await heartbeat(talk, item, beat);
         return heartbeatResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
       }),
@@ -105,6 +111,12 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         return handoverResponse.parse(overWire(left));
       }),
   };
+}
+
+async function callerOf(world: World, { machine, principal }: Guest): Promise<string> {
+  if (world.mutation?.step !== "any-caller") return principal;
+  const item = await recordsIn(world.stores.records).items.get(itemKeyOf(machine));
+  return item?.value.source?.principal ?? principal;
 }
 
 type Answer<T> = (talk: Parameters<typeof registerAgent>[0]) => Promise<T>;

@@ -84,7 +84,7 @@ export class Auditor {
     const object = await this.#stores.target.get(name);
     if (!object) return;
     const held: string[] = [];
-    for (const part of splitPack(object.body)) {
+    for (const part of soundly(name, () => splitPack(object.body))) {
       const { header, digest } = soundly(name, () => checkSegment(part));
       if (this.#truth.digestAt(header.generation, header.ordinal) !== digest)
         throw new Violation(`8: ${name} holds a segment ${header.ordinal} that its agent never sealed`);

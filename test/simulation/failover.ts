@@ -3,7 +3,7 @@ import { failoverActivities } from "../../functions/activities/failover.ts";
 import { itemOf } from "../../functions/activities/tools.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
-import { SECTOR, bytes } from "../../engine/core/units.ts";
+import { type Generation, SECTOR, bytes } from "../../engine/core/units.ts";
 import { importName, replicaName } from "../../engine/journal/names.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { beginFailover } from "../../engine/recovery/begin.ts";
@@ -33,11 +33,15 @@ export interface Failover {
   over?: boolean;
 }
 
-/** The write that begins it, which is the fence. @throws StateNotAllowed, Conflict */
-export async function fence({ machine, services }: Plane, { wanted: point, token }: Failover): Promise<void> {
-  await services.records.items.update(itemKeyOf(machine), (old) =>
+/** The write that begins it, which is the fence: what it returns is no generation of the machine. @throws StateNotAllowed, Conflict */
+export async function fence(
+  { machine, services }: Plane,
+  { wanted: point, token }: Failover,
+): Promise<Generation> {
+  const { generation } = await services.records.items.update(itemKeyOf(machine), (old) =>
     beginFailover(old, { now: services.clock.now(), token, point }),
   );
+  return generation;
 }
 
 /**

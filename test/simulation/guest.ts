@@ -68,6 +68,10 @@ export class Guest implements FileWatch {
   agents: Process[] = [];
   /** Nothing of it is there any more. */
   gone = false;
+  /** It was failed over: a generation from this one on is not its own. */
+  fencedFrom = Infinity;
+  /** Its newest generation. */
+  wrote: Generation | undefined;
   readonly #dice: Dice;
   readonly #truth: Truth;
   readonly #fault: GuestFault | undefined;
@@ -189,8 +193,15 @@ export class Guest implements FileWatch {
   }
 
   appended(path: string, data: Buffer): void {
+    this.#watch(() => this.#appended(path, data));
+  }
+
+  #appended(path: string, data: Buffer): void {
     const place = logPlace(path);
     if (!place) return;
+    this.wrote = place;
+    if (place >= this.fencedFrom)
+      throw new Violation(`8: ${this.principal} was failed over, and writes generation ${place}`);
     for (const record of readLog(data).records)
       if (record.kind === "barrier")
         this.#truth.noteBarrier(record.id, {
@@ -207,7 +218,15 @@ export class Guest implements FileWatch {
   }
 
   renamed(_from: string, to: string): void {
-    if (to.endsWith(".seg")) this.#truth.noteSealed(checkSegment(this.system.content(to)));
+    if (to.endsWith(".seg")) this.#watch(() => this.#truth.noteSealed(checkSegment(this.system.content(to))));
+  }
+
+  #watch(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#truth.fault ??= error;
+    }
   }
 
   removed(path: string): void {

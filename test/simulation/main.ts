@@ -1,11 +1,14 @@
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { MUTATIONS } from "./mutations.ts";
-import { type Run, STEPS, simulate } from "./simulation.ts";
+import { type SeedTask, runsOf } from "./pool.ts";
+import { type Run, STEPS } from "./simulation.ts";
 import { shrink } from "./shrink.ts";
 
-const USAGE = `npm run simulate -- [--seed N] [--seeds COUNT] [--steps M] [--mutate NAME]
+const USAGE = `npm run simulate -- [--seed N] [--seeds COUNT] [--steps M] [--mutate NAME] [--workers W]
 
-Without --seed the first one is random; without --seeds one is run, with --seeds 0 they never end.
+Without --seed the first one is random; without --seeds one is run, with --seeds 0 they never end. Each processor lives
+one at a time, or as many as --workers says.
 Mutations:
 ${Object.entries(MUTATIONS)
   .map(([name, { what }]) => `  ${name.padEnd(18)}${what}`)
@@ -17,11 +20,12 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "1" },
     steps: { type: "string", default: String(STEPS) },
     mutate: { type: "string" },
+    workers: { type: "string" },
     help: { type: "boolean" },
   },
 });
 
-const number = (name: "seed" | "seeds" | "steps", fallback: number): number => {
+const number = (name: "seed" | "seeds" | "steps" | "workers", fallback: number): number => {
   const found = Number(values[name] ?? fallback);
   if (!Number.isSafeInteger(found) || found < 0)
     throw new RangeError(`--${name} ${values[name]} is no number`);
@@ -36,16 +40,23 @@ async function main(): Promise<number> {
   const first = number("seed", Math.floor(Math.random() * 2 ** 31));
   const count = number("seeds", 1) || Infinity;
   const begun = performance.now();
-  for (let seed = first; seed < first + count; seed++) {
-    const run = await simulate(seed, number("steps", STEPS), values.mutate);
+  let done = 0;
+  const workers = Math.min(count, number("workers", availableParallelism()));
+  for await (const run of runsOf(tasks(first, count), workers)) {
     if (run.failure) return report(run);
+    done++;
     if (count === 1) console.log(summary(run));
-    else if ((seed - first + 1) % 100 === 0) {
-      const rate = (seed - first + 1) / ((performance.now() - begun) / 1000);
-      console.log(`${seed - first + 1} seeds, ${rate.toFixed(1)} seeds/s`);
+    else if (done % 100 === 0) {
+      const rate = done / ((performance.now() - begun) / 1000);
+      console.log(`${done} seeds, ${rate.toFixed(1)} seeds/s`);
     }
   }
   return 0;
+}
+
+function* tasks(first: number, count: number): Generator<SeedTask, undefined> {
+  for (let seed = first; seed < first + count; seed++)
+    yield { seed, steps: number("steps", STEPS), mutation: values.mutate };
 }
 
 const summary = ({ seed, steps, hash, machines, points, restored, checkpoints, roads }: Run): string =>

@@ -18,15 +18,19 @@ export function mortalFiles(
   scheduler: Scheduler,
   process: Process,
   watch: FileWatch,
+  /** What is wrong with them. */
+  fault: (files: Files) => Files = (files) => files,
 ): Files {
-  const files = memoryFiles(system, async <T>(method: string, path: string, act: () => T) => {
-    const args = [path.replace(/\.\d+\.tmp$/, ".tmp")];
-    const held: { done?: { readonly value: T } } = {};
-    const perform = async () => void (held.done = { value: act() });
-    await scheduler.call({ process, store: "files", method, args, perform });
-    if (!held.done) throw new RangeError(`${method} ${path} was answered and not done`);
-    return held.done.value;
-  });
+  const files = fault(
+    memoryFiles(system, async <T>(method: string, path: string, act: () => T) => {
+      const args = [path.replace(/\.\d+\.tmp$/, ".tmp")];
+      const held: { done?: { readonly value: T } } = {};
+      const perform = async () => void (held.done = { value: act() });
+      await scheduler.call({ process, store: "files", method, args, perform });
+      if (!held.done) throw new RangeError(`${method} ${path} was answered and not done`);
+      return held.done.value;
+    }),
+  );
   const alive = <T>(act: () => T, dead: T): T => (process.state === "dead" ? dead : act());
   return {
     open: (path, mode) =>

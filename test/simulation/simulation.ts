@@ -22,7 +22,7 @@ export interface Run {
   readonly roads: readonly string[];
 }
 
-export const STEPS = 500;
+export const STEPS = 400;
 
 /** Some protected machines' whole life, as the seed says. */
 export async function simulate(seed: number, steps = STEPS, mutation?: string): Promise<Run> {

@@ -34,6 +34,8 @@ export class Truth {
   /** An agent that was fenced may set a barrier that its successor sets as well, each in its generation. */
   readonly #moments = new Map<string, Moment>();
   readonly #proved = new Set<string>();
+  /** What was seen where nothing may be thrown: the product would take it for a failure of its files. */
+  fault: unknown;
   readonly #segments = new Map<string, Digest>();
   readonly #changes = new Map<Generation, Change[]>();
 

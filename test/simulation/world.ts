@@ -140,8 +140,7 @@ export class World {
   }
 
   filesOf(guest: Guest, process: Process): Files {
-    const files = mortalFiles(guest.system, this.scheduler, process, guest);
-    return this.mutation?.files?.(files, this.dice) ?? files;
+    return mortalFiles(guest.system, this.scheduler, process, guest, this.mutation?.files);
   }
 
   processesOf({ name }: Process): Processes {
@@ -180,6 +179,7 @@ export class World {
       await machine.auditor.after(effect);
       if (effect.store === "records") await this.#watchProblem(machine);
     }
+    for (const { truth } of this.machines) if (truth.fault) throw truth.fault;
     if (this.scheduler.crash) throw this.scheduler.crash;
   }
 
