@@ -225,7 +225,7 @@ export class Guest implements FileWatch {
     try {
       look();
     } catch (error) {
-      this.#truth.fault ??= error;
+      this.#truth.fault ??= error instanceof Error ? error : new Error(String(error));
     }
   }
 

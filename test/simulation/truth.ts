@@ -35,7 +35,7 @@ export class Truth {
   readonly #moments = new Map<string, Moment>();
   readonly #proved = new Set<string>();
   /** What was seen where nothing may be thrown: the product would take it for a failure of its files. */
-  fault: unknown;
+  fault: Error | undefined;
   readonly #segments = new Map<string, Digest>();
   readonly #changes = new Map<Generation, Change[]>();
 
