@@ -54,15 +54,16 @@ export async function failOverGroup(
     });
   }
   const begun = (await services.records.groups.get(group.group))?.value ?? group;
-  return carryOnGroup(services, client, begun);
+  // What could not begin now is begun by the timer function: the failover stands all the same.
+  return (await carryOnGroup(services, client, begun)).job;
 }
 
-/** Has the group's job, and each member's, begin. May run any number of times. */
+/** Has the group's job, and each member's, begin; says what kept members from it. May run any number of times. */
 export async function carryOnGroup(
   services: Services,
   client: DurableClient,
   group: GroupRecord,
-): Promise<JobRecord> {
+): Promise<{ readonly job: JobRecord; readonly failures: readonly unknown[] }> {
   const { failover } = group;
   if (!failover) throw new RangeError(`${group.id} was not failed over`);
   const { operation, point, startTime: now, acceptBadPoint } = failover;
@@ -80,22 +81,18 @@ export async function carryOnGroup(
     steps: [],
   };
   await services.records.jobs.create(operation, job).catch(exists);
-  if (failover.begun) return job;
+  if (failover.begun) return { job, failures: [] };
   // All are fenced before any is waited for.
   const failures: unknown[] = [];
   for (const { id } of items)
     await failOver(services, client, id, { now, token, point }, { acceptBadPoint }).catch((error: unknown) =>
       failures.push(error),
     );
-  if (failures.length > 0)
-    throw new AggregateError(
-      failures,
-      `${failures.length} members of ${group.id} could not be failed over yet`,
-    );
+  if (failures.length > 0) return { job, failures };
   await services.records.groups.update(group.group, (old) =>
     old.failover?.operation === operation ? { ...old, failover: { ...old.failover, begun: true } } : old,
   );
-  return job;
+  return { job, failures };
 }
 
 function exists(error: unknown): void {

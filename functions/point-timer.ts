@@ -88,7 +88,14 @@ async function point(
 /** A failover of all that has not begun for each, a barrier on its way whose orchestration was lost, or a due one. */
 async function tendGroup(found: Services, client: DurableClient, known: GroupRecord): Promise<void> {
   const { group, round, failover } = known;
-  if (failover && !failover.begun) await carryOnGroup(found, client, known);
+  if (failover && !failover.begun) {
+    const { failures } = await carryOnGroup(found, client, known);
+    if (failures.length > 0)
+      throw new AggregateError(
+        failures,
+        `${failures.length} members of ${known.id} could not be failed over yet`,
+      );
+  }
   if (round) {
     await ensureGroupPoint(client, { group, barrier: round.id, consistency: round.consistency });
     return;

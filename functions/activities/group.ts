@@ -133,8 +133,8 @@ async function goodPoint(
 /** The same rules as for a machine's points; what goes lets its members' points go. */
 async function thinGroup({ records, target }: Services, group: GroupId, now: Micros): Promise<void> {
   const known = (await records.groups.get(group))?.value;
-  // A failover may be about to read one of them.
-  if (!known || known.failover) return;
+  // A failover that has not begun for every member may be about to read one of them.
+  if (!known || known.failover?.begun === false) return;
   const points = await readGroupPoints(target, group);
   const placed = points.map(({ id, time, consistency }) => ({
     id,

@@ -15,6 +15,8 @@ import { verificationFor, withBad } from "../../../engine/recovery/verification.
 import { listGroupPoints, readGroupPoints } from "../../../engine/replication/group-points.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { groupActivities } from "../../../functions/activities/group.ts";
+import { carryOnGroup, failOverGroup } from "../../../functions/group-failover.ts";
+import { settledJob } from "../../../functions/group-job.ts";
 import { standingsOf } from "../../../functions/group-standing.ts";
 import { joinGroup, leaveGroup, reconcileMember } from "../../../functions/membership.ts";
 import type { Services } from "../../../functions/services.ts";
@@ -174,6 +176,85 @@ test("a point of the group is good, then bad or incomplete, as its parts are", a
   expect(await state()).toEqual(["bad"]);
   await one.services.target.delete([pointName(b, generation(1), sequence(7), barrier)]);
   expect(await state()).toEqual(["incomplete"]);
+});
+
+/** The task hub: starts what is asked for, but for the first `refusals`. */
+function hub(refusals = 0) {
+  const started: string[] = [];
+  const client = Object.assign(Object.create(null), {
+    getStatus: async (instance: string) => {
+      if (started.includes(instance)) return {};
+      throw new Error("the server replied with HTTP 404");
+    },
+    startNew: async (_: string, { instanceId }: { instanceId: string }) => {
+      if (refusals-- > 0) throw new Error("the task hub does not answer");
+      started.push(instanceId);
+      return instanceId;
+    },
+  });
+  return { client, started };
+}
+
+async function pointMade() {
+  const { one, a, b } = await pair();
+  await groupActivities.askGroup(asked, one.tools);
+  for (const machine of [a, b]) await achieve(one, machine);
+  await groupActivities.observeGroup(at, one.tools);
+  await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, one.tools);
+  const known = await group(one);
+  if (!known) throw new Error("a shop without its group");
+  return { one, a, b, known };
+}
+const stateOf = async ({ services }: Shop, machine: MachineId) =>
+  (await services.records.items.get(itemKeyOf(machine)))?.value.state;
+const wanted = { now: NOW, token: "once" };
+
+test("all members are failed over to one point, once, and their job is as theirs are", async () => {
+  const { one, a, b, known } = await pointMade();
+  const { client, started } = hub();
+  const job = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  expect([await stateOf(one, a), await stateOf(one, b)]).toEqual(["FailingOver", "FailingOver"]);
+  expect(job.members?.map(({ operation }) => operation)).toEqual(started);
+  const again = (await group(one)) ?? known;
+  const same = await failOverGroup(one.services, client, again, wanted, { acceptBadPoint: false });
+  expect([same.operation, started.length]).toEqual([job.operation, 2]);
+  expect((await settledJob(one.services.records, job)).state).toBe("InProgress");
+  for (const [n, operation] of started.entries())
+    await one.services.records.jobs.update(operation, (old) => ({
+      ...old,
+      endTime: NOW,
+      state: n === 0 ? "Succeeded" : "Failed",
+      ...(n === 1 && {
+        failure: { code: "ArmFailed", message: "no room", step: "create the virtual machine" },
+      }),
+    }));
+  const ended = await settledJob(one.services.records, job);
+  expect(ended).toMatchObject({ state: "Failed", failure: { code: "ArmFailed", message: "no room" } });
+  expect(ended.steps.map(({ state }) => state)).toEqual(["Succeeded", "Failed"]);
+});
+
+test("a failover that could not begin for every member is begun for the rest later", async () => {
+  const { one, a, b, known } = await pointMade();
+  const { client, started } = hub(1);
+  await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  expect((await group(one))?.failover?.begun).toBe(false);
+  await carryOnGroup(one.services, client, (await group(one)) ?? known);
+  expect((await group(one))?.failover?.begun).toBe(true);
+  expect(started).toHaveLength(2);
+  expect([await stateOf(one, a), await stateOf(one, b)]).toEqual(["FailingOver", "FailingOver"]);
+});
+
+test("while a member is at work, or has no good point, nothing is failed over", async () => {
+  const { one, a, b, known } = await pointMade();
+  const { client } = hub();
+  const ask = () => failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  await one.services.records.items.update(itemKeyOf(b), (old) => ({ ...old, state: "FailingOver" }));
+  await expect(ask()).rejects.toMatchObject({ code: "Conflict" });
+  await one.services.records.items.update(itemKeyOf(b), (old) => ({ ...old, state: "Protected" }));
+  await findBad(one, b);
+  await expect(ask()).rejects.toMatchObject({ code: "NoRecoveryPoint" });
+  expect(await stateOf(one, a)).toBe("Protected");
+  expect((await group(one))?.failover).toBeUndefined();
 });
 
 test("a machine belongs to one group, and a joining that died half-way is completed", async () => {
