@@ -62,7 +62,7 @@ export async function unnoticed(subject: Subject, name: string, spoil: Spoil): P
 }
 
 /**
- * The same for what often hits a page that is written again, or that nobody asks for: until somebody notices.
+ * The same for what may hit a page that is written again, or that nobody asks for: until somebody notices.
  * @returns what was found; undefined when nobody ever does
  */
 export async function noticed(subject: Subject, name: string, spoil: Spoil): Promise<string | undefined> {

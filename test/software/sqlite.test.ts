@@ -16,13 +16,11 @@ describe(`SQLite, WAL and synchronous=FULL, on a disk behind the agent (SEED=${S
   test(`is whole and has every acknowledged commit after each of ${CUTS} cuts`, async () => {
     expect(await wrongCut(subject, CUTS)).toEqual([]);
   });
-  test.each([
-    ["an older image", stale],
-    ["a flush without effect", droppedFlush],
-  ] as const)("would show %s", async (name, spoil) => {
-    expect(await unnoticed(subject, name, spoil)).toEqual([]);
+  test("would show an older image", async () => {
+    expect(await unnoticed(subject, "an older image", stale)).toEqual([]);
   });
   test.each([
+    ["a flush without effect", droppedFlush],
     ["two writes that change places over a flush", reordered],
     ["a torn write", torn],
   ] as const)("would show %s, sooner or later", async (name, spoil) => {
