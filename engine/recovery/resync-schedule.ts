@@ -56,7 +56,9 @@ const KNOWN = new Set<string>();
 function isTimeZone(timeZone: string): boolean {
   if (KNOWN.has(timeZone)) return true;
   try {
-    KNOWN.add(new Intl.DateTimeFormat("en-GB", { timeZone }) && timeZone);
+    // Throws when there is no such zone.
+    Intl.DateTimeFormat("en-GB", { timeZone });
+    KNOWN.add(timeZone);
     return true;
   } catch {
     return false;
