@@ -1,4 +1,4 @@
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { SECTOR, bytes } from "../../engine/core/units.ts";
 import type { DataKey } from "../../engine/journal/key.ts";
@@ -10,6 +10,7 @@ import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { watermarks } from "../../engine/recovery/watermarks.ts";
 import { type Checkpoint, listCheckpoints, readCheckpoint } from "../../engine/replication/checkpoints.ts";
+import { type Wanted, findMoment } from "../../engine/replication/moment.ts";
 import { listPoints, readPoint, readPointAt } from "../../engine/replication/points.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
@@ -39,6 +40,11 @@ export class Auditor {
     this.#storm = s.storm;
     this.#machine = s.machine;
     this.#key = s.key;
+  }
+
+  /** As the record says. */
+  get arrived(): JournalPosition | undefined {
+    return this.#progress?.arrived;
   }
 
   /** @throws Violation */
@@ -213,6 +219,29 @@ export class Auditor {
     } catch (error) {
       if (this.#storm.lied && error instanceof LeewardError) return;
       throw error instanceof Violation ? error : new Violation(`verify: ${String(error)}`);
+    }
+  }
+
+  /** Between points: the newest write that has arrived, or any. */
+  async anyWrite(wanted: Wanted): Promise<boolean> {
+    const source = { objects: this.#stores.target, key: this.#key, machine: this.#machine };
+    try {
+      const point = await findMoment(source, wanted);
+      const sinks = point.disks.map(({ size }) => new MemorySink(size));
+      await restorePoint({ ...source, point, sinkFor: async ({ index }) => sinks[index] });
+      const disks = this.#truth.disksAfter(point.generation, point.sequence);
+      if (!disks) throw new Violation(`any write: write ${point.sequence} is before any barrier`);
+      for (const [index, { content }] of sinks.entries())
+        if (!content.equals(disks[index] ?? content.subarray(1)))
+          throw new Violation(
+            `any write: disk ${index} at write ${point.sequence} of generation ${point.generation} differs` +
+              ` ${firstDifference(content, disks[index] ?? Buffer.alloc(0))}`,
+          );
+      return true;
+    } catch (error) {
+      if (hasCode(error, "MomentUnreachable") || (this.#storm.lied && error instanceof LeewardError))
+        return false;
+      throw error instanceof Violation ? error : new Violation(`any write: ${String(error)}`);
     }
   }
 

@@ -59,8 +59,18 @@ function* tasks(first: number, count: number): Generator<SeedTask, undefined> {
     yield { seed, steps: number("steps", STEPS), mutation: values.mutate };
 }
 
-const summary = ({ seed, steps, hash, machines, points, restored, checkpoints, roads }: Run): string =>
-  `seed ${seed}, ${steps} steps, ${machines} machines: ${points} points, ${restored} restores and ${checkpoints} checkpoints compared,` +
+const summary = ({
+  seed,
+  steps,
+  hash,
+  machines,
+  points,
+  writes,
+  restored,
+  checkpoints,
+  roads,
+}: Run): string =>
+  `seed ${seed}, ${steps} steps, ${machines} machines: ${points} points, ${writes} writes between them, ${restored} restores and ${checkpoints} checkpoints compared,` +
   ` ${roads.length > 0 ? `failed over by ${roads.join(", ")}` : "no failover"}; trace ${hash.slice(0, 16)}`;
 
 async function report(run: Run): Promise<number> {

@@ -15,11 +15,14 @@ function* seeds(): Generator<SeedTask, undefined> {
 test(`${SEEDS} seeds break no invariant`, { timeout: MOST_SECONDS * 1000 }, async () => {
   const roads = new Set<string>();
   let points = 0;
+  let writes = 0;
   for await (const run of runsOf(seeds(), availableParallelism())) {
     expect(run.failure, `npm run simulate -- --seed ${run.seed}`).toBeUndefined();
     points += run.points;
+    writes += run.writes;
     for (const road of run.roads) roads.add(road);
   }
   expect(points).toBeGreaterThan(SEEDS);
+  expect(writes).toBeGreaterThan(SEEDS / 4);
   expect([...roads].toSorted()).toEqual(["import", "upload"]);
 });

@@ -1,7 +1,10 @@
 import { beginIds } from "./synchronous.ts";
 import { messageOf } from "../../engine/core/errors.ts";
+import { sequence } from "../../engine/core/units.ts";
+import type { Wanted } from "../../engine/replication/moment.ts";
 import { actionFor, beginFailover, loseRegion } from "./actions.ts";
 import { deleteNeedless, recover } from "./finish.ts";
+import type { Machine } from "./machine.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { World } from "./world.ts";
 
@@ -16,6 +19,8 @@ export interface Run {
   readonly trace: readonly string[];
   readonly machines: number;
   readonly points: number;
+  /** States between points that were restored and compared. */
+  readonly writes: number;
   readonly restored: number;
   readonly checkpoints: number;
   /** How the disks were built, of each failover. */
@@ -31,6 +36,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
   const plan = planOf(world);
   let at: number | "end" = 0;
   let points = 0;
+  let writes = 0;
   let failure: Run["failure"];
   try {
     await world.prepare();
@@ -47,6 +53,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     at = "end";
     await recover(world);
     for (const { auditor } of world.machines) points += await auditor.everything();
+    for (const machine of world.machines) writes += await restoreWrites(world, machine);
     if (world.thins) await deleteNeedless(world);
   } catch (error) {
     failure = { at, message: messageOf(error) };
@@ -61,10 +68,22 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     trace: world.trace,
     machines: world.machines.length,
     points,
+    writes,
     restored: sum("restored"),
     checkpoints: sum("checkpoints"),
     roads: world.roads,
   };
+}
+
+/** The newest write that has arrived, and some before it. Returns how many of them could be reached. */
+async function restoreWrites({ dice }: World, { auditor }: Machine): Promise<number> {
+  let reached = 0;
+  const { arrived } = auditor;
+  const wanted: Wanted[] = [{ kind: "newest" }];
+  for (let n = 0; n < 3 && arrived; n++)
+    wanted.push({ kind: "write", sequence: sequence(Math.max(0, arrived.sequence - dice.below(20))) });
+  for (const each of wanted) if (await auditor.anyWrite(each)) reached++;
+  return reached;
 }
 
 /** When the region is lost and the machines fail over, if so; whatever the number of steps. */

@@ -73,11 +73,14 @@ export class Truth {
     else this.#changes.set(generation, [change]);
   }
 
-  /** The disks as they were just after the write, which came after the barrier, in its generation. */
-  disksAt({ generation, sequence, disks }: Moment, write: Sequence): readonly Buffer[] {
-    const copies = disks.map((disk) => Buffer.from(disk));
+  /** The disks as they were just after the write; undefined before the generation's first barrier. */
+  disksAfter(generation: Generation, write: Sequence): readonly Buffer[] | undefined {
+    const before = [...this.#moments.values()].findLast(
+      (moment) => moment.generation === generation && moment.sequence <= write,
+    );
+    const copies = before?.disks.map((disk) => Buffer.from(disk));
     for (const { sequence: at, disk, offset, data } of this.#changes.get(generation) ?? [])
-      if (at > sequence && at <= write) copies[disk]?.set(data, offset);
+      if (before && at > before.sequence && at <= write) copies?.[disk]?.set(data, offset);
     return copies;
   }
 }
