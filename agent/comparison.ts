@@ -23,7 +23,7 @@ import type { Recorder } from "./recorder.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** Hashed in one piece. */
-const CHUNK = 4 * MIB;
+const CHUNK = 8 * MIB;
 const SMALL_CHUNK = 1 * MIB;
 /** A longer reference would be copied as a whole when one byte of it is overwritten. */
 const LONGEST_RUN = 256 * KIB;
@@ -91,7 +91,7 @@ interface Landed {
 export class Comparison {
   readonly #s: ComparisonParts;
   readonly #rate: Rate;
-  readonly #zeros = zeroDigests(bytes(CHUNK));
+  readonly #zeros = zeroDigests(bytes(BLOCK));
   #place: ComparisonPlace | undefined;
   #sent = 0;
 
@@ -130,6 +130,7 @@ export class Comparison {
         if (!first) await this.#s.clock.sleep(WAIT);
         else {
           const landed = await this.#land(first, signal);
+          while (crowded() && !signal.aborted) await this.#s.clock.sleep(WAIT);
           if (!landed || signal.aborted) return;
           flights.shift();
           this.#settle(first, landed);
@@ -257,7 +258,7 @@ export class Comparison {
 
   #isZero(disk: Disk, block: number, digest: Uint8Array): boolean {
     const length = Math.min(BLOCK, disk.size - block * BLOCK);
-    const zero = length === BLOCK ? digestAt(this.#zeros, 0) : zeroDigests(bytes(length));
+    const zero = length === BLOCK ? this.#zeros : zeroDigests(bytes(length));
     return Buffer.compare(digest, zero) === 0;
   }
 

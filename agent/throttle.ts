@@ -41,7 +41,7 @@ export class Throttle {
 
   /** Pieces that may be hashed at the same time. */
   get width(): number {
-    return this.gentle ? 1 : 4 * this.#most;
+    return this.gentle ? 1 : 3 * this.#most;
   }
 
   /** The guest is at work: small pieces. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -364,4 +365,12 @@ describe("an agent that knows what changed since the base", () => {
     const { records } = await broken(true, forced);
     expect(carriedBy(records)).toBe(4 * BLOCK);
   });
+});
+
+test("what differs never fills the spool, however much it is", async () => {
+  // Nothing of it can be compressed, and only three pieces would find room.
+  const machine = testMachine([randomBytes(40 * MIB)], 24 * MIB);
+  machine.begin();
+  await until(() => machine.capture.status?.mode !== "initial-copy");
+  expect(machine.capture.status).toMatchObject({ mode: "streaming", problem: undefined });
 });

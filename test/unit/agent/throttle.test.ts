@@ -66,7 +66,7 @@ test("a guest that notices loses less than a fifth, and the comparison goes on",
 test("without a guest there are no rests, and large pieces, several at once", async () => {
   const guest = new Guest(0, 0);
   expect(await guest.share(100)).toBeGreaterThan(0.99);
-  expect(guest.throttle).toMatchObject({ gentle: false, width: 8 });
+  expect(guest.throttle).toMatchObject({ gentle: false, width: 6 });
 });
 
 test("the policy's rate holds whether there is a guest or not", async () => {
