@@ -26,10 +26,11 @@ export async function chooseBase(
   const known = (await records.verification.get(item.machine))?.value;
   const refused = new Set(old?.resync?.refused);
   const places = (await listPoints(target, item.machine))
-    .filter((place) => place.generation < item.generation && !refused.has(place.id))
+    .filter((place) => place.generation < item.generation)
     .filter((place) => mayBeBase(known, place));
-  for (const place of places.slice(-MOST_TRIED).toReversed()) {
-    const point = await soundPoint(target, item, place);
+  const readable = places.filter(({ generation }) => !refused.has(generation));
+  for (const place of readable.slice(-MOST_TRIED).toReversed()) {
+    const point = await soundPoint(target, item, place, refused);
     if (point) return createBase(target, baseOf(item.generation, point));
   }
   return undefined;
@@ -49,6 +50,7 @@ async function soundPoint(
   target: Services["target"],
   item: ItemRecord,
   { machine, generation, sequence, id }: PointPlace,
+  refused: ReadonlySet<Generation>,
 ): Promise<RecoveryPoint | undefined> {
   try {
     const point = await readPointAt(target, pointName(machine, generation, sequence, id));
@@ -57,7 +59,8 @@ async function soundPoint(
       disks.length === point.disks.length &&
       disks.every(({ index, size }, n) => point.disks[n]?.index === index && point.disks[n]?.size === size);
     const lineage = await lineageOf(target, point);
-    return same && lineage.length < MOST_STRETCHES ? point : undefined;
+    const readable = lineage.every(({ point: end }) => !refused.has(end.generation));
+    return same && readable && lineage.length < MOST_STRETCHES ? point : undefined;
   } catch (error) {
     if (error instanceof LeewardError && error.class !== "retry") return undefined;
     throw error;

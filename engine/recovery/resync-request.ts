@@ -33,8 +33,8 @@ export const resyncProgress = z.object({
   endedAt: time.optional(),
   /** Bytes of blocks that differed. */
   sent: z.number().transform(checked(bytes)).optional(),
-  /** Points that could not be read when they were to be a base; newest last. */
-  refused: z.array(id),
+  /** Generations whose journal could not be read when a point of theirs was to be a base; newest last. */
+  refused: z.array(z.number().transform(checked(generation))),
   /** The one before that has ended. */
   last: z
     .object({ reason: z.enum(RESYNC_REASONS), begunAt: time, endedAt: time, sent: z.number() })

@@ -43,11 +43,14 @@ const endOf = ({ reason, begunAt, sent }: ResyncProgress, endedAt: Micros) => ({
   sent: sent ?? 0,
 });
 
-/** Notes that the point is no base: what leads to it cannot be read. */
+/**
+ * Notes that what leads to the base cannot be read. Its generation as a whole gives no base any more: to find out which of its points
+ * can be read would take a generation for each.
+ */
 export function withRefused(old: ResyncProgress): ResyncProgress {
   const { base } = old;
-  if (!base || old.refused.includes(base.id)) return old;
-  return { ...old, refused: [...old.refused, base.id].slice(-MOST_REFUSED) };
+  if (!base || old.refused.includes(base.generation)) return old;
+  return { ...old, refused: [...old.refused, base.generation].slice(-MOST_REFUSED) };
 }
 
 /** What is to be done for the comparison: its digests offered, or cleared away; nothing while the agent compares. */
