@@ -24,7 +24,7 @@ export default defineConfig({
       project("contract", 120_000),
       project("simulation", 300_000),
       project("local", 120_000),
-      project("software", 600_000),
+      project("software", 1_200_000),
       project("box", 600_000, false),
     ],
   },

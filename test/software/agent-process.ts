@@ -14,6 +14,8 @@ import { GENERATION, KEY, LOST, MACHINE, POLICY } from "./machine-settings.ts";
  * when the first one is proved, answers "where" with the newest write, and "end" with the flushes there were: for each, the newest write that
  * it made durable. Without its parent it ends. A journal that cannot be continued would begin generation 2.
  */
+/** No more of them on a slow machine: each restore reads the list of points. */
+const BARRIERS = 12;
 const BARRIER_EVERY_MS = 400;
 const [spoolDirectory = "", socket = "", cache = "", ...diskPaths] = process.argv.slice(2);
 
@@ -43,7 +45,10 @@ process.once("disconnect", () => process.exit(1));
 while (capture.status?.mode !== "streaming") await new Promise((resolve) => setTimeout(resolve, 5));
 await setBarrier();
 process.send?.("ready");
-setInterval(() => void setBarrier(), BARRIER_EVERY_MS);
+for (let set = 1; set < BARRIERS; set++) {
+  await new Promise((resolve) => setTimeout(resolve, BARRIER_EVERY_MS));
+  await setBarrier();
+}
 
 /** Resolves when it is proved: a point can be made of it. */
 async function setBarrier(): Promise<void> {

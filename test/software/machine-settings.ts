@@ -9,4 +9,4 @@ export const GENERATION = generation(1);
 export const LOST = generation(2);
 export const KEY = dataKey(Buffer.alloc(32, 11));
 /** Small segments: cuts fall into the middle of many of them, and restoring up to one reads little behind it. */
-export const POLICY = { sealBytes: bytes(512 * KIB), sealAge: millis(200), heartbeatEvery: millis(1000) };
+export const POLICY = { sealBytes: bytes(512 * KIB), sealAge: millis(1000), heartbeatEvery: millis(1000) };
