@@ -7,6 +7,7 @@ import type { Heartbeat } from "../../../engine/recovery/agent-record.ts";
 import { itemKey } from "../../../engine/recovery/item.ts";
 import { type AllRecords, recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration } from "../../../engine/recovery/replicating.ts";
+import { READS } from "../../../engine/replication/reread.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { replicationActivities } from "../../../functions/activities/replication.ts";
 import type { Services } from "../../../functions/services.ts";
@@ -139,7 +140,8 @@ test("what the agent has not got any more stays as evidence, and a new generatio
 test("what was spoiled on its way only is tried again", async () => {
   await beat({ cachedNext: ordinal(5), keptFrom: ordinal(0) });
   const get = cache.get.bind(cache);
-  let bad = 1;
+  // As often as a read is repeated at once.
+  let bad = READS;
   cache.get = async (name) => {
     const found = await get(name);
     return found && bad-- > 0 ? { ...found, body: found.body.subarray(0, 100) } : found;
