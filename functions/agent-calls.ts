@@ -15,7 +15,6 @@ import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { beginningOn, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
-import { readBase } from "../engine/replication/lineage.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
 import { chooseBase } from "./base-choice.ts";
@@ -67,8 +66,7 @@ export async function registerAgent(
     const kept = request.compares === true ? await chooseBase(services, issued, old) : undefined;
     return beginningOn(kept, old, reasonOf(issued, old), services.clock.now());
   });
-  const { resync, arrived } = progress;
-  const base = resync?.base && (await readBase(services.target, machine, arrived.generation));
+  const { resync } = progress;
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
   await noteRegistration(services, machine, request.agentVersion, access);
   await ensureReplicate(client, machine);
@@ -77,8 +75,8 @@ export async function registerAgent(
     machine,
     generation: progress.arrived.generation,
     from: progress.from,
-    ...(base && {
-      base: { digest: base.digest, id: base.base.point.id, marked: resync?.reason === "continuity" },
+    ...(resync?.base && {
+      base: { digest: resync.base.digest, id: resync.base.id, marked: resync.reason === "continuity" },
     }),
     dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
     cache: access,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { barrierId } from "../core/ids.ts";
+import { digestOf } from "../core/digest.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, generation, micros } from "../core/units.ts";
 
@@ -26,7 +27,14 @@ export const resyncProgress = z.object({
   reason: z.enum(RESYNC_REASONS),
   begunAt: time,
   /** The point that the disks are compared with; absent for empty disks, so that everything is copied. */
-  base: z.object({ generation: z.number().transform(checked(generation)), id }).optional(),
+  base: z
+    .object({
+      generation: z.number().transform(checked(generation)),
+      id,
+      /** Of the base's document, which a read may say is not there yet. */
+      digest: z.string().transform(checked(digestOf)),
+    })
+    .optional(),
   /** The base's digests are where the agent finds them. */
   offered: z.boolean(),
   /** When the generation's first point was there. */

@@ -22,19 +22,24 @@ export function beginningOn(
 ): Beginning {
   const before = old?.resync;
   const last = before?.endedAt === undefined ? before?.last : endOf(before, before.endedAt);
-  const point = kept?.base.point;
   return {
     chain: kept?.digest ?? NO_DIGEST,
     resync: {
       reason,
       begunAt: now,
-      ...(point && { base: { generation: point.generation, id: point.id } }),
+      ...(kept && { base: baseOf(kept) }),
       offered: kept === undefined,
       refused: before?.refused ?? [],
       ...(last && { last }),
     },
   };
 }
+
+const baseOf = ({ base: { point }, digest }: { readonly base: Base; readonly digest: Digest }) => ({
+  generation: point.generation,
+  id: point.id,
+  digest,
+});
 
 const endOf = ({ reason, begunAt, sent }: ResyncProgress, endedAt: Micros) => ({
   reason,
