@@ -56,6 +56,8 @@ const LONGEST_SLEEP = 500;
 interface BarrierEvents {
   /** Called before the barrier enters the journal: whatever happens next, its id is not used again. */
   remember(barriers: readonly SetBarrier[]): void;
+  /** Everything that the guest has written is in the journal, or is put there now. */
+  whole(): boolean;
   /** The proof is in the journal and wants to travel. */
   proved(id: BarrierId): void;
 }
@@ -207,7 +209,9 @@ export class Barriers {
     const owing = digests.some(({ owed }) => owed > 0) ? "the barrier before it is not proved" : undefined;
     const restless =
       wanted === "crash" || rest?.rests ? undefined : (rest?.why ?? "the applications do not rest");
-    const refusal = owing ?? own?.why ?? (otherwise === "skip" ? restless : undefined);
+    const behind =
+      (owing ?? own?.why) === undefined && !this.#s.events.whole() ? "the cache takes too little" : undefined;
+    const refusal = owing ?? own?.why ?? behind ?? (otherwise === "skip" ? restless : undefined);
     if (refusal !== undefined) return this.#refuse(id, refusal);
     const consistency = restless === undefined ? wanted : "crash";
     const here = recorder.here();

@@ -1,11 +1,15 @@
+import { join } from "node:path";
 import type { RegisterResponse } from "../engine/contract/agent-api.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../engine/core/ids.ts";
-import type { Generation, Sequence } from "../engine/core/units.ts";
+import { type Generation, type Sequence, bytes, diskIndex } from "../engine/core/units.ts";
+import { startOf } from "../engine/journal/position.ts";
 import { BaseDigests } from "../engine/replication/base-digests.ts";
 import type { Bitmap } from "./bitmap.ts";
 import type { Destination } from "./outbox.ts";
-import type { SpoolState } from "./spool-state.ts";
+import type { RunSettings } from "./run-settings.ts";
+import { type SpoolState, bootId, forgetState } from "./spool-state.ts";
+import { generationDirectory } from "./spool.ts";
 
 /** What a new generation begins with. */
 export interface Beginning {
@@ -27,6 +31,27 @@ export interface Marked {
   readonly id: BarrierId;
   /** In index order. */
   readonly disks: readonly Bitmap[];
+}
+
+/** What an earlier generation left in the spool goes. Returns how the new one begins. */
+export function emptySpool(s: RunSettings & Beginning): SpoolState {
+  const { files, base } = s;
+  forgetState(files, s.spoolDirectory);
+  for (const { name, kind } of files.list(s.spoolDirectory))
+    if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
+  files.makeDirectory(generationDirectory(s.spoolDirectory, s.generation));
+  return {
+    format: 1,
+    machine: s.machine,
+    boot: bootId(files),
+    clean: false,
+    disks: s.disks.map(({ size }) => ({ size })),
+    cached: startOf(s.generation, s.from, base?.digest),
+    uploaded: bytes(0),
+    ...(base && { base }),
+    copy: { disk: diskIndex(0), offset: bytes(0) },
+    barriers: [],
+  };
 }
 
 /** What the target holds at the generation's base; undefined when it began with empty disks. */

@@ -141,8 +141,7 @@ export class Capture {
   /** The target holds everything of the generation before this segment; the cache lost or spoiled some behind it. */
   arrived(of: Generation, before: Ordinal, again: readonly Ordinal[]): void {
     if (this.#run?.generation !== of) return;
-    this.#run.arrived(before);
-    this.#run.sendAgain(again);
+    this.#run.arrived(before, again);
   }
 
   /** Resolves when the barrier is proved, or at once while another is under way or the initial copy is not complete. */

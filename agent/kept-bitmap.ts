@@ -44,6 +44,12 @@ export class KeptBitmap {
     this.save();
   }
 
+  /** Of both. */
+  clear(): void {
+    if (this.#bitmap.count > 0) this.become(new Bitmap(this.#bitmap.bound));
+    else this.save();
+  }
+
   close(): void {
     this.#file.close();
   }

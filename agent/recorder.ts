@@ -55,8 +55,11 @@ export class Recorder {
    * As `write`, but only what the disk will hold when the caller is done, or holds already, is said to have been
    * written. Until then nobody else may change these ranges, which must not overlap. @throws as `write`
    */
-  refer(disk: DiskIndex, ranges: readonly Pick<DiskWrite, "offset" | "length">[]): void {
-    const time = this.#clock.now();
+  refer(
+    disk: DiskIndex,
+    ranges: readonly Pick<DiskWrite, "offset" | "length">[],
+    time = this.#clock.now(),
+  ): void {
     const { sequence: last } = this.#spool.end;
     const size = ranges.length * FRAME_BYTES;
     const frames = this.#room(ranges.length).subarray(0, size);

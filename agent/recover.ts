@@ -1,14 +1,21 @@
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
-import { type Bytes, type DiskIndex, type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
-import type { JournalPosition } from "../engine/journal/position.ts";
+import {
+  type Bytes,
+  type DiskIndex,
+  type Ordinal,
+  type Sequence,
+  bytes,
+  ordinal,
+} from "../engine/core/units.ts";
 import { checkSegment } from "../engine/journal/segment.ts";
 import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
 import type { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
 import type { KeptSegment } from "./kept-segments.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
+import type { SpoolState } from "./spool-state.ts";
 import { type ClosedLog, copiesFile, logFile, segmentFile } from "./spool.ts";
 
 /** What a killed agent left in the spool, in order and without a hole. */
@@ -40,9 +47,10 @@ interface Change {
 export function recover(
   files: Files,
   directory: string,
-  cached: JournalPosition,
+  { cached, merging }: Pick<SpoolState, "cached" | "merging">,
   disks: readonly Disk[],
 ): Recovered {
+  if (merging?.recording) undoCutShort(files, directory, cached.next, merging.recording);
   removeDrafts(files, directory);
   const logs: ClosedLog[] = [];
   let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
@@ -63,9 +71,34 @@ export function recover(
   const kept = keptSegments(files, directory, cached.next);
   refuseLeftovers(files, directory, { first: kept[0]?.ordinal ?? cached.next, next });
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
-  for (const record of newest.slice(last + 1)) replay(record, disks);
+  // While writes are merged the disks are ahead of the journal, and all that is in it was on them before.
+  if (!merging) for (const record of newest.slice(last + 1)) replay(record, disks);
   const used = [...logs, ...kept].reduce((sum, { size }) => sum + size, 0);
   return { logs, changes, references, end, next, kept, used };
+}
+
+/**
+ * A recording of what was merged is in the journal as a whole or not at all. It has logs of its own, the newest, which
+ * cannot have become segments within its turn.
+ */
+function undoCutShort(
+  files: Files,
+  directory: string,
+  first: Ordinal,
+  { before, after }: { readonly before: Sequence; readonly after: Sequence },
+): void {
+  const behind: string[] = [];
+  let end: number = before;
+  for (let at: number = first; ; at++) {
+    if (files.exists(segmentFile(directory, ordinal(at)))) continue;
+    const path = logFile(directory, ordinal(at));
+    if (!files.exists(path)) break;
+    const { records } = soundly(path, () => readLog(files.read(path)));
+    const last = records.at(-1)?.sequence ?? 0;
+    if (last > before) behind.push(path);
+    end = Math.max(end, last);
+  }
+  if (end < after) for (const path of behind) files.remove(path);
 }
 
 function removeDrafts(files: Files, directory: string): void {

@@ -1,9 +1,14 @@
 import type { AgentMode, Mark } from "../engine/contract/agent-api.ts";
 import type { LeewardError } from "../engine/core/errors.ts";
-import type { Bytes, Generation, Ordinal } from "../engine/core/units.ts";
+import { type Bytes, type Generation, type Micros, type Ordinal, bytes } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
-import type { RefusedBarrier, SetBarrier } from "./barrier.ts";
-import type { ComparisonProgress } from "./comparison.ts";
+import type { Barriers, RefusedBarrier, SetBarrier } from "./barrier.ts";
+import type { Comparison, ComparisonProgress } from "./comparison.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Pressure, Rung } from "./pressure.ts";
+import type { Recorder } from "./recorder.ts";
+import type { SpoolState } from "./spool-state.ts";
+import type { Spool } from "./spool.ts";
 
 /** Figures of one generation, as the heartbeat reports them. */
 export interface RunStatus {
@@ -20,5 +25,52 @@ export interface RunStatus {
   readonly refused: readonly RefusedBarrier[];
   /** The oldest segment in the cache that can be sent again. */
   readonly keptFrom: Ordinal | undefined;
+  readonly pressure: {
+    readonly rung: Rung;
+    readonly since: Micros;
+    /** Changed and not in the journal. */
+    readonly unrecorded?: { readonly since: Micros; readonly bytes: Bytes; readonly writes: number };
+  };
+  /** All that was in the spool is in the cache, which has been well for a time. */
+  readonly recovered: boolean;
   readonly problem: LeewardError | undefined;
+}
+
+interface RunParts {
+  readonly state: SpoolState;
+  readonly broken: { readonly error: LeewardError; readonly since: Micros } | undefined;
+  readonly spool: Spool;
+  readonly outbox: Outbox;
+  readonly recorder: Recorder;
+  readonly comparison: Comparison;
+  readonly barriers: Barriers;
+  readonly pressure: Pressure;
+}
+
+export function statusOf(run: RunParts): RunStatus {
+  const { state, broken, spool, outbox, comparison, barriers, pressure } = run;
+  const { cached, uploaded } = state;
+  const comparing = state.base ? "resync" : "initial-copy";
+  const { unrecorded } = pressure;
+  return {
+    generation: cached.generation,
+    mode: broken ? "stopped" : comparison.place ? comparing : "streaming",
+    captured: spool.end,
+    cached,
+    backlog: {
+      segments: outbox.segments + (spool.openSince === undefined ? 0 : 1),
+      bytes: bytes(spool.end.bytes - cached.bytes),
+    },
+    uploaded,
+    written: run.recorder.written,
+    initialCopy: comparison.progress,
+    barriers: barriers.set,
+    refused: barriers.refused,
+    keptFrom: outbox.keptFrom,
+    pressure: broken
+      ? { rung: "broken", since: broken.since }
+      : { rung: pressure.rung, since: pressure.since, ...(unrecorded && { unrecorded }) },
+    recovered: outbox.segments === 0 && pressure.calm,
+    problem: broken?.error ?? pressure.problem ?? barriers.problem,
+  };
 }

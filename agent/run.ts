@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import type { CapturePolicy } from "../engine/contract/agent-api.ts";
-import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import { LADDER } from "../engine/core/retry.ts";
 import {
@@ -8,31 +7,32 @@ import {
   type DiskIndex,
   type Generation,
   MIB,
+  type Micros,
   type Ordinal,
-  bytes,
   diskIndex,
   millis,
 } from "../engine/core/units.ts";
-import { type JournalPosition, startOf } from "../engine/journal/position.ts";
+import type { JournalPosition } from "../engine/journal/position.ts";
 import { type BarrierTerms, Barriers } from "./barrier.ts";
-import { type Beginning, type Marked, baseDigests } from "./beginning.ts";
+import { type Beginning, type Marked, baseDigests, emptySpool } from "./beginning.ts";
 import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import { syncFiles } from "./durable.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { type Destination, Outbox } from "./outbox.ts";
+import { Pressure } from "./pressure.ts";
 import { Recorder } from "./recorder.ts";
 import { References, isReferable } from "./references.ts";
 import { recover } from "./recover.ts";
+import { Rotation } from "./rotation.ts";
 import type { RunSettings } from "./run-settings.ts";
-import type { RunStatus } from "./run-status.ts";
+import { type RunStatus, statusOf } from "./run-status.ts";
 import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
-import { Spool, generationDirectory } from "./spool.ts";
+import { type ClosedLog, Spool, generationDirectory } from "./spool.ts";
+import type { Place } from "./unrecorded.ts";
 
 /** The comparison waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
 const COPY_BACKLOG = 64 * MIB;
-/** A segment holds at most 64 MiB; one batch of the guest is at most a little over 32. */
-const MOST_IN_LOG = 24 * MIB;
 
 /**
  * One generation, live: from the comparison that it begins with until the journal breaks or the process ends. A broken run carries what
@@ -47,35 +47,19 @@ export class Run {
   readonly #recorder: Recorder;
   readonly #copy: Comparison;
   readonly #barriers: Barriers;
+  readonly #pressure: Pressure;
+  readonly #rotation: Rotation;
   readonly #end = new AbortController();
   #policy: CapturePolicy;
   #state: SpoolState;
-  #broken: LeewardError | undefined;
-  #watching = false;
   /** The newest barrier that this process has proved. */
   #proved: BarrierId | undefined;
+  #broken: { readonly error: LeewardError; readonly since: Micros } | undefined;
   #destination: Destination | undefined;
 
   /** A new generation, by comparison with its base or empty disks: what an earlier one left in the spool goes. */
   static begin(s: RunSettings & Beginning): Run {
-    const { files, base } = s;
-    forgetState(files, s.spoolDirectory);
-    for (const { name, kind } of files.list(s.spoolDirectory))
-      if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
-    files.makeDirectory(generationDirectory(s.spoolDirectory, s.generation));
-    const state: SpoolState = {
-      format: 1,
-      machine: s.machine,
-      boot: bootId(files),
-      clean: false,
-      disks: s.disks.map(({ size }) => ({ size })),
-      cached: startOf(s.generation, s.from, base?.digest),
-      uploaded: bytes(0),
-      ...(base && { base }),
-      copy: { disk: diskIndex(0), offset: bytes(0) },
-      barriers: [],
-    };
-    return new Run(s, state, true, s.marked);
+    return new Run(s, emptySpool(s), true, s.marked);
   }
 
   /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
@@ -90,13 +74,8 @@ export class Run {
     this.#state = state;
     const { files } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, changes, references, end, next, kept, used } = recover(
-      files,
-      directory,
-      state.cached,
-      s.disks,
-    );
-    const opened = () => void setImmediate(() => void this.#watchAge());
+    const { logs, changes, references, end, next, kept, used } = recover(files, directory, state, s.disks);
+    const opened = () => void setImmediate(() => void this.#rotation.watchAge());
     this.#spool = new Spool({
       files,
       directory,
@@ -116,17 +95,27 @@ export class Run {
     for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
     const { clock, pace, disks } = s;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
-    const { hashBlocks, throttle } = s;
+    this.#rotation = new Rotation({
+      spool: this.#spool,
+      digests,
+      clock,
+      limit: s.spoolLimit,
+      policy: () => this.#policy,
+      rung: () => this.#pressure.rung,
+      end: this.#end.signal,
+      closed: (log) => this.#closed(log),
+      broken: (error) => this.break(error),
+    });
     const base = baseDigests(state, () => this.#destination);
     const marked = state.base?.id === known?.id ? known?.disks : undefined;
     this.#copy = new Comparison({
       disks,
       recorder,
       digests,
-      hashBlocks,
+      hashBlocks: s.hashBlocks,
       base,
       marked,
-      throttle,
+      throttle: s.throttle,
       clock,
       from: state.copy,
     });
@@ -142,10 +131,29 @@ export class Run {
         remember: (barriers) => this.#save({ barriers: [...barriers] }),
         proved: (id) => {
           this.#proved = id;
-          this.#rotate();
+          this.#rotation.rotate();
         },
+        whole: () => this.#pressure.whole(),
       },
     });
+    this.#pressure = new Pressure(
+      {
+        files,
+        directory,
+        disks,
+        clock,
+        limit: s.spoolLimit,
+        waiting: () => this.#waiting,
+        uplink: () => this.#outbox.uplink,
+        calm: () => this.#policy.retryLadder?.[0] ?? LADDER[0] ?? millis(0),
+        end: () => this.#spool.end.sequence,
+        rotate: () => this.#rotation.rotate(),
+        refer: (disk, places, time) => recorder.refer(disk, places, time),
+        remember: (change) => this.#save({ merging: change }),
+      },
+      state.merging,
+    );
+    if (state.merging?.recording?.after === end.sequence) this.#pressure.recorded();
     this.#outbox = new Outbox({
       files,
       machine: state.machine,
@@ -158,7 +166,10 @@ export class Run {
       retryLadder: s.policy.retryLadder ?? LADDER,
       draftSegment: s.draftSegment,
       events: {
-        cached: (cached, uploaded) => this.#save({ cached, uploaded }),
+        cached: (cached, uploaded) => {
+          this.#save({ cached, uploaded });
+          setImmediate(() => this.#end.signal.aborted || this.#unlessBroken(() => this.#pressure.relieve()));
+        },
         freed: (size) => void (this.#spool.used -= size),
         sealed: ({ ordinal, size: before }, size) => {
           this.#spool.used += size - before;
@@ -193,26 +204,16 @@ export class Run {
   }
 
   get status(): RunStatus {
-    const { cached, uploaded } = this.#state;
-    const captured = this.#spool.end;
-    const copying = this.#copy.place !== undefined;
-    return {
-      generation: cached.generation,
-      mode: this.#broken ? "stopped" : copying ? (this.#state.base ? "resync" : "initial-copy") : "streaming",
-      captured,
-      cached,
-      backlog: {
-        segments: this.#outbox.segments + (this.#spool.openSince === undefined ? 0 : 1),
-        bytes: bytes(captured.bytes - cached.bytes),
-      },
-      uploaded,
-      written: this.#recorder.written,
-      initialCopy: this.#copy.progress,
-      barriers: this.#barriers.set,
-      refused: this.#barriers.refused,
-      keptFrom: this.#outbox.keptFrom,
-      problem: this.#broken ?? this.#trouble ?? this.#barriers.problem,
-    };
+    return statusOf({
+      state: this.#state,
+      broken: this.#broken,
+      spool: this.#spool,
+      outbox: this.#outbox,
+      recorder: this.#recorder,
+      comparison: this.#copy,
+      barriers: this.#barriers,
+      pressure: this.#pressure,
+    });
   }
 
   /** Resolves when writes may be acknowledged again; undefined while they may. */
@@ -230,14 +231,10 @@ export class Run {
     this.#outbox.setLadder(policy.retryLadder ?? LADDER);
   }
 
-  /** The target holds everything before this segment. */
-  arrived(before: Ordinal): void {
+  /** The target holds everything before this segment; the cache lost or spoiled some behind it. */
+  arrived(before: Ordinal, again: readonly Ordinal[]): void {
     this.#outbox.arrived(before);
-  }
-
-  /** The cache lost or spoiled these segments. */
-  sendAgain(ordinals: readonly Ordinal[]): void {
-    this.#outbox.sendAgain(ordinals);
+    this.#outbox.sendAgain(again);
   }
 
   /**
@@ -245,30 +242,30 @@ export class Run {
    * `isReferable` comes alone, so that all before it are on the disk.
    */
   write(disk: DiskIndex, writes: readonly DiskWrite[]): void {
-    for (const { offset, length } of writes) this.#keep(disk, offset, length);
-    const [first] = writes;
-    if (first && isReferable(first)) this.#record(() => this.#recorder.refer(disk, writes));
-    else this.#record(() => this.#recorder.write(disk, writes));
-    if (this.#broken) for (const { offset, length } of writes) this.#digests[disk]?.mark(offset, length);
+    const places = writes.map(({ offset, length }) => ({ disk, offset, length }));
+    const byReference = writes[0] && isReferable(writes[0]);
+    this.#change(places, () =>
+      byReference ? this.#recorder.refer(disk, writes) : this.#recorder.write(disk, writes),
+    );
   }
 
   /** As `write`. */
   zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
-    this.#keep(disk, offset, length);
-    this.#record(() => this.#recorder.zero(disk, offset, length));
-    if (this.#broken) this.#digests[disk]?.mark(offset, length);
+    this.#change([{ disk, offset, length }], () => this.#recorder.zero(disk, offset, length));
   }
 
   /** Resolves when the barrier is proved, or at once while another one is under way or none may be set yet. */
   async requestBarrier(id: BarrierId, terms: BarrierTerms): Promise<void> {
+    if (!this.#broken && !this.#pressure.canBeWhole) return;
     await this.#barriers.request(id, terms).catch((error: unknown) => this.break(error));
   }
 
   /** Ends the journal in front of what comes next. No later start goes on with it. Returns when that is certain. */
   break(error: unknown): void {
     if (this.#broken) return;
-    this.#broken =
+    const known =
       error instanceof LeewardError ? error : new LeewardError("SpoolDamaged", messageOf(error), error);
+    this.#broken = { error: known, since: this.#settings.clock.now() };
     forgetState(this.#settings.files, this.#settings.spoolDirectory);
     this.#end.abort();
     this.#barriers.close();
@@ -287,7 +284,7 @@ export class Run {
   async close(patience = millis(0)): Promise<void> {
     this.#end.abort();
     this.#barriers.close();
-    this.#rotate();
+    this.#rotation.rotate();
     const { files, clock, disks, spoolDirectory } = this.#settings;
     const until = clock.now() + patience * 1000;
     while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
@@ -303,11 +300,21 @@ export class Run {
 
   #closeFiles(): void {
     this.#references.close();
+    this.#pressure.close();
     for (const disk of this.#digests) disk.close();
   }
 
+  #change(places: readonly Place[], act: () => void): void {
+    const size = places.reduce((sum, { length }) => sum + length, 0);
+    this.#unlessBroken(() => this.#pressure.prepare(size));
+    for (const place of places) this.#keep(place);
+    this.#unlessBroken(() => this.#record(places, act));
+    if (this.#broken)
+      for (const { disk, offset, length } of places) this.#digests[disk]?.mark(offset, length);
+  }
+
   /** A broken run still refers to the disk. Without the copies it has nothing more for the cache. */
-  #keep(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+  #keep({ disk, offset, length }: Place): void {
     try {
       this.#references.keep(disk, offset, length);
     } catch (error) {
@@ -317,49 +324,45 @@ export class Run {
     }
   }
 
-  #record(act: () => void): void {
+  #record(places: readonly Place[], act: () => void): void {
+    if (this.#merges(places)) return;
+    if (this.#rotation.due) this.#rotation.rotate();
+    try {
+      act();
+    } catch (error) {
+      // Of what did not fit, nothing counts.
+      if (!hasCode(error, "SpoolFull")) throw error;
+      this.#pressure.begin();
+      this.#merges(places);
+    }
+    if (this.#rotation.due) setImmediate(() => this.#rotation.due && this.#rotation.rotate());
+  }
+
+  #merges(places: readonly Place[]): boolean {
+    if (!this.#pressure.merges(places)) return false;
+    for (const { disk, offset, length } of places) {
+      this.#digests[disk]?.change(offset, length);
+      this.#digests[disk]?.save();
+    }
+    return true;
+  }
+
+  #unlessBroken(act: () => void): void {
     if (this.#broken) return;
     try {
-      if (this.#full()) this.#rotate();
       act();
-      if (this.#full()) setImmediate(() => this.#full() && this.#rotate());
     } catch (error) {
       this.break(error);
     }
   }
 
-  #full(): boolean {
-    return this.#spool.openSize >= Math.min(this.#policy.sealBytes, MOST_IN_LOG);
-  }
-
-  /** A log is never ended between its append and the disk's write: a kill there must find it as the newest. */
-  #rotate(): void {
-    if (this.#spool.openSince === undefined) return;
-    try {
-      for (const disk of this.#digests) disk.save();
-    } catch (error) {
-      this.break(error);
-    }
-    const log = this.#spool.rotate();
-    if (!log) return;
+  #closed(log: ClosedLog): void {
     this.#outbox.add(log);
     if (this.#state.copy && !this.#broken) this.#save({});
   }
 
-  async #watchAge(): Promise<void> {
-    if (this.#watching) return;
-    this.#watching = true;
-    const { clock } = this.#settings;
-    for (let since = this.#spool.openSince; since !== undefined; since = this.#spool.openSince) {
-      const rest = since + this.#policy.sealAge * 1000 - clock.now();
-      if (rest <= 0) this.#rotate();
-      else await clock.sleep(millis(Math.ceil(rest / 1000)), this.#end.signal).catch(() => undefined);
-      if (this.#end.signal.aborted) break;
-    }
-    this.#watching = false;
-  }
-
   async #background(): Promise<void> {
+    this.#unlessBroken(() => this.#pressure.relieve());
     try {
       await this.#copy.run(() => this.#copyMustWait(), this.#end.signal);
       if (this.#end.signal.aborted) return;
@@ -370,19 +373,17 @@ export class Run {
     }
   }
 
-  get #trouble(): LeewardError | undefined {
-    const { uplink } = this.#outbox;
-    return uplink.state === "well" ? undefined : uplink.error;
-  }
-
   /** Bytes of the spool that are nowhere else. */
   get #waiting(): number {
     return this.#spool.used - this.#outbox.keptBytes;
   }
 
   #copyMustWait(): boolean {
-    if (this.#full()) this.#rotate();
-    return this.#waiting > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4);
+    if (this.#rotation.due) this.#rotation.rotate();
+    return (
+      this.#pressure.rung === "merging" ||
+      this.#waiting > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4)
+    );
   }
 
   /** A broken run has no state on disk, only in memory. */

@@ -210,8 +210,8 @@ function parseJson(file: string, text: string): unknown {
 }
 
 /** A broken journal whose remains are in the cache, or cannot get there: time for a new generation. */
-const isSpent = ({ mode, backlog, problem }: RunStatus): boolean =>
-  mode === "stopped" && (backlog.segments === 0 || problem?.code !== "SpoolFull");
+const isSpent = ({ mode, recovered, problem }: RunStatus): boolean =>
+  mode === "stopped" && (recovered || problem?.code !== "SpoolFull");
 
 function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
   const { generation, mode, captured, cached, backlog, uploaded, written, initialCopy, problem } = status;
@@ -233,6 +233,7 @@ function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
     })),
     barriers: status.barriers.slice(-LISTED_BARRIERS),
     refused: status.refused.slice(-LISTED_BARRIERS),
+    pressure: status.pressure,
     ...(status.keptFrom !== undefined && { keptFrom: status.keptFrom }),
     ...(problem && { problem: { code: problem.code, message: problem.message.slice(0, 2000) } }),
   };

@@ -29,6 +29,20 @@ const spoolState = z.object({
     .optional(),
   /** Where the comparison goes on; absent when it is complete. */
   copy: z.object({ disk: z.number().transform(checked(diskIndex)), offset: size }).optional(),
+  /**
+   * Present while writes are not recorded. `recording`: what was merged is being recorded, as the writes behind `before` up
+   * to `after`.
+   */
+  merging: z
+    .object({
+      recording: z
+        .object({
+          before: z.number().transform(checked(sequence)),
+          after: z.number().transform(checked(sequence)),
+        })
+        .optional(),
+    })
+    .optional(),
   /** Barriers that were set, with or without their proof, newest last: none is ever set twice. */
   barriers: z.array(
     z.object({

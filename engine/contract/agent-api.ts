@@ -86,6 +86,16 @@ export type RegisterResponse = z.infer<typeof registerResponse>;
 const agentMode = z.enum(["initial-copy", "resync", "streaming", "stopped"]);
 export type AgentMode = z.infer<typeof agentMode>;
 
+/** See `agent/pressure.ts`. */
+const pressure = z.object({
+  rung: z.enum(["normal", "slow", "merging", "broken"]),
+  since: z.number().transform(checked(micros)),
+  /** Changes that are not in the journal; `bytes` at most. */
+  unrecorded: z
+    .object({ since: z.number().transform(checked(micros)), bytes: size, writes: z.number().int() })
+    .optional(),
+});
+
 export const heartbeatRequest = z.object({
   agentVersion: z.string().max(64),
   generation: z.number().transform(checked(generation)),
@@ -97,6 +107,8 @@ export const heartbeatRequest = z.object({
   cached: mark,
   /** Newest segment durable in the cache is the one before this. */
   cachedNext: z.number().transform(checked(ordinal)),
+  /** What the agent does about a cache that takes too little; absent from an agent that does not tell. */
+  pressure: pressure.optional(),
   /** Segments from here on are kept in the spool and can be sent again; absent when none before `cachedNext` is. */
   keptFrom: z.number().transform(checked(ordinal)).optional(),
   /** Stored in the spool, not yet in the cache. */

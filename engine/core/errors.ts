@@ -145,6 +145,11 @@ export const CATALOGUE = {
     503,
     "The cache account takes less than the machine writes. The journal stops, and a new generation begins by itself when there is space.",
   ),
+  CacheBehind: entry(
+    "retry",
+    503,
+    "The cache account takes less than the machine writes. The message says what is done about it; it ends by itself. Give the cache account more throughput, or the agent a larger spool.",
+  ),
   // ARM
   ArmFailed: entry("person", 502, "Azure refused or failed this call. Its own code and message say why."),
   ForeignResource: entry(

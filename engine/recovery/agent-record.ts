@@ -9,6 +9,13 @@ const size = z.number().transform(checked(bytes));
 const time = z.number().transform(checked(micros));
 const mark = z.object({ sequence: z.number().transform(checked(sequence)), time, bytes: size });
 
+/** What the agent does about a cache that takes too little. */
+const pressure = z.object({
+  rung: z.enum(["normal", "slow", "merging", "broken"]),
+  since: time,
+  unrecorded: z.object({ since: time, bytes: size, writes: z.number() }).optional(),
+});
+
 /** The agent's last heartbeat, in our words. */
 const heartbeat = z.object({
   generation: z.number().transform(checked(generation)),
@@ -18,6 +25,7 @@ const heartbeat = z.object({
   captured: mark,
   cached: mark,
   cachedNext: z.number().transform(checked(ordinal)),
+  pressure: pressure.optional(),
   keptFrom: z.number().transform(checked(ordinal)).optional(),
   backlog: z.object({ segments: z.number(), bytes: size }),
   uploaded: size,
@@ -106,5 +114,6 @@ export function reportedBy(agent: AgentRecord | undefined): Reported | undefined
     at,
     captured: { ...captured, generation: beat.generation },
     cached: { ...cached, generation: beat.generation },
+    ...(beat.pressure?.unrecorded && { unrecorded: beat.pressure.unrecorded }),
   };
 }

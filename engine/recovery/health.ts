@@ -113,7 +113,8 @@ function agentProblem({ agent, item }: Known): HealthError | undefined {
   if (!beat?.problem || !STATES[item.state].replicating) return undefined;
   const { code, message } = beat.problem;
   const level = beat.mode === "stopped" ? "Error" : "Warning";
-  return { code, level, message, remedy: remedyOf(code), since: beat.at };
+  const since = beat.pressure && beat.pressure.rung !== "normal" ? beat.pressure.since : beat.at;
+  return { code, level, message, remedy: remedyOf(code), since };
 }
 
 /** An agent is silent when it missed many heartbeats, and at least for so long. */

@@ -15,6 +15,8 @@ export interface Reported {
   readonly at: Micros;
   readonly captured: Reached;
   readonly cached: Reached;
+  /** What was written since then and is not in the journal: writes are merged while the cache takes too little. */
+  readonly unrecorded?: { readonly since: Micros; readonly bytes: Bytes; readonly writes: number };
 }
 
 export interface Losses {
@@ -37,13 +39,14 @@ export function losses(now: Micros, reported: Reported | undefined, arrived: Rea
 
 /** What is lost when everything after `kept` is gone. */
 function lossSince(now: Micros, reported: Reported, kept: Reached): Loss {
-  const { captured } = reported;
-  const writes = Math.max(captured.sequence - kept.sequence, 0);
-  const safeUntil = writes === 0 ? Math.max(reported.at, kept.time) : kept.time;
+  const { captured, unrecorded } = reported;
+  const recorded = Math.max(captured.sequence - kept.sequence, 0);
+  const all = unrecorded?.since ?? Math.max(reported.at, kept.time);
+  const safeUntil = recorded === 0 ? all : kept.time;
   return {
     seconds: Math.max(now - safeUntil, 0) / 1e6,
-    bytes: bytes(writes === 0 ? 0 : Math.max(captured.bytes - kept.bytes, 0)),
-    writes,
+    bytes: bytes((recorded === 0 ? 0 : Math.max(captured.bytes - kept.bytes, 0)) + (unrecorded?.bytes ?? 0)),
+    writes: recorded + (unrecorded?.writes ?? 0),
   };
 }
 

@@ -200,31 +200,6 @@ test("zero blocks are left out of the initial copy", async () => {
   });
 });
 
-test("a spool that is full breaks the journal and not the guest", async () => {
-  const machine = testMachine([Buffer.alloc(8 * MIB)], 4 * MIB);
-  machine.begin();
-  await streaming(machine);
-  const data = Buffer.alloc(MIB / 2, 5);
-  for (let n = 0; n < 8; n++) write(diskOf(machine), n * data.length, data);
-  const { status } = machine.capture;
-  expect(status?.mode).toBe("stopped");
-  expect(status?.problem?.code).toBe("SpoolFull");
-  expect(machine.capture.resume).toBeUndefined();
-  expect(
-    readFileSync(machine.diskPaths[0] ?? "")
-      .subarray(0, 4 * MIB)
-      .equals(Buffer.alloc(4 * MIB, 5)),
-  ).toBe(true);
-  await caughtUp(machine);
-  expect((await machine.journal()).length).toBeGreaterThan(0);
-
-  machine.begin(2);
-  await streaming(machine);
-  await caughtUp(machine);
-  const [copied] = replayed(await machine.journal(2), [8 * MIB]);
-  expect(copied?.equals(readFileSync(machine.diskPaths[0] ?? ""))).toBe(true);
-});
-
 test("an orderly end leaves nothing to do but to go on", async () => {
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
   machine.begin();
