@@ -39,11 +39,13 @@ process.once("SIGTERM", () => void end());
 async function prove(id: string): Promise<void> {
   while (capture.status?.mode === "initial-copy") await new Promise((resolve) => setTimeout(resolve, 5));
   await capture.requestBarrier(barrierId(id));
-  process.send?.(capture.status?.problem?.message ?? "proved");
+  const { problem, barriers } = capture.status ?? {};
+  const set = barriers?.some((one) => one.id === id) ? "proved" : "not set";
+  process.send?.(problem?.message ?? set);
 }
 
 async function end(): Promise<void> {
-  await capture.close(millis(20_000));
+  await capture.close(millis(60_000));
   sealer.close();
   lock.release();
   process.exit();
