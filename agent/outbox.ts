@@ -181,6 +181,16 @@ export class Outbox {
     }
   }
 
+  /**
+   * What is left when this closed is on stable storage as it is: a name given later might go in a crash of the machine,
+   * after which the same log would be sealed to another digest.
+   */
+  readonly #draft: DraftSegment = async (task) => {
+    const sealed = await this.#draftSegment(task);
+    this.#stop.signal.throwIfAborted();
+    return sealed;
+  };
+
   async #seal({ ordinal: of, from, end }: ClosedLog, key: DataKey): Promise<Sealed> {
     const task = {
       directory: this.#directory,
@@ -192,7 +202,7 @@ export class Outbox {
       from,
       key: dataKeyBytes(key),
     };
-    const sealed = await sealLog(this.#files, task, this.#draftSegment);
+    const sealed = await sealLog(this.#files, task, this.#draft);
     if (sealed.previous !== this.#chain || sealed.from !== from || sealed.to !== end.sequence)
       throw new LeewardError("SpoolDamaged", `segment ${of} in the spool does not follow the one before it`);
     return sealed;

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,6 +12,7 @@ import { BLOCK, GIB, MIB, bytes, millis } from "../../../engine/core/units.ts";
 import { DigestTree, rootOf, zeroDigests } from "../../../engine/journal/digest-tree.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
 import {
+  LateSealer,
   type TestMachine,
   barrier,
   caughtUp,
@@ -19,6 +20,7 @@ import {
   scratch,
   streaming,
   testMachine,
+  until,
   write,
 } from "./machine.ts";
 
@@ -68,6 +70,25 @@ test("after a kill only what changed since the last proof is hashed", async () =
   const { named: count, roots } = await proofOf(machine, next, 2);
   expect(count).toBe(1 + 4 + 1);
   expect(roots).toEqual(rootsNow(machine));
+});
+
+test("a segment whose sealing ends after the agent gets no name: what was left is what the next one finds", async () => {
+  const sealer = new LateSealer();
+  const machine = testMachine([Buffer.alloc(MIB)], 64 * MIB, { draftSegment: sealer.draft });
+  machine.begin();
+  await streaming(machine);
+  write(diskOf(machine), 0, Buffer.alloc(4096, 1));
+  await until(() => machine.capture.status?.backlog.segments !== 0);
+  await machine.capture.close(millis(0));
+  const files = () => readdirSync(join(machine.spoolDirectory, "000001")).toSorted();
+  const left = files();
+  sealer.letAll();
+  await until(() => sealer.finished > 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(files().filter((name) => name.endsWith(".log"))).toEqual(
+    left.filter((name) => name.endsWith(".log")),
+  );
+  expect(files().filter((name) => name.endsWith(".seg"))).toEqual([]);
 });
 
 test("without its files a restarted agent names every block again", async () => {
