@@ -5,6 +5,12 @@ import { type Files, isMissing } from "./files.ts";
 import { type LogRecord, type ReferenceRecord, readLog } from "./log.ts";
 import { copiesFile, logFile } from "./spool.ts";
 
+interface LogRecords {
+  readonly records: JournalRecord[];
+  /** It is a recording of what was merged: its writes are one change. */
+  readonly indivisible: boolean;
+}
+
 /**
  * The records of a closed log with all their data, while the disks change: `references.ts` says why that works.
  * @param disks in index order
@@ -15,12 +21,15 @@ export async function readClosedLog(
   directory: string,
   ordinal: Ordinal,
   disks: readonly DiskFile[],
-): Promise<JournalRecord[]> {
+): Promise<LogRecords> {
   const { records } = readLog(await files.readAsync(logFile(directory, ordinal)));
   const found = await readReferenced(files, records.filter(isReference), disks);
   if (found.size > 0)
     overlay(found, readLog(await readCopies(files, copiesFile(directory, ordinal))).records);
-  return records.map((record) => (isReference(record) ? withData(record, found) : record));
+  return {
+    records: records.map((record) => (isReference(record) ? withData(record, found) : record)),
+    indivisible: records.some((record) => isReference(record) && record.merged),
+  };
 }
 
 const isReference = (record: LogRecord): record is ReferenceRecord => record.kind === "reference";

@@ -21,7 +21,8 @@ const FRAME = {
   checksum: { at: 0, size: 4 },
   kind: { at: 4, size: 1 },
   disk: { at: 5, size: 1 },
-  reserved: { at: 6, size: 2 },
+  /** 1 in a reference whose bytes were merged from writes that were not recorded. */
+  merged: { at: 6, size: 2 },
   sequence: { at: 8, size: 8 },
   time: { at: 16, size: 8 },
   offset: { at: 24, size: 8 },
@@ -37,6 +38,8 @@ const FRAME_KINDS = { ...KINDS, reference: 129 } as const;
 export interface ReferenceRecord extends Omit<DataRecord, "kind" | "data"> {
   readonly kind: "reference";
   readonly length: Bytes;
+  /** Its bytes came about in writes that have no number: it and its neighbours are one change. */
+  readonly merged: boolean;
 }
 export type LogRecord = JournalRecord | ReferenceRecord;
 
@@ -48,12 +51,13 @@ export interface Frame {
   readonly time: number;
   readonly offset: number;
   readonly length: number;
+  readonly merged?: boolean;
 }
 
 export function writeFrame(to: Buffer, at: number, frame: Frame): void {
   putNumber(to, at, FRAME.kind, FRAME_KINDS[frame.kind]);
   putNumber(to, at, FRAME.disk, frame.disk);
-  putNumber(to, at, FRAME.reserved, 0);
+  putNumber(to, at, FRAME.merged, frame.merged ? 1 : 0);
   putNumber(to, at, FRAME.sequence, frame.sequence);
   putNumber(to, at, FRAME.time, frame.time);
   putNumber(to, at, FRAME.offset, frame.offset);
@@ -116,7 +120,14 @@ function readRecord(log: Buffer, at: number, payload: Buffer): LogRecord {
     case KINDS.zero:
       return { kind: "zero", ...common, disk, offset, length: bytes(number("length")) };
     case FRAME_KINDS.reference:
-      return { kind: "reference", ...common, disk, offset, length: bytes(number("length")) };
+      return {
+        kind: "reference",
+        ...common,
+        disk,
+        offset,
+        length: bytes(number("length")),
+        merged: number("merged") === 1,
+      };
     case KINDS.barrier:
       return { kind: "barrier", ...common, ...readBarrier(payload) };
     case KINDS.digests:

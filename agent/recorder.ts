@@ -1,5 +1,5 @@
 import type { Clock } from "../engine/core/clock.ts";
-import { type Bytes, type DiskIndex, bytes, sequence } from "../engine/core/units.ts";
+import { type Bytes, type DiskIndex, type Micros, bytes, sequence } from "../engine/core/units.ts";
 import type { MarkRecord } from "../engine/journal/payload.ts";
 import type { DiskDigests } from "./digests.ts";
 import type { DiskWrite } from "./nbd/export.ts";
@@ -54,12 +54,10 @@ export class Recorder {
   /**
    * As `write`, but only what the disk will hold when the caller is done, or holds already, is said to have been
    * written. Until then nobody else may change these ranges, which must not overlap. @throws as `write`
+   * @param mergedAt of what is recorded as of one instant: nothing else may be in its log
    */
-  refer(
-    disk: DiskIndex,
-    ranges: readonly Pick<DiskWrite, "offset" | "length">[],
-    time = this.#clock.now(),
-  ): void {
+  refer(disk: DiskIndex, ranges: readonly Pick<DiskWrite, "offset" | "length">[], mergedAt?: Micros): void {
+    const time = mergedAt ?? this.#clock.now();
     const { sequence: last } = this.#spool.end;
     const size = ranges.length * FRAME_BYTES;
     const frames = this.#room(ranges.length).subarray(0, size);
@@ -71,6 +69,7 @@ export class Recorder {
         time,
         offset,
         length,
+        merged: mergedAt !== undefined,
       } as const;
       this.#digests[disk]?.change(offset, length);
       writeFrame(frames, n * FRAME_BYTES, record);

@@ -76,7 +76,7 @@ async function seal(files: Files, task: SealTask, path: string, draftSegment: Dr
 /** Does it here. */
 export async function draftHere(files: Files, { draft, key, ...task }: DraftTask): Promise<Sealed> {
   const { directory, disks, machine, generation, ordinal, previous, from } = task;
-  const records = await readClosedLog(files, directory, ordinal, disks);
+  const { records, indivisible } = await readClosedLog(files, directory, ordinal, disks);
   const sealed = await sealSegment({
     machine,
     generation,
@@ -84,6 +84,7 @@ export async function draftHere(files: Files, { draft, key, ...task }: DraftTask
     previous,
     from,
     records,
+    indivisible,
     key: dataKey(key),
   });
   await files.writeAsync(draft, sealed.bytes);

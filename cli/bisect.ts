@@ -8,13 +8,13 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { MIB, type Bytes, millis } from "../engine/core/units.ts";
 import { lengthOf } from "../engine/replication/merge.ts";
-import { type Moment, findMoment, momentAfter, writeOf } from "../engine/replication/moment.ts";
+import { type Moment, findMoment, momentAfter, statesAround, writeOf } from "../engine/replication/moment.ts";
 import { moveImages } from "../engine/replication/move.ts";
 import { type Ground, groundsOf } from "../engine/replication/reach.ts";
 import { changedImage } from "../engine/replication/raw-image.ts";
 import type { Sink } from "../engine/replication/restore.ts";
 import { type BisectState, changesOf, readState, writeState } from "./bisect-state.ts";
-import { type Field, type Mark, nextMark } from "./bisection.ts";
+import { type Field, type Mark, isBefore, nextMark } from "./bisection.ts";
 import { passes } from "./probe.ts";
 import {
   type KeyedSource,
@@ -139,7 +139,8 @@ class Bisect {
       throw new LeewardError("NoStatePasses", "the probe does not pass for the oldest recovery point either");
     for (;;) {
       const { good = oldest, bad = oldest } = this.#state;
-      const next = nextMark(field, good, bad);
+      const middle = nextMark(field, good, bad);
+      const next = middle && (await this.#stateBetween(middle, good, bad));
       if (!next) return this.#moment(good);
       await this.#try(next);
     }
@@ -150,11 +151,22 @@ class Bisect {
     return { points: points.map(markOf), reaches: this.grounds.map(({ reach }) => reach) };
   }
 
-  #moment({ generation, sequence }: Mark): Promise<Moment> {
+  /** Within what is one change there is nothing to try but what is before and behind it. */
+  async #stateBetween(middle: Mark, good: Mark, bad: Mark): Promise<Mark | undefined> {
+    const { before, after } = await statesAround(this.#ground(middle), middle.sequence);
+    return [before, after]
+      .map((sequence) => ({ ...middle, sequence }))
+      .find((state) => isBefore(good, state) && isBefore(state, bad));
+  }
+
+  async #moment(mark: Mark): Promise<Moment> {
+    return momentAfter(this.#ground(mark), this.#source.key, mark.sequence);
+  }
+
+  #ground({ generation }: Mark): Ground {
     const ground = this.grounds.find((each) => each.generation === generation);
-    if (!ground)
-      throw new LeewardError("MomentUnreachable", `generation ${generation} cannot be restored any more`);
-    return momentAfter(ground, this.#source.key, sequence);
+    if (ground) return ground;
+    throw new LeewardError("MomentUnreachable", `generation ${generation} cannot be restored any more`);
   }
 
   async #try(mark: Mark): Promise<boolean> {

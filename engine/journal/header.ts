@@ -48,7 +48,7 @@ export const HEADER = {
 } as const;
 export const HEADER_BYTES = sizeOf(HEADER);
 
-export const FLAGS = { compressed: 1, marks: 2, barriers: 4, proofs: 8 } as const;
+export const FLAGS = { compressed: 1, marks: 2, barriers: 4, proofs: 8, indivisible: 16 } as const;
 
 export interface SegmentHeader {
   readonly version: number;
@@ -75,6 +75,8 @@ export interface SegmentHeader {
   readonly barriers: boolean;
   /** Whether it holds a proof; of version 1, whether it may. */
   readonly proofs: boolean;
+  /** Whether its writes are one change: of the states between them none ever was. Never so in version 1. */
+  readonly indivisible: boolean;
   readonly compressed: boolean;
   /** Index and payloads before compression. */
   readonly bodyLength: Bytes;
@@ -109,11 +111,14 @@ const flagsOf = (header: SegmentHeader): number =>
   (header.compressed ? FLAGS.compressed : 0) |
   (header.marks ? FLAGS.marks : 0) |
   (header.barriers ? FLAGS.barriers : 0) |
-  (header.proofs ? FLAGS.proofs : 0);
+  (header.proofs ? FLAGS.proofs : 0) |
+  (header.indivisible ? FLAGS.indivisible : 0);
 
 /** What a header of this version may say; all of it in a header of this version is exact. */
 const knownFlags = (version: number): number =>
-  FLAGS.compressed | FLAGS.marks | (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs);
+  FLAGS.compressed |
+  FLAGS.marks |
+  (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs | FLAGS.indivisible);
 
 /** Whether `barriers` and `proofs` are exact. */
 export const isExact = ({ version }: Pick<SegmentHeader, "version">): boolean => version !== COARSE_VERSION;
@@ -143,6 +148,7 @@ export function readHeader(from: Buffer): SegmentHeader {
     marks: (flags & FLAGS.marks) !== 0,
     barriers: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.barriers)) !== 0,
     proofs: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.proofs)) !== 0,
+    indivisible: (flags & FLAGS.indivisible) !== 0,
     compressed: (flags & FLAGS.compressed) !== 0,
     bodyLength: bytes(number("bodyLength")),
     storedLength: bytes(number("storedLength")),

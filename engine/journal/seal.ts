@@ -33,6 +33,8 @@ export interface SegmentContent {
   readonly from: Sequence;
   /** Must not change until the promise settles. */
   readonly records: readonly JournalRecord[];
+  /** Whether the writes are one change, so that no state lies between them; false when absent. */
+  readonly indivisible?: boolean;
   readonly key: DataKey;
 }
 
@@ -57,7 +59,7 @@ export async function sealSegment(content: SegmentContent): Promise<SealedSegmen
 
 async function encode(content: SegmentContent, summary: Summary, body: Buffer): Promise<Buffer> {
   const { stored, compressed } = await deflated(body);
-  const { machine, generation, ordinal, previous, from } = content;
+  const { machine, generation, ordinal, previous, from, indivisible = false } = content;
   const segment = Buffer.allocUnsafeSlow(HEADER_BYTES + stored.length + TRAILER_BYTES);
   writeHeader(segment, {
     version: VERSION,
@@ -67,6 +69,7 @@ async function encode(content: SegmentContent, summary: Summary, body: Buffer): 
     previous,
     from,
     ...summary,
+    indivisible,
     compressed,
     bodyLength: bytes(body.length),
     storedLength: bytes(stored.length),
@@ -84,6 +87,8 @@ async function verify(segment: Buffer, content: SegmentContent): Promise<SealedS
   for (const field of ["machine", "generation", "ordinal", "previous", "from"] as const)
     if (header[field] !== content[field])
       throw damaged(`${placeOf(header)}: ${field} does not decode to ${content[field]}`);
+  if (header.indivisible !== (content.indivisible ?? false))
+    throw damaged(`${placeOf(header)}: whether it is indivisible does not decode`);
   const wrong = await withScratch(header.bodyLength, async (body) => {
     const found = await openSegment(checked, content.key, body);
     return content.records.findIndex((record, i) => !sameRecord(record, found[i]));

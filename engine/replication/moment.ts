@@ -8,6 +8,7 @@ import type { RecoveryPoint } from "../journal/manifest.ts";
 import { openSegment } from "../journal/open.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { WriteRecord } from "../journal/record.ts";
+import type { CheckedSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { momentBehind } from "./instant.ts";
 import { readBackward, readOn } from "./journal-reader.ts";
@@ -103,6 +104,13 @@ export async function momentAfter(ground: Ground, key: DataKey, at: Sequence): P
   const place = places.findLast(({ sequence }) => sequence === at);
   if (place) return momentOf(await readPointAt(objects, nameOf(place)));
   const position = await positionBehind(ground, at);
+  const { before, after } = await statesNext(ground, position, at);
+  if (after !== at)
+    throw unreachable(
+      [ground],
+      `write ${at}`,
+      `a part of one change, which is recorded as writes ${before + 1} to ${after}: only ${before} and ${after} are states`,
+    );
   return {
     machine,
     generation,
@@ -114,6 +122,43 @@ export async function momentAfter(ground: Ground, key: DataKey, at: Sequence): P
     disks: (await disksOf(ground)).map(({ index, name, size }) => ({ index, name, size })),
     point: undefined,
   };
+}
+
+export interface NextStates {
+  readonly before: Sequence;
+  readonly after: Sequence;
+}
+
+/**
+ * The states next to a write's number: both are that number, but within a change that the journal has only as a whole.
+ * @throws as `findMoment`
+ */
+export async function statesAround(ground: Ground, at: Sequence): Promise<NextStates> {
+  if (ground.places.some(({ sequence }) => sequence === at)) return { before: at, after: at };
+  return statesNext(ground, await positionBehind(ground, at), at);
+}
+
+async function statesNext(ground: Ground, to: JournalPosition, at: Sequence): Promise<NextStates> {
+  const segment = await segmentOf(ground, to, at).catch((error: unknown) => {
+    // A layer ends there, which is at a state.
+    if (!hasCode(error, "SegmentMissing")) throw error;
+  });
+  const inside = segment?.header.indivisible && at < segment.header.to;
+  return inside ? { before: segment.header.from, after: segment.header.to } : { before: at, after: at };
+}
+
+/** The segment that holds the write. */
+async function segmentOf(
+  { machine, objects }: Pick<MomentSource, "machine" | "objects">,
+  to: JournalPosition,
+  at: Sequence,
+): Promise<CheckedSegment | undefined> {
+  const range = { objects, machine, from: startOf(to.generation, at), to, parallel: 1 };
+  for await (const segment of readBackward(range)) {
+    if (segment.header.to < at) break;
+    if (segment.header.from < at) return segment;
+  }
+  return undefined;
 }
 
 const idOf = (machine: MachineId, generation: Generation, at: Sequence): BarrierId =>
@@ -142,15 +187,11 @@ async function timeOfWrite(s: MomentSource, position: JournalPosition, at: Seque
 
 /** The last write of a state. @throws what reading the journal throws */
 export async function writeOf(
-  { machine, objects, key }: MomentSource,
+  source: MomentSource,
   { position, sequence: at }: Pick<Moment, "position" | "sequence">,
 ): Promise<WriteRecord | undefined> {
-  const range = { objects, machine, from: startOf(position.generation, at), to: position, parallel: 1 };
-  for await (const segment of readBackward(range)) {
-    if (segment.header.to < at) break;
-    if (segment.header.from >= at) continue;
-    for (const record of await openSegment(segment, key))
-      if (record.sequence === at && (record.kind === "data" || record.kind === "zero")) return record;
-  }
+  const segment = await segmentOf(source, position, at);
+  for (const record of segment ? await openSegment(segment, source.key) : [])
+    if (record.sequence === at && (record.kind === "data" || record.kind === "zero")) return record;
   return undefined;
 }

@@ -6,6 +6,8 @@ import type { Capture } from "../../../agent/capture.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import type { BarrierId } from "../../../engine/core/ids.ts";
 import { KIB, MIB, bytes, millis } from "../../../engine/core/units.ts";
+import type { SegmentHeader } from "../../../engine/journal/header.ts";
+import { checkSegment } from "../../../engine/journal/segment.ts";
 import { type TroubledCache, troubledCache } from "../../fixtures/cache-trouble.ts";
 import {
   LateSealer,
@@ -71,6 +73,15 @@ async function kill(all: Pressed): Promise<void> {
   onTestFinished(() => capture.close(millis(0)).catch(() => undefined));
 }
 
+async function segmentsIn({ machine: { store } }: Pressed): Promise<SegmentHeader[]> {
+  const headers: SegmentHeader[] = [];
+  for await (const { name } of store.list("")) {
+    const found = name.endsWith(".seg") ? await store.get(name) : undefined;
+    if (found) headers.push(checkSegment(found.body).header);
+  }
+  return headers;
+}
+
 async function expectPoint(all: Pressed, id: BarrierId): Promise<void> {
   const expected = Buffer.from(all.model);
   await until(() => {
@@ -113,6 +124,12 @@ test("each rung is reached, says so, and is left again; what was overwritten mea
     0,
   );
   expect(sent).toBeLessThan(13 * MIB);
+  const merged = (await segmentsIn(all)).filter(({ indivisible }) => indivisible);
+  expect(merged.length).toBeGreaterThan(0);
+  for (const { marks, firstTime, lastTime } of merged) {
+    expect(marks).toBe(false);
+    expect(lastTime).toBe(firstTime);
+  }
 });
 
 test("more than fits breaks the journal; the guest and the points before do not notice", async () => {

@@ -239,7 +239,7 @@ test("what is overwritten while a log is read is read as it was", async () => {
     story.write(((n * 37) % 64) * BLOCK, SECTOR, 2);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const records = await reading;
+  const { records } = await reading;
   expect(records.length).toBeGreaterThan(10);
   for (const record of records) expect(record).toMatchObject({ data: Buffer.alloc(BLOCK, 1) });
 });

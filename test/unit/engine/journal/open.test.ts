@@ -37,6 +37,7 @@ async function faulty(over: Partial<SegmentHeader>, change: (body: Buffer) => Bu
     version: VERSION,
     ...place,
     ...summarize(place.from, records),
+    indivisible: false,
     compressed: false,
     bodyLength: bytes(stored.length),
     storedLength: bytes(stored.length),

@@ -51,6 +51,24 @@ async function dropSegments(objects: MemoryObjectStore, { machine }: Story, poin
 }
 
 describe("any write", () => {
+  test("within what is one change is no state: the refusal names those next to it", async () => {
+    const three = [write(0, 0, 8, 1), write(1, 4, 8, 2), write(0, 2, 8, 3)];
+    const seal: Event = { kind: "seal" };
+    const list = [write(0, 0, 64, 9), ...POINT, seal, ...three, seal, ...three, seal];
+    const { story, objects, prefixes } = await told(list, { indivisible: true });
+    const stateAt = (at: number) => find(objects, story, { kind: "write", sequence: sequence(at) });
+    for (const at of [1, 4, 7])
+      expect(await restored(objects, story, await stateAt(at))).toEqual(prefixes[at - 1]?.disks);
+    for (const [at, next] of [
+      [2, "only 1 and 4 are states"],
+      [6, "only 4 and 7 are states"],
+    ] as const)
+      await expect(stateAt(at)).rejects.toMatchObject({
+        code: "MomentUnreachable",
+        message: expect.stringContaining(next),
+      });
+  });
+
   test("from the first point to the newest that has arrived restores to exactly the prefix", async () => {
     await fc.assert(
       fc.asyncProperty(longer, fc.nat(), async (list, pick) => {
