@@ -93,6 +93,8 @@ export class Run {
     );
     const digests = this.#digests;
     for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
+    // The logs that told of them are closed from now on: once they are sealed nobody here can read them.
+    for (const disk of digests) disk.save();
     const { clock, pace, disks } = s;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     this.#rotation = new Rotation({

@@ -21,7 +21,7 @@ import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
 import type { ObjectStore } from "../../../engine/storage/store.ts";
 
 export const MACHINE = machineId("ledger-01");
-const QUICK: CapturePolicy = {
+export const QUICK: CapturePolicy = {
   sealBytes: bytes(MIB / 4),
   sealAge: millis(20),
   heartbeatEvery: millis(50),

@@ -11,8 +11,11 @@ import { sha256 } from "../../../engine/core/digest.ts";
 import { BLOCK, GIB, MIB, bytes, millis } from "../../../engine/core/units.ts";
 import { DigestTree, rootOf, zeroDigests } from "../../../engine/journal/digest-tree.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
+import type { ObjectStore } from "../../../engine/storage/store.ts";
+import { troubledCache } from "../../fixtures/cache-trouble.ts";
 import {
   LateSealer,
+  QUICK,
   type TestMachine,
   barrier,
   caughtUp,
@@ -89,6 +92,33 @@ test("a segment whose sealing ends after the agent gets no name: what was left i
     left.filter((name) => name.endsWith(".log")),
   );
   expect(files().filter((name) => name.endsWith(".seg"))).toEqual([]);
+});
+
+test("what a log told of before a kill is still known after a second one, when it is a segment", async () => {
+  const sealers = [new LateSealer(), new LateSealer(), new LateSealer()] as const;
+  const [first, second, third] = sealers;
+  for (const sealer of sealers) sealer.letAll();
+  const machine = testMachine([Buffer.alloc(8 * MIB, 1)], 64 * MIB, { draftSegment: first.draft });
+  // Its log is open when it is killed: nothing was saved for its end.
+  machine.begin(1, machine.store, { ...QUICK, sealAge: millis(600_000) });
+  await streaming(machine);
+  await proofOf(machine, machine, 1);
+  await first.kill();
+  write(diskOf(machine), 5 * BLOCK, Buffer.alloc(4096, 2));
+  const again = (sealer: LateSealer, store: ObjectStore) => {
+    const capture = machine.restarted({ draftSegment: sealer.draft });
+    onTestFinished(() => capture.close(millis(0)).catch(() => undefined));
+    machine.begin(1, store, undefined, capture);
+    return { capture };
+  };
+  const stuck = troubledCache(machine.store);
+  stuck.trouble = "stuck";
+  again(second, stuck.store);
+  await until(() => second.finished > 0);
+  await second.kill();
+  const { named: count, roots } = await proofOf(machine, again(third, machine.store), 2);
+  expect(count).toBe(1);
+  expect(roots).toEqual(rootsNow(machine));
 });
 
 test("without its files a restarted agent names every block again", async () => {
