@@ -3,7 +3,7 @@ import { lockSpool } from "../../../agent/lock.ts";
 import { serveNbd } from "../../../agent/nbd/server.ts";
 import { Sealer } from "../../../agent/sealer.ts";
 import { barrierId, machineId } from "../../../engine/core/ids.ts";
-import { KIB, MIB, bytes, generation, millis, sequence } from "../../../engine/core/units.ts";
+import { MIB, bytes, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { dataKey } from "../../../engine/journal/key.ts";
 import { DirectoryObjectStore } from "../../../engine/storage/directory.ts";
 
@@ -28,7 +28,7 @@ capture.begin({
   machine: machineId("ledger-01"),
   generation: resumed ?? generation(fresh ? 1 : 2),
   from: sequence(0),
-  policy: { sealBytes: bytes(512 * KIB), sealAge: millis(30), heartbeatEvery: millis(1000) },
+  policy: { sealBytes: bytes(2 * MIB), sealAge: millis(100), heartbeatEvery: millis(1000) },
   store: new DirectoryObjectStore(cache),
   key: dataKey(Buffer.alloc(32, 7)),
 });
@@ -44,8 +44,9 @@ async function prove(id: string): Promise<void> {
   process.send?.(problem?.message ?? set);
 }
 
+/** Who waits for it wants everything in the cache, and has a time limit of its own. */
 async function end(): Promise<void> {
-  await capture.close(millis(60_000));
+  await capture.close(millis(600_000));
   sealer.close();
   lock.release();
   process.exit();
