@@ -80,7 +80,7 @@ test.for(["gone", "throttled", "slow", "stuck"] as const)(
     for (let n = 0; n < 12; n++) write(diskOf(machine), n * 4096, Buffer.alloc(256 * KIB, n + 2));
     await until(() => cache.tries > before + 2);
     cache.trouble = "none";
-    await caughtUp(machine);
+    await until(() => machine.capture.status?.recovered === true);
     expect(machine.capture.status?.problem).toBeUndefined();
     expect((await machine.journal()).filter(({ kind }) => kind === "data").length).toBeGreaterThan(12);
     expect(cache.widest).toBeLessThanOrEqual(4);
@@ -102,7 +102,7 @@ test("a cache that refuses is not asked again before there is new access, and th
   expect(cache.tries - before).toBeLessThanOrEqual(4);
   cache.trouble = "none";
   machine.begin(1, cache.store);
-  await caughtUp(machine);
+  await until(() => machine.capture.status?.recovered === true);
   expect(machine.capture.status?.problem).toBeUndefined();
 });
 
