@@ -109,6 +109,8 @@ export class PostgresServer {
 
   async #run(program: string, args: readonly string[], input: readonly string[] = []): Promise<string> {
     const child = this.#spawn(program, args);
+    // One that ends before it has read all says why by its exit code.
+    child.stdin.on("error", () => undefined);
     child.stdin.end(input.map((line) => `${line}\n`).join(""));
     const over = once(child, "exit");
     const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)]);
