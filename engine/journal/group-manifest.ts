@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { digestOf, sha256 } from "../core/digest.ts";
+import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, groupId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, micros, millis, sequence } from "../core/units.ts";
+import { encodeDigested, parseDigested } from "./digested.ts";
 
 /** A point of a group: one barrier, set by all its members at one instant, that is a recovery point of each of them. */
 const groupPoint = z.strictObject({
@@ -38,13 +39,12 @@ export function encodeGroupPoint(point: GroupPoint): Buffer {
   if (!found.success) throw new RangeError(`not a group's point: ${z.prettifyError(found.error)}`);
   if (isDisordered(found.data)) throw new RangeError("not a group's point: its members are out of order");
   // The schema sets the order of the keys, whatever order the caller's had.
-  const digest = sha256(Buffer.from(JSON.stringify(found.data)));
-  return Buffer.from(`${JSON.stringify({ ...found.data, digest }, undefined, 2)}\n`);
+  return encodeDigested(found.data);
 }
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeGroupPoint` wrote; ManifestVersionUnknown */
 export function decodeGroupPoint(document: Uint8Array): GroupPoint {
-  const point = parse(Buffer.from(document).toString("utf8"));
+  const { digest: _, ...point } = parseDigested("a group's manifest", withDigest, document);
   if (isDisordered(point) || !encodeGroupPoint(point).equals(document))
     throw damaged(`the manifest of group point ${point.id} does not fit its digest`);
   return point;
@@ -53,29 +53,6 @@ export function decodeGroupPoint(document: Uint8Array): GroupPoint {
 const isDisordered = ({ members }: GroupPoint): boolean =>
   members.some(({ machine }, n) => machine <= (members[n - 1]?.machine ?? ""));
 
-const anyVersion = z.looseObject({ format: z.number() });
 const withDigest = groupPoint.extend({ digest: z.string().transform(checked(digestOf)) });
 
-function parse(text: string): GroupPoint {
-  const json = parseJson(text);
-  const version = anyVersion.safeParse(json);
-  if (version.success && version.data.format !== 1)
-    throw new LeewardError(
-      "ManifestVersionUnknown",
-      `a group's manifest of format ${version.data.format}; known is 1`,
-    );
-  const found = withDigest.safeParse(json);
-  if (!found.success) throw damaged(`not a group's manifest: ${z.prettifyError(found.error)}`);
-  const { digest: _, ...point } = found.data;
-  return point;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw damaged("a group's manifest that is not JSON", error);
-  }
-}
-
-const damaged = (message: string, cause?: unknown) => new LeewardError("ManifestDamaged", message, cause);
+const damaged = (message: string) => new LeewardError("ManifestDamaged", message);

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { digestOf, sha256 } from "../core/digest.ts";
+import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { encodeDigested, parseDigested } from "./digested.ts";
 import { journalPosition } from "./position.ts";
 
 const size = z.number().transform(checked(bytes));
@@ -53,13 +54,12 @@ export function encodeManifest(point: RecoveryPoint): Buffer {
   const fault = found.success ? faultOf(found.data) : z.prettifyError(found.error);
   if (!found.success || fault) throw new RangeError(`not a recovery point: ${fault}`);
   // The schema sets the order of the keys, whatever order the caller's had.
-  const digest = sha256(Buffer.from(JSON.stringify(found.data)));
-  return Buffer.from(`${JSON.stringify({ ...found.data, digest }, undefined, 2)}\n`);
+  return encodeDigested(found.data);
 }
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
 export function decodeManifest(document: Uint8Array): RecoveryPoint {
-  const point = parse(Buffer.from(document).toString("utf8"));
+  const { digest: _, ...point } = parseDigested("a manifest", withDigest, document);
   const fault = faultOf(point);
   if (fault) throw damaged(`the manifest of point ${point.id}: ${fault}`);
   if (!encodeManifest(point).equals(document))
@@ -75,29 +75,6 @@ function faultOf({ generation: of, sequence: at, position, disks }: RecoveryPoin
   return disordered ? "its disks are out of order" : "";
 }
 
-const anyVersion = z.looseObject({ format: z.number() });
 const withDigest = recoveryPoint.extend({ digest: z.string().transform(checked(digestOf)) });
 
-function parse(text: string): RecoveryPoint {
-  const json = parseJson(text);
-  const version = anyVersion.safeParse(json);
-  if (version.success && version.data.format !== 1)
-    throw new LeewardError(
-      "ManifestVersionUnknown",
-      `a manifest of format ${version.data.format}; known is 1`,
-    );
-  const found = withDigest.safeParse(json);
-  if (!found.success) throw damaged(`not a manifest: ${z.prettifyError(found.error)}`);
-  const { digest: _, ...point } = found.data;
-  return point;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw damaged("a manifest that is not JSON", error);
-  }
-}
-
-const damaged = (message: string, cause?: unknown) => new LeewardError("ManifestDamaged", message, cause);
+const damaged = (message: string) => new LeewardError("ManifestDamaged", message);
