@@ -13,6 +13,7 @@ import { journalStart } from "./journal-reader.ts";
 import { LayerProof } from "./layer-proof.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { layerBytes, leadsTo } from "./layer-path.ts";
+import { spanOf } from "./layers.ts";
 import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
@@ -138,26 +139,6 @@ async function write(
   await proof.check(walk.digests, alone ? { objects, key, layer } : undefined);
   return { layer, dataBytes };
 }
-
-const spanOf = ({
-  machine,
-  generation,
-  build,
-  begin,
-  end,
-}: Omit<Layer, "format" | "parts" | "tail" | "earliest" | "latest">) => ({
-  machine,
-  generation,
-  build,
-  begin: begin.id,
-  end: end.id,
-  first: begin.position.next,
-  next: end.position.next,
-  from: begin.sequence,
-  to: end.sequence,
-  previous: begin.position.chain,
-  chain: end.position.chain,
-});
 
 /** Marks are taken out of the stream on its way to the merge. */
 async function* watched(

@@ -80,24 +80,30 @@ async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): P
   return found;
 }
 
+type Spanned = Omit<Layer, "format" | "parts" | "tail" | "earliest" | "latest">;
+
+/** What every part's header repeats of its layer. */
+export const spanOf = ({ machine, generation, build, begin, end }: Spanned) => ({
+  machine,
+  generation,
+  build,
+  begin: begin.id,
+  end: end.id,
+  first: begin.position.next,
+  next: end.position.next,
+  from: begin.sequence,
+  to: end.sequence,
+  previous: begin.position.chain,
+  chain: end.position.chain,
+});
+
 /** The first thing in which the part differs; its clear header is authenticated by the key later. */
 function faultOf({ header, digest }: CheckedLayerPart, layer: Layer, part: number): string | undefined {
-  const { begin, end } = layer;
   const wanted = {
     digest: layer.parts[part]?.digest,
     part,
     last: part === layer.parts.length - 1,
-    machine: layer.machine,
-    generation: layer.generation,
-    build: layer.build,
-    begin: begin.id,
-    end: end.id,
-    first: begin.position.next,
-    next: end.position.next,
-    from: begin.sequence,
-    to: end.sequence,
-    previous: begin.position.chain,
-    chain: end.position.chain,
+    ...spanOf(layer),
     marks: layer.parts[part]?.marks,
   };
   const found: Record<string, unknown> = { ...header, digest };
