@@ -60,65 +60,54 @@ export async function ensureJob(client: DurableClient, job: ItemJob): Promise<vo
 }
 
 export async function ensureReplicate(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = replicateId(machine);
-  if (isLive(await statusOf(client, instance))) return;
-  const input: ReplicateInput = { machine };
-  await startOnce(client, ORCHESTRATION.replicate, instance, input);
+  await ensure(client, ORCHESTRATION.replicate, replicateId(machine), { machine } satisfies ReplicateInput);
 }
 
 /** Asks for a recovery point unless one is on its way. */
 export async function ensurePoint(client: DurableClient, input: RecoveryPointInput): Promise<void> {
-  const instance = pointId(input.machine);
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.recoveryPoint, instance, input);
+  await ensure(client, ORCHESTRATION.recoveryPoint, pointId(input.machine), input);
 }
 
 /** Asks for a common point of the group unless one is on its way. */
 export async function ensureGroupPoint(client: DurableClient, input: GroupBarrier): Promise<void> {
-  const instance = `group-${input.group}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.groupPoint, instance, input);
+  await ensure(client, ORCHESTRATION.groupPoint, `group-${input.group}`, input);
 }
 
 /** Brings the replica to the newest point, unless that is under way. */
 export async function ensureCheckpoint(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = `checkpoint-${machine}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.checkpoint, instance, { machine });
+  await ensure(client, ORCHESTRATION.checkpoint, `checkpoint-${machine}`, { machine });
 }
 
 /** Compares what is there with what the source had, unless that is under way. */
 export async function ensureVerify(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = `verify-${machine}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.verify, instance, { machine });
+  await ensure(client, ORCHESTRATION.verify, `verify-${machine}`, { machine });
 }
 
 /** Thins points, builds layers and deletes what nothing needs any more, unless that is under way. */
 export async function ensureRetain(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = `retain-${machine}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.retain, instance, { machine });
+  await ensure(client, ORCHESTRATION.retain, `retain-${machine}`, { machine });
 }
 
 /** Does what is to be done for the machine's comparison, unless that is under way. */
 export async function ensureResync(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = `resync-${machine}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.resync, instance, { machine });
+  await ensure(client, ORCHESTRATION.resync, `resync-${machine}`, { machine });
 }
 
 /** Looks what the machine's failover lost, unless that is under way. */
 export async function ensureLosses(client: DurableClient, machine: MachineId): Promise<void> {
-  const instance = `losses-${machine}`;
-  if (isLive(await statusOf(client, instance))) return;
-  await startOnce(client, ORCHESTRATION.losses, instance, { machine });
+  await ensure(client, ORCHESTRATION.losses, `losses-${machine}`, { machine });
 }
 
 /** Has the machine's replication go on at once; nothing happens when it is not running. */
 export async function wakeReplicate(client: DurableClient, machine: MachineId): Promise<void> {
   const instance = replicateId(machine);
   if (isLive(await statusOf(client, instance))) await client.raiseEvent(instance, WAKE, {});
+}
+
+/** One instance of this id at a time: nothing happens while one is live. */
+async function ensure(client: DurableClient, name: string, instance: string, input: unknown): Promise<void> {
+  if (isLive(await statusOf(client, instance))) return;
+  await startOnce(client, name, instance, input);
 }
 
 /** Of two that start the same instance at the same time, the host refuses one: it runs, which is what both wanted. */
