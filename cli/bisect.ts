@@ -7,7 +7,6 @@ import { toIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { MIB, type Bytes, millis } from "../engine/core/units.ts";
-import { lengthOf } from "../engine/replication/merge.ts";
 import { type Moment, findMoment, momentAfter, statesAround, writeOf } from "../engine/replication/moment.ts";
 import { moveImages } from "../engine/replication/move.ts";
 import { type Ground, groundsOf } from "../engine/replication/reach.ts";
@@ -27,6 +26,7 @@ import {
   unwrapKey,
 } from "./source.ts";
 import { parseOptions } from "./usage.ts";
+import { describeWrite } from "./write-line.ts";
 
 export const help = `leeward bisect --from URL|DIR --machine ID --key-file FILE --probe COMMAND --work DIR [--good S] [--bad S]
 
@@ -236,14 +236,7 @@ async function report(
   const next = bad?.generation === good.generation && bad.sequence === good.sequence + 1;
   const first = next ? await findMoment(source, { kind: "write", sequence: bad.sequence }) : undefined;
   const write = first && (await writeOf(source, first));
-  const culprit = write && {
-    sequence: write.sequence,
-    time: toIso(write.time),
-    disk: write.disk,
-    offset: write.offset,
-    length: lengthOf(write),
-    kind: write.kind,
-  };
+  const culprit = write && describeWrite(write);
   const { generation, sequence, time, point } = good;
   if (json) {
     const state = { generation, sequence, time: toIso(time), point: point?.id ?? null };

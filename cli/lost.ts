@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { toIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { operationId } from "../engine/core/ids.ts";
 import { checked } from "../engine/core/schema.ts";
@@ -7,7 +6,6 @@ import type { Generation } from "../engine/core/units.ts";
 import type { WriteRecord } from "../engine/journal/record.ts";
 import { findLedger } from "../engine/replication/loss-ledger.ts";
 import { type OldJournal, lostWrites, newestGeneration } from "../engine/replication/lost-writes.ts";
-import { lengthOf } from "../engine/replication/merge.ts";
 import type { Moment } from "../engine/replication/moment.ts";
 import { pointBefore } from "../engine/replication/written.ts";
 import { Extraction } from "./extraction.ts";
@@ -24,6 +22,7 @@ import {
   unwrapKey,
 } from "./source.ts";
 import { UsageError, parseOptions } from "./usage.ts";
+import { describeWrite } from "./write-line.ts";
 
 export const help = `leeward lost --from URL|DIR [--cache URL|DIR] --machine ID (--job ID | --point ID | --at INSTANT | --sequence N)
              --key-file FILE [--extract DIR [--kept]]
@@ -104,12 +103,7 @@ async function keptBy(old: OldJournal, options: Options): Promise<Kept> {
 }
 
 const lineOf = (write: WriteRecord, generation: Generation, place: LostLine["place"]): LostLine => ({
-  sequence: write.sequence,
-  time: toIso(write.time),
-  disk: write.disk,
-  offset: write.offset,
-  length: lengthOf(write),
-  kind: write.kind,
+  ...describeWrite(write),
   generation,
   place,
 });
