@@ -51,18 +51,7 @@ const points = async () =>
 const item = async () => itemView.parse((await box.call("GET", box.item("Ledger"))).body);
 
 test("a machine with three disks comes to application-consistent points, and orders go on", async () => {
-  const group = `/subscriptions/${box.box.plan.subscription}/resourceGroups/Shop-Recovery`;
-  const sent = await box.call("PUT", box.item("Ledger"), {
-    properties: {
-      providerSpecificDetails: {
-        instanceType: "A2A",
-        fabricObjectId: box.box.plan.sourceVm.id,
-        recoveryResourceGroupId: group,
-      },
-      leeward: { policy: POLICY },
-    },
-  });
-  expect(sent.status).toBe(202);
+  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
   customers = customersAt(await sourceLedger(box.box), box.directory, 7);
   const found = await waitFor(
     "two application-consistent points",

@@ -56,6 +56,21 @@ export class BoxFixture {
     return `${this.vault}/replicationFabrics/West/replicationProtectionContainers/Shop/replicationProtectedItems/${name}`;
   }
 
+  /** Asks for the protection of the box's first machine, in a resource group of its own. */
+  protect(name: string, policy: unknown): Promise<Answer> {
+    const { subscription, sourceVm } = this.box.plan;
+    return this.call("PUT", this.item(name), {
+      properties: {
+        providerSpecificDetails: {
+          instanceType: "A2A",
+          fabricObjectId: sourceVm.id,
+          recoveryResourceGroupId: `/subscriptions/${subscription}/resourceGroups/Shop-Recovery`,
+        },
+        leeward: { policy },
+      },
+    });
+  }
+
   /** Names of everything in a list of the API. */
   async names(target: string): Promise<string[]> {
     return list.parse((await this.call("GET", target)).body).value.map(({ name }) => name);

@@ -62,18 +62,7 @@ const seen = (what: string, holds: (now: ItemView["properties"]["leeward"]) => b
   );
 
 test("points are thinned, layers built, and the segments that they replace deleted", async () => {
-  const group = `/subscriptions/${box.box.plan.subscription}/resourceGroups/Shop-Recovery`;
-  const sent = await box.call("PUT", box.item("Ledger"), {
-    properties: {
-      providerSpecificDetails: {
-        instanceType: "A2A",
-        fabricObjectId: box.box.plan.sourceVm.id,
-        recoveryResourceGroupId: group,
-      },
-      leeward: { policy: POLICY },
-    },
-  });
-  expect(sent.status).toBe(202);
+  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
   await seen("the protection", ({ state }) => state === "Protected");
   customers = customersAt(await sourceLedger(box.box), box.directory, 7);
   const { properties } = await seen("segments to be deleted", ({ retention }) =>

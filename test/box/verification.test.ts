@@ -81,18 +81,7 @@ const pointList = async () =>
   points.parse((await box.call("GET", `${box.item("Ledger")}/recoveryPoints`)).body).value;
 
 test("a point becomes verified, on both roads, and all blocks were read", async () => {
-  const group = `/subscriptions/${box.box.plan.subscription}/resourceGroups/Shop-Recovery`;
-  const sent = await box.call("PUT", box.item("Ledger"), {
-    properties: {
-      providerSpecificDetails: {
-        instanceType: "A2A",
-        fabricObjectId: box.box.plan.sourceVm.id,
-        recoveryResourceGroupId: group,
-      },
-      leeward: { policy: POLICY },
-    },
-  });
-  expect(sent.status).toBe(202);
+  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
   await seen("the protection", ({ protectionState }) => protectionState === "Protected");
   customers = customersAt(await sourceLedger(box.box), box.directory, 7);
   const { leeward, healthErrors } = await seen("both roads verified", ({ leeward: { verification } }) =>
