@@ -12,6 +12,8 @@ import {
   registerResponse,
 } from "../engine/contract/agent-api.ts";
 import { CATALOGUE, type ErrorCode, LeewardError, messageOf } from "../engine/core/errors.ts";
+import { retryAfterIn } from "../engine/core/retry.ts";
+import type { Millis } from "../engine/core/units.ts";
 
 const TIMEOUT_MS = 30_000;
 
@@ -44,22 +46,22 @@ async function post(
   token: TokenSource,
   signal: AbortSignal,
 ): Promise<unknown> {
-  let status: number;
+  let answer: Response;
   let text: string;
   try {
-    const answer = await fetch(url, {
+    answer = await fetch(url, {
       method: "POST",
       headers: { authorization: `Bearer ${await token()}`, "content-type": "application/json" },
       body: JSON.stringify(body),
       redirect: "error",
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
-    status = answer.status;
     text = await answer.text();
   } catch (error) {
     throw unavailable(`${what}: ${reason(error)}`, error);
   }
-  if (status !== 200) throw refused(what, status, text);
+  if (answer.status !== 200)
+    throw refused(what, answer.status, text, retryAfterIn(answer.headers.get("retry-after"), Date.now()));
   return json(text);
 }
 
@@ -71,13 +73,13 @@ const reason = (error: unknown): string =>
 
 const envelope = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-/** The control plane's own words where it has any. */
-function refused(what: string, status: number, text: string): LeewardError {
+/** The control plane's own words where it has any, and how long it, or what stands before it, asks to be left alone. */
+function refused(what: string, status: number, text: string, wait: Millis | undefined): LeewardError {
   const { success, data } = envelope.safeParse(json(text));
-  if (!success) return unavailable(`${what}: HTTP status ${status}`);
+  if (!success) return unavailable(`${what}: HTTP status ${status}`, undefined, wait);
   const { code, message } = data.error;
-  if (isKnown(code)) return new LeewardError(code, message);
-  return unavailable(`${what}: HTTP status ${status}, ${code}: ${message}`);
+  if (isKnown(code)) return new LeewardError(code, message, undefined, wait);
+  return unavailable(`${what}: HTTP status ${status}, ${code}: ${message}`, undefined, wait);
 }
 
 const isKnown = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
@@ -98,5 +100,5 @@ function json(text: string): unknown {
   }
 }
 
-const unavailable = (message: string, cause?: unknown): LeewardError =>
-  new LeewardError("ControlPlaneUnavailable", message, cause);
+const unavailable = (message: string, cause?: unknown, wait?: Millis): LeewardError =>
+  new LeewardError("ControlPlaneUnavailable", message, cause, wait);

@@ -178,12 +178,13 @@ export class Session {
 
   /**
    * Sooner than uploads are tried again: a call is one small request, it carries both losses and every answer that could end
-   * the trouble, and an agent that is silent for half a minute counts as lost.
+   * the trouble, and an agent that is silent for half a minute counts as lost. What the other side asks for is never
+   * undercut.
    */
   #waitAfter(error: LeewardError, failures: number): Millis {
-    if (error.code === "AgentFenced") return IDLE_POLL;
-    if (error.class === "retry") return waitAfter(SOON, failures, this.#s.configFile, error.retryAfter);
-    return REFUSED_POLL;
+    const asked = error.retryAfter ?? millis(0);
+    if (error.class === "retry") return waitAfter(SOON, failures, this.#s.configFile, asked);
+    return millis(Math.max(error.code === "AgentFenced" ? IDLE_POLL : REFUSED_POLL, asked));
   }
 
   #sleep(duration: Millis): Promise<void> {

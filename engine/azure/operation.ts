@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LeewardError } from "../core/errors.ts";
+import { retryAfterIn } from "../core/retry.ts";
 import { type Millis, millis } from "../core/units.ts";
 import { type ArmReply, operationFailure } from "./arm-failure.ts";
 import { carriesSecret, redact } from "./redact.ts";
@@ -44,7 +45,7 @@ export function operationOf(
     return {
       ...checked(found, request.url),
       resource: request.path,
-      retryAfter: retryAfter(reply) ?? DEFAULT_RETRY,
+      retryAfter: retryAfterIn(reply.header("retry-after"), Date.now()) ?? DEFAULT_RETRY,
     };
   if (reply.status === 202)
     throw new LeewardError("ArmFailed", `${request.method} ${request.path}: 202 without a URL to poll`);
@@ -95,7 +96,7 @@ function again(operation: ArmOperation, reply: ArmReply): Polled {
     operation: {
       ...operation,
       pollUrl: pollUrl ?? operation.pollUrl,
-      retryAfter: retryAfter(reply) ?? operation.retryAfter,
+      retryAfter: retryAfterIn(reply.header("retry-after"), Date.now()) ?? operation.retryAfter,
     },
   };
 }
@@ -124,11 +125,3 @@ function provisioningState(body: unknown): string | undefined {
 /** ARM knows three final states; any other word means that it is still at work. */
 const running = (state: string | undefined): boolean =>
   state !== undefined && !["succeeded", "failed", "canceled"].includes(state.toLowerCase());
-
-function retryAfter(reply: ArmReply): Millis | undefined {
-  const text = reply.header("retry-after");
-  if (!text) return undefined;
-  const seconds = Number(text);
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(wait) ? millis(Math.max(0, Math.ceil(wait))) : undefined;
-}

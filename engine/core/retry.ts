@@ -23,3 +23,19 @@ export function waitAfter(
   const spread = createHash("sha256").update(`${name} ${failures}`).digest().readUInt16BE() / 65_536;
   return millis(Math.round(Math.max(rung, asked) * (1 + spread / 5)));
 }
+
+/** Longer than that nobody means it. */
+const MOST_ASKED_MS = 24 * 3_600_000;
+
+/**
+ * What a `Retry-After` header asks for: seconds, or a date (RFC 9110, 10.2.3). Undefined when there is none, or one that
+ * makes no sense.
+ * @param now milliseconds since 1970
+ */
+export function retryAfterIn(header: string | null | undefined, now: number): Millis | undefined {
+  if (!header) return undefined;
+  const seconds = /^\d+(\.\d+)?$/.test(header.trim());
+  const date = header.endsWith("GMT") ? Date.parse(header) : Number.NaN;
+  const wait = seconds ? Number(header) * 1000 : date - now;
+  return Number.isFinite(wait) ? millis(Math.min(Math.max(Math.ceil(wait), 0), MOST_ASKED_MS)) : undefined;
+}

@@ -1,6 +1,7 @@
 import { type RestError, isRestError } from "@azure/core-rest-pipeline";
 import { type ErrorCode, LeewardError, messageOf } from "../core/errors.ts";
-import { millis } from "../core/units.ts";
+import { retryAfterIn } from "../core/retry.ts";
+import type { Millis } from "../core/units.ts";
 
 /** Azure's codes whose HTTP status alone would not say what they mean. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -72,16 +73,16 @@ export function failureOf(what: string, error: unknown): unknown {
   if (error instanceof LeewardError || code === undefined) return error;
   const message = `${what}: ${code === "StorageDenied" ? `${ROLES}; ` : ""}${describe(error)}`;
   const wait = waitOf(error);
-  return new LeewardError(code, message, undefined, wait === undefined ? undefined : millis(wait));
+  return new LeewardError(code, message, undefined, wait);
 }
 
 const ROLES =
   "the identity needs Storage Blob Data Contributor (records: Storage Table Data Contributor), a SAS must still be valid";
 
 /** How long the storage asks us to wait, in milliseconds. */
-export function waitOf(error: unknown): number | undefined {
+export function waitOf(error: unknown): Millis | undefined {
   const text = isRestError(error) ? error.response?.headers.get("retry-after") : undefined;
-  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
+  return retryAfterIn(text, Date.now());
 }
 
 function codeFor(error: unknown): ErrorCode | undefined {

@@ -36,6 +36,8 @@ class ControlPlaneStub {
   active = true;
   fenced = false;
   failures = 0;
+  /** Seconds, with each failure. */
+  retryAfter: string | undefined;
   barriers: { id: string; consistency: string }[] = [];
   #server: Server | undefined;
   #generation = 0;
@@ -50,6 +52,7 @@ class ControlPlaneStub {
           request.url ?? "",
           JSON.parse(Buffer.concat(chunks).toString("utf8")),
         );
+        if (status === 503 && this.retryAfter) response.setHeader("retry-after", this.retryAfter);
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       });
     }));
@@ -91,10 +94,14 @@ class ControlPlaneStub {
 /** The store that the cache is after a failover is another one for the tests. */
 const HANDOVER = "https://cache.test/leeward?sig=handover";
 
-/** Sleeps are short, whatever they were meant to be. */
-const hasty: Clock = {
+/** Sleeps are short, whatever they were meant to be, which is noted. */
+const hasty: Clock & { readonly asked: number[] } = {
+  asked: [],
   now: () => systemClock.now(),
-  sleep: (_, signal) => systemClock.sleep(millis(1), signal),
+  sleep: (duration, signal) => {
+    hasty.asked.push(duration);
+    return systemClock.sleep(millis(1), signal);
+  },
 };
 
 interface Talk {
@@ -186,6 +193,16 @@ test("tries again while the control plane refuses to answer", async () => {
   configure(all);
   await until(() => all.plane.registered.length === 1 && lastBeat(all) !== undefined);
   expect(lastBeat(all)?.generation).toBe(1);
+});
+
+test("leaves a control plane alone for as long as it asks", async () => {
+  const all = await talk();
+  hasty.asked.length = 0;
+  all.plane.failures = 2;
+  all.plane.retryAfter = "77";
+  configure(all);
+  await until(() => lastBeat(all) !== undefined);
+  expect(hasty.asked.filter((wait) => wait >= 77_000 && wait <= 77_000 * 1.2)).toHaveLength(2);
 });
 
 test.for(["a heartbeat says so", "a call is refused"])(
