@@ -1,7 +1,7 @@
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
-import { type Bytes, type Millis, type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
+import { type Bytes, type Micros, type Millis, type Ordinal, bytes, ordinal } from "../engine/core/units.ts";
 import type { DataKey } from "../engine/journal/key.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import { segmentName } from "../engine/journal/names.ts";
@@ -113,6 +113,12 @@ export class Outbox {
   /** Segments that are not in the cache. */
   get segments(): number {
     return this.#parcels.length;
+  }
+
+  /** Whether more of them may be in the cache by then: an upload is under way, or one may begin. */
+  mayCarry(until: Micros): boolean {
+    if (this.#parcels.length === 0 || !this.#destination || this.#stop.signal.aborted) return false;
+    return this.#parcels.some(({ uploading }) => uploading) || this.#uplink.opensBy(until);
   }
 
   /** Guest bytes in them. */

@@ -10,6 +10,7 @@ import {
   type Micros,
   type Ordinal,
   diskIndex,
+  micros,
   millis,
 } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
@@ -288,8 +289,8 @@ export class Run {
     this.#barriers.close();
     this.#rotation.rotate();
     const { files, clock, disks, spoolDirectory } = this.#settings;
-    const until = clock.now() + patience * 1000;
-    while (this.#outbox.segments > 0 && clock.now() < until) await clock.sleep(millis(20));
+    const until = micros(clock.now() + patience * 1000);
+    while (clock.now() < until && this.#outbox.mayCarry(until)) await clock.sleep(millis(20));
     this.#outbox.close();
     if (!this.#broken) {
       for (const disk of disks) await disk.flush();

@@ -43,6 +43,12 @@ export class Uplink {
     return state === "trying" && this.#clock.now() >= this.#state.next ? 1 : 0;
   }
 
+  /** Whether anything may be sent until then. */
+  opensBy(time: Micros): boolean {
+    const { state } = this.#state;
+    return state === "well" || (state === "trying" && this.#state.next <= time);
+  }
+
   /** How long nothing is to be sent yet. */
   get rest(): Millis {
     const next = this.#state.state === "trying" ? this.#state.next : 0;

@@ -8,7 +8,7 @@ import { LADDER } from "../../../engine/core/retry.ts";
 import { KIB, MIB, generation, micros, millis, ordinal } from "../../../engine/core/units.ts";
 import { segmentName } from "../../../engine/journal/names.ts";
 import { troubledCache } from "../../fixtures/cache-trouble.ts";
-import { MACHINE, caughtUp, diskOf, streaming, testMachine, until, write } from "./machine.ts";
+import { MACHINE, QUICK, caughtUp, diskOf, streaming, testMachine, until, write } from "./machine.ts";
 
 const away = new LeewardError("StorageUnavailable", "away");
 const denied = new LeewardError("StorageDenied", "no");
@@ -153,4 +153,18 @@ test("what is kept goes before a write is refused", async () => {
   expect(machine.capture.status?.mode).toBe("streaming");
   expect(machine.capture.status?.keptFrom).toBeGreaterThan(10);
   expect((await machine.journal()).length).toBe(30);
+});
+
+test.each(["gone", "refused"] as const)("a stop does not wait for a cache that is %s", async (trouble) => {
+  const machine = testMachine([Buffer.alloc(MIB)]);
+  const cache = troubledCache(machine.store);
+  machine.begin(1, cache.store, { ...QUICK, retryLadder: [...LADDER] });
+  await streaming(machine);
+  await caughtUp(machine);
+  cache.trouble = trouble;
+  write(diskOf(machine), 0, Buffer.alloc(4 * KIB, 1));
+  await until(() => machine.capture.status?.problem !== undefined);
+  const begun = performance.now();
+  await machine.capture.close(millis(50_000));
+  expect(performance.now() - begun).toBeLessThan(25_000);
 });
