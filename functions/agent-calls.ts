@@ -108,7 +108,9 @@ export async function heartbeat(
   return {
     active,
     policy,
-    barriers: (await barriersFor(services, machine, { set: barriers, refused })).filter(
+    barriers: (
+      await barriersFor(services, machine, { generation: beat.generation, set: barriers, refused })
+    ).filter(
       // It became a point whose maker died before it said so: set again, it would be another point of that id.
       ({ id }) => id !== progress?.point?.id,
     ),

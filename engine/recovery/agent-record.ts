@@ -71,6 +71,8 @@ const barrierRequest = z.object({
   instant: z.object({ at: time, hold: z.number().transform(checked(millis)) }).optional(),
   /** The agent has it in its journal. */
   set: z.boolean(),
+  /** The generation whose journal that is. */
+  setIn: z.number().transform(checked(generation)).optional(),
   /** What of its terms was not met; without `set` it will never be set. */
   why: z.string().optional(),
   /** Of a group, once its hold is over: whether the agent trusts it. */

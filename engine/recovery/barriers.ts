@@ -1,5 +1,5 @@
 import type { BarrierId, MachineId } from "../core/ids.ts";
-import type { Micros } from "../core/units.ts";
+import type { Generation, Micros } from "../core/units.ts";
 import type { BarrierRequest, BarriersRecord } from "./agent-record.ts";
 
 /** What is asked of an agent; as it stands in the record before the agent has answered. */
@@ -7,6 +7,8 @@ export type BarrierWish = Pick<BarrierRequest, "id" | "consistency" | "otherwise
 
 /** What an agent says of the barriers that it knows. */
 export interface BarrierReport {
+  /** The one that it writes. */
+  readonly generation: Generation;
   readonly set: readonly (Pick<BarrierRequest, "id" | "why" | "held"> & {
     readonly consistency?: "crash" | "application" | undefined;
   })[];
@@ -37,7 +39,11 @@ export function withWish(old: BarriersRecord, wish: BarrierWish, now: Micros): B
 export function withReport(old: BarriersRecord, report: BarrierReport, now: Micros): BarriersRecord {
   const pending = old.pending.map((one) => reported(one, report));
   if (pending.every((one, n) => one === old.pending[n])) return old;
-  const news = pending.filter((one, n) => one.why !== undefined && old.pending[n]?.why === undefined);
+  const news = pending.filter((one, n) => {
+    const before = old.pending[n];
+    // An end of a generation is told as such; a group misses its point by it.
+    return one.why !== undefined && before?.why === undefined && (one.instant || one.set || !before?.set);
+  });
   const unmet = news.map(({ id, why = "", set, instant, held }) => ({
     id,
     time: now,
@@ -86,13 +92,23 @@ export function withMade(old: BarriersRecord, ids: readonly string[]): BarriersR
 export const awaitsInstant = ({ pending }: BarriersRecord): boolean =>
   pending.some(({ instant, made, why }) => instant && !made && why === undefined);
 
-/** One that was set is never refused: a late heartbeat changes nothing. */
-function reported(one: BarrierRequest, { set, refused }: BarrierReport): BarrierRequest {
+/** One that was set is never refused: a late heartbeat changes nothing. It goes with the generation that it was set in. */
+function reported(one: BarrierRequest, { generation, set, refused }: BarrierReport): BarrierRequest {
   const listed = set.find(({ id }) => id === one.id);
   if (listed) {
     const { why, held } = listed;
     if (one.set && (held === undefined || one.held === held)) return one;
-    return { ...one, set: true, ...(why !== undefined && { why }), ...(held !== undefined && { held }) };
+    return {
+      ...one,
+      set: true,
+      setIn: generation,
+      ...(why !== undefined && { why }),
+      ...(held !== undefined && { held }),
+    };
+  }
+  if (one.set && !one.made && one.setIn !== undefined && one.setIn < generation) {
+    const why = `generation ${one.setIn}, in which it was set, ended before it became a point`;
+    return { ...one, set: false, why };
   }
   const refusal = one.set ? undefined : refused.find(({ id }) => id === one.id);
   return refusal && one.why === undefined ? { ...one, why: refusal.why } : one;

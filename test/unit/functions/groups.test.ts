@@ -89,7 +89,9 @@ async function achieve({ services }: Shop, machine: MachineId, held = true): Pro
   const name = pointName(machine, point.generation, point.sequence, barrier);
   await services.target.put(name, encodeManifest(point), "absent");
   await services.records.barriers.update(machine, (old) =>
-    withMade(withReport(old, { set: [{ id: barrier, held }], refused: [] }, NOW), [barrier]),
+    withMade(withReport(old, { generation: generation(1), set: [{ id: barrier, held }], refused: [] }, NOW), [
+      barrier,
+    ]),
   );
 }
 const NOTHING = { seconds: 0, bytes: bytes(0), writes: 0 };
