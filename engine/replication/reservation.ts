@@ -7,6 +7,7 @@ import { replicaStateName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type SourcePoint, type Stretch, lineageOf } from "./lineage.ts";
+import { leadsOn } from "./sources.ts";
 
 const reach = z.strictObject({
   format: z.literal(1),
@@ -66,7 +67,7 @@ export async function standsOn(
   const object = await objects.get(name);
   const lineage = await lineageOf(objects, point);
   const end = lineage.find((stretch) => stretch.point.generation === applied.generation)?.point;
-  if (!end || applied.next > end.position.next) return false;
+  if (!end || !leadsOn(applied, end)) return false;
   return object === undefined || isIn(lineage, parse(name, object.body));
 }
 

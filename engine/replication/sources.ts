@@ -50,11 +50,20 @@ export async function sourcesSince(
   for (const stretch of await lineageOf(objects, point)) {
     const { point: end } = stretch;
     if (found) found = await sourcesIn(objects, stretch, found);
-    else if (end.generation === from.generation && from.next <= end.position.next)
-      found = { objects, point: end, layers: [], ranges: [{ from, to: end.position }] };
+    else if (leadsOn(from, end)) found = { objects, point: end, layers: [], ranges: rangesFrom(from, end) };
   }
   return found;
 }
+
+/**
+ * Whether what was brought to the position, in the generation of the point, needs only what comes behind to be that point.
+ * The proof of an idle machine's later point may lie farther on: nothing was written between the two.
+ */
+export const leadsOn = (from: JournalPosition, { generation, position, sequence }: SourcePoint): boolean =>
+  from.generation === generation && (from.next <= position.next || from.sequence <= sequence);
+
+const rangesFrom = (from: JournalPosition, { position: to }: SourcePoint): Sources["ranges"] =>
+  from.next <= to.next ? [{ from, to }] : [];
 
 const sourcesIn = async (
   objects: ObjectStore,

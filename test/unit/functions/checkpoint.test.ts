@@ -7,6 +7,7 @@ import { beginGeneration, withCut } from "../../../engine/recovery/replicating.t
 import { checkpoint } from "../../../engine/replication/checkpoint.ts";
 import { readCheckpoint } from "../../../engine/replication/checkpoints.ts";
 import { createReplica } from "../../../engine/replication/replica.ts";
+import { diskActivities } from "../../../functions/activities/disks.ts";
 import { replicationActivities } from "../../../functions/activities/replication.ts";
 import { FOOTER, carry } from "../../fixtures/carried.ts";
 import { interrupted } from "../../fixtures/failing.ts";
@@ -45,4 +46,37 @@ test("a checkpoint that is overtaken by one to a later point leaves the replica 
   expect(await replicationActivities.checkpoint({ machine }, tools)).toBeNull();
   expect(await readCheckpoint(target, newer)).toBeDefined();
   expect(await readCheckpoint(target, older)).toBeUndefined();
+});
+
+// Two runs of a failover met: one had brought the replica to the newer of two points that hold the same writes.
+test("a replica that was brought to a later point of an idle machine serves the earlier one as it is", async () => {
+  const story = await tell([write(1), ...POINT, ...POINT]);
+  const { machine, key } = story;
+  const stores = memoryStores();
+  const { target, pages, records } = stores;
+  const [older, newer] = await carry(story, target);
+  if (!older || !newer) throw new RangeError("no points");
+  expect(newer.sequence).toBe(older.sequence);
+  const item = protectedItem({ machine, principal: "p", disks: DISKS }, new Dice(1));
+  await recordsIn(records).items.create(itemKeyOf(machine), item);
+  const begun = beginGeneration(machine, older.generation, undefined);
+  await recordsIn(records).progress.create(machine, withCut(begun, newer.position, [older, newer], []));
+  for (const disk of DISKS) await createReplica(pages, machine, disk, FOOTER);
+  const services = servicesOver(stores, key, systemClock);
+  await diskActivities.checkpointTo({ machine, point: newer.id }, toolsOf(services));
+  const writes: unknown[] = [];
+  const counted = new Proxy(pages, {
+    get: (of, name) => {
+      const method: unknown = Reflect.get(of, name);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]): unknown => {
+        if (name === "write" || name === "clear") writes.push(args[0]);
+        return Reflect.apply(method, of, args);
+      };
+    },
+  });
+  const late = servicesOver({ ...stores, pages: counted }, key, systemClock);
+  await diskActivities.checkpointTo({ machine, point: older.id }, toolsOf(late));
+  expect(writes).toEqual([]);
+  expect(await readCheckpoint(target, older)).toBeDefined();
 });
