@@ -245,13 +245,13 @@ function eachBlock(
   }
 }
 
-/** Records in memory, for tests and simulation. */
+/** Records in memory, for tests and simulation. What they hold is frozen, since every reader gets the same. */
 export class MemoryRecordStore implements RecordStore {
-  readonly #kinds = new Map<string, Map<string, { text: string; etag: ETag }>>();
+  readonly #kinds = new Map<string, Map<string, { value: unknown; etag: ETag }>>();
 
   async get(kind: string, key: string): Promise<StoredRecord | undefined> {
     const found = this.#kind(kind, key).get(key);
-    return found && { key, value: JSON.parse(found.text), etag: found.etag };
+    return found && { key, ...found };
   }
 
   async put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag> {
@@ -259,14 +259,14 @@ export class MemoryRecordStore implements RecordStore {
     const text = encodeDocument(value);
     checkCondition(`${kind} ${key}`, records.get(key)?.etag, condition);
     const etag = etagOf(randomUUID());
-    records.set(key, { text, etag });
+    records.set(key, { value: JSON.parse(text, (_, part: unknown) => Object.freeze(part)), etag });
     return etag;
   }
 
   async *list(kind: string): AsyncGenerator<StoredRecord> {
     escapeKey(kind);
     const records = [...(this.#kinds.get(kind) ?? [])].sort(([a], [b]) => byBytes(a, b));
-    for (const [key, { text, etag }] of records) yield { key, value: JSON.parse(text), etag };
+    for (const [key, found] of records) yield { key, ...found };
   }
 
   async delete(kind: string, key: string): Promise<void> {
@@ -280,7 +280,7 @@ export class MemoryRecordStore implements RecordStore {
   #kind(kind: string, key: string) {
     escapeKey(kind);
     escapeKey(key);
-    const found = this.#kinds.get(kind) ?? new Map<string, { text: string; etag: ETag }>();
+    const found = this.#kinds.get(kind) ?? new Map<string, { value: unknown; etag: ETag }>();
     this.#kinds.set(kind, found);
     return found;
   }

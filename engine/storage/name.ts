@@ -14,7 +14,7 @@ export function checkName(name: string): void {
 }
 
 /** What Table storage takes without escapes, and what no proxy or emulator rewrites. */
-const PLAIN = /[A-Za-z0-9._-]/;
+const PLAIN = /^[A-Za-z0-9._-]+$/;
 /** Table storage takes 1 KiB of UTF-16 per key. */
 const MAX_KEY = 512;
 
@@ -23,7 +23,7 @@ const MAX_KEY = 512;
  * @throws RangeError when it is empty, not well-formed or longer than 512 characters so written.
  */
 export function escapeKey(key: string): string {
-  const written = [...Buffer.from(key)].map(escapeByte).join("");
+  const written = PLAIN.test(key) ? key : [...Buffer.from(key)].map(escapeByte).join("");
   if (written === "" || written.length > MAX_KEY || !key.isWellFormed())
     throw new RangeError(`not a record key: ${JSON.stringify(key.slice(0, 200))}`);
   return written;

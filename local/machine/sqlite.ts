@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Factory, SQLITE_OPEN_CREATE, SQLITE_OPEN_READWRITE, SQLITE_ROW } from "wa-sqlite";
 import createModule from "wa-sqlite/dist/wa-sqlite-async.mjs";
@@ -20,7 +20,7 @@ export class Sqlite {
 
   /** @throws DiskUnreadable when SQLite cannot open what is on the disk. */
   static async open(vfs: DiskVfs): Promise<Sqlite> {
-    const api = Factory(await createModule({ wasmBinary: await wasmBinary() }));
+    const api = Factory(await createModule({ instantiateWasm }));
     api.vfs_register(vfs, false);
     try {
       const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -105,6 +105,13 @@ function failed(what: string, cause: unknown, vfs: DiskVfs): LeewardError {
   return new LeewardError("DiskUnreadable", `SQLite: ${messageOf(cause)}${disk}, at: ${what}`, cause);
 }
 
-/** wa-sqlite would look for its WebAssembly by `fetch`, which takes no files. */
-const wasmBinary = (): Promise<Buffer> =>
-  readFile(createRequire(import.meta.url).resolve("wa-sqlite/dist/wa-sqlite-async.wasm"));
+/** wa-sqlite would look for its WebAssembly by `fetch`, which takes no files, and compile it anew for each database. */
+function instantiateWasm(imports: object, take: (instance: WebAssembly.Instance) => void): object {
+  compiled ??= new WebAssembly.Module(readFileSync(require.resolve("wa-sqlite/dist/wa-sqlite-async.wasm")));
+  const instance = new WebAssembly.Instance(compiled, imports);
+  queueMicrotask(() => take(instance));
+  return {}; // its exports follow
+}
+
+const require = createRequire(import.meta.url);
+let compiled: WebAssembly.Module | undefined;
