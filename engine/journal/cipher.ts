@@ -5,7 +5,6 @@ import { getBytes, getNumber } from "./field.ts";
 import { HEADER } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import { TRAILER, TRAILER_BYTES } from "./segment.ts";
-import { bySlices } from "./slices.ts";
 
 const CIPHER = "aes-256-gcm";
 const LENGTHS = { authTagLength: TRAILER.tag.size };
@@ -19,10 +18,10 @@ const nonceOf = (header: Buffer): Buffer =>
   });
 
 /** Fills body and tag, behind a header that is written already and authenticated along with the body. */
-export async function encryptInto(sealed: Buffer, stored: Buffer, key: DataKey): Promise<void> {
+export function encryptInto(sealed: Buffer, stored: Buffer, key: DataKey): void {
   const header = headerOf(sealed);
   const cipher = createCipheriv(CIPHER, key, nonceOf(header), LENGTHS).setAAD(header);
-  await bySlices(stored, (slice, at) => throughCache(cipher, slice, sealed, header.length + at));
+  throughCache(cipher, stored, sealed, header.length);
   cipher.final();
   sealed.set(cipher.getAuthTag(), sealed.length - TRAILER_BYTES + TRAILER.tag.at);
 }
@@ -32,13 +31,13 @@ export async function encryptInto(sealed: Buffer, stored: Buffer, key: DataKey):
  * @param place what it is, for the message
  * @throws KeyWrong: the bytes are what was stored, so it is the key that does not fit, or a forger wrote them.
  */
-export async function decryptInto(plain: Buffer, sealed: Buffer, key: DataKey, place: string): Promise<void> {
+export function decryptInto(plain: Buffer, sealed: Buffer, key: DataKey, place: string): void {
   const header = headerOf(sealed);
   const encrypted = sealed.subarray(header.length, sealed.length - TRAILER_BYTES);
   const tag = getBytes(sealed, sealed.length - TRAILER_BYTES, TRAILER.tag);
   const decipher = createDecipheriv(CIPHER, key, nonceOf(header), LENGTHS);
   decipher.setAAD(header).setAuthTag(tag);
-  await bySlices(encrypted, (slice, at) => throughCache(decipher, slice, plain, at));
+  throughCache(decipher, encrypted, plain, 0);
   if (!finishes(decipher)) throw new LeewardError("KeyWrong", `${place} was not encrypted with this key`);
 }
 

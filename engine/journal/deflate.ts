@@ -1,8 +1,5 @@
-import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
+import { constants, createZstdCompress } from "node:zlib";
 import { KIB } from "../core/units.ts";
-
-const compress = promisify(zstdCompress);
 
 /** Compression that saves less is not worth what every reader pays to undo it. */
 const WORTH_IT = 31 / 32;
@@ -36,9 +33,26 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 const shrank = (packed: Buffer, plain: Buffer): boolean => packed.length <= plain.length * WORTH_IT;
 
-const deflate = (body: Buffer): Promise<Buffer> =>
-  compress(body, {
+/**
+ * Told at once that nothing follows, zstd works from the body straight into the output, a seventh less work, and notes the
+ * body's length, with which a reader needs no window either. `zstdCompress` says so only afterwards.
+ */
+function deflate(body: Buffer): Promise<Buffer> {
+  const stream = createZstdCompress({
     // One output chunk that always fits: many small ones cost a third of the speed.
     chunkSize: body.length + (body.length >> 7) + 1024,
+    flush: constants.ZSTD_e_end,
     params: { [constants.ZSTD_c_compressionLevel]: 1 },
   });
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    stream.once("error", reject);
+    stream.on("data", (part: Buffer) => parts.push(part));
+    // Not ended, which would add an empty frame.
+    stream.write(body, (error) => {
+      stream.close();
+      if (error) reject(error);
+      else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
+    });
+  });
+}

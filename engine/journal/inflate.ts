@@ -34,11 +34,11 @@ export async function plainBody(
   const { header, bytes } = sealed;
   if (header.compressed)
     return withScratch(header.storedLength, async (stored) => {
-      await decryptInto(stored, bytes, key, blame.place);
+      decryptInto(stored, bytes, key, blame.place);
       return inflate(header.bodyLength, stored, blame);
     });
   const body = into ?? Buffer.allocUnsafeSlow(header.storedLength);
-  await decryptInto(body, bytes, key, blame.place);
+  decryptInto(body, bytes, key, blame.place);
   return body;
 }
 

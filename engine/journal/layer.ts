@@ -1,4 +1,4 @@
-import { type Digest, sha256 } from "../core/digest.ts";
+import type { Digest } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { ExtentSet } from "../core/extent.ts";
 import { type Bytes, type DiskIndex, type Sequence, bytes } from "../core/units.ts";
@@ -16,7 +16,7 @@ import {
   readLayerHeader,
 } from "./layer-header.ts";
 import type { JournalRecord } from "./record.ts";
-import { END_MAGIC, TRAILER, TRAILER_BYTES, digested } from "./segment.ts";
+import { END_MAGIC, TRAILER, TRAILER_BYTES, digestIn } from "./segment.ts";
 import { faultOf } from "./summary.ts";
 
 /** A part of a layer whose structure and digest are right. What is inside is still encrypted. */
@@ -31,7 +31,7 @@ export interface CheckedLayerPart {
 export function checkLayerPart(bytes: Buffer): CheckedLayerPart {
   checkLengths(bytes);
   const header = soundly("header", () => readLayerHeader(bytes));
-  const digest = sha256(digested(bytes));
+  const digest = digestIn(bytes);
   const base = bytes.length - TRAILER_BYTES;
   if (digest !== getBytes(bytes, base, TRAILER.digest).toString("hex"))
     throw damagedLayer(`${placeOfPart(header)}: the bytes do not fit their SHA-256`);

@@ -23,8 +23,7 @@ import {
 import type { JournalRecord } from "./record.ts";
 import { sameRecord } from "./same-record.ts";
 import { withScratch } from "./scratch.ts";
-import { TRAILER_BYTES, digested, writeTrailer } from "./segment.ts";
-import { slicedSha256 } from "./slices.ts";
+import { TRAILER_BYTES, writeTrailer } from "./segment.ts";
 
 export interface LayerPartContent {
   readonly span: LayerSpan;
@@ -75,7 +74,7 @@ async function encode(
     storedLength: bytes(stored.length),
     nonce: randomBytes(LAYER_HEADER.nonce.size),
   });
-  await encryptInto(sealed, stored, key);
-  writeTrailer(sealed, await slicedSha256(digested(sealed)));
+  encryptInto(sealed, stored, key);
+  writeTrailer(sealed);
   return sealed;
 }

@@ -27,16 +27,8 @@ export interface CheckedSegment {
 export function checkSegment(bytes: Buffer): CheckedSegment {
   const length = lengthAt(bytes);
   if (length !== bytes.length) throw damaged(`a segment of ${length} bytes came with ${bytes.length}`);
-  return checkWith(bytes, sha256(digested(bytes)));
-}
-
-/** What the digest in the trailer is of: all before it. */
-export const digested = (segment: Buffer): Buffer =>
-  segment.subarray(0, segment.length - TRAILER_BYTES + TRAILER.digest.at);
-
-/** The rest of `checkSegment` when the length is right and the digest is known. */
-export function checkWith(bytes: Buffer, digest: Digest): CheckedSegment {
   const header = soundly("header", () => readHeader(bytes));
+  const digest = digestIn(bytes);
   const base = bytes.length - TRAILER_BYTES;
   if (digest !== getBytes(bytes, base, TRAILER.digest).toString("hex"))
     throw damaged(`${placeOf(header)}: the bytes do not fit their SHA-256`);
@@ -97,9 +89,13 @@ export function soundly<T>(where: string, decode: () => T): T {
   }
 }
 
+/** What the trailer's digest is of: all before it. */
+export const digestIn = (segment: Buffer): Digest =>
+  sha256(segment.subarray(0, segment.length - TRAILER_BYTES + TRAILER.digest.at));
+
 /** Writes digest and end mark; the tag is there already. */
-export function writeTrailer(segment: Buffer, digest: Digest): void {
+export function writeTrailer(segment: Buffer): void {
   const base = segment.length - TRAILER_BYTES;
-  putBytes(segment, base, TRAILER.digest, Buffer.from(digest, "hex"));
+  putBytes(segment, base, TRAILER.digest, Buffer.from(digestIn(segment), "hex"));
   putBytes(segment, base, TRAILER.magic, END_MAGIC);
 }

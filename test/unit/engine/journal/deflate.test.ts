@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { zstdDecompressSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { KIB, MIB } from "../../../../engine/core/units.ts";
 import { deflated } from "../../../../engine/journal/deflate.ts";
@@ -27,3 +28,19 @@ test("a large body that does not shrink is stored as it is, without the attempt"
   expect(compressed).toBe(false);
   expect(stored).toBe(body);
 });
+
+test.each([64, 4 * KIB, 3 * MIB])(
+  "a body of %i bytes is stored as one frame that names its length",
+  async (length) => {
+    const body = repeating(length, 2 * length, 16);
+    const { stored, compressed } = await deflated(body);
+    expect(compressed).toBe(true);
+    // RFC 8878, 3.1.1.1: the descriptor behind the magic, whose bits 5 to 7 are zero where no length is named.
+    expect((stored[4] ?? 0) & 0xe0).not.toBe(0);
+    expect(zstdDecompressSync(stored).equals(body)).toBe(true);
+    // What an end in two calls would add.
+    expect(stored.indexOf(ZSTD_MAGIC, 4)).toBe(-1);
+  },
+);
+
+const ZSTD_MAGIC = Buffer.from("28b52ffd", "hex");
