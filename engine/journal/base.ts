@@ -43,13 +43,15 @@ export function encodeBase(made: Base): Buffer {
   return Buffer.from(`${JSON.stringify(found.data, undefined, 2)}\n`);
 }
 
+const anyVersion = z.looseObject({ format: z.number() });
+
 /** What the first segment of the generation holds as `previous`: SHA-256 of the whole document. */
 export const digestOfBase = (document: Uint8Array): Digest => sha256(document);
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeBase` wrote; ManifestVersionUnknown */
 export function decodeBase(name: string, document: Uint8Array): Base {
   const json = parseJson(name, Buffer.from(document).toString("utf8"));
-  const version = z.looseObject({ format: z.number() }).safeParse(json);
+  const version = anyVersion.safeParse(json);
   if (version.success && version.data.format !== 1)
     throw new LeewardError("ManifestVersionUnknown", `${name} has format ${version.data.format}; known is 1`);
   const found = base.safeParse(json);

@@ -38,6 +38,10 @@ const layer = z.strictObject({
 });
 export type Layer = z.infer<typeof layer>;
 
+/** Made once: zod compiles a schema when it is first used, at a millisecond for each. */
+const anyVersion = z.looseObject({ format: z.number() });
+const withDigest = layer.extend({ digest: chain });
+
 /** One canonical document. @throws RangeError when it would not decode to the same */
 export function encodeLayer(made: Layer): Buffer {
   const found = layer.safeParse(made);
@@ -50,10 +54,10 @@ export function encodeLayer(made: Layer): Buffer {
 /** @throws LayerDamaged when the bytes are not, one by one, what `encodeLayer` wrote; LayerVersionUnknown */
 export function decodeLayer(name: string, document: Uint8Array): Layer {
   const json = parseJson(name, Buffer.from(document).toString("utf8"));
-  const version = z.looseObject({ format: z.number() }).safeParse(json);
+  const version = anyVersion.safeParse(json);
   if (version.success && version.data.format !== 1)
     throw new LeewardError("LayerVersionUnknown", `${name} has format ${version.data.format}; known is 1`);
-  const found = layer.extend({ digest: chain }).safeParse(json);
+  const found = withDigest.safeParse(json);
   if (!found.success) throw damaged(`${name} is no layer: ${z.prettifyError(found.error)}`);
   const { digest: _, ...made } = found.data;
   const fault = faultOf(made);
