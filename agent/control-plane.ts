@@ -11,7 +11,7 @@ import {
   heartbeatResponse,
   registerResponse,
 } from "../engine/contract/agent-api.ts";
-import { CATALOGUE, type ErrorCode, LeewardError, messageOf } from "../engine/core/errors.ts";
+import { LeewardError, isErrorCode, messageOf } from "../engine/core/errors.ts";
 import { retryAfterIn } from "../engine/core/retry.ts";
 import type { Millis } from "../engine/core/units.ts";
 
@@ -78,11 +78,9 @@ function refused(what: string, status: number, text: string, wait: Millis | unde
   const { success, data } = envelope.safeParse(json(text));
   if (!success) return unavailable(`${what}: HTTP status ${status}`, undefined, wait);
   const { code, message } = data.error;
-  if (isKnown(code)) return new LeewardError(code, message, undefined, wait);
+  if (isErrorCode(code)) return new LeewardError(code, message, undefined, wait);
   return unavailable(`${what}: HTTP status ${status}, ${code}: ${message}`, undefined, wait);
 }
-
-const isKnown = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
 
 /** What was said is left out of the message: an answer holds secrets. */
 function parse<T>(what: string, schema: z.ZodType<T>, body: unknown): T {

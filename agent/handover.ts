@@ -11,7 +11,8 @@ interface Access {
 
 /**
  * A journal that a failover ended holds writes that were lost with it. They may go into the cache, under the names of their
- * own generation, so that it becomes known which they are. What the disks hold since then is not recorded.
+ * own generation, so that it becomes known which they are. What the disks hold since then is not recorded. A process that
+ * is killed meanwhile leaves what there is to hand over to the next: the spool says that its journal has ended.
  */
 export class Handover {
   readonly #version: string;

@@ -47,7 +47,7 @@ interface Change {
 export function recover(
   files: Files,
   directory: string,
-  { cached, merging }: Pick<SpoolState, "cached" | "merging">,
+  { cached, merging, ended }: Pick<SpoolState, "cached" | "merging" | "ended">,
   disks: readonly Disk[],
 ): Recovered {
   if (merging?.recording) undoCutShort(files, directory, cached.next, merging.recording);
@@ -71,8 +71,8 @@ export function recover(
   const kept = keptSegments(files, directory, cached.next);
   refuseLeftovers(files, directory, { first: kept[0]?.ordinal ?? cached.next, next });
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
-  // While writes are merged the disks are ahead of the journal, and all that is in it was on them before.
-  if (!merging) for (const record of newest.slice(last + 1)) replay(record, disks);
+  // While writes are merged, and since a journal ended, the disks are ahead of it, and all that is in it was on them before.
+  if (!merging && !ended) for (const record of newest.slice(last + 1)) replay(record, disks);
   const used = [...logs, ...kept].reduce((sum, { size }) => sum + size, 0);
   return { logs, changes, references, end, next, kept, used };
 }

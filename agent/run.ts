@@ -1,5 +1,5 @@
 import type { CapturePolicy } from "../engine/contract/agent-api.ts";
-import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import { LADDER } from "../engine/core/retry.ts";
 import {
@@ -7,7 +7,6 @@ import {
   type DiskIndex,
   type Generation,
   MIB,
-  type Micros,
   type Ordinal,
   diskIndex,
   micros,
@@ -19,7 +18,9 @@ import { type Beginning, type Marked, baseDigests, emptySpool } from "./beginnin
 import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import { syncFiles } from "./durable.ts";
+import { type Ending, endingBy, endingIn, endingOf } from "./ending.ts";
 import type { DiskWrite } from "./nbd/export.ts";
+import { KeptState } from "./kept-state.ts";
 import { type Destination, Outbox } from "./outbox.ts";
 import { Pressure } from "./pressure.ts";
 import { Recorder } from "./recorder.ts";
@@ -28,7 +29,7 @@ import { recover } from "./recover.ts";
 import { Rotation } from "./rotation.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { type RunStatus, statusOf } from "./run-status.ts";
-import { type SpoolState, bootId, forgetState, writeState } from "./spool-state.ts";
+import { type SpoolState, bootId } from "./spool-state.ts";
 import { type ClosedLog, Spool, generationDirectory } from "./spool.ts";
 import type { Place } from "./unrecorded.ts";
 
@@ -52,10 +53,10 @@ export class Run {
   readonly #rotation: Rotation;
   readonly #end = new AbortController();
   #policy: CapturePolicy;
-  #state: SpoolState;
+  readonly #state: KeptState;
   /** The newest barrier that this process has proved. */
   #proved: BarrierId | undefined;
-  #broken: { readonly error: LeewardError; readonly since: Micros } | undefined;
+  #broken: Ending | undefined;
   #destination: Destination | undefined;
 
   /** A new generation, by comparison with its base or empty disks: what an earlier one left in the spool goes. */
@@ -72,7 +73,9 @@ export class Run {
   private constructor(s: RunSettings, state: SpoolState, fresh: boolean, known?: Marked) {
     this.#settings = s;
     this.#policy = s.policy;
-    this.#state = state;
+    this.#state = new KeptState(s.files, s.spoolDirectory, state);
+    this.#broken = state.ended && endingIn(state.ended);
+    if (this.#broken) this.#end.abort();
     const { files } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
     const { logs, changes, references, end, next, kept, used } = recover(files, directory, state, s.disks);
@@ -183,21 +186,21 @@ export class Run {
     });
     for (const log of logs) this.#outbox.add(log);
     this.#save({});
-    void this.#background();
+    if (!this.#broken) void this.#background();
   }
 
   get machine(): MachineId {
-    return this.#state.machine;
+    return this.#state.now.machine;
   }
 
   get generation(): Generation {
-    return this.#state.cached.generation;
+    return this.#state.now.cached.generation;
   }
 
   /** Where the cache is to go on; undefined when this run cannot be continued. */
   get resume(): Pick<JournalPosition, "generation" | "next"> | undefined {
     if (this.#broken) return undefined;
-    const { generation, next } = this.#state.cached;
+    const { generation, next } = this.#state.now.cached;
     return { generation, next };
   }
 
@@ -208,7 +211,7 @@ export class Run {
 
   get status(): RunStatus {
     return statusOf({
-      state: this.#state,
+      state: this.#state.now,
       broken: this.#broken,
       spool: this.#spool,
       outbox: this.#outbox,
@@ -263,22 +266,24 @@ export class Run {
     await this.#barriers.request(id, terms).catch((error: unknown) => this.break(error));
   }
 
-  /** Ends the journal in front of what comes next. No later start goes on with it. Returns when that is certain. */
+  /** Ends the journal in front of what comes next, for good: a later start finds only what may be handed over. */
   break(error: unknown): void {
     if (this.#broken) return;
-    const known =
-      error instanceof LeewardError ? error : new LeewardError("SpoolDamaged", messageOf(error), error);
-    this.#broken = { error: known, since: this.#settings.clock.now() };
-    forgetState(this.#settings.files, this.#settings.spoolDirectory);
+    this.#broken = endingBy(error, this.#settings.clock.now());
     this.#end.abort();
     this.#barriers.close();
+    // A recording is in the journal as a whole or not at all; it has a log to itself.
+    const recording = this.#state.now.merging?.recording;
+    if (recording && this.#spool.end.sequence < recording.after) this.#references.release(this.#spool.drop());
     const log = this.#spool.rotate();
+    this.#save({ ended: endingOf(this.#broken) });
     if (log) this.#outbox.add(log);
   }
 
   /** Ends at once: another generation takes over. */
   discard(): void {
     this.break(new LeewardError("FenceLost", `generation ${this.generation} ended`));
+    this.#state.forget();
     this.#outbox.close();
     this.#closeFiles();
   }
@@ -292,12 +297,10 @@ export class Run {
     const until = micros(clock.now() + patience * 1000);
     while (clock.now() < until && this.#outbox.mayCarry(until)) await clock.sleep(millis(20));
     this.#outbox.close();
-    if (!this.#broken) {
-      for (const disk of disks) await disk.flush();
-      syncFiles(files, this.#spool.directory);
-      this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
-      syncFiles(files, spoolDirectory);
-    }
+    for (const disk of disks) await disk.flush();
+    syncFiles(files, this.#spool.directory);
+    this.#save({ clean: true, disks: disks.map(({ size, changed }) => ({ size, changed })) });
+    syncFiles(files, spoolDirectory);
     this.#closeFiles();
   }
 
@@ -361,7 +364,7 @@ export class Run {
 
   #closed(log: ClosedLog): void {
     this.#outbox.add(log);
-    if (this.#state.copy && !this.#broken) this.#save({});
+    if (this.#state.now.copy && !this.#broken) this.#save({});
   }
 
   async #background(): Promise<void> {
@@ -389,11 +392,7 @@ export class Run {
     );
   }
 
-  /** A broken run has no state on disk, only in memory. */
   #save(change: Partial<SpoolState>): void {
-    const { copy: _, ...rest } = this.#state;
-    const copy = this.#copy.place;
-    this.#state = { ...rest, ...change, ...(copy && { copy }) };
-    if (!this.#broken) writeState(this.#settings.files, this.#settings.spoolDirectory, this.#state);
+    this.#state.save({ ...change, copy: this.#copy.place });
   }
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { digestOf } from "../engine/core/digest.ts";
 import { checked } from "../engine/core/schema.ts";
 import { barrierId, machineId } from "../engine/core/ids.ts";
-import { bytes, diskIndex, sequence } from "../engine/core/units.ts";
+import { bytes, diskIndex, micros, sequence } from "../engine/core/units.ts";
 import { journalPosition } from "../engine/journal/position.ts";
 import type { Files } from "./files.ts";
 
@@ -42,6 +42,10 @@ const spoolState = z.object({
         })
         .optional(),
     })
+    .optional(),
+  /** Present once the journal has ended: no start goes on with it, but what is in the spool may be handed over. */
+  ended: z
+    .object({ code: z.string(), message: z.string(), since: z.number().transform(checked(micros)) })
     .optional(),
   /** Barriers that were set, with or without their proof, newest last: none is ever set twice. */
   barriers: z.array(

@@ -50,7 +50,8 @@ export const segmentFile = (directory: string, of: Ordinal): string => fileOf(di
 
 interface OpenLog {
   readonly file: OpenFile;
-  readonly from: Sequence;
+  /** The newest write before it. */
+  readonly before: Mark;
   readonly opened: Micros;
   size: number;
 }
@@ -142,16 +143,33 @@ export class Spool {
     if (!log) return undefined;
     log.file.close();
     this.#log = undefined;
-    const closed = { ordinal: this.#next, from: log.from, end: this.#end, size: log.size };
+    const from = log.before.sequence;
+    const closed = { ordinal: this.#next, from, end: this.#end, size: log.size };
     this.#next = ordinal(this.#next + 1);
     return closed;
+  }
+
+  /** The open log is no part of the journal, and its place is free again. Should its file stay, a start undoes it. */
+  drop(): Ordinal {
+    const log = this.#log;
+    if (!log) return this.#next;
+    log.file.close();
+    this.#log = undefined;
+    this.used -= log.size;
+    this.#end = log.before;
+    try {
+      this.#files.remove(logFile(this.directory, this.#next));
+    } catch {
+      // What keeps a file from being removed kept its records from being written.
+    }
+    return this.#next;
   }
 
   #open(now: Micros): OpenLog {
     try {
       const file = this.#files.open(logFile(this.directory, this.#next), "append-new");
       this.#opened();
-      return { file, from: this.#end.sequence, opened: now, size: 0 };
+      return { file, before: this.#end, opened: now, size: 0 };
     } catch (error) {
       throw new LeewardError("SpoolDamaged", `a log cannot be opened: ${messageOf(error)}`, error);
     }

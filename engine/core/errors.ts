@@ -191,6 +191,8 @@ export const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE;
 
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
+
 /** The one error type: what failed and where (message), what to do (remedy), who acts (class). */
 export class LeewardError extends Error {
   readonly code: ErrorCode;
