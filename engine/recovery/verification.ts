@@ -17,7 +17,7 @@ const verifiedPoint = z.object({
   time,
   /** Guest bytes of the generation, counted to the point's proof. */
   bytes: z.number().transform(checked(bytes)),
-  /** Where the next verification begins. */
+  /** Where the next verification begins: see `Since`. */
   scanned: journalPosition,
 });
 

@@ -1,23 +1,31 @@
 import { randomUUID } from "node:crypto";
 import { LeewardError } from "../core/errors.ts";
 import { type BarrierId, barrierId } from "../core/ids.ts";
-import { type Bytes, MIB, type Micros, bytes } from "../core/units.ts";
+import { type Bytes, MIB, type Micros, bytes, sequence } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import { type Layer, type LayerEnd, encodeLayer } from "../journal/layer-document.ts";
 import { layerName } from "../journal/names.ts";
+import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { DigestWalk, checkRoots, walkMarks } from "./digest-walk.ts";
+import { DigestWalk, checkRoots, lacking, walkMarks } from "./digest-walk.ts";
 import { journalStart } from "./journal-reader.ts";
 import { LayerProof } from "./layer-proof.ts";
 import { LayerWriter } from "./layer-writer.ts";
-import { layerBytes, leadsTo } from "./layer-path.ts";
+import { layerBytes, leadsTo, standsAlone, standsOnBase } from "./layer-path.ts";
 import { spanOf } from "./layers.ts";
 import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
-import { type Sources, readSources, sourcesAmong, sourcesOf } from "./sources.ts";
+import {
+  type Sources,
+  generationsOf,
+  lastWrites,
+  readGeneration,
+  sourcesAmong,
+  sourcesOf,
+} from "./sources.ts";
 import { standingLayers } from "./standing.ts";
 import { TailTracker } from "./tail-tracker.ts";
 
@@ -26,6 +34,8 @@ export interface CompactRequest {
   readonly key: DataKey;
   /** A kept point where a layer ends; the beginning of the generation when absent. */
   readonly begin?: BarrierId | undefined;
+  /** Without `begin`: takes in what the generation stands on, so that nothing lies under the layer. */
+  readonly alone?: boolean;
   /** The kept point that the layer is to bring the disks to. */
   readonly end: HeldPoint;
   readonly clock: () => Micros;
@@ -67,25 +77,43 @@ export async function compact(s: CompactRequest): Promise<Compacted> {
   const made = s.clock();
   const all = await standingLayers(objects, end.machine, end.generation);
   const begin = await beginningOf(s, all);
-  const there = all.find((layer) => layer.begin.id === begin.id && layer.end.id === end.id);
+  const there = all.find((layer) => isSame(layer.begin, begin) && layer.end.id === end.id);
   if (there) return { layer: there };
-  const from = await generationStart(objects, end.machine, end.generation);
-  const sources = sourcesAmong(objects, { from, point: end }, all, begin.id);
+  const sources = await sourcesFrom(s, begin, all);
   const { layer, dataBytes } = await write(s, made, begin, sources);
   if (s.clock() - made > LONGEST_RUN)
     throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
   await objects.put(layerName(layer), encodeLayer(layer), "any");
-  const journalBytes = bytes(end.position.bytes - begin.position.bytes);
+  const journalBytes = bytes(
+    [...generationsOf(sources)].reduce((sum, { point }) => sum + point.position.bytes, -begin.position.bytes),
+  );
   return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
 }
 
+/** Of beginnings of the generation one may stand on its base, and one on nothing. */
+const isSame = (a: LayerEnd, b: LayerEnd): boolean => a.id === b.id && a.position.chain === b.position.chain;
+
+async function sourcesFrom(
+  { objects, end, alone }: CompactRequest,
+  begin: LayerEnd,
+  all: readonly Layer[],
+): Promise<Sources> {
+  if (alone === true) return sourcesOf(objects, end);
+  const from = await generationStart(objects, end.machine, end.generation);
+  return sourcesAmong(objects, { from, point: end }, all, begin.id);
+}
+
 async function beginningOf(
-  { objects, begin, end }: CompactRequest,
+  { objects, begin, end, alone }: CompactRequest,
   all: readonly Layer[],
 ): Promise<LayerEnd> {
+  if (alone === true) {
+    const position = startOf(end.generation, sequence(0));
+    return { id: NO_POINT, sequence: position.sequence, position };
+  }
   if (begin === undefined) {
-    const base = all.find((layer) => layer.begin.id === NO_POINT)?.begin;
-    if (base) return base;
+    const base = all.find(standsOnBase) ?? all.find(standsAlone);
+    if (base) return base.begin;
     const position = await journalStart(objects, end.machine, end.generation);
     return { id: NO_POINT, sequence: position.sequence, position };
   }
@@ -109,12 +137,16 @@ async function write(
   const writer = new LayerWriter({ objects, key, place, span: spanOf(place), partBytes });
   const walk = new DigestWalk(point);
   const proof = new LayerProof(point, s.memory);
-  const tracker = new TailTracker(point.position);
+  let ending: Ending | undefined;
+  const times = new TailTracker(point.position);
   const runs = mergeNewest(
     {
-      segments: watched(readSources(sources), key, walk, tracker),
+      segments: watched(sources, key, walk, (part, tracker) => {
+        ending ??= endingOf(part, tracker, walk, point);
+        times.spans(tracker.earliest, tracker.latest);
+      }),
       key,
-      upTo: new Map([[generation, end.sequence]]),
+      upTo: lastWrites(sources),
       above: begin.id === NO_POINT ? undefined : begin.sequence,
       disks: point.disks,
       memory: s.memory,
@@ -125,33 +157,54 @@ async function write(
     proof.take(run);
     await writer.put(run);
   }
-  for (const { earliest, latest } of sources.layers) tracker.spans(earliest, latest);
-  const marks = endOf(walk, point);
-  const [{ sequence, time }] = marks;
-  await writer.finish(walk.records({ sequence, time }, MOST_BLOCKS), marks);
+  if (!ending) throw unproved(point);
+  const { marks, tail } = ending;
+  const [{ sequence: at, time }] = marks;
+  await writer.finish(walk.records({ sequence: at, time }, MOST_BLOCKS), marks);
   const alone = await checkBelow(s, begin, walk);
-  const tail = tracker.result(sources.layers.at(-1));
-  if (!tail)
-    throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
-  const { earliest, latest } = tracker;
   const { parts, dataBytes } = writer;
+  const { earliest, latest } = times;
   const layer: Layer = { format: 1, ...place, tail, earliest, latest, parts };
   await proof.check(walk.digests, alone ? { objects, key, layer } : undefined);
   return { layer, dataBytes };
 }
 
-/** Marks are taken out of the stream on its way to the merge. */
+/** How the newest generation ends: what the layer's last part holds, and from where on segments follow the layer. */
+interface Ending {
+  readonly marks: readonly [JournalRecord, JournalRecord];
+  readonly tail: JournalPosition;
+}
+
+/**
+ * Everything in the sources, newest first, with its marks taken out on the way to the merge.
+ * @param ended called when all of a generation was met
+ */
 async function* watched(
-  all: AsyncIterable<Sealed>,
+  sources: Sources,
   key: DataKey,
   walk: DigestWalk,
-  tracker: TailTracker,
+  ended: (part: Sources, tracker: TailTracker) => void,
 ): AsyncGenerator<Sealed> {
-  for await (const sealed of all) {
-    if (sealed.header.marks) walk.take(await openSealed(sealed, key));
-    if (!isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
-    yield sealed;
+  for (const part of generationsOf(sources)) {
+    if (part !== sources) walk.goOn(part.point.id);
+    const tracker = new TailTracker(part.point.position);
+    for await (const sealed of readGeneration(part)) {
+      if (sealed.header.marks) walk.take(await openSealed(sealed, key));
+      if (!isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
+      yield sealed;
+    }
+    if (!walk.barrier) throw lacking(part.point);
+    for (const { earliest, latest } of part.layers) tracker.spans(earliest, latest);
+    ended(part, tracker);
   }
+}
+
+function endingOf({ layers }: Sources, tracker: TailTracker, walk: DigestWalk, point: HeldPoint): Ending {
+  const marks = endOf(walk, point);
+  const behind = walk.metLater || point.position.sequence > point.sequence;
+  const tail = tracker.result(layers.at(-1), behind);
+  if (tail) return { marks, tail };
+  throw new LeewardError("ChainBroken", `the barrier of point ${point.id} is not where it was proved`);
 }
 
 /** @throws ChainBroken when the journal does not prove the point, or other roots than its manifest says */
@@ -160,25 +213,28 @@ function endOf({ barrier, proof }: DigestWalk, point: HeldPoint): [JournalRecord
     proof?.roots.length === point.disks.length &&
     point.disks.every(({ root, size }, i) => proof.roots[i]?.root === root && proof.roots[i]?.size === size);
   if (barrier && proof && same) return [barrier, { ...proof, sequence: point.sequence }];
-  throw new LeewardError(
-    "ChainBroken",
-    `the journal of ${point.machine}, generation ${point.generation}, does not prove point ${point.id}`,
-  );
+  throw unproved(point);
 }
+
+const unproved = ({ machine, generation, id }: HeldPoint): LeewardError =>
+  new LeewardError(
+    "ChainBroken",
+    `the journal of ${machine}, generation ${generation}, does not prove point ${id}`,
+  );
 
 /**
  * With the digests of what lies under the layer, in its generation and older ones, its own must give the roots of its
  * end. True when nothing lies under it.
  */
 async function checkBelow(
-  { objects, key, end }: CompactRequest,
+  { objects, key, end, alone: whole }: CompactRequest,
   begin: LayerEnd,
   walk: DigestWalk,
 ): Promise<boolean> {
-  let alone = false;
+  let alone = whole === true;
   if (begin.id !== NO_POINT) {
     await walkMarks(await sourcesOf(objects, { ...end, ...begin }), key, walk);
-  } else {
+  } else if (!alone) {
     const kept = await readBase(objects, end.machine, end.generation);
     alone = kept === undefined;
     if (kept) {

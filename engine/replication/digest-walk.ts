@@ -41,6 +41,11 @@ export class DigestWalk {
     );
   }
 
+  /** A barrier behind the point's was met: what came between the point's barrier and its proof matters to a later one. */
+  get metLater(): boolean {
+    return this.#later.size > 0;
+  }
+
   /** Takes the records of one segment or part, in their order. @throws SegmentDamaged */
   take(records: readonly JournalRecord[]): void {
     for (const record of records.toReversed()) {
@@ -123,7 +128,7 @@ export async function walkMarks(
   }
 }
 
-const lacking = ({ machine, generation, id }: SourcePoint): LeewardError =>
+export const lacking = ({ machine, generation, id }: SourcePoint): LeewardError =>
   new LeewardError(
     "ChainBroken",
     `the journal of ${machine}, generation ${generation}, lacks the barrier of point ${id}`,

@@ -18,6 +18,8 @@ const doom = z.strictObject({
   layers: z.array(z.strictObject({ name: z.string().min(1).max(1000), since })),
   /** Segments of an ordinal below this; ascending in both. */
   segments: z.array(z.strictObject({ below: z.number().transform(checked(ordinal)), since })),
+  /** Since when all ways begin with layers that stand alone: those that stand on the generation's base are given up. */
+  alone: since.optional(),
 });
 export type Doom = z.infer<typeof doom>;
 

@@ -1,6 +1,8 @@
+import { NO_DIGEST } from "../core/digest.ts";
 import type { BarrierId } from "../core/ids.ts";
 import { type Bytes, KIB, bytes } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
+import { NO_POINT } from "../journal/layer-header.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 
 /** What must be known of a point to find its way. */
@@ -9,9 +11,17 @@ export type PathEnd = Pick<RecoveryPoint, "id" | "sequence" | "position">;
 /** As stored, all parts together. */
 export const layerBytes = ({ parts }: Layer): Bytes => bytes(parts.reduce((sum, { size }) => sum + size, 0));
 
+/** Begins with empty disks, so nothing lies under it: neither in its generation nor in one that this stands on. */
+export const standsAlone = ({ begin }: Layer): boolean =>
+  begin.id === NO_POINT && begin.position.chain === NO_DIGEST;
+
+/** Begins with what a point of an older generation held. */
+export const standsOnBase = (layer: Layer): boolean => layer.begin.id === NO_POINT && !standsAlone(layer);
+
 /**
- * The layers, oldest first, that lead from a point (or NO_POINT) as far towards `to` as any do, and of those ways the
- * cheapest to read; none when no layer begins there. What is missing behind the last one is in segments.
+ * The layers, oldest first, that lead from a point (or NO_POINT) as far towards `to` as any do; of those ways one that
+ * needs no older generation, then the cheapest to read. None when no layer begins there. What is missing behind the last
+ * one is in segments.
  */
 export function pathTo(layers: readonly Layer[], from: BarrierId, to: PathEnd): Layer[] {
   const ways = waysFrom(
@@ -32,7 +42,11 @@ interface Way {
 /** A request costs as much time as so many bytes. */
 const PART_COST = 64 * KIB;
 
-const costOf = (layer: Layer): number => layerBytes(layer) + layer.parts.length * PART_COST;
+/** More than any way within a generation costs: what lies under its base comes on top. */
+const BASE_COST = 2 ** 50;
+
+const costOf = (layer: Layer): number =>
+  layerBytes(layer) + layer.parts.length * PART_COST + (standsOnBase(layer) ? BASE_COST : 0);
 
 /**
  * Whether what comes behind the end of a layer leads to the point. Proofs come in the order of their barriers; of two

@@ -21,6 +21,12 @@ export interface Stretch {
   readonly point: SourcePoint;
 }
 
+/** A stretch, and where the one below it ends. */
+export interface LinkedStretch {
+  readonly stretch: Stretch;
+  readonly base: SourcePoint | undefined;
+}
+
 export interface KeptBase {
   readonly base: Base;
   readonly digest: Digest;
@@ -33,14 +39,20 @@ export interface KeptBase {
  * @throws ManifestDamaged, ManifestVersionUnknown
  */
 export async function lineageOf(objects: ObjectStore, point: SourcePoint): Promise<Stretch[]> {
-  const { machine } = point;
   const stretches: Stretch[] = [];
   for (let end: SourcePoint | undefined = point; end;) {
-    const kept: KeptBase | undefined = await readBase(objects, machine, end.generation);
-    stretches.push({ from: startAt(end.generation, kept), point: end });
-    end = kept && { machine, ...kept.base.point };
+    const { stretch, base }: LinkedStretch = await stretchTo(objects, end);
+    stretches.push(stretch);
+    end = base;
   }
   return stretches.toReversed();
+}
+
+/** The newest stretch of a point's lineage. One GET. @throws as `lineageOf` */
+export async function stretchTo(objects: ObjectStore, point: SourcePoint): Promise<LinkedStretch> {
+  const { machine, generation: of } = point;
+  const kept = await readBase(objects, machine, of);
+  return { stretch: { from: startAt(of, kept), point }, base: kept && { machine, ...kept.base.point } };
 }
 
 /** Where the generation begins; its `sequence` is at most the last write before it. @throws as `lineageOf` */
@@ -118,12 +130,17 @@ export async function listBases(objects: ObjectStore, machine: MachineId): Promi
  * `sweep` of their generation they are `kept` like any other; a generation with neither a kept point nor one of these
  * may go as a whole, its base document last.
  * @param live generations that hold a kept point, and the newest one issued, whose first point is still to come
+ * @param alone generations that need none, since layers that stand alone lead to all of their points
  */
-export function heldPoints(bases: readonly Base[], live: ReadonlySet<Generation>): HeldPoint[] {
+export function heldPoints(
+  bases: readonly Base[],
+  live: ReadonlySet<Generation>,
+  alone: ReadonlySet<Generation> = new Set(),
+): HeldPoint[] {
   const needed = new Set(live);
   const held: HeldPoint[] = [];
   for (const { machine, generation, point } of bases.toSorted((a, b) => b.generation - a.generation)) {
-    if (!needed.has(generation)) continue;
+    if (!needed.has(generation) || alone.has(generation)) continue;
     needed.add(point.generation);
     held.push({ machine, ...point });
   }

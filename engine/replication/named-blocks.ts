@@ -8,7 +8,14 @@ import type { JournalPosition } from "../journal/position.ts";
 import type { DigestsRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { type Blocks, allBlocks, noBlocks } from "./blocks.ts";
-import { DigestWalk, type BlockDigests, type WalkPoint, checkRoots, walkMarks } from "./digest-walk.ts";
+import {
+  DigestWalk,
+  type BlockDigests,
+  type WalkPoint,
+  checkRoots,
+  lacking,
+  walkMarks,
+} from "./digest-walk.ts";
 import { readForward } from "./journal-reader.ts";
 import type { SourcePoint } from "./lineage.ts";
 import { marksOf } from "./points.ts";
@@ -28,7 +35,7 @@ type ProvedPoint = SourcePoint & WalkPoint;
 /** An earlier point of the same generation, and where its digests begin. */
 export interface Since {
   readonly id: BarrierId;
-  /** Before the segment that holds its barrier. */
+  /** Before the segment that holds its barrier; behind that of its proof when nothing between them is of a later point. */
   readonly scanned: JournalPosition;
 }
 
@@ -37,7 +44,7 @@ export interface NamedBlocks {
   readonly blocks: Blocks;
   /** At the point's barrier. Of a scan that began at `since`, only those of `blocks` mean anything. */
   readonly digests: BlockDigests;
-  /** Before the segment that holds the point's barrier: where the next scan may begin. */
+  /** Where the next scan may begin, as `Since` has it. */
   readonly scanned: JournalPosition;
 }
 
@@ -53,8 +60,8 @@ interface NamedRequest extends DigestsRequest {
  * or when `whole` is set, layers and segments down to the start of the oldest generation of its lineage, and compares the digests with the
  * manifest's roots. So it does too, and names all blocks, when segments behind `since` are gone. Opens only what holds
  * marks. Half a KiB of memory per MiB of disk that is named.
- * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the journal lacks one of the two
- *   barriers; what reading the journal throws
+ * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the journal lacks the point's
+ *   barrier; what reading the journal throws
  */
 export async function namedBlocks(s: NamedRequest): Promise<NamedBlocks> {
   const recent = s.since ? await namedSince(s, s.since) : undefined;
@@ -71,12 +78,14 @@ async function namedInAll({
   const sources = await sourcesOf(objects, point);
   const walk = new DigestWalk(point);
   const tracker = new TailTracker(point.position);
+  let behind = point.position.sequence > point.sequence;
   await walkMarks(sources, key, walk, (sealed, newest) => {
     signal?.throwIfAborted();
     if (newest && !isLayerPart(sealed)) tracker.meet(sealed.header, walk.barrier !== undefined);
+    if (newest) behind ||= walk.metLater;
   });
-  const scanned = tracker.result(sources.layers.at(-1));
-  if (!scanned) throw lacking(point, undefined);
+  const scanned = tracker.result(sources.layers.at(-1), behind);
+  if (!scanned) throw lacking(point);
   checkRoots(point, walk.digests);
   return { digests: walk.digests, scanned };
 }
@@ -92,7 +101,7 @@ async function namedSince(s: NamedRequest, since: Since): Promise<NamedBlocks | 
 }
 
 async function scanSince({ objects, key, point, signal }: NamedRequest, since: Since): Promise<NamedBlocks> {
-  const blocks = noBlocks(point.disks);
+  const blocks = { old: noBlocks(point.disks), new: noBlocks(point.disks) };
   const digests = new Map(
     point.disks.map(({ index, size }) => [index, new Uint8Array(blockCount(size) * DIGEST_BYTES)]),
   );
@@ -108,42 +117,41 @@ async function scanSince({ objects, key, point, signal }: NamedRequest, since: S
       const age = record.kind === "digests" && barriers.ageOf(record.barrier);
       if (record.kind !== "digests" || !age) continue;
       fold(point, digests, record);
-      if (age === "new") for (const block of record.blocks) blocks.get(record.disk)?.add(block, block + 1);
+      for (const block of record.blocks) blocks[age].get(record.disk)?.add(block, block + 1);
     }
     before = after;
   }
-  if (!barriers.complete) throw lacking(point, since);
-  return { blocks, digests, scanned };
+  // Of the point that was compared last nothing is new, and its barrier may lie before the scan.
+  if (!barriers.reached && since.id !== point.id) throw lacking(point);
+  const behind = barriers.metLater || point.position.sequence > point.sequence;
+  return {
+    // Where the scan began behind the barrier of `since` all that it met is new.
+    blocks: barriers.passed ? blocks.new : blocks.old,
+    digests,
+    scanned: behind ? scanned : point.position,
+  };
 }
-
-const lacking = ({ machine, generation, id }: ProvedPoint, since: Since | undefined): LeewardError =>
-  new LeewardError(
-    "ChainBroken",
-    `the journal of ${machine}, generation ${generation}, lacks the barrier of point ${id}${since ? ` or of ${since.id}` : ""}`,
-  );
 
 /** Which barriers count: a later one may have been set, and digested in part, before the point's proof came. */
 class Barriers {
   readonly #point: BarrierId;
   readonly #since: BarrierId;
   readonly #ages = new Map<BarrierId, "old" | "new">();
-  #passed = false;
-  #reached = false;
+  passed = false;
+  reached = false;
+  metLater = false;
 
   constructor(point: BarrierId, since: BarrierId) {
     this.#point = point;
     this.#since = since;
   }
 
-  get complete(): boolean {
-    return this.#passed && this.#reached;
-  }
-
   meet(id: BarrierId): void {
-    if (this.#reached) return;
-    this.#ages.set(id, this.#passed ? "new" : "old");
-    if (id === this.#since) this.#passed = true;
-    this.#reached = id === this.#point;
+    this.metLater ||= this.reached;
+    if (this.reached) return;
+    this.#ages.set(id, this.passed ? "new" : "old");
+    if (id === this.#since) this.passed = true;
+    this.reached = id === this.#point;
   }
 
   /** Undefined for a barrier behind the point. */

@@ -108,7 +108,7 @@ async function firstOf({
 const isWhole = (layers: readonly Layer[], end: Layer["end"]): boolean =>
   pathTo(layers, NO_POINT, end).at(-1)?.end.id === end.id;
 
-/** From this one on they are there, and not given up. */
+/** From this one on they are there, and not given up; the next one to arrive when all were. */
 async function oldestSegment(
   objects: ObjectStore,
   machine: MachineId,
@@ -120,7 +120,7 @@ async function oldestSegment(
     const place = parseSegmentName(name);
     if (place) return Math.max(place.ordinal, below);
   }
-  return undefined;
+  return below > 0 ? below : undefined;
 }
 
 /** Damage ends the walk as a hole does: what lies before it can be used. */

@@ -7,9 +7,9 @@ import type { Layer } from "../journal/layer-document.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readBackward } from "./journal-reader.ts";
-import { pathTo } from "./layer-path.ts";
+import { pathTo, standsAlone } from "./layer-path.ts";
 import { type ReadOptions, readParts } from "./layers.ts";
-import { type SourcePoint, type Stretch, lineageOf } from "./lineage.ts";
+import { type LinkedStretch, type SourcePoint, type Stretch, lineageOf, stretchTo } from "./lineage.ts";
 import type { Sealed } from "./sealed.ts";
 import { standingLayers } from "./standing.ts";
 
@@ -21,20 +21,31 @@ export interface Sources {
   readonly layers: readonly Layer[];
   /** What comes behind the layers, newest first: the walk ends where each range begins. */
   readonly ranges: readonly { readonly from: JournalPosition; readonly to: JournalPosition }[];
-  /** What leads to the base that the point's generation stands on; undefined for one that began with empty disks. */
+  /** What leads to the base that the point's generation stands on; undefined where the way begins with empty disks. */
   readonly below?: Sources | undefined;
 }
 
 /**
- * Finds what leads to the point, through all generations that it stands on, with as little to read as there is: layers as
- * far as they reach, then segments. Storage calls: those of `lineageOf`, and of `standingLayers` for each generation.
+ * Finds what leads to the point, through the generations that it stands on, with as little to read as there is: layers as
+ * far as they reach, then segments; no generation below one with a layer that stands alone. Storage calls for each
+ * generation: one GET of its base document, and those of `standingLayers`.
  * @throws LayerDamaged, LayerVersionUnknown, ManifestDamaged, ManifestVersionUnknown, ChainBroken, BaseMissing
  */
 export async function sourcesOf(objects: ObjectStore, point: SourcePoint): Promise<Sources> {
-  let found: Sources | undefined;
-  for (const stretch of await lineageOf(objects, point)) found = await sourcesIn(objects, stretch, found);
-  if (!found) throw new RangeError(`no lineage of point ${point.id}`);
-  return found;
+  const ways: Sources[] = [];
+  for (let end: SourcePoint | undefined = point; end;) {
+    const { stretch, base }: LinkedStretch = await stretchTo(objects, end);
+    const way: Sources = await sourcesIn(objects, stretch, undefined);
+    ways.push(way);
+    end = way.layers.some(standsAlone) ? undefined : base;
+  }
+  return linked(ways);
+}
+
+/** @param ways newest first, at least one */
+function linked([newest, ...older]: readonly Sources[]): Sources {
+  if (!newest) throw new RangeError("no way leads to the point");
+  return older.length === 0 ? newest : { ...newest, below: linked(older) };
 }
 
 /**
@@ -94,10 +105,11 @@ export function sourcesAmong(
   return { objects, point, layers, ranges };
 }
 
-/** A layer that stands for segment 0 knows what that one named. */
-function checkBase({ machine, generation, begin }: Layer, from: JournalPosition): void {
+/** A layer that stands for segment 0 knows what that one named, but for one that took in the base itself. */
+function checkBase(first: Layer, from: JournalPosition): void {
+  const { machine, generation, begin } = first;
   const { chain } = begin.position;
-  if (chain === from.chain) return;
+  if (chain === from.chain || standsAlone(first)) return;
   throw new LeewardError(
     from.chain === NO_DIGEST ? "BaseMissing" : "ChainBroken",
     `a layer of ${machine}, generation ${generation}, stands on base ${chain}, not ${from.chain}`,

@@ -3,7 +3,8 @@ import type { Generation } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import { layerName } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { readDoom } from "./doom.ts";
+import { type Doom, readDoom } from "./doom.ts";
+import { standsOnBase } from "./layer-path.ts";
 import { listLayers } from "./layers.ts";
 
 /**
@@ -20,6 +21,13 @@ export async function standingLayers(
   const layers = await listLayers(objects, machine, generation);
   if (layers.length === 0) return layers;
   const { doom } = await readDoom(objects, machine, generation);
-  const given = new Set(doom.layers.map(({ name }) => name));
-  return layers.filter((layer) => !given.has(layerName(layer)));
+  return standingAmong(layers, doom);
+}
+
+/** Those of the layers that are not given up. */
+export function standingAmong(layers: readonly Layer[], { layers: names, alone }: Doom): Layer[] {
+  const given = new Set(names.map(({ name }) => name));
+  return layers.filter(
+    (layer) => !given.has(layerName(layer)) && !(alone !== undefined && standsOnBase(layer)),
+  );
 }

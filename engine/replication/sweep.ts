@@ -17,8 +17,9 @@ import type { ObjectStore } from "../storage/store.ts";
 import { LONGEST_RUN } from "./compact.ts";
 import { type Doom, readDoom, writeDoom } from "./doom.ts";
 import { LOOK_BACK } from "./journal-reader.ts";
-import { type PathEnd, leadsTo, pathTo } from "./layer-path.ts";
+import { type PathEnd, leadsTo, pathTo, standsAlone, standsOnBase } from "./layer-path.ts";
 import { listLayers } from "./layers.ts";
+import { standingAmong } from "./standing.ts";
 
 export interface SweepRequest {
   readonly objects: ObjectStore;
@@ -33,6 +34,10 @@ export interface SweepRequest {
    * When absent there is none.
    */
   readonly keepFrom?: Ordinal | undefined;
+  /** Behind the last segment that has arrived, when the generation is not over; what reaches beyond it is not known. */
+  readonly arrived?: Ordinal | undefined;
+  /** The generation stands on a base that is to go once layers do without it. Not while all of its writes stay reachable. */
+  readonly leavesBase?: boolean;
   /** Of `kept`: every write behind it stays reachable, so its segments do. */
   readonly writesFrom?: PathEnd | undefined;
   /** What was given up is deleted after so long: who began to read it has that much time. */
@@ -109,19 +114,36 @@ async function giveUp(s: SweepRequest): Promise<{ doom: Doom; layers: readonly L
 function decide(s: SweepRequest, old: Doom, layers: readonly Layer[]): Doom {
   const since = s.clock();
   const names = new Set(layers.map(layerName));
-  const before = old.layers.filter(({ name }) => names.has(name));
-  const doomed = new Set(before.map(({ name }) => name));
-  const standing = layers.filter((layer) => !doomed.has(layerName(layer)));
-  if (s.kept.length === 0 && !s.ended) return { ...old, layers: before };
-  const paths = s.kept.map((point) => pathTo(standing, NO_POINT, point));
+  const before = { ...old, layers: old.layers.filter(({ name }) => names.has(name)) };
+  if (s.kept.length === 0 && !s.ended) return before;
+  const { alone: left, ...listed } = before;
+  const standing = standingAmong(layers, listed);
+  const alone = left ?? (isAlone(s, standing) ? since : undefined);
+  const usable = alone === undefined ? standing : standing.filter((layer) => !standsOnBase(layer));
+  const paths = s.kept.map((point) => pathTo(usable, NO_POINT, point));
   const needed = new Set(paths.flat());
   const over = s.kept.length === 0;
   const given = standing.filter((layer) => !needed.has(layer) && (over || !mayBecomeNeeded(layer, since)));
   return {
     format: 1,
-    layers: [...before, ...given.map((layer) => ({ name: layerName(layer), since }))],
+    layers: [...before.layers, ...given.map((layer) => ({ name: layerName(layer), since }))],
     segments: withBelow(s, old.segments, paths, since),
+    ...(alone !== undefined && { alone }),
   };
+}
+
+/**
+ * Whether the layers that stand alone lead to every kept point, as far as any layers do. The generation then needs
+ * nothing of older ones, nor will what comes behind its newest point.
+ */
+function isAlone({ kept, leavesBase }: SweepRequest, standing: readonly Layer[]): boolean {
+  if (kept.length === 0 || leavesBase !== true) return false;
+  const others = standing.filter((layer) => !standsOnBase(layer));
+  return kept.every((point) => {
+    const [first, ...rest] = pathTo(others, NO_POINT, point);
+    if (!first || !standsAlone(first)) return false;
+    return (rest.at(-1) ?? first).end.id === pathTo(standing, NO_POINT, point).at(-1)?.end.id;
+  });
 }
 
 /** A layer that is new may be the first of several that are only useful together. */
@@ -177,11 +199,13 @@ async function orphans({ objects, machine, generation, clock, delay }: SweepRequ
 /**
  * Objects whose segments all lie below. A reader looks for a segment in the last few objects that begin at or before it,
  * so an object with as many others between it and the limit is never looked at again, however far its segments reach.
+ * When nothing has arrived behind the limit, none of them reaches beyond it.
  */
 async function segmentsBelow(
-  { objects, machine, generation }: SweepRequest,
+  { objects, machine, generation, arrived }: SweepRequest,
   below: Ordinal,
 ): Promise<string[]> {
+  const nameOf = (first: Ordinal) => segmentName(machine, generation, first);
   const firsts: Ordinal[] = [];
   for await (const { name } of objects.list(journalPrefix(machine, generation))) {
     const place = parseSegmentName(name);
@@ -189,8 +213,9 @@ async function segmentsBelow(
     if (place.ordinal > below) break;
     firsts.push(place.ordinal);
   }
+  if (below === arrived) return firsts.filter((first) => first < below).map(nameOf);
   const needless = below === ALL ? firsts : firsts.slice(0, -LOOK_BACK);
-  return needless.map((first) => segmentName(machine, generation, first));
+  return needless.map(nameOf);
 }
 
 /** Of a generation that is over; what says so is then the last to go. */

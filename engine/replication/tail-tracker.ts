@@ -7,12 +7,14 @@ import type { SegmentHeader } from "../journal/header.ts";
 export class TailTracker {
   earliest = micros(0);
   latest = micros(0);
+  readonly #end: JournalPosition;
   #bytes: number;
   #found: JournalPosition | undefined;
   #time: Micros | undefined;
 
   /** @param end where the walk begins */
   constructor(end: JournalPosition) {
+    this.#end = end;
     this.#bytes = end.bytes;
   }
 
@@ -33,8 +35,13 @@ export class TailTracker {
     this.latest = micros(Math.max(this.latest, latest));
   }
 
-  /** @param older the newest layer below the segments, when the walk went on with layers or ended at one */
-  result(older: Layer | undefined): JournalPosition | undefined {
+  /**
+   * From where on segments say what comes after the point: the end itself when nothing between barrier and end does.
+   * @param older the newest layer below the segments, when the walk went on with layers or ended at one
+   * @param behind whether a later barrier, or a write behind the point's, was met
+   */
+  result(older: Layer | undefined, behind: boolean): JournalPosition | undefined {
+    if (this.#found && !behind) return this.#end;
     const time = this.#time ?? older?.end.position.time ?? micros(0);
     return this.#found ? { ...this.#found, time } : older?.tail;
   }

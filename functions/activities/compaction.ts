@@ -2,12 +2,14 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import type { Generation, Micros } from "../../engine/core/units.ts";
 import { unreadablePoint } from "../../engine/recovery/bad-point.ts";
+import type { Layer } from "../../engine/journal/layer-document.ts";
 import { noRetention, withLayer } from "../../engine/recovery/retention-record.ts";
 import { standingOf, verificationFor, withBad } from "../../engine/recovery/verification.ts";
 import { compact } from "../../engine/replication/compact.ts";
 import { nextCompaction } from "../../engine/replication/compaction-plan.ts";
 import { type EndingPoint, layerEnds } from "../../engine/replication/layer-ends.ts";
-import type { HeldPoint } from "../../engine/replication/lineage.ts";
+import { type HeldPoint, readBase } from "../../engine/replication/lineage.ts";
+import { generationsOf, sourcesOf } from "../../engine/replication/sources.ts";
 import { standingLayers } from "../../engine/replication/standing.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
@@ -23,11 +25,13 @@ export async function compactFor(
   const decided = await decide(services, machine);
   if (!decided) return "ended";
   const end = services.clock.now() + TURN;
-  for (const [of, points] of candidatesOf(decided))
-    while (await buildNext(services, machine, of, points)) {
+  for (const [of, points] of candidatesOf(decided)) {
+    const under = await layersUnder(services, decided, of);
+    while (await buildNext(services, machine, of, { points, under })) {
       if (await isOver(services, machine)) return "ended";
       if (services.clock.now() >= end) return "more";
     }
+  }
   return "done";
 }
 
@@ -56,11 +60,11 @@ async function buildNext(
   services: RetentionServices,
   machine: MachineId,
   of: Generation,
-  points: Candidate[],
+  { points, under }: { readonly points: Candidate[]; readonly under: readonly Layer[] },
 ): Promise<boolean> {
   const { target, records, clock, keyOf } = services;
   const layers = await standingLayers(target, machine, of);
-  const next = nextCompaction(layerEnds(points, layers), layers);
+  const next = nextCompaction(layerEnds(points, layers), layers, under);
   if (!next) return false;
   const key = await keyOf(machine);
   try {
@@ -71,6 +75,18 @@ async function buildNext(
     points.splice(points.indexOf(next.end), 1);
   }
   return true;
+}
+
+/** The way to what a generation stands on; none when it began with empty disks, or needs that no more. */
+async function layersUnder(
+  { target }: RetentionServices,
+  { item: { machine }, held }: Decided,
+  of: Generation,
+): Promise<Layer[]> {
+  const kept = await readBase(target, machine, of);
+  if (!kept || !held.some(({ id }) => id === kept.base.point.id)) return [];
+  const sources = await sourcesOf(target, { machine, ...kept.base.point });
+  return [...generationsOf(sources)].toReversed().flatMap(({ layers }) => layers);
 }
 
 /** Notes that a point is not what the source had: no layer ends there, and retention takes others before it. */

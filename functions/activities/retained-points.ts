@@ -1,5 +1,6 @@
 import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
+import type { Base } from "../../engine/journal/base.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -8,6 +9,7 @@ import { type Retention, agingTime, retain } from "../../engine/recovery/retenti
 import { type RetentionRecord, noRetention } from "../../engine/recovery/retention-record.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
+import { readDoom } from "../../engine/replication/doom.ts";
 import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
 import { heldBy, readGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
@@ -27,6 +29,8 @@ export interface Decided {
   readonly retention: Retention;
   /** Points that a needed generation stands on, with or without a manifest. */
   readonly held: readonly HeldPoint[];
+  /** Generations that stand on a point of an older one, whether or not they still need it. */
+  readonly based: ReadonlySet<Generation>;
 }
 
 /** Undefined when the machine is no longer replicated: a failover needs its storage as it is. */
@@ -52,7 +56,23 @@ export async function decide(services: RetentionServices, machine: MachineId): P
     ...points.map(({ generation }) => generation),
     ...bases.map(({ generation }) => generation).filter((of) => of >= begun),
   ]);
-  return { item, progress, verification, record, points, retention, held: heldPoints(bases, live) };
+  const alone = await aloneAmong(services, bases);
+  const held = heldPoints(bases, live, alone);
+  const based = new Set(bases.map(({ generation }) => generation));
+  return { item, progress, verification, record, points, retention, held, based };
+}
+
+/** Generations whose layers do without what they stand on. One GET for each. */
+async function aloneAmong(
+  { target }: Pick<RetentionServices, "target">,
+  bases: readonly Base[],
+): Promise<ReadonlySet<Generation>> {
+  const alone = new Set<Generation>();
+  for (const { machine, generation } of bases) {
+    const { doom } = await readDoom(target, machine, generation);
+    if (doom.alone !== undefined) alone.add(generation);
+  }
+  return alone;
 }
 
 /**

@@ -52,15 +52,18 @@ const sweepGeneration = (
 
 /** What of a generation must stay. */
 function needsOf(
-  { points, held, retention, progress, verification }: Decided,
+  { points, held, retention, progress, verification, based }: Decided,
   of: Generation,
-): Pick<SweepRequest, "kept" | "keepFrom" | "writesFrom" | "ended"> {
+): Pick<SweepRequest, "kept" | "keepFrom" | "arrived" | "writesFrom" | "ended" | "leavesBase"> {
   const kept = [...points, ...held].filter((point) => point.generation === of);
   const writes = writesBehind(of, retention);
   const mark = writes === "all" ? ordinal(0) : readerMark(of, progress, verification);
+  const { arrived } = progress;
   return {
     kept,
     keepFrom: mark,
+    arrived: of === arrived.generation ? arrived.next : undefined,
+    leavesBase: based.has(of) && writes !== "all",
     writesFrom: kept.find(({ id }) => id === writes),
     ended: of < progress.arrived.generation && mark === undefined,
   };

@@ -6,11 +6,26 @@ import { generation, micros, ordinal, sequence } from "../../../engine/core/unit
 import { createBase, baseOf } from "../../../engine/replication/lineage.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { newScrub } from "../../../engine/recovery/scrub.ts";
-import { protectedItem } from "../engine/recovery/fixture.ts";
+import { ITEM, protectedItem } from "../engine/recovery/fixture.ts";
 import type { ObjectStore } from "../../../engine/storage/store.ts";
 import { failing } from "../../fixtures/failing.ts";
 import { wrongWrite } from "../../fixtures/verified.ts";
-import { DAY, HOUR, MINUTE, Retaining, START, tellPoints } from "../../fixtures/retaining.ts";
+import {
+  DAY,
+  HOUR,
+  MINUTE,
+  Retaining,
+  START,
+  type Told,
+  round,
+  tellEvents,
+  tellPoints,
+} from "../../fixtures/retaining.ts";
+import type { Event } from "../../fixtures/story.ts";
+import { itemKey } from "../../../engine/recovery/item.ts";
+import { sourcesOf } from "../../../engine/replication/sources.ts";
+import { findMoment } from "../../../engine/replication/moment.ts";
+import { verifyJournal } from "../../../functions/activities/verify-road.ts";
 
 const { machine } = protectedItem();
 const MS = 1000;
@@ -26,6 +41,8 @@ const POLICY = {
   deleteDelay: HOUR / MS,
 };
 const told = tellPoints(60);
+/** A point of a machine that writes nothing. */
+const STILL: Event[] = [{ kind: "barrier" }, { kind: "seal" }, { kind: "prove" }, { kind: "seal" }];
 
 /** Points each two minutes, a round each ten. */
 async function lived(policy: Readonly<Record<string, unknown>> = POLICY, count = 60): Promise<Retaining> {
@@ -37,6 +54,18 @@ async function lived(policy: Readonly<Record<string, unknown>> = POLICY, count =
   }
   return one;
 }
+
+/** As the running control plane does: what changed since the last time, or everything. */
+async function verifyNewest(one: Retaining): Promise<void> {
+  const item = await one.records.items.get(itemKey(ITEM));
+  const services = { ...one.services(), pagesAt: () => fail() };
+  const state = await verifyJournal(services, item?.value ?? fail(), new AbortController().signal);
+  expect(["verified", "idle"]).toContain(state);
+}
+
+const fail = (): never => {
+  throw new Error("no such thing");
+};
 
 /** Time passes without points. */
 async function wait(one: Retaining, time: number): Promise<void> {
@@ -76,6 +105,28 @@ describe("a round of retention", { timeout: 120_000 }, () => {
     expect(record?.stock?.segments.objects).toBe(segments.length);
     expect(record?.stock?.layers.layers).toBeGreaterThan(5);
     expect(record?.merged.dataBytes).toBeLessThan(record?.merged.journalBytes ?? 0);
+  });
+
+  test("leaves nothing but layers and manifests of a machine that stands still, without a window for any write", async () => {
+    const quiet = tellEvents([...Array.from({ length: 8 }, (_, n) => round(n)).flat(), ...STILL]);
+    const one = await Retaining.with({ ...POLICY, anyWriteWindow: 0 });
+    for (let n = 0; n < 9; n++) {
+      one.now = micros(START + n * 10 * MINUTE);
+      await one.arrive(await quiet, n);
+    }
+    const newest = (await one.points()).at(-1)?.id ?? fail();
+    await verifyNewest(one);
+    for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
+    const kinds = new Set((await one.names()).map((name) => name.split("/")[2]));
+    expect(kinds).toEqual(new Set(["layers", "points"]));
+    expect(await one.broken()).toEqual([]);
+    expect((await one.record())?.stock?.segments).toEqual({ objects: 0, bytes: 0 });
+    expect((await one.record())?.stock?.layers.bytes).toBeGreaterThan(0);
+    // The newest point is the newest state as well, and what is verified next goes on from it.
+    const key = await one.services().keyOf();
+    const moment = await findMoment({ objects: one.objects, key, machine }, { kind: "newest" });
+    expect(moment.id).toBe(newest);
+    await verifyNewest(one);
   });
 
   test("keeps the segments behind the point under the any-write window", async () => {
@@ -202,20 +253,25 @@ describe("an older generation", { timeout: 120_000 }, () => {
     expect(await one.broken()).toEqual([]);
   });
 
-  test("stays as far as the next one stands on it, with layers alone", async () => {
-    const one = await lived(POLICY, 10);
+  /** A second generation that stands on the newest point of the first. */
+  async function standing(one: Retaining, list: (n: number) => Event[], count: number): Promise<Told> {
     const { story } = await told;
     const base = (await one.points()).at(-1);
     if (!base) throw new Error("no point");
     const { digest } = await createBase(one.objects, baseOf(generation(2), base));
     expect(digest).not.toBe(NO_DIGEST);
     const disks = story.moments.find(({ barrier }) => barrier.id === base.id)?.disks ?? [];
-    const next = await tellPoints(20, {
+    return tellEvents(Array.from({ length: count }, (_, n) => list(n)).flat(), {
       generation: generation(2),
       key: story.key,
       from: base.position.sequence,
       base: { disks, digest },
     });
+  }
+
+  test("stays as far as the next one stands on it, with layers alone", async () => {
+    const one = await lived(POLICY, 10);
+    const next = await standing(one, () => STILL, 20);
     for (let n = 0; n < 20; n++) {
       one.now = micros(START + 7 * HOUR + n * 10 * MINUTE);
       await one.arrive(next, n);
@@ -225,6 +281,51 @@ describe("an older generation", { timeout: 120_000 }, () => {
     expect((await one.points()).every((point) => point.generation === 2)).toBe(true);
     expect(await one.names("/journal/000001/")).toEqual([]);
     expect((await one.names("/layers/000001/")).length).toBeGreaterThan(0);
+    expect(await one.broken()).toEqual([]);
+  });
+
+  test("goes once the next one has a base of its own, because too much was written since", async () => {
+    const one = await lived(POLICY, 10);
+    const next = await standing(one, round, 20);
+    for (let n = 0; n < 20; n++) {
+      one.now = micros(START + 7 * HOUR + n * 10 * MINUTE);
+      await one.arrive(next, n);
+      await one.round();
+      expect(await one.broken()).toEqual([]);
+    }
+    for (let run = 0; run < 4; run++) await wait(one, 14 * HOUR);
+    expect(await one.names("/000001/")).toEqual([]);
+    expect(await one.names("/bases/")).toHaveLength(1);
+    expect((await one.record())?.oldest).toBe(2);
+    expect(await one.broken()).toEqual([]);
+    const newest = (await one.points()).at(-1) ?? fail();
+    expect((await sourcesOf(one.objects, newest)).below).toBeUndefined();
+  });
+
+  test("goes piece by piece while retention dies at any storage call, or runs twice at once", async () => {
+    const one = await lived(POLICY, 6);
+    const next = await standing(one, round, 8);
+    let died = 0;
+    const die = async (at: number, when: "before" | "after") =>
+      one.round(failing(one.objects, { calls: 0, at, when })).catch(() => died++);
+    for (let n = 0; n < 8; n++) {
+      one.now = micros(START + 7 * HOUR + n * 10 * MINUTE);
+      await one.arrive(next, n);
+      for (const at of [5 + n, 23 + 2 * n, 60 + 5 * n]) await die(at, n % 2 === 0 ? "before" : "after");
+      await Promise.all([one.round(), one.round()]);
+      expect(await one.broken()).toEqual([]);
+    }
+    for (let at = 1; at < 120; at += 2) {
+      one.now = micros(one.now + HOUR);
+      await die(at, at % 4 === 1 ? "before" : "after");
+      expect(await one.broken()).toEqual([]);
+    }
+    for (let run = 0; run < 4; run++) {
+      one.now = micros(one.now + 14 * HOUR);
+      await Promise.all([one.round(), one.round()]);
+    }
+    expect(died).toBeGreaterThan(30);
+    expect(await one.names("/000001/")).toEqual([]);
     expect(await one.broken()).toEqual([]);
   });
 });

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { NO_DIGEST } from "../../../../engine/core/digest.ts";
+import { NO_DIGEST, digestOf } from "../../../../engine/core/digest.ts";
 import { type BarrierId, barrierId, machineId } from "../../../../engine/core/ids.ts";
 import { bytes, generation, micros, ordinal, sequence } from "../../../../engine/core/units.ts";
 import type { Layer } from "../../../../engine/journal/layer-document.ts";
 import { NO_POINT } from "../../../../engine/journal/layer-header.ts";
 import { startOf } from "../../../../engine/journal/position.ts";
-import { nextCompaction } from "../../../../engine/replication/compaction-plan.ts";
-import { type PathEnd, layerBytes, pathTo } from "../../../../engine/replication/layer-path.ts";
+import { MOST_ON_THE_WAY, nextCompaction } from "../../../../engine/replication/compaction-plan.ts";
+import { type PathEnd, layerBytes, pathTo, standsAlone } from "../../../../engine/replication/layer-path.ts";
 
 const one = generation(1);
 const idOf = (n: number) => barrierId(`00000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
@@ -50,9 +50,10 @@ function buildAll(points: readonly PathEnd[], layers: Layer[]): Layer[] {
 describe("the plan", () => {
   test("begins with a base for the oldest point, then goes from point to point", () => {
     const points = [point(1), point(2)];
-    expect(nextCompaction(points, [])).toEqual({ begin: undefined, end: points[0] });
+    expect(nextCompaction(points, [])).toEqual({ begin: undefined, end: points[0], alone: false });
     const base = layer(START, point(1), BASE);
-    expect(nextCompaction(points, [base])).toEqual({ begin: idOf(1), end: points[1] });
+    const step = { begin: idOf(1), end: points[1], alone: false };
+    expect(nextCompaction(points, [base])).toEqual(step);
     expect(nextCompaction(points, [base, layer(point(1), point(2), STEP)])).toBeUndefined();
     expect(nextCompaction([], [])).toBeUndefined();
   });
@@ -74,7 +75,53 @@ describe("the plan", () => {
   test("replaces the layers between two points when those between them were thinned", () => {
     const points = Array.from({ length: 5 }, (_, i) => point(i + 1));
     const layers = buildAll(points, []);
-    expect(nextCompaction([point(1), point(5)], layers)).toEqual({ begin: idOf(1), end: point(5) });
+    expect(nextCompaction([point(1), point(5)], layers)).toEqual({
+      begin: idOf(1),
+      end: point(5),
+      alone: false,
+    });
+  });
+
+  test("keeps the way through any number of generations short: one with a base of its own is the last", () => {
+    const base = layer(START, point(1), BASE);
+    let under: Layer[] = [base];
+    let alone = 0;
+    for (let of = 2; of < 80; of++) {
+      const standing = { ...START, position: { ...START.position, chain: digestOf("ab".repeat(32)) } };
+      const points = Array.from({ length: 1 + (of % 4) }, (_, i) => point(i + 1));
+      const layers: Layer[] = [];
+      for (;;) {
+        const next = nextCompaction(points, layers, under);
+        if (!next) break;
+        const begin = next.begin ? point(next.end.sequence - 1) : next.alone ? START : standing;
+        layers.push(layer(begin, next.end, next.alone ? BASE : STEP));
+        expect(layers.length).toBeLessThan(20);
+      }
+      for (const each of points) {
+        const own = pathTo(layers, NO_POINT, each);
+        const way = own.some(standsAlone) ? own : [...under, ...own];
+        expect(own.at(-1)?.end.id).toBe(each.id);
+        expect(way.length).toBeLessThanOrEqual(MOST_ON_THE_WAY + 1);
+        expect(way.reduce((sum, part) => sum + layerBytes(part), 0)).toBeLessThanOrEqual(1.15 * BASE);
+      }
+      alone += layers.filter(standsAlone).length;
+      const own = pathTo(layers, NO_POINT, points.at(-1) ?? START);
+      under = own.some(standsAlone) ? own : [...under, ...own];
+    }
+    expect(alone).toBeGreaterThan(5);
+    expect(alone).toBeLessThan(20);
+  });
+
+  test("builds nothing over a gap whose points were thinned: the way behind it goes by the base", () => {
+    const step = layer(point(1), point(2), STEP);
+    const layers = [layer(START, point(1), BASE), step, layer(START, point(3), BASE)];
+    layers.push(layer(point(3), point(4), STEP));
+    expect(nextCompaction([point(2), point(4)], layers)).toBeUndefined();
+    expect(nextCompaction([point(1), point(4), point(5)], layers)).toEqual({
+      begin: idOf(4),
+      end: point(5),
+      alone: false,
+    });
   });
 
   test("ends, whatever points are kept as time goes by", () => {
@@ -93,7 +140,11 @@ describe("the plan", () => {
   test("goes beside a point that has the same place", () => {
     const twin: PathEnd = { ...point(1), id: idOf(99) };
     const layers = [layer(START, point(1), BASE)];
-    expect(nextCompaction([point(1), twin], layers)).toEqual({ begin: undefined, end: twin });
+    expect(nextCompaction([point(1), twin], layers)).toEqual({
+      begin: undefined,
+      end: twin,
+      alone: false,
+    });
     layers.push(layer(START, twin, BASE));
     expect(nextCompaction([point(1), twin], layers)).toBeUndefined();
   });

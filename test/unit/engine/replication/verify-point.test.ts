@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { barrierId } from "../../../../engine/core/ids.ts";
 import { BLOCK, bytes, diskIndex, generation, sequence } from "../../../../engine/core/units.ts";
 import { journalPrefix, replicaName } from "../../../../engine/journal/names.ts";
 import { startOf } from "../../../../engine/journal/position.ts";
@@ -169,7 +170,8 @@ describe("a wrong journal", () => {
 
   test("a point whose barrier the journal does not hold is no point", async () => {
     const since = { id: at(scene.points, 2).id, scanned: startOf(generation(1), sequence(0)) };
-    await expect(verify(scene, at(scene.points, 1), { since })).rejects.toMatchObject({
+    const forged = { ...at(scene.points, 1), id: barrierId("10000000-0000-4000-8000-000000000000") };
+    await expect(verify(scene, forged, { since })).rejects.toMatchObject({
       code: "ChainBroken",
     });
   });
