@@ -85,7 +85,8 @@ export async function compact(s: CompactRequest): Promise<Compacted> {
     throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
   await objects.put(layerName(layer), encodeLayer(layer), "any");
   const journalBytes = bytes(
-    [...generationsOf(sources)].reduce((sum, { point }) => sum + point.position.bytes, -begin.position.bytes),
+    [...generationsOf(sources)].reduce((sum, { point }) => sum + point.position.bytes, 0) -
+      begin.position.bytes,
   );
   return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
 }
