@@ -2,11 +2,13 @@ import { toIso } from "../core/clock.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import type { Micros, Sequence } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
+import { NO_POINT } from "../journal/layer-header.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { openSegment } from "../journal/open.ts";
 import { startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 import { readBackward, readOn } from "./journal-reader.ts";
+import { pathTo } from "./layer-path.ts";
 import { readPointAt } from "./points.ts";
 import { type Ground, type Landmark, nameOf, unreachable } from "./reach.ts";
 
@@ -15,15 +17,16 @@ import { type Ground, type Landmark, nameOf, unreachable } from "./reach.ts";
  * instant are in, all of them.
  *
  * The clock may have been stepped. Then an instant has come twice, or never, and the answer errs to the older side: it
- * is looked for behind the last point before the first point that is later, and there before the first write that is
- * later. So nothing is in the result that was made after the instant by the clock's own word, as long as the clock was
+ * is looked for behind the layers that hold no later write, there behind the last point before the first point that is
+ * later, and there before the first write that is later. So of points only those are read that come behind such layers,
+ * up to the first that is later. So nothing is in the result that was made after the instant by the clock's own word, as long as the clock was
  * not stepped back over it between two points. Where that matters, a sequence number says it without a clock.
  * @param ground in whose reach the instant lies
  */
 export async function momentBehind(ground: Ground, key: DataKey, at: Micros): Promise<Sequence> {
-  const points = await pointsOf(ground);
-  const later = points.find(({ time }) => time > at);
-  const from = startFor(ground, points, later, at);
+  const sure = sureEnd(ground, at);
+  const { before, later } = await pointsAround(ground, at, sure?.sequence ?? -1);
+  const from = startFor(ground, at, [before, sure], later?.sequence);
   let last = from.sequence;
   for await (const segment of segmentsFrom(ground, from))
     for (const record of await openSegment(segment, key)) {
@@ -35,30 +38,45 @@ export async function momentBehind(ground: Ground, key: DataKey, at: Micros): Pr
   return last;
 }
 
+/** How far layers lead in which no write is later: what points there are before that need not be read. */
+function sureEnd({ layers }: Ground, at: Micros): Landmark | undefined {
+  const farthest = layers.toSorted((a, b) => a.end.sequence - b.end.sequence).at(-1);
+  const way = farthest ? pathTo(layers, NO_POINT, farthest.end) : [];
+  const later = way.findIndex(({ latest }) => latest > at);
+  return way.slice(0, later < 0 ? way.length : later).at(-1)?.end;
+}
+
 const PARALLEL = 8;
 
-async function pointsOf({ objects, places }: Ground): Promise<RecoveryPoint[]> {
-  const points: RecoveryPoint[] = [];
-  for await (const point of mapInOrder(places, PARALLEL, (place) => readPointAt(objects, nameOf(place))))
-    points.push(point);
-  return points;
+/** The first point behind the write that is later, and the one before it, if it too is behind. */
+async function pointsAround(
+  { objects, places }: Ground,
+  at: Micros,
+  behind: number,
+): Promise<{ readonly before?: RecoveryPoint | undefined; readonly later?: RecoveryPoint }> {
+  let before: RecoveryPoint | undefined;
+  const wanted = places.filter((place) => place.sequence > behind);
+  for await (const point of mapInOrder(wanted, PARALLEL, (place) => readPointAt(objects, nameOf(place)))) {
+    if (point.time > at) return { before, later: point };
+    before = point;
+  }
+  return { before };
 }
 
 /** The last landmark all of whose writes are surely in. */
 function startFor(
   ground: Ground,
-  points: readonly RecoveryPoint[],
-  later: RecoveryPoint | undefined,
   at: Micros,
+  known: readonly (Landmark | undefined)[],
+  later: Sequence | undefined,
 ): Landmark {
   const { layers, reach } = ground;
-  const most = later ? later.sequence : reach.last.sequence;
-  const before = later ? points.slice(0, points.indexOf(later)) : points;
+  const most = later ?? reach.last.sequence;
   const ends = layers
     .filter(({ end }) => end.position.time <= at && end.sequence <= most)
     .map(({ end }) => end);
-  const all: Landmark[] = [...before, ...ends].toSorted((a, b) => a.sequence - b.sequence);
-  const last = all.at(-1);
+  const all = [...known.filter((each) => each !== undefined), ...ends];
+  const last = all.toSorted((a, b) => a.sequence - b.sequence).at(-1);
   if (last) return last;
   throw unreachable([ground], `instant ${toIso(at)}`, "before everything that is kept");
 }

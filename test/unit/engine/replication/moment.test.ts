@@ -155,13 +155,14 @@ describe("an instant", () => {
 
   test("takes in every write up to it and none that is later", async () => {
     await fc.assert(
-      fc.asyncProperty(longer, tick, fc.nat(), async (list, ticks, pick) => {
+      fc.asyncProperty(longer, tick, fc.nat(), fc.nat(9), async (list, ticks, pick, layered) => {
         const times = [1_790_000_000_000_000];
         const clock = (at: number) => {
           while (times.length <= at) times.push((times.at(-1) ?? 0) + ticks.next().value);
           return times[at] ?? 0;
         };
-        const { story, objects, prefixes } = await told(list, { clock });
+        const { story, objects, points, prefixes } = await told(list, { clock });
+        await compactAll(objects, story, points.slice(0, layered));
         const [reach] = await reachIn(objects, story);
         if (!reach) return;
         const at = reach.first.time + (pick % (reach.last.time - reach.first.time + 1));
@@ -187,6 +188,27 @@ describe("an instant", () => {
       (await find(objects, story, { kind: "instant", time: micros(base + time) })).sequence;
     expect(await found(14)).toBe(1);
     expect(await found(20)).toBe(2);
+  });
+
+  test("reads only the points behind the layers before it, up to the first that is later", async () => {
+    const list = Array.from({ length: 24 }, (_, n) => [write(0, n, 1, n + 1), ...POINT]).flat();
+    const { story, objects, points } = await told(list);
+    await compactAll(objects, story, points.slice(0, 16));
+    const wanted = { kind: "instant", time: micros((points[18]?.time ?? 0) + 1) } as const;
+    let manifests = 0;
+    const counted = new Proxy(objects, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== "function") return method;
+        return (...args: unknown[]): unknown => {
+          if (name === "get" && String(args[0]).includes("/points/")) manifests++;
+          return Reflect.apply(method, target, args);
+        };
+      },
+    });
+    const moment = await find(counted, story, wanted);
+    expect(moment.id).toBe(points[18]?.id);
+    expect(manifests).toBeLessThan(16);
   });
 
   test("before, after or between what is kept is refused, naming what can be had", async () => {
