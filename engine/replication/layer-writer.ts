@@ -8,6 +8,7 @@ import type { JournalRecord } from "../journal/record.ts";
 import { sealLayerPart } from "../journal/seal-layer.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { LeewardError } from "../core/errors.ts";
+import { rereading } from "./reread.ts";
 import type { Run } from "./run.ts";
 
 export interface LayerTarget {
@@ -67,10 +68,12 @@ export class LayerWriter {
     const name = layerPartName(place, part);
     // The build's own name: only a repetition of this very call can have put it.
     await objects.put(name, sealed.bytes, "any");
-    const found = await objects.get(name, "unchecked");
-    if (!found || checkLayerPart(found.body).digest !== digest)
+    const size = await rereading(async () => {
+      const found = await objects.get(name, "unchecked");
+      if (found && checkLayerPart(found.body).digest === digest) return found.size;
       throw new LeewardError("LayerDamaged", `${name} does not read as it was put`);
-    this.parts.push({ size: found.size, digest, marks: header.marks });
+    });
+    this.parts.push({ size, digest, marks: header.marks });
     this.#records = [];
     this.#bytes = 0;
   }

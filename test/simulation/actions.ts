@@ -9,7 +9,9 @@ import { checkpoint, cut, lateCheckpoint, replicate, retain, tendResync, toolsOf
 import { failOver, fence } from "./failover.ts";
 import { type Guest, SPOOL } from "./guest.ts";
 import type { Machine } from "./machine.ts";
+import { passHours } from "./hours.ts";
 import type { Often } from "./mutations.ts";
+import { restoreOne, verify } from "./readers.ts";
 import { reprotect } from "./reprotect.ts";
 import { Violation } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -23,7 +25,7 @@ export function actionFor(world: World): Action | undefined {
   return (
     machine &&
     world.dice.weighted<Action>([
-      [world.scheduler.ready().length > 0 ? 70 : 0, () => grantSome(world)],
+      [world.scheduler.ready().length > 0 ? 70 : 0, () => (world.thins ? sprint(world) : grantSome(world))],
       ...ofGuests(world, machine),
       ...ofControlPlane(world, machine),
       ...ofWeather(world),
@@ -40,6 +42,15 @@ async function grantSome(world: World): Promise<void> {
   await world.grant();
 }
 
+/** One process has the machine for itself for a while: so even long work comes to its end. */
+async function sprint(world: World): Promise<void> {
+  const runner = world.dice.pick([...new Set(world.scheduler.ready().map(({ process }) => process))]);
+  for (let calls = world.dice.below(50); runner && calls > 0; calls--) {
+    if (!(await world.grant(runner))) return;
+    await world.settle();
+  }
+}
+
 const often = ({ mutation }: World, what: Often): number => mutation?.often?.[what] ?? 1;
 
 function ofGuests(world: World, machine: Machine): Entry[] {
@@ -47,7 +58,7 @@ function ofGuests(world: World, machine: Machine): Entry[] {
   const live = guest.running !== undefined;
   const zombie = world.dice.pick(former);
   return [
-    [live ? 7 : 0, () => guest.write(false)],
+    [live ? (world.thins ? 35 : 7) : 0, () => guest.write(false)],
     [live ? 2 * often(world, "zero") : 0, () => guest.write(true)],
     // Nobody waits for it: it ends when the dice let it.
     [live ? often(world, "flush") : 0, () => void guest.flush()],
@@ -87,13 +98,19 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     start(1, "cut", begun, cut),
     start(2 * often(world, "checkpoint"), "checkpoint", begun && machine.warm, checkpoint),
     start(4, "resync", begun, tendResync),
-    start(0.7, "retain", begun, retain),
+    start(world.thins ? 3 : 0.2, "retain", begun, retain),
+    start(world.thins ? 1 : 0.3, "verify", begun, verify),
+    start(world.thins ? 1 : 0, "restore", begun, (plane) => restoreOne(plane, machine.auditor)),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
-    start(3 * often(world, "point"), "point", machine.failover === undefined, ({ services }) =>
-      agentActivities.requestBarrier(
-        { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
-        toolsOf(services),
-      ),
+    start(
+      (world.thins ? 9 : 3) * often(world, "point"),
+      "point",
+      machine.failover === undefined,
+      ({ services }) =>
+        agentActivities.requestBarrier(
+          { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
+          toolsOf(services),
+        ),
     ),
     [failovers < 2 && failover && !failover.built ? 5 : 0, () => startFailover(world, machine)],
     [failover?.built && !world.storm.regionLost ? 2 : 0, () => reprotect(world, machine)],
@@ -126,6 +143,7 @@ function ofWeather(world: World): Entry[] {
     ],
     [storm.cacheAway ? 1 : 0, () => cacheGoes(world, false)],
     [storm.regionLost && over ? 1 : 0, () => regionReturns(world)],
+    [world.thins ? 1 : 0, () => passHours(world)],
   ];
 }
 

@@ -3,7 +3,7 @@ import type { MachineId } from "../../engine/core/ids.ts";
 import { SECTOR, bytes } from "../../engine/core/units.ts";
 import type { DataKey } from "../../engine/journal/key.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { parseSegmentName, replicaName } from "../../engine/journal/names.ts";
+import { parseSegmentName, pointName, replicaName } from "../../engine/journal/names.ts";
 import type { JournalPosition } from "../../engine/journal/position.ts";
 import { checkSegment, splitPack } from "../../engine/journal/segment.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -192,6 +192,14 @@ export class Auditor {
     const wanted = this.#momentOf(point).disks[index] ?? Buffer.alloc(0);
     if (!content.equals(wanted))
       throw new Violation(`point ${point.id} differs on disk ${index} ${firstDifference(content, wanted)}`);
+  }
+
+  /** Every point that exists. @throws Violation */
+  async restoreAll(): Promise<void> {
+    for (const { machine, generation, sequence, id } of await listPoints(this.#stores.target, this.#machine))
+      await this.#restore(
+        await readPointAt(this.#stores.target, pointName(machine, generation, sequence, id)),
+      );
   }
 
   /** Every point that exists is restored and verified with the product's own digests, every checkpoint compared. */

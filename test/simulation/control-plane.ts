@@ -34,6 +34,8 @@ export interface Plane {
   readonly truly: Stores;
   readonly dice: Dice;
   readonly step: Mutation["step"];
+  /** Hardly anything is packed, so that there are objects enough for some of them to be needless. */
+  readonly packsLittle: boolean;
 }
 
 /** What the activities here reach of the world; anything else would be undefined and fail. */
@@ -61,7 +63,7 @@ export async function replicate(plane: Plane): Promise<boolean> {
   const { machine, services, dice } = plane;
   return noting(plane, async () => {
     if (plane.step === "blind-ship") await shipBlindly(plane);
-    if (dice.chance(0.5)) {
+    if (plane.packsLittle || dice.chance(0.5)) {
       await shipSmall(plane);
       await cut(plane);
       return true;
@@ -74,11 +76,11 @@ export async function replicate(plane: Plane): Promise<boolean> {
 }
 
 /** As `ship`, with limits of an app of another size: packs begin and end elsewhere. */
-async function shipSmall({ machine, services, stores, dice }: Plane): Promise<void> {
+async function shipSmall({ machine, services, stores, dice, packsLittle }: Plane): Promise<void> {
   const item = await itemOf(services, machine);
   const before = await progressOf(services, machine);
   const limits: ShipLimits = {
-    objectBytes: bytes(1 + dice.below(40_000)),
+    objectBytes: bytes(1 + dice.below(packsLittle ? 8000 : 40_000)),
     maxBytes: bytes(dice.chance(0.5) ? MIB : 1 + dice.below(20_000)),
     parallel: 1 + dice.below(3),
   };

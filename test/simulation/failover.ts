@@ -60,7 +60,7 @@ export async function failOver(plane: Plane, failover: Failover): Promise<Built>
   if (plan.steps.some((step) => step.do === "checkpoint"))
     await diskActivities.checkpointTo(at, toolsOf(services));
   const imports = plan.steps.some((step) => step.do === "import");
-  const disks = await (imports ? imported(plane, plan.point) : rebuilt(plane, plan.point));
+  const disks = imports ? await imported(plane, plan.point) : (await rebuilt(plane, plan.point)).disks;
   await mustBeFenced(plane, failover);
   await services.records.items.update(itemKeyOf(machine), (old) =>
     old.state === "Protected" || failover.over ? old : move(old, "failedOver"),
@@ -93,7 +93,10 @@ async function imported({ machine, services, stores }: Plane, id: BarrierId): Pr
   return disks;
 }
 
-async function rebuilt({ machine, services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
+export async function rebuilt(
+  { machine, services, stores }: Plane,
+  id: BarrierId,
+): Promise<{ point: RecoveryPoint; disks: Buffer[] }> {
   const point = await readPoint(stores.target, machine, id);
   const sinks = point.disks.map(({ size }) => new MemorySink(size));
   await restorePoint({
@@ -102,5 +105,5 @@ async function rebuilt({ machine, services, stores }: Plane, id: BarrierId): Pro
     point,
     sinkFor: async ({ index }) => sinks[index],
   });
-  return sinks.map(({ content }) => content);
+  return { point, disks: sinks.map(({ content }) => content) };
 }

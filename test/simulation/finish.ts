@@ -4,7 +4,7 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import { killAgent, loseSpool, startFailover } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
-import { checkpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
+import { checkpoint, replicate, tendResync, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
@@ -32,7 +32,7 @@ export async function recover(world: World): Promise<void> {
 }
 
 /** Lets so many seconds of virtual time pass, with all that becomes due in them. */
-async function pause(world: World, seconds: number, until = () => false): Promise<void> {
+export async function pause(world: World, seconds: number, until = () => false): Promise<void> {
   const end = world.now + seconds * 1e6;
   for (let calls = 0; !until(); calls++) {
     if (calls > ENDLESS) throw new Violation("something never ends");
@@ -47,7 +47,7 @@ async function pause(world: World, seconds: number, until = () => false): Promis
   if (!until()) world.pass(Math.max(end - world.now, 0));
 }
 
-async function endFailover(world: World, machine: Machine): Promise<void> {
+export async function endFailover(world: World, machine: Machine): Promise<void> {
   const { failover } = machine;
   for (let tries = 0; !failover?.built && tries < TRIES; tries++) {
     startFailover(world, machine);
@@ -106,18 +106,4 @@ async function mustHold(world: World, machine: Machine, wanted: BarrierId): Prom
   const point = await readPoint(target, machine.id, wanted);
   if (machine.warm && !(await machine.auditor.hasCheckpoint(point)))
     throw new Violation(`point ${wanted} never became a checkpoint; ${why}`);
-}
-
-/**
- * Two days pass, in which retention runs and nothing else does: what was given up is deleted, and what stays is whole.
- * @throws Violation
- */
-export async function deleteNeedless(world: World): Promise<void> {
-  for (const process of world.scheduler.alive()) world.scheduler.kill(process);
-  for (let round = 0; round < 4; round++) {
-    world.pass(14 * 3600e6);
-    for (const machine of world.machines) world.start("retain", machine, retain);
-    await pause(world, 5);
-  }
-  for (const { auditor } of world.machines) await auditor.everything();
 }

@@ -2,8 +2,9 @@ import { type MachineId, armId, machineId, operationId } from "../../engine/core
 import { generation, micros, millis } from "../../engine/core/units.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import { DEFAULT_POLICY } from "../../engine/recovery/policy.ts";
-import { retentionPolicy } from "../../engine/recovery/retention-policy.ts";
+import { type RetentionPolicy, retentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Auditor } from "./auditor.ts";
+import type { Deletions } from "./deletions.ts";
 import type { Dice } from "./dice.ts";
 import type { Failover } from "./failover.ts";
 import type { Guest } from "./guest.ts";
@@ -14,30 +15,41 @@ export const START = micros(1_790_000_000_000_000);
 const CACHE = "https://cache";
 const REPLICA = "https://replica";
 
+const HOUR = 3600_000;
+
 const GROUP = armId("/subscriptions/s/resourceGroups/g");
 const inGroup = (what: string) => armId(`${GROUP}/providers/x/${what}`);
 
 export const machineNumber = (n: number): MachineId => machineId(`machine-0a1b2c3${n.toString(16)}`);
 export const principalOf = (machine: MachineId, nth: number): string => `${machine}-vm${nth}`;
 
+/** An activity that takes longer is ended by its host. What is given up must outlast two of them. */
+export const HOST_PATIENCE = 30 * 60e6;
+
 /**
- * Points are thinned and layers built within a life of some minutes. What is given up outlasts it: in a life this short
- * processes hang for longer than any reader is given.
+ * Points are thinned, layers built and what is needless deleted within a life of some minutes, in which hours pass at
+ * once now and then (`hours.ts`).
  */
-export const BRISK = retentionPolicy.parse({
-  window: 60_000,
-  ladder: [
-    { until: 6000, every: 0 },
-    { until: 60_000, every: 6000 },
-  ],
-  anyWriteWindow: 6000,
-});
+export const BRISK: RetentionPolicy = {
+  ...retentionPolicy.parse({
+    window: 30 * HOUR,
+    ladder: [
+      { until: 6000, every: 0 },
+      { until: 2 * HOUR, every: 6000 },
+      { until: 30 * HOUR, every: HOUR },
+    ],
+    anyWriteWindow: 6000,
+  }),
+  deleteDelay: millis((2 * HOST_PATIENCE) / 1000 + 1000),
+};
 
 /** One protected machine, and what became of it. */
 export interface Machine {
   readonly id: MachineId;
   readonly truth: Truth;
   readonly auditor: Auditor;
+  /** Where points are thinned. */
+  readonly deletions: Deletions | undefined;
   /** There is a replica to bring to points. */
   readonly warm: boolean;
   /** Most that its agent's spool may hold. */

@@ -6,6 +6,7 @@ import type { Dice } from "./dice.ts";
 import type { Files } from "../../agent/files.ts";
 import { encodeMark, readLog } from "../../agent/log.ts";
 import type { GuestFault } from "./guest.ts";
+import { instead } from "./instead.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
@@ -25,6 +26,8 @@ export interface Mutation {
   /** Without this weather, and without this happening more often, the fault hardly shows. */
   readonly weather?: Partial<Weather>;
   readonly often?: Partial<Record<Often, number>>;
+  /** Points are thinned in these lives. */
+  readonly thins?: boolean;
   /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
   readonly step?:
     | "blind-ship"
@@ -227,17 +230,6 @@ function nextOf(names: readonly string[]): string[] {
 function withPages(change: (pages: PageStore, dice: Dice) => Partial<PageStore>): Mutation["stores"] {
   return (stores, dice) => ({ ...stores, pages: instead(stores.pages, change(stores.pages, dice)) });
 }
-
-/** The store with some of its methods replaced. */
-const instead = <Store extends object>(store: Store, methods: Partial<Store>): Store =>
-  new Proxy(store, {
-    get(inner, property) {
-      const own: unknown = Reflect.get(methods, property);
-      const method: unknown = own ?? Reflect.get(inner, property);
-      if (typeof method !== "function") return method;
-      return (...args: unknown[]): unknown => Reflect.apply(method, inner, args);
-    },
-  });
 
 /** A barrier is held back until the next record, and stands behind it when that is a write. */
 function lateBarriers(files: Files): Files {

@@ -7,6 +7,7 @@ export interface Process {
   readonly name: string;
   readonly kind: string;
   state: "awake" | "asleep" | "dead" | "ended";
+  readonly since: Micros;
   /** What others must hear when it is killed. */
   killed?: () => void;
 }
@@ -42,7 +43,7 @@ export class Scheduler {
 
   /** Runs until its first call. */
   start(kind: string, body: (process: Process) => Promise<void>): Process {
-    const process: Process = { name: `${kind}-${++this.#started}`, kind, state: "awake" };
+    const process: Process = { name: `${kind}-${++this.#started}`, kind, state: "awake", since: this.#now() };
     this.processes.push(process);
     const end = (error?: unknown) => {
       if (process.state === "dead") return;

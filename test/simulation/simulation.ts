@@ -3,9 +3,10 @@ import { messageOf } from "../../engine/core/errors.ts";
 import { sequence } from "../../engine/core/units.ts";
 import type { Wanted } from "../../engine/replication/moment.ts";
 import { actionFor, beginFailover, loseRegion } from "./actions.ts";
-import { deleteNeedless, recover } from "./finish.ts";
+import { recover } from "./finish.ts";
 import type { Machine } from "./machine.ts";
 import { MUTATIONS } from "./mutations.ts";
+import { growOld } from "./old-age.ts";
 import { World } from "./world.ts";
 
 export interface Run {
@@ -42,7 +43,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     await world.prepare();
     for (let step = 0; step < steps; step++) {
       at = step;
-      world.pass(world.dice.below(400_000));
+      world.pass(world.dice.below(world.thins ? 800_000 : 400_000));
       if (step === plan.lossAt) loseRegion(world);
       if (step >= plan.failoverAt)
         for (const machine of world.machines)
@@ -54,7 +55,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     await recover(world);
     for (const { auditor } of world.machines) points += await auditor.everything();
     for (const machine of world.machines) writes += await restoreWrites(world, machine);
-    if (world.thins) await deleteNeedless(world);
+    if (world.thins) await growOld(world);
   } catch (error) {
     failure = { at, message: messageOf(error) };
   }

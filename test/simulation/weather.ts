@@ -47,6 +47,13 @@ export const weatherOf = (dice: Dice): Weather =>
     [1, { ...ROUGH, stale: 0.01, damage: 0.005, rollback: 0.008 }],
   ]) ?? FAIR;
 
+/** Work of hundreds of calls, none of which may fail, comes to its end now and then. */
+export const milder = (weather: Weather): Weather => ({
+  ...weather,
+  refuse: weather.refuse / 10,
+  timeout: weather.timeout / 10,
+});
+
 interface Change {
   readonly store: "cache" | "target" | "records";
   readonly name: string;

@@ -12,15 +12,17 @@ import { createReplica } from "../../engine/replication/replica.ts";
 import { FOOTER } from "../fixtures/carried.ts";
 import { Auditor } from "./auditor.ts";
 import { type Plane, servicesOver, toolsOf } from "./control-plane.ts";
+import { Deletions } from "./deletions.ts";
 import { Dice } from "./dice.ts";
 import { Guest } from "./guest.ts";
 import { BRISK, type Machine, START, machineNumber, principalOf, protectedItem } from "./machine.ts";
 import { mortalFiles } from "./mortal-files.ts";
 import type { Mutation } from "./mutations.ts";
+import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { type Effect, type Stores, gated, memoryStores, observed } from "./stores.ts";
 import { Truth, Violation } from "./truth.ts";
-import { Storm, nameOf, weatherOf } from "./weather.ts";
+import { Storm, milder, nameOf, weatherOf } from "./weather.ts";
 
 const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
@@ -44,18 +46,22 @@ export class World {
   #now: Micros = START;
   #barriers = 0;
 
-  /** Points are thinned and layers built, which the policy of other worlds leaves for later than they last. */
+  /** Points are thinned, layers built and segments deleted, which the policy of other worlds leaves for later than they last. */
   readonly thins: boolean;
+  /** Whose call was let through last. */
+  #acting: Process | undefined;
 
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
-    this.thins = mutation === undefined && seed % 4 === 3;
+    this.thins = mutation?.thins ?? (mutation === undefined && seed % 16 === 15);
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
     this.stores = memoryStores();
     const seen = observed(this.stores, this.#effects);
     this.reached = mutation?.stores?.(seen, this.dice) ?? seen;
-    this.storm = new Storm(this.dice, this.stores, { ...weatherOf(this.dice), ...mutation?.weather });
+    const weather = weatherOf(this.dice);
+    const usual = this.thins ? milder(weather) : weather;
+    this.storm = new Storm(this.dice, this.stores, { ...usual, ...mutation?.weather });
   }
 
   /** Protection was enabled: records and replicas are there. */
@@ -79,7 +85,8 @@ export class World {
     // A whole copy fits, with some writes beside it, or with any number of them.
     const whole = guest.disks.reduce((sum, { size }) => sum + size, 0);
     const spoolLimit = 2 * whole + (dice.pick([100 * KIB, 400 * KIB, 4000 * KIB]) ?? 0);
-    const fixed = { id, truth, auditor, warm, spoolLimit, former: [] };
+    const deletions = this.thins ? new Deletions() : undefined;
+    const fixed = { id, truth, auditor, deletions, warm, spoolLimit, former: [] };
     this.machines.push({ ...fixed, guest, begun: false, stopped: false, failover: undefined, failovers: 0 });
     await recordsIn(stores.records).items.create(itemKeyOf(id), item);
     for (const disk of guest.disks) await createReplica(stores.pages, id, disk, FOOTER);
@@ -106,6 +113,7 @@ export class World {
       } catch (error) {
         if (!(error instanceof LeewardError)) throw error;
         this.note(`${process.name} failed: ${error.code}`);
+        if (!this.storm.lied) mustNotBeLost(process.name, error);
       }
     });
   }
@@ -113,8 +121,8 @@ export class World {
   #planeOf(process: Process, machine: Machine["id"]): Plane {
     const stores = gated(this.reached, this.scheduler, process);
     const { services } = this.toolsOf(process);
-    const { dice, mutation } = this;
-    return { machine, services, stores, truly: this.stores, dice, step: mutation?.step };
+    const { dice, mutation, thins: packsLittle } = this;
+    return { machine, services, stores, truly: this.stores, dice, step: mutation?.step, packsLittle };
   }
 
   /** What an activity or a call of the API has, as this process. */
@@ -159,11 +167,13 @@ export class World {
     return barrierId(`00000000-0000-4000-8000-${String(++this.#barriers).padStart(12, "0")}`);
   }
 
-  /** Lets one call through; false when there is none. */
-  async grant(): Promise<boolean> {
-    const call = this.dice.pick(this.scheduler.ready());
+  /** Lets one call through, of any process or of this one; false when there is none. */
+  async grant(runner?: Process): Promise<boolean> {
+    const ready = this.scheduler.ready();
+    const call = this.dice.pick(runner ? ready.filter(({ process }) => process === runner) : ready);
     if (!call) return false;
     this.scheduler.take(call);
+    this.#acting = call.process;
     await this.storm.let(call);
     this.note(this.storm.last);
     return true;
@@ -177,8 +187,13 @@ export class World {
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
       await machine.auditor.after(effect);
-      if (effect.store === "records") await this.#watchProblem(machine);
+      const at = { now: this.#now, begun: this.#acting?.since ?? this.#now };
+      await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
+      if (effect.store !== "records") continue;
+      await this.#watchProblem(machine);
+      if (!this.storm.lied && !this.mutation) await mustBeSound(this.stores, machine.id);
     }
+    for (const machine of this.machines) await machine.deletions?.settled(machine);
     for (const { truth } of this.machines) if (truth.fault) throw truth.fault;
     if (this.scheduler.crash) throw this.scheduler.crash;
   }

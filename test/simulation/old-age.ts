@@ -1,0 +1,61 @@
+import { agentActivities } from "../../functions/activities/agent.ts";
+import { beginFailover } from "./actions.ts";
+import { startAgent } from "./agent-process.ts";
+import { checkpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
+import { endFailover, pause } from "./finish.ts";
+import { passHours } from "./hours.ts";
+import type { Machine } from "./machine.ts";
+import { restoreOne, verify } from "./readers.ts";
+import type { World } from "./world.ts";
+
+const ROUNDS = 4;
+
+/**
+ * Days pass, in which what was given up is deleted: while points are made, checkpoints written, points verified and
+ * restored, and at last failed over to, with two of each at work. What stays is whole.
+ * @throws Violation
+ */
+export async function growOld(world: World): Promise<void> {
+  world.note("the machines grow old");
+  for (let round = 0; round < ROUNDS; round++) {
+    passHours(world);
+    for (const machine of world.machines) {
+      if (!machine.guest.gone && !machine.failover) await live(world, machine);
+      for (const _ of [1, 2]) work(world, machine);
+      if (round === ROUNDS - 2 && world.dice.chance(0.3)) await beginFailover(world, machine);
+    }
+    await pause(world, 5);
+  }
+  for (const machine of world.machines) {
+    if (machine.failover) await endFailover(world, machine);
+    await machine.auditor.everything();
+  }
+}
+
+/** The guest writes, and a point is asked for. */
+async function live(world: World, machine: Machine): Promise<void> {
+  const { guest } = machine;
+  if (!guest.running) startAgent(world, guest, machine.spoolLimit);
+  await pause(world, 2);
+  for (let writes = world.dice.below(12); writes > 0; writes--) {
+    await guest.write(world.dice.chance(0.2));
+    await pause(world, 0.5);
+  }
+  world.start("point", machine, ({ services }) =>
+    agentActivities.requestBarrier(
+      { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
+      toolsOf(services),
+    ),
+  );
+  await pause(world, 4);
+}
+
+/** One of each of the control plane's processes. */
+function work(world: World, machine: Machine): void {
+  world.start(`replicate:${machine.id}`, machine, replicate);
+  world.start(`retain:${machine.id}`, machine, retain);
+  world.start(`restore:${machine.id}`, machine, (plane) => restoreOne(plane, machine.auditor));
+  world.start(`verify:${machine.id}`, machine, verify);
+  world.start(`resync:${machine.id}`, machine, tendResync);
+  if (machine.warm) world.start(`checkpoint:${machine.id}`, machine, checkpoint);
+}
