@@ -21,6 +21,22 @@ const atOnce =
     answer(null, result);
   };
 
+/** As much of a stream as the engine uses: one write, and what comes of it. */
+function compressor(options: ZstdOptions) {
+  const data: ((part: Buffer) => void)[] = [];
+  return {
+    once: () => undefined,
+    on: (_event: "data", hear: (part: Buffer) => void) => data.push(hear),
+    write: (body: Uint8Array, done: (error: Error | null) => void) => {
+      const part = zlib.zstdCompressSync(body, { params: options.params });
+      for (const hear of data) hear(part);
+      done(null);
+    },
+    close: () => undefined,
+  };
+}
+
+Object.defineProperty(zlib, "createZstdCompress", { value: compressor });
 Object.assign(zlib, {
   zstdCompress: atOnce(zlib.zstdCompressSync),
   zstdDecompress: atOnce(zlib.zstdDecompressSync),
