@@ -56,6 +56,8 @@ const LONGEST_SLEEP = 500;
 interface BarrierEvents {
   /** Called before the barrier enters the journal: whatever happens next, its id is not used again. */
   remember(barriers: readonly SetBarrier[]): void;
+  /** It stands in the journal, and nothing has changed since. */
+  placed(barrier: SetBarrier): void;
   /** Everything that the guest has written is in the journal, or is put there now. */
   whole(): boolean;
   /** The proof is in the journal and wants to travel. */
@@ -225,6 +227,7 @@ export class Barriers {
     if (own) this.#hold(own);
     recorder.mark({ kind: "barrier", id, ...here, consistency });
     for (const disk of digests) disk.barrier();
+    this.#s.events.placed(set);
     if (instant) this.#judge(set, instant, rest);
     return true;
   }

@@ -12,15 +12,21 @@ import { type SpoolState, bootId, forgetState } from "./spool-state.ts";
 import { generationDirectory } from "./spool.ts";
 
 /** What a new generation begins with. */
-export interface Beginning {
+export interface Beginning extends Known {
   readonly machine: MachineId;
   readonly generation: Generation;
   /** The last write of the generation before. */
   readonly from: Sequence;
   /** The point that it stands on; empty disks without it. */
   readonly base?: RegisterResponse["base"];
-  /** All blocks are compared without it, or when it is of another point than the base. */
+}
+
+/** What the agent knows of the disks since the generation's base. */
+export interface Known {
+  /** All blocks are compared without it. */
   readonly marked?: Marked | undefined;
+  /** Why nobody knows what may differ, although it was asked for. */
+  readonly why?: string | undefined;
 }
 
 /**
@@ -65,6 +71,6 @@ export function baseDigests(
     throw new LeewardError("StorageUnavailable", "there is no access to the cache yet");
   };
   if (!base) return undefined;
-  const place = { machine, generation: cached.generation, ...base };
+  const place = { machine, generation: cached.generation, digest: base.digest, id: base.id };
   return new BaseDigests({ cache: () => reached().store, key: () => reached().key, place });
 }

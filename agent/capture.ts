@@ -17,12 +17,13 @@ import {
 import type { JournalPosition } from "../engine/journal/position.ts";
 import { AT_ONCE, type BarrierTerms } from "./barrier.ts";
 import { ControlClock } from "./control-clock.ts";
-import type { Beginning } from "./beginning.ts";
+import type { Beginning, Known, Marked } from "./beginning.ts";
 import { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
 import { type Freezer, noFreezer } from "./freeze/freezer.ts";
 import { type HashBlocks, hashHere } from "./hash-blocks.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
+import { WriteIntent } from "./intent.ts";
 import type { DiskWrite, Export } from "./nbd/export.ts";
 import type { Destination } from "./outbox.ts";
 import { nodeFiles } from "./node-files.ts";
@@ -31,7 +32,7 @@ import { isReferable } from "./references.ts";
 import { Run } from "./run.ts";
 import type { RunStatus } from "./run-status.ts";
 import { type DraftSegment, draftHere } from "./seal.ts";
-import { bootId, forgetState, readState } from "./spool-state.ts";
+import { type SpoolState, bootId, forgetState, readState } from "./spool-state.ts";
 import { Throttle } from "./throttle.ts";
 
 /** A longer zero request gives others their turn in between; each part is a record of its own. */
@@ -61,6 +62,8 @@ export interface CaptureSettings {
   readonly hashers?: number;
   /** How the applications are brought to rest; without it they are not. */
   readonly freezer?: Freezer;
+  /** What is marked at once before it is written, a multiple of 64 KiB; by the disks' sizes when absent. */
+  readonly markedRegion?: Bytes;
 }
 
 /** What the control plane answered to a registration. */
@@ -81,6 +84,8 @@ export class Capture {
   readonly #disks: readonly Disk[];
   readonly #pace: Pace;
   readonly #throttle: Throttle;
+  readonly #intent: WriteIntent;
+  readonly #crashed: boolean;
   #run: Run | undefined;
 
   /** Goes on with the spool's journal when it is intact. @throws DiskUnreadable */
@@ -91,8 +96,17 @@ export class Capture {
     this.#pace = new Pace(clock);
     this.#throttle = new Throttle(this.#pace, clock, settings.hashers ?? 1);
     this.#disks = settings.diskPaths.map((path) => new Disk(files, path));
+    this.#intent = new WriteIntent({
+      files,
+      directory: settings.spoolDirectory,
+      disks: this.#disks,
+      clock,
+      ...(settings.markedRegion && { region: settings.markedRegion }),
+    });
     this.exports = this.#disks.map((disk, index) => this.#exportOf(disk, diskIndex(index)));
-    this.#run = this.#resumed();
+    const state = readState(files, settings.spoolDirectory);
+    this.#crashed = this.#intent.crashed || (state?.clean === false && state.boot !== bootId(files));
+    this.#run = state && this.#resumed(state);
   }
 
   get sizes(): readonly Bytes[] {
@@ -102,6 +116,11 @@ export class Capture {
   /** Where the journal can go on without a hole. */
   get resume(): Pick<JournalPosition, "generation" | "next"> | undefined {
     return this.#run?.resume;
+  }
+
+  /** The machine crashed, and no generation has begun since. */
+  get crashed(): boolean {
+    return this.#crashed && !this.#run;
   }
 
   /** Undefined while nothing is recorded and nothing ever was. */
@@ -117,12 +136,15 @@ export class Capture {
     if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
     else {
       run?.discard();
+      const known = base?.marked === true ? this.#since(base, run?.marked) : {};
+      this.#intent.begin(generation, base, known.marked !== undefined);
       this.#run = Run.begin({
         ...this.#runSettings(policy),
         machine,
         generation,
         from,
-        ...(base && { base, marked: base.marked === true ? run?.marked : undefined }),
+        ...(base && { base }),
+        ...known,
       });
     }
     this.#run?.connect({ store, key });
@@ -144,6 +166,11 @@ export class Capture {
     this.#run.arrived(before, again);
   }
 
+  /** The newest point of the generation: a generation that begins behind a crash may stand on it. */
+  async point(of: Generation, id: BarrierId): Promise<void> {
+    if (this.#run?.generation === of) await this.#intent.arrived(id);
+  }
+
   /** Resolves when the barrier is proved, or at once while another is under way or the initial copy is not complete. */
   async requestBarrier(id: BarrierId, terms: BarrierTerms = AT_ONCE): Promise<void> {
     await this.#run?.requestBarrier(id, terms);
@@ -158,6 +185,7 @@ export class Capture {
   async close(patience: Millis): Promise<void> {
     await this.#run?.close(patience);
     for (const disk of this.#disks) await disk.flush();
+    this.#intent.close();
     for (const disk of this.#disks) disk.close();
   }
 
@@ -172,6 +200,7 @@ export class Capture {
       controlClock: this.controlClock,
       hashBlocks,
       throttle,
+      intent: this.#intent,
     };
     return { ...own, files, spoolDirectory, spoolLimit, clock, policy, draftSegment, freezer };
   }
@@ -180,10 +209,8 @@ export class Capture {
    * The page cache outlives a killed process, so disk and spool are as it left them. They do not both outlive a crash of
    * the machine, and a disk that someone changed while no agent ran has a hole in its journal.
    */
-  #resumed(): Run | undefined {
+  #resumed(state: SpoolState): Run | undefined {
     const { files } = this.#settings;
-    const state = readState(files, this.#settings.spoolDirectory);
-    if (!state) return undefined;
     const sameDisks =
       state.disks.length === this.#disks.length &&
       state.disks.every(({ size, changed }, index) => {
@@ -192,7 +219,10 @@ export class Capture {
       });
     if (sameDisks && (state.clean || state.boot === bootId(files))) {
       try {
-        return Run.resume(this.#runSettings(FIRST_POLICY), state);
+        const known = state.base && this.#since(state.base, undefined);
+        const run = Run.resume({ ...this.#runSettings(FIRST_POLICY), ...known }, state);
+        if (this.#intent.generation !== run.generation) this.#intent.begin(run.generation, undefined, false);
+        return run;
       } catch (error) {
         if (!(error instanceof LeewardError) || error.code !== "SpoolDamaged") throw error;
       }
@@ -201,8 +231,14 @@ export class Capture {
     return undefined;
   }
 
+  /** What the run before knows of each block counts, if it is of this base; otherwise the marks, which are coarser. */
+  #since(base: NonNullable<Registration["base"]>, known: Marked | undefined): Known {
+    if (known?.id === base.id) return { marked: known };
+    return { marked: this.#intent.since(base), why: this.#intent.whyNot(base) };
+  }
+
   #exportOf(disk: Disk, index: DiskIndex): Export {
-    const flush = new GroupedFlush(() => disk.flush());
+    const flush = new GroupedFlush(() => this.#intent.flush(index));
     return {
       name: `disk${index}`,
       size: disk.size,
@@ -220,6 +256,7 @@ export class Capture {
   #write(disk: Disk, index: DiskIndex, writes: readonly DiskWrite[]): void {
     this.#pace.noteGuest();
     for (const group of together(writes)) {
+      for (const { offset, length } of group) this.#mark(index, offset, length);
       this.#run?.write(index, group);
       this.#change(() => {
         for (const { offset, length, parts } of group) disk.write(offset, length, parts);
@@ -233,8 +270,18 @@ export class Capture {
       this.#pace.noteGuest();
       const at = bytes(offset + done);
       const part = bytes(Math.min(ZERO_SLICE, length - done));
+      this.#mark(index, at, part);
       this.#run?.zero(index, at, part);
       this.#change(() => disk.zero(at, part));
+    }
+  }
+
+  /** Without marks the generation ends: of the next one the control plane knows that it has none. */
+  #mark(index: DiskIndex, offset: Bytes, length: Bytes): void {
+    try {
+      this.#intent.mark(index, offset, length);
+    } catch (error) {
+      this.#run?.break(error);
     }
   }
 

@@ -14,7 +14,7 @@ import {
 } from "../engine/core/units.ts";
 import { zeroDigests } from "../engine/journal/digest-tree.ts";
 import type { BaseDigests } from "../engine/replication/base-digests.ts";
-import type { Bitmap } from "./bitmap.ts";
+import type { Known } from "./beginning.ts";
 import type { DiskDigests, Watch } from "./digests.ts";
 import type { Disk } from "./disk.ts";
 import type { HashBlocks } from "./hash-blocks.ts";
@@ -45,6 +45,9 @@ export interface ComparisonProgress {
   readonly rate: Bytes;
   /** Bytes of blocks that differed and went into the journal. */
   readonly sent: Bytes;
+  /** Whether marked regions are read, or all; why all, where marks were wanted. */
+  readonly scope: "marked" | "all";
+  readonly why?: string;
 }
 
 export interface ComparisonParts {
@@ -55,8 +58,8 @@ export interface ComparisonParts {
   readonly hashBlocks: HashBlocks;
   /** What the target holds; empty disks without it. */
   readonly base: BaseDigests | undefined;
-  /** The others are as in the base; all are compared without it. */
-  readonly marked: readonly Bitmap[] | undefined;
+  /** What is not marked is as in the base. */
+  readonly known: Known;
   readonly throttle: Throttle;
   readonly clock: Clock;
   /** Undefined when it is complete. */
@@ -111,7 +114,10 @@ export class Comparison {
     const total = sum(sizes);
     const place = this.#place;
     const done = place ? bytes(sum(sizes.slice(0, place.disk)) + place.offset) : total;
-    return { done, total, rate: place ? this.#rate.perSecond() : bytes(0), sent: bytes(this.#sent) };
+    const rate = place ? this.#rate.perSecond() : bytes(0);
+    const { marked, why } = this.#s.known;
+    const scope = marked ? "marked" : "all";
+    return { done, total, rate, sent: bytes(this.#sent), scope, ...(why !== undefined && { why }) };
   }
 
   /** Goes on to the end. Waits while `crowded` says that the spool has enough to carry. @throws as `Recorder.write` */
@@ -166,12 +172,10 @@ export class Comparison {
   }
 
   async #compare(disk: Disk, index: DiskIndex, offset: Bytes, length: Bytes): Promise<Landed> {
-    const { base, hashBlocks } = this.#s;
+    const { base } = this.#s;
     const first = offset / BLOCK;
     const end = first + Math.ceil(length / BLOCK);
-    const known = await this.#unmarked(disk, index, first, end);
-    if (known) return { digests: known, differing: [] };
-    const digests = await hashBlocks(disk, offset, length);
+    const digests = await this.#digestsOf(disk, index, first, end);
     if (base)
       return { digests, differing: await base.differing({ index, size: disk.size }, first, end, digests) };
     const differing: number[] = [];
@@ -180,13 +184,24 @@ export class Comparison {
     return { digests, differing };
   }
 
-  /** What blocks hold that are as in the base, without reading them; undefined where one may not be. */
-  async #unmarked(disk: Disk, index: DiskIndex, first: number, end: number): Promise<Uint8Array | undefined> {
-    const { base, marked } = this.#s;
-    const marks = marked?.[index];
-    if (!base || !marks) return undefined;
-    for (let block = first; block < end; block++) if (marks.has(block)) return undefined;
-    return base.unforced({ index, size: disk.size }, first, end);
+  /** Of blocks [first, end). Those that are not marked hold what the base does, and are not read, but for some between two that are. */
+  async #digestsOf(disk: Disk, index: DiskIndex, first: number, end: number): Promise<Uint8Array> {
+    const { base, known, hashBlocks } = this.#s;
+    const read = (from: number, to: number) => {
+      const length = Math.min(to * BLOCK, disk.size) - from * BLOCK;
+      return length > 0 ? hashBlocks(disk, bytes(from * BLOCK), bytes(length)) : new Uint8Array();
+    };
+    const marks = known.marked?.disks[index];
+    if (!base || !marks) return read(first, end);
+    let from = first;
+    while (from < end && !marks.has(from)) from++;
+    let to = end;
+    while (to > from && !marks.has(to - 1)) to--;
+    const of = { index, size: disk.size };
+    const before = await base.unforced(of, first, from);
+    const behind = await base.unforced(of, to, end);
+    if (!before || !behind) return read(first, end);
+    return Buffer.concat([before, await read(from, to), behind]);
   }
 
   /** What the base holds may be out of reach for a time; the disk must not. */

@@ -1,10 +1,11 @@
 /**
  * - `read`: the file is there;
  * - `update`: the file is there; reads and writes at any place;
+ * - `durable`: as `update`, and a write is on stable storage when it returns;
  * - `append`: every write goes to the end, of a new file where there is none;
  * - `append-new`: as `append`, and there is no such file.
  */
-export type OpenMode = "read" | "update" | "append" | "append-new";
+export type OpenMode = "read" | "update" | "durable" | "append" | "append-new";
 
 export interface FileInfo {
   readonly kind: "file" | "device" | "other";

@@ -29,6 +29,7 @@ const readAt = promisify(read);
 const FLAGS = {
   read: constants.O_RDONLY,
   update: constants.O_RDWR,
+  durable: constants.O_RDWR | constants.O_DSYNC,
   append: "a",
   "append-new": "ax",
 } as const satisfies Record<OpenMode, number | string>;

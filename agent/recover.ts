@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Mark } from "../engine/contract/agent-api.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import { ExtentSet } from "../engine/core/extent.ts";
 import {
   type Bytes,
   type DiskIndex,
@@ -71,8 +72,8 @@ export function recover(
   const kept = keptSegments(files, directory, cached.next);
   refuseLeftovers(files, directory, { first: kept[0]?.ordinal ?? cached.next, next });
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
-  // While writes are merged, and since a journal ended, the disks are ahead of it, and all that is in it was on them before.
-  if (!merging && !ended) for (const record of newest.slice(last + 1)) replay(record, disks);
+// While writes are merged, and since a journal ended, the disks are ahead of it, and all that is in it was on them before.
+  if (!merging && !ended) replay(newest.slice(last + 1), disks);
   const used = [...logs, ...kept].reduce((sum, { size }) => sum + size, 0);
   return { logs, changes, references, end, next, kept, used };
 }
@@ -207,10 +208,23 @@ function refuseLeftovers(
   }
 }
 
-function replay(record: LogRecord, disks: readonly Disk[]): void {
-  if (record.kind !== "data" && record.kind !== "zero") return;
-  const disk = disks[record.disk];
-  if (!disk) throw new LeewardError("SpoolDamaged", `a record of disk ${record.disk}, which is not there`);
-  if (record.kind === "data") disk.write(record.offset, bytes(record.data.length), [record.data]);
-  else disk.zero(record.offset, record.length);
+/**
+ * Newest first, each byte once: the disk must never go back to what was overwritten, or a crash of the machine could take from it
+ * what was flushed.
+ */
+function replay(records: readonly LogRecord[], disks: readonly Disk[]): void {
+  const done = disks.map(() => new ExtentSet());
+  for (const record of records.toReversed()) {
+    if (record.kind !== "data" && record.kind !== "zero") continue;
+    const { offset } = record;
+    const disk = disks[record.disk];
+    if (!disk) throw new LeewardError("SpoolDamaged", `a record of disk ${record.disk}, which is not there`);
+    const end = offset + (record.kind === "data" ? record.data.length : record.length);
+    for (const part of done[record.disk]?.claim(offset, end) ?? []) {
+      const at = bytes(part.start);
+      const length = bytes(part.end - part.start);
+      if (record.kind === "zero") disk.zero(at, length);
+      else disk.write(at, length, [record.data.subarray(part.start - offset, part.end - offset)]);
+    }
+  }
 }

@@ -6,6 +6,7 @@ import type { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
 import type { Freezer } from "./freeze/freezer.ts";
 import type { HashBlocks } from "./hash-blocks.ts";
+import type { WriteIntent } from "./intent.ts";
 import type { Pace } from "./pace.ts";
 import type { DraftSegment } from "./seal.ts";
 import type { Throttle } from "./throttle.ts";
@@ -25,4 +26,6 @@ export interface RunSettings {
   readonly throttle: Throttle;
   readonly controlClock: ControlClock;
   readonly freezer: Freezer;
+  /** Is told of barriers. */
+  readonly intent: Pick<WriteIntent, "barrier">;
 }

@@ -14,7 +14,7 @@ import {
 } from "../engine/core/units.ts";
 import type { JournalPosition } from "../engine/journal/position.ts";
 import { type BarrierTerms, Barriers } from "./barrier.ts";
-import { type Beginning, type Marked, baseDigests, emptySpool } from "./beginning.ts";
+import { type Beginning, type Known, type Marked, baseDigests, emptySpool } from "./beginning.ts";
 import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import { syncFiles } from "./durable.ts";
@@ -61,16 +61,16 @@ export class Run {
 
   /** A new generation, by comparison with its base or empty disks: what an earlier one left in the spool goes. */
   static begin(s: RunSettings & Beginning): Run {
-    return new Run(s, emptySpool(s), true, s.marked);
+    return new Run(s, emptySpool(s), true);
   }
 
   /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
-  static resume(s: RunSettings, state: SpoolState): Run {
+  static resume(s: RunSettings & Known, state: SpoolState): Run {
     const disks = s.disks.map(({ size }) => ({ size }));
     return new Run(s, { ...state, boot: bootId(s.files), clean: false, disks }, false);
   }
 
-  private constructor(s: RunSettings, state: SpoolState, fresh: boolean, known?: Marked) {
+  private constructor(s: RunSettings & Known, state: SpoolState, fresh: boolean) {
     this.#settings = s;
     this.#policy = s.policy;
     this.#state = new KeptState(s.files, s.spoolDirectory, state);
@@ -113,14 +113,13 @@ export class Run {
       broken: (error) => this.break(error),
     });
     const base = baseDigests(state, () => this.#destination);
-    const marked = state.base?.id === known?.id ? known?.disks : undefined;
     this.#copy = new Comparison({
       disks,
       recorder,
       digests,
       hashBlocks: s.hashBlocks,
       base,
-      marked,
+      known: s,
       throttle: s.throttle,
       clock,
       from: state.copy,
@@ -135,6 +134,7 @@ export class Run {
       set: state.barriers,
       events: {
         remember: (barriers) => this.#save({ barriers: [...barriers] }),
+        placed: ({ id, sequence }) => s.intent.barrier(id, sequence),
         proved: (id) => {
           this.#proved = id;
           this.#rotation.rotate();

@@ -132,6 +132,7 @@ export class Session {
           capture.connect({ store: this.#s.openCache(answer.cache.containerUrl), key: this.#key });
         if (answer.arrived !== undefined)
           capture.arrived(status.generation, answer.arrived, answer.again ?? []);
+        if (answer.point !== undefined) void capture.point(status.generation, answer.point);
         for (const { id, ...terms } of answer.barriers) void capture.requestBarrier(id, terms);
         await this.#sleep(this.#every);
       } catch (error) {
@@ -161,6 +162,7 @@ export class Session {
           compares: true,
           disks: capture.sizes.map((size, index) => ({ index: diskIndex(index), size })),
           ...(resume && { resume }),
+          ...(capture.crashed && { crashed: true }),
         },
         this.#stop.signal,
       );

@@ -14,7 +14,7 @@ import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/bar
 import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
-import { beginningOn, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
+import { beginningOn, keepsMarks, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
 import { chooseBase } from "./base-choice.ts";
@@ -64,7 +64,8 @@ export async function registerAgent(
   const { machine } = item;
   const progress = await generationFor(services.records, machine, request.resume, async (issued, old) => {
     const kept = request.compares === true ? await chooseBase(services, issued, old) : undefined;
-    return beginningOn(kept, old, reasonOf(issued, old), services.clock.now());
+    const reason = reasonOf(issued, old, request.crashed);
+    return beginningOn(kept, old, reason, services.clock.now());
   });
   const { resync } = progress;
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
@@ -75,9 +76,7 @@ export async function registerAgent(
     machine,
     generation: progress.arrived.generation,
     from: progress.from,
-    ...(resync?.base && {
-      base: { digest: resync.base.digest, id: resync.base.id, marked: resync.reason === "continuity" },
-    }),
+    ...(resync?.base && { base: { ...resync.base, marked: keepsMarks(resync.reason) } }),
     dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
     cache: access,
     policy: capturePolicy(item),
@@ -125,6 +124,7 @@ const arrivedOf = (progress: ProgressRecord | undefined, of: Generation) =>
   progress?.arrived.generation === of && {
     arrived: progress.arrived.next,
     again: progress.wanted?.ordinals ?? [],
+    ...(progress.point?.generation === of && { point: progress.point.id }),
   };
 
 /** The journal's disks are those that were enabled: another set, or another size, is another machine. */

@@ -16,6 +16,8 @@ export function resyncOf({ item, agent, progress }: Known): LeewardItem["resync"
       beganTime: toIso(requestedAt),
       base: null,
       sent: null,
+      scope: null,
+      scopeReason: null,
       endedTime: null,
       last,
     };
@@ -28,6 +30,8 @@ export function resyncOf({ item, agent, progress }: Known): LeewardItem["resync"
     beganTime: toIso(resync.begunAt),
     base: resync.base?.id ?? null,
     sent: resync.sent ?? beat?.initialCopy.sent ?? null,
+    scope: beat?.initialCopy.scope ?? null,
+    scopeReason: beat?.initialCopy.why ?? null,
     endedTime: resync.endedAt === undefined ? null : toIso(resync.endedAt),
     last: resync.last ? shown(resync.last) : null,
   };

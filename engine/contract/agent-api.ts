@@ -47,6 +47,8 @@ export const registerRequest = z.object({
   resume: z
     .object({ generation: z.number().transform(checked(generation)), next: z.number().transform(ordinal) })
     .optional(),
+  /** Continuity is lost because the machine crashed: no process of the agent has ended in peace, or was killed, since. */
+  crashed: z.boolean().optional(),
   /** It can begin a generation on a base; absent from those that only copy everything. */
   compares: z.boolean().optional(),
 });
@@ -72,6 +74,9 @@ export const registerResponse = z.object({
     .object({
       digest: z.string().transform(checked(digestOf)),
       id: z.string().transform(checked(barrierId)),
+      /** Where the point is. */
+      generation: z.number().transform(checked(generation)).optional(),
+      sequence: z.number().transform(checked(sequence)).optional(),
       /** What the agent knows to be as it was at that point need not be read; otherwise everything is. */
       marked: z.boolean().optional(),
     })
@@ -122,6 +127,9 @@ export const heartbeatRequest = z.object({
     rate: size,
     /** Bytes of blocks that were found to differ, and went into the journal. */
     sent: size.optional(),
+    /** Whether what the agent marked is compared, or all; why all, where the marks were asked for. */
+    scope: z.enum(["marked", "all"]).optional(),
+    why: z.string().max(600).optional(),
   }),
   /** Guest bytes and writes of each disk since the agent's process began. */
   disks: z
@@ -162,6 +170,8 @@ export const heartbeatResponse = z.object({
   policy: capturePolicy,
   /** Everything of the generation before this has arrived in the target: the agent need not keep it any longer. */
   arrived: z.number().transform(checked(ordinal)).optional(),
+  /** The newest point of the generation. */
+  point: z.string().transform(checked(barrierId)).optional(),
   /** The cache lost or spoiled these segments. Repeated until they have arrived. */
   again: z
     .array(z.number().transform(checked(ordinal)))

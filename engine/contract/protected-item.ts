@@ -73,12 +73,15 @@ const resyncResult = z.object({
 const resync = z.object({
   /** Behind `comparing` come the proof and the first point: `proving`, then `ended`. */
   state: z.enum(["requested", "preparing", "comparing", "proving", "ended"]),
-  /** `continuity`, `verification`, `operator` or `schedule`. */
+  /** `continuity`, `crash`, `verification`, `operator` or `schedule`. */
   reason: z.string(),
   beganTime: z.string(),
   /** The point that the disks are compared with; null when everything is copied. */
   base: z.string().nullable(),
   sent: z.number().nullable(),
+  /** Whether `marked` regions are compared or `all`, as the agent says; and why all, where marks would have done. */
+  scope: z.string().nullable(),
+  scopeReason: z.string().nullable(),
   endedTime: z.string().nullable(),
   last: resyncResult.nullable(),
 });

@@ -29,7 +29,14 @@ const heartbeat = z.object({
   keptFrom: z.number().transform(checked(ordinal)).optional(),
   backlog: z.object({ segments: z.number(), bytes: size }),
   uploaded: size,
-  initialCopy: z.object({ done: size, total: size, rate: size, sent: size.optional() }),
+  initialCopy: z.object({
+    done: size,
+    total: size,
+    rate: size,
+    sent: size.optional(),
+    scope: z.enum(["marked", "all"]).optional(),
+    why: z.string().optional(),
+  }),
   problem: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type Heartbeat = z.infer<typeof heartbeat>;

@@ -2,16 +2,16 @@ import { z } from "zod";
 import { barrierId } from "../core/ids.ts";
 import { digestOf } from "../core/digest.ts";
 import { checked } from "../core/schema.ts";
-import { bytes, generation, micros } from "../core/units.ts";
+import { bytes, generation, micros, sequence } from "../core/units.ts";
 
 const time = z.number().transform(checked(micros));
 const id = z.string().transform(checked(barrierId));
 
 /**
- * Why a machine's disks are compared: the agent lost its place (`continuity`), a point or its base was found bad
+ * Why a machine's disks are compared: the agent lost its place (`continuity`), and that in a crash of the machine (`crash`), a point or its base was found bad
  * (`verification`), somebody asked for it (`operator`), or the policy did (`schedule`).
  */
-const RESYNC_REASONS = ["continuity", "verification", "operator", "schedule"] as const;
+const RESYNC_REASONS = ["continuity", "crash", "verification", "operator", "schedule"] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
 /** The request, in the item: the write that makes it also ends the generation. */
@@ -31,6 +31,8 @@ export const resyncProgress = z.object({
     .object({
       generation: z.number().transform(checked(generation)),
       id,
+      /** Absent in records of an older Leeward. */
+      sequence: z.number().transform(checked(sequence)).optional(),
       /** Of the base's document, which a read may say is not there yet. */
       digest: z.string().transform(checked(digestOf)),
     })

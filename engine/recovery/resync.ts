@@ -38,6 +38,7 @@ export function beginningOn(
 const baseOf = ({ base: { point }, digest }: { readonly base: Base; readonly digest: Digest }) => ({
   generation: point.generation,
   id: point.id,
+  sequence: point.sequence,
   digest,
 });
 
@@ -74,5 +75,14 @@ export const endedFor = (item: ItemRecord, resync: NonNullable<ItemRecord["resyn
 });
 
 /** Why the generation that is to begin does: what was asked for, unless that was before the present one began. */
-export const reasonOf = ({ resync: asked }: ItemRecord, old: ProgressRecord | undefined): ResyncReason =>
-  asked && asked.requestedAt >= (old?.resync?.begunAt ?? 0) ? asked.reason : "continuity";
+export function reasonOf(
+  { resync: asked }: ItemRecord,
+  old: ProgressRecord | undefined,
+  crashed = false,
+): ResyncReason {
+  if (asked && asked.requestedAt >= (old?.resync?.begunAt ?? 0)) return asked.reason;
+  return crashed ? "crash" : "continuity";
+}
+
+/** The others are there to doubt: then everything is compared, whatever the agent knows. */
+export const keepsMarks = (reason: ResyncReason): boolean => reason === "continuity" || reason === "crash";

@@ -13,7 +13,7 @@ import {
   registerResponse,
 } from "../../engine/contract/agent-api.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { KIB, bytes, millis } from "../../engine/core/units.ts";
+import { BLOCK, KIB, bytes, millis } from "../../engine/core/units.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
@@ -46,6 +46,7 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
       spoolLimit: bytes(spoolLimit),
       clock,
       files,
+      markedRegion: bytes(BLOCK),
     });
     const session = new Session({
       capture,

@@ -196,6 +196,7 @@ test("zero blocks are left out of the initial copy", async () => {
     done: 4 * MIB,
     total: 4 * MIB,
     rate: 0,
+    scope: "all",
     sent: BLOCK,
   });
 });
