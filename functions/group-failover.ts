@@ -11,6 +11,7 @@ import { readGroupPoints } from "../engine/replication/group-points.ts";
 import { failOver } from "./begin.ts";
 import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
+import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
 export interface GroupChoice {
@@ -67,7 +68,7 @@ export async function carryOnGroup(
   const { failover } = group;
   if (!failover) throw new RangeError(`${group.id} was not failed over`);
   const { operation, point, startTime: now, acceptBadPoint } = failover;
-  const items = await Promise.all(failover.members.map((machine) => itemOfMember(services, machine)));
+  const items = await eachMember(failover.members, (machine) => itemOfMember(services, machine));
   const token = `member of ${operation}`;
   const job: JobRecord = {
     format: 1,
@@ -84,10 +85,11 @@ export async function carryOnGroup(
   if (failover.begun) return { job, failures: [] };
   // All are fenced before any is waited for.
   const failures: unknown[] = [];
-  for (const { id } of items)
-    await failOver(services, client, id, { now, token, point }, { acceptBadPoint }).catch((error: unknown) =>
+  await eachMember(items, ({ id }) =>
+    failOver(services, client, id, { now, token, point }, { acceptBadPoint }).catch((error: unknown) =>
       failures.push(error),
-    );
+    ),
+  );
   if (failures.length > 0) return { job, failures };
   await services.records.groups.update(group.group, (old) =>
     old.failover?.operation === operation ? { ...old, failover: { ...old.failover, begun: true } } : old,
@@ -128,7 +130,7 @@ async function pointOf(services: Services, group: GroupRecord, choice: GroupChoi
 }
 
 async function checkMembers(services: Services, members: readonly MachineId[]): Promise<void> {
-  for (const machine of members) {
+  await eachMember(members, async (machine) => {
     const { id, state, job } = await itemOfMember(services, machine);
     const { busy, allowed } = STATES[state];
     if (busy)
@@ -141,7 +143,7 @@ async function checkMembers(services: Services, members: readonly MachineId[]): 
         "StateNotAllowed",
         `${lastSegment(id)} is ${state}: UnplannedFailover is not possible`,
       );
-  }
+  });
 }
 
 async function checkIdle({ records }: Services, { failover, id }: GroupRecord): Promise<void> {

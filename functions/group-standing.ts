@@ -4,6 +4,7 @@ import type { PointPlace } from "../engine/journal/names.ts";
 import { isGood } from "../engine/recovery/point-choice.ts";
 import type { VerificationRecord } from "../engine/recovery/verification.ts";
 import { listPoints } from "../engine/replication/points.ts";
+import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
 /** `incomplete`: a member does not keep its point any more. */
@@ -21,13 +22,13 @@ export async function standingsOf(
 ): Promise<(point: GroupPoint) => GroupPointState> {
   const machines = new Set(points.flatMap(({ members }) => members.map(({ machine }) => machine)));
   const found = new Map<MachineId, Member>();
-  for (const machine of machines) {
+  await eachMember(machines, async (machine) => {
     const places = await listPoints(target, machine);
     found.set(machine, {
       points: new Map(places.map((place) => [place.id, place])),
       known: (await records.verification.get(machine))?.value,
     });
-  }
+  });
   return ({ id, members }) => {
     const places = members.map(({ machine }) => ({ place: found.get(machine)?.points.get(id), machine }));
     if (places.some(({ place }) => !place)) return "incomplete";

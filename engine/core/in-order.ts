@@ -1,3 +1,14 @@
+/** As `mapInOrder`, all results at once. */
+export async function inParallel<Item, Result>(
+  items: Iterable<Item>,
+  parallel: number,
+  map: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for await (const result of mapInOrder(items, parallel, map)) results.push(result);
+  return results;
+}
+
 /**
  * Maps with at most `parallel` calls in flight and yields the results in the order of the items. Begins with one call
  * and widens by one with each result, so a probe that finds nothing has cost one call. After an error, or when the

@@ -4,7 +4,7 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import { PATIENT, type Patience, attempt } from "./attempt.ts";
 import { unlessMissing } from "./azure-failure.ts";
 import { pagesOf } from "./azure-listing.ts";
-import { chunksOf, encodeDocument } from "./document.ts";
+import { PIECES, chunksOf, encodeDocument } from "./document.ts";
 import { byBytes, escapeKey, unescapeKey } from "./name.ts";
 import { type ETag, type PutCondition, type RecordStore, type StoredRecord, etagOf } from "./store.ts";
 
@@ -14,9 +14,8 @@ const LIST_PAGE = 1000;
 interface Row {
   /** An id of the put that wrote the record, see `azure-object.ts`. */
   put?: string;
-  /** The document, in one piece or two. */
-  document0?: string;
-  document1?: string;
+  /** The document in pieces. */
+  [piece: `document${number}`]: string;
 }
 
 interface Entity extends Row {
@@ -41,8 +40,8 @@ export class AzureRecordStore implements RecordStore {
 
   async put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag> {
     const id = randomUUID();
-    const [document0 = "", document1 = ""] = chunksOf(encodeDocument(value));
-    const entity = { ...keysOf(kind, key), put: id, document0, document1 };
+    const pieces = chunksOf(encodeDocument(value)).map((piece, n) => [`document${n}`, piece] as const);
+    const entity = { ...keysOf(kind, key), put: id, ...Object.fromEntries(pieces) };
     try {
       return await this.#store(`storing ${kind} ${key}`, entity, condition);
     } catch (error) {
@@ -102,6 +101,6 @@ const keysOf = (kind: string, key: string) => ({ partitionKey: escapeKey(kind), 
 
 const recordOf = (key: string, row: TableEntityResult<Row>): StoredRecord => ({
   key,
-  value: JSON.parse(`${row.document0 ?? ""}${row.document1 ?? ""}`),
+  value: JSON.parse(Array.from({ length: PIECES }, (_, n) => row[`document${n}`] ?? "").join("")),
   etag: etagOf(row.etag),
 });

@@ -17,6 +17,7 @@ import { checkNotBad } from "../../engine/recovery/point-choice.ts";
 import { agingTime, retain } from "../../engine/recovery/retention.ts";
 import { createGroupPoint, dropGroupPoints, readGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoint } from "../../engine/replication/points.ts";
+import { eachMember } from "../members.ts";
 import type { Services } from "../services.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
@@ -32,7 +33,7 @@ export const groupActivities = {
       beginRound(old, { id, consistency, members }, now, aheadOf(items, consistency)),
     );
     if (round?.id !== id) return { asked: 0 };
-    for (const machine of round.members) await ask(services, machine, round);
+    await eachMember(round.members, (machine) => ask(services, machine, round));
     return { asked: round.members.length };
   },
 
@@ -41,12 +42,10 @@ export const groupActivities = {
     const { round } = known;
     // Another run has seen its end.
     if (round?.id !== barrier) return { state: "ended" };
-    const requests = await Promise.all(
-      round.members.map(async (machine) => {
-        const found = await services.records.barriers.get(machine);
-        return { machine, request: found?.value.pending.find(({ id }) => id === barrier) };
-      }),
-    );
+    const requests = await eachMember(round.members, async (machine) => {
+      const found = await services.records.barriers.get(machine);
+      return { machine, request: found?.value.pending.find(({ id }) => id === barrier) };
+    });
     const verdict = roundVerdict(round, requests, services.clock.now());
     if (verdict.state !== "ready") return verdict;
     return { state: "made", consistency: await makePoint(services, known, round) };
@@ -55,8 +54,9 @@ export const groupActivities = {
   async endGroupRound({ group, barrier, end }, { services }) {
     const { round } = await groupOf(services, group);
     const members = round?.id === barrier ? round.members : [];
-    for (const machine of members)
-      await services.records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [barrier]));
+    await eachMember(members, (machine) =>
+      services.records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [barrier])),
+    );
     const now = services.clock.now();
     await services.records.groups.update(group, (old) => endRound(old, barrier, end, now));
     await thinGroup(services, group, now);
@@ -73,14 +73,17 @@ async function groupOf({ records }: Services, group: GroupId): Promise<GroupReco
 
 /** One that never was protected yet cannot be waited for; one that is, but is in trouble, must be. */
 async function protectedMembers({ records }: Services, { members }: GroupRecord): Promise<ItemRecord[]> {
-  const found = await Promise.all(members.map(({ machine }) => records.items.get(itemKeyOf(machine))));
+  const found = await eachMember(members, ({ machine }) => records.items.get(itemKeyOf(machine)));
   return found.flatMap((item) => (item?.value.state === "Protected" ? [item.value] : []));
 }
+
+/** Milliseconds that asking one of many members takes on a slow day. */
+const ASKING = 10;
 
 /** Every member hears of it at least twice before the instant, and has some time to freeze. */
 function aheadOf(items: readonly ItemRecord[], consistency: GroupRound["consistency"]) {
   const slowest = Math.max(...items.map(({ policy }) => policy.heartbeatEvery));
-  return millis(2 * slowest + (consistency === "application" ? 10_000 : 2000));
+  return millis(2 * slowest + (consistency === "application" ? 10_000 : 2000) + ASKING * items.length);
 }
 
 async function ask(services: Services, machine: MachineId, round: GroupRound): Promise<void> {
@@ -98,8 +101,7 @@ async function makePoint(
   { group }: GroupRecord,
   round: GroupRound,
 ): Promise<GroupPoint["consistency"]> {
-  const points: RecoveryPoint[] = [];
-  for (const machine of round.members) points.push(await goodPoint(services, machine, round.id));
+  const points = await eachMember(round.members, (machine) => goodPoint(services, machine, round.id));
   const application = points.every((point) => point.consistency === "application");
   const consistency = application ? "application" : "crash";
   await createGroupPoint(services.target, {

@@ -1,64 +1,23 @@
 import { expect, test } from "vitest";
-import { NO_DIGEST } from "../../../engine/core/digest.ts";
 import { type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
-import { bytes, diskIndex, generation, micros, sequence } from "../../../engine/core/units.ts";
-import { encodeManifest, type RecoveryPoint } from "../../../engine/journal/manifest.ts";
+import { generation, micros, sequence } from "../../../engine/core/units.ts";
 import { pointName } from "../../../engine/journal/names.ts";
-import { withMade, withReport } from "../../../engine/recovery/barriers.ts";
 import { badPointOf } from "../../../engine/recovery/bad-point.ts";
-import { groupIdFor, groupSettings, newGroup } from "../../../engine/recovery/group.ts";
-import { type ItemRecord, itemKey, itemKeyOf, machineIdFor } from "../../../engine/recovery/item.ts";
-import { recordsIn } from "../../../engine/recovery/records.ts";
+import { groupSettings, newGroup } from "../../../engine/recovery/group.ts";
+import { itemKeyOf } from "../../../engine/recovery/item.ts";
 import { retain } from "../../../engine/recovery/retention.ts";
 import { retentionPolicy } from "../../../engine/recovery/retention-policy.ts";
 import { verificationFor, withBad } from "../../../engine/recovery/verification.ts";
 import { listGroupPoints, readGroupPoints } from "../../../engine/replication/group-points.ts";
-import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { groupActivities } from "../../../functions/activities/group.ts";
 import { carryOnGroup, failOverGroup } from "../../../functions/group-failover.ts";
 import { settledJob } from "../../../functions/group-job.ts";
 import { standingsOf } from "../../../functions/group-standing.ts";
 import { joinGroup, leaveGroup, reconcileMember } from "../../../functions/membership.ts";
-import type { Services } from "../../../functions/services.ts";
-import { NOW, POINT, VAULT, position, protectedItem } from "../engine/recovery/fixture.ts";
+import { NOW, POINT, VAULT, protectedItem } from "../engine/recovery/fixture.ts";
+import { GROUP, ID, type Shop, achieve, asked, at, hub, itemNamed, shop } from "./shop.ts";
 
-const ID = armId(`${VAULT}/leewardGroups/Shop`);
-const GROUP = groupIdFor(ID);
 const barrier = POINT;
-const asked = { group: GROUP, barrier, consistency: "crash" as const };
-const at = { group: GROUP, barrier };
-
-function itemNamed(name: string): ItemRecord {
-  const id = armId(
-    `${VAULT}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/${name}`,
-  );
-  return { ...protectedItem(), id, machine: machineIdFor(id, id) };
-}
-
-/** A control plane over memory, with these items as members of one group, all protected. */
-async function shop(...names: string[]) {
-  let now = NOW;
-  const services: Services = {
-    ...Object.create(null),
-    clock: { now: () => now },
-    records: recordsIn(new MemoryRecordStore()),
-    target: new MemoryObjectStore(),
-  };
-  const tools = { services, client: Object.create(null) };
-  const items = names.map(itemNamed);
-  for (const item of items) {
-    await services.records.items.create(itemKey(item.id), item);
-    await joinGroup(services, item, ID);
-  }
-  return {
-    services,
-    tools,
-    items,
-    machines: items.map(({ machine }) => machine),
-    later: (to: number) => (now = micros(to)),
-  };
-}
-type Shop = Awaited<ReturnType<typeof shop>>;
 
 async function pair() {
   const one = await shop("a", "b");
@@ -71,30 +30,6 @@ const pendingOf = async ({ services }: Shop, machine: MachineId) =>
   (await services.records.barriers.get(machine))?.value.pending ?? [];
 const group = async ({ services }: Shop) => (await services.records.groups.get(GROUP))?.value;
 const points = ({ services }: Shop) => listGroupPoints(services.target, GROUP);
-
-/** The agent has set the barrier and trusts it, and it has become a point. */
-async function achieve({ services }: Shop, machine: MachineId, held = true): Promise<void> {
-  const point: RecoveryPoint = {
-    format: 1,
-    machine,
-    generation: generation(1),
-    id: barrier,
-    sequence: sequence(7),
-    time: NOW,
-    consistency: "crash",
-    position: position(3, 9),
-    disks: [{ index: diskIndex(0), name: "os", size: bytes(65_536), root: NO_DIGEST }],
-    losses: { vm: NOTHING, region: NOTHING },
-  };
-  const name = pointName(machine, point.generation, point.sequence, barrier);
-  await services.target.put(name, encodeManifest(point), "absent");
-  await services.records.barriers.update(machine, (old) =>
-    withMade(withReport(old, { generation: generation(1), set: [{ id: barrier, held }], refused: [] }, NOW), [
-      barrier,
-    ]),
-  );
-}
-const NOTHING = { seconds: 0, bytes: bytes(0), writes: 0 };
 
 test("all protected members are asked for one barrier at one instant, two heartbeats ahead; twice asks the same", async () => {
   const one = await shop("a", "b", "c");
@@ -179,23 +114,6 @@ test("a point of the group is good, then bad or incomplete, as its parts are", a
   await one.services.target.delete([pointName(b, generation(1), sequence(7), barrier)]);
   expect(await state()).toEqual(["incomplete"]);
 });
-
-/** The task hub: starts what is asked for, but for the first `refusals`. */
-function hub(refusals = 0) {
-  const started: string[] = [];
-  const client = Object.assign(Object.create(null), {
-    getStatus: async (instance: string) => {
-      if (started.includes(instance)) return {};
-      throw new Error("the server replied with HTTP 404");
-    },
-    startNew: async (_: string, { instanceId }: { instanceId: string }) => {
-      if (refusals-- > 0) throw new Error("the task hub does not answer");
-      started.push(instanceId);
-      return instanceId;
-    },
-  });
-  return { client, started };
-}
 
 async function pointMade() {
   const { one, a, b } = await pair();
