@@ -72,7 +72,7 @@ export function recover(
   const kept = keptSegments(files, directory, cached.next);
   refuseLeftovers(files, directory, { first: kept[0]?.ordinal ?? cached.next, next });
   const last = newest.findLastIndex(({ kind }) => kind === "reference");
-// While writes are merged, and since a journal ended, the disks are ahead of it, and all that is in it was on them before.
+  // While writes are merged, and since a journal ended, the disks are ahead of it, and all that is in it was on them before.
   if (!merging && !ended) replay(newest.slice(last + 1), disks);
   const used = [...logs, ...kept].reduce((sum, { size }) => sum + size, 0);
   return { logs, changes, references, end, next, kept, used };
