@@ -23,7 +23,7 @@ import type { Recorder } from "./recorder.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** Hashed in one piece. */
-const CHUNK = 8 * MIB;
+const CHUNK = 16 * MIB;
 const SMALL_CHUNK = 1 * MIB;
 /** A longer reference would be copied as a whole when one byte of it is overwritten. */
 const LONGEST_RUN = 256 * KIB;
