@@ -125,7 +125,10 @@ export function roundDue(
   return now - askedAt >= interval * 1000 ? "crash" : undefined;
 }
 
-/** The group with a barrier on its way. One that is on its way already stays as it was asked for. @throws Conflict */
+/**
+ * The group with a barrier on its way. One that is on its way already stays as it was asked for. Of those who are wanted,
+ * who has left meanwhile is not asked; when nobody is left the group stays as it is. @throws Conflict
+ */
 export function beginRound(
   old: GroupRecord,
   wish: Pick<GroupRound, "id" | "consistency"> & { readonly members: readonly MachineId[] },
@@ -134,10 +137,12 @@ export function beginRound(
 ): GroupRecord {
   if (old.round?.id === wish.id) return old;
   if (old.round) throw new LeewardError("Conflict", `group ${old.id} waits for barrier ${old.round.id}`);
+  const members = wish.members.filter((one) => old.members.some(({ machine: of }) => of === one));
+  if (members.length === 0) return old;
   const round = { ...wish, at: micros(now + ahead * 1000), hold: old.settings.hold, askedAt: now };
   return {
     ...old,
-    round: { ...round, members: [...wish.members].toSorted() },
+    round: { ...round, members: members.toSorted() },
     askedAt: now,
     ...(wish.consistency === "application" && { applicationAt: now }),
   };

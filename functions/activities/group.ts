@@ -82,7 +82,7 @@ const ASKING = 10;
 
 /** Every member hears of it at least twice before the instant, and has some time to freeze. */
 function aheadOf(items: readonly ItemRecord[], consistency: GroupRound["consistency"]) {
-  const slowest = Math.max(...items.map(({ policy }) => policy.heartbeatEvery));
+  const slowest = Math.max(0, ...items.map(({ policy }) => policy.heartbeatEvery));
   return millis(2 * slowest + (consistency === "application" ? 10_000 : 2000) + ASKING * items.length);
 }
 

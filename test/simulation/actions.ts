@@ -1,12 +1,23 @@
 import { agentActivities } from "../../functions/activities/agent.ts";
 import { lockSpool } from "../../agent/lock.ts";
 import { hasCode } from "../../engine/core/errors.ts";
+import { awaitsInstant } from "../../engine/recovery/barriers.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints } from "../../engine/replication/points.ts";
 import { startAgent } from "./agent-process.ts";
-import { checkpoint, cut, lateCheckpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
-import { failOver, fence } from "./failover.ts";
+import {
+  type Plane,
+  checkpoint,
+  cut,
+  lateCheckpoint,
+  replicate,
+  retain,
+  tendResync,
+  toolsOf,
+} from "./control-plane.ts";
+import { startFailover } from "./failover.ts";
+import { ofGroup } from "./group-actions.ts";
 import { type Guest, SPOOL } from "./guest.ts";
 import type { Machine } from "./machine.ts";
 import { passHours } from "./hours.ts";
@@ -29,13 +40,14 @@ export function actionFor(world: World): Action | undefined {
       ...ofGuests(world, machine),
       ...ofControlPlane(world, machine),
       ...ofWeather(world),
+      ...ofGroup(world, machine),
     ])
   );
 }
 
 /** Calls are many, and one after the other. */
 async function grantSome(world: World): Promise<void> {
-  for (let calls = world.dice.below(5); calls > 0; calls--) {
+  for (let calls = world.dice.below(world.group ? 10 : 5); calls > 0; calls--) {
     await world.grant();
     await world.settle();
   }
@@ -92,7 +104,7 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
   const { begun, failover } = machine;
   const failovers = scheduler.alive(`failover:${machine.id}`).length;
   return [
-    start(5, "replicate", begun, async (plane) => {
+    start(world.group ? 10 : 5, "replicate", begun, async (plane) => {
       if (await replicate(plane)) world.start(`checkpoint:${machine.id}`, machine, checkpoint);
     }),
     start(1, "cut", begun, cut),
@@ -102,21 +114,14 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     start(world.thins ? 1 : 0.3, "verify", begun, verify),
     start(world.thins ? 1 : 0, "restore", begun, (plane) => restoreOne(plane, machine.auditor)),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
-    start(
-      (world.thins ? 9 : 3) * often(world, "point"),
-      "point",
-      machine.failover === undefined,
-      ({ services }) =>
-        agentActivities.requestBarrier(
-          { machine: machine.id, barrier: world.newBarrier(), consistency: "crash" },
-          toolsOf(services),
-        ),
-    ),
+    start(pointWeight(world), "point", machine.failover === undefined, (plane) => requestPoint(world, plane)),
     [failovers < 2 && failover && !failover.built ? 5 : 0, () => startFailover(world, machine)],
     [failover?.built && !world.storm.regionLost ? 2 : 0, () => reprotect(world, machine)],
     [machine.failovers > 0 && !failover ? 0.3 : 0, () => beginFailover(world, machine)],
   ];
 }
+
+const pointWeight = (world: World): number => (world.thins ? 9 : world.group ? 1 : 3) * often(world, "point");
 
 function ofWeather(world: World): Entry[] {
   const { dice, storm, scheduler, machines } = world;
@@ -134,7 +139,7 @@ function ofWeather(world: World): Entry[] {
       },
     ],
     [asleep.length < 3 ? 100 * storm.weather.hang : 0, () => sleep(world, true)],
-    [asleep.length > 0 ? 0.5 * often(world, "hold") : 0, () => sleep(world, false)],
+    [asleep.length > 0 ? (world.group ? 3 : 0.5) * often(world, "hold") : 0, () => sleep(world, false)],
     [asleep.length < 2 ? often(world, "hold") - 1 : 0, () => holdWriter(world)],
     [100 * storm.weather.rollback, () => rollBack(world)],
     [
@@ -145,6 +150,14 @@ function ofWeather(world: World): Entry[] {
     [storm.regionLost && over ? 1 : 0, () => regionReturns(world)],
     [world.thins ? 1 : 0, () => passHours(world)],
   ];
+}
+
+/** An ordinary one could make a group's late, as `functions/point-timer.ts` knows. */
+async function requestPoint(world: World, { machine, services }: Plane): Promise<void> {
+  const asked = world.group && (await services.records.barriers.get(machine))?.value;
+  if (asked && awaitsInstant(asked)) return;
+  const wish = { machine, barrier: world.newBarrier(), consistency: "crash" } as const;
+  await agentActivities.requestBarrier(wish, toolsOf(services));
 }
 
 /** Its process dies; its spool is still there. */
@@ -216,18 +229,6 @@ export async function beginFailover(world: World, machine: Machine): Promise<voi
   machine.failover = { wanted, token: `failover-${machine.failovers}` };
   world.note(`a failover of ${machine.id} begins`);
   startFailover(world, machine);
-}
-
-export function startFailover(world: World, machine: Machine): void {
-  const { failover } = machine;
-  if (!failover) return;
-  world.start(`failover:${machine.id}`, machine, async (plane) => {
-    if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
-    const built = await failOver(plane, failover);
-    for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
-    if (!failover.built) world.roads.push(built.road);
-    failover.built ??= built;
-  });
 }
 
 /** A process that hangs, and goes on when nobody expects it any more. */

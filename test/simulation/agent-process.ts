@@ -30,6 +30,8 @@ const HASTY: CapturePolicy = {
   heartbeatEvery: millis(2500),
   retryLadder: [millis(1000), millis(4000)],
 };
+/** Several for each barrier of a group, which is asked for some seconds ahead. */
+const TALKATIVE: CapturePolicy = { ...HASTY, heartbeatEvery: millis(1000) };
 const PATIENCE = millis(500);
 
 /** Starts the agent of a machine as `agent/main.ts` does. While another one is ending, it ends at once. */
@@ -37,7 +39,7 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
   world.scheduler.start("agent", async (process) => {
     guest.agents.push(process);
     const files = world.filesOf(guest, process);
-    const clock = world.clockOf(process);
+    const clock = world.clockOf(process, guest.clock);
     const lock = lockOrNot(files, world.processesOf(process));
     if (!lock) return;
     const capture = new Capture({
@@ -95,7 +97,7 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         const keeps = world.mutation?.step === "same-generation" &&
           guest.wrote && { generation: guest.wrote };
         return registerResponse.parse(
-          overWire({ ...given, ...keeps, policy: { ...given.policy, ...HASTY } }),
+          overWire({ ...given, ...keeps, policy: { ...given.policy, ...policyIn(world) } }),
         );
       }),
     heartbeat: (request, signal) =>
@@ -103,7 +105,9 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         const beat = heartbeatRequest.parse(overWire(request));
         const item = await itemOfAgent(talk.services, guest.machine, await callerOf(world, guest));
         const given = await heartbeat(talk, item, beat);
-        return heartbeatResponse.parse(overWire({ ...given, policy: { ...given.policy, ...HASTY } }));
+        return heartbeatResponse.parse(
+          overWire({ ...given, policy: { ...given.policy, ...policyIn(world) } }),
+        );
       }),
     handOver: (request, signal) =>
       ask("handover", signal, async ({ services }) => {
@@ -113,6 +117,8 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
       }),
   };
 }
+
+const policyIn = ({ group }: World): CapturePolicy => (group ? TALKATIVE : HASTY);
 
 async function callerOf(world: World, { machine, principal }: Guest): Promise<string> {
   if (world.mutation?.step !== "any-caller") return principal;

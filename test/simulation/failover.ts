@@ -14,10 +14,12 @@ import { readPoint } from "../../engine/replication/points.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
+import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
+import type { World } from "./world.ts";
 
 /** What a failover built. */
-export interface Built {
+interface Built {
   readonly point: RecoveryPoint;
   readonly road: "import" | "upload";
   readonly disks: readonly Buffer[];
@@ -34,10 +36,7 @@ export interface Failover {
 }
 
 /** The write that begins it, which is the fence: what it returns is no generation of the machine. @throws StateNotAllowed, Conflict */
-export async function fence(
-  { machine, services }: Plane,
-  { wanted: point, token }: Failover,
-): Promise<Generation> {
+async function fence({ machine, services }: Plane, { wanted: point, token }: Failover): Promise<Generation> {
   const { generation } = await services.records.items.update(itemKeyOf(machine), (old) =>
     beginFailover(old, { now: services.clock.now(), token, point }),
   );
@@ -48,7 +47,7 @@ export async function fence(
  * Drains, plans and builds as `orchestrations/failover.ts` does, by the road that the plan takes. May die anywhere and
  * run again.
  */
-export async function failOver(plane: Plane, failover: Failover): Promise<Built> {
+async function failOver(plane: Plane, failover: Failover): Promise<Built> {
   const { machine, services } = plane;
   const { wanted } = failover;
   if (plane.step !== "late-bump") await mustBeFenced(plane, failover);
@@ -67,6 +66,19 @@ export async function failOver(plane: Plane, failover: Failover): Promise<Built>
   );
   const point = await readPoint(plane.truly.target, machine, plan.point);
   return { point, road: imports ? "import" : "upload", disks };
+}
+
+/** Starts one run of it; several may be at work. */
+export function startFailover(world: World, machine: Machine): void {
+  const { failover } = machine;
+  if (!failover) return;
+  world.start(`failover:${machine.id}`, machine, async (plane) => {
+    if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
+    const built = await failOver(plane, failover);
+    for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
+    if (!failover.built) world.roads.push(built.road);
+    failover.built ??= built;
+  });
 }
 
 /** 8: a failover bumps the generation first, then builds. */

@@ -2,16 +2,17 @@ import { agentActivities } from "../../functions/activities/agent.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
-import { killAgent, loseSpool, startFailover } from "./actions.ts";
+import { killAgent, loseSpool } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
 import { checkpoint, replicate, tendResync, toolsOf } from "./control-plane.ts";
+import { startFailover } from "./failover.ts";
+import { endGroup } from "./finish-group.ts";
+import { pause } from "./pause.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
 import type { World } from "./world.ts";
 
-/** More calls than anything here takes. */
-const ENDLESS = 20_000;
 const TRIES = 12;
 
 /**
@@ -29,22 +30,7 @@ export async function recover(world: World): Promise<void> {
     if (machine.failover) await endFailover(world, machine);
     else if (!machine.guest.gone) await goOn(world, machine);
   }
-}
-
-/** Lets so many seconds of virtual time pass, with all that becomes due in them. */
-export async function pause(world: World, seconds: number, until = () => false): Promise<void> {
-  const end = world.now + seconds * 1e6;
-  for (let calls = 0; !until(); calls++) {
-    if (calls > ENDLESS) throw new Violation("something never ends");
-    if (!(await world.grant())) {
-      const { next } = world.scheduler;
-      if (next === undefined || next > end) break;
-      world.pass(Math.max(next - world.now, 0));
-    }
-    await world.settle();
-  }
-  await world.settle();
-  if (!until()) world.pass(Math.max(end - world.now, 0));
+  if (world.group) await endGroup(world, world.group);
 }
 
 export async function endFailover(world: World, machine: Machine): Promise<void> {

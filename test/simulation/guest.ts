@@ -8,19 +8,21 @@ import {
   type Generation,
   KIB,
   SECTOR,
-  type Sequence,
   bytes,
   diskIndex,
   generation,
   ordinal,
 } from "../../engine/core/units.ts";
 import { segmentName } from "../../engine/journal/names.ts";
+import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { checkSegment } from "../../engine/journal/segment.ts";
 import { MemoryFileSystem } from "../fixtures/memory-files.ts";
+import type { Causality } from "./causality.ts";
 import type { Dice } from "./dice.ts";
+import type { MachineClock } from "./machine-clock.ts";
 import type { FileWatch } from "./mortal-files.ts";
 import type { Process } from "./scheduler.ts";
-import { type Truth, Violation } from "./truth.ts";
+import { type Change, type Truth, Violation } from "./truth.ts";
 
 interface Disk {
   readonly index: DiskIndex;
@@ -61,6 +63,7 @@ export class Guest implements FileWatch {
   readonly machine: MachineId;
   /** Of its identity. */
   readonly principal: string;
+  readonly clock: MachineClock;
   readonly system = new MemoryFileSystem();
   readonly disks: readonly Disk[];
   running: Running | undefined;
@@ -74,23 +77,20 @@ export class Guest implements FileWatch {
   wrote: Generation | undefined;
   readonly #dice: Dice;
   readonly #truth: Truth;
+  readonly #causality: Causality;
   readonly #fault: GuestFault | undefined;
   readonly #forgotten: (name: string) => void;
   readonly #promised: Promised[];
-  /** Journalled by the call that is under way, and perhaps not on the disk yet. */
-  #journalled: {
-    generation: Generation;
-    sequence: Sequence;
-    disk: number;
-    offset: number;
-    length: number;
-  }[] = [];
+  /** The newest change in the journal: that of a call is there before the disk has it. */
+  #journalled: { readonly generation: Generation; readonly change: Change } | undefined;
 
   constructor(s: {
     machine: MachineId;
     principal: string;
+    clock: MachineClock;
     dice: Dice;
     truth: Truth;
+    causality: Causality;
     fault: GuestFault | undefined;
     /** By index. */
     contents: readonly Buffer[];
@@ -99,8 +99,10 @@ export class Guest implements FileWatch {
   }) {
     this.machine = s.machine;
     this.principal = s.principal;
+    this.clock = s.clock;
     this.#dice = s.dice;
     this.#truth = s.truth;
+    this.#causality = s.causality;
     this.#fault = s.fault;
     this.#forgotten = s.forgotten;
     this.disks = s.contents.map(({ length }, i) => ({
@@ -152,10 +154,11 @@ export class Guest implements FileWatch {
     if (this.#fault === "drop-write" && this.#dice.chance(0.05)) return this.#besides(index, offset, data);
     const before = this.#fault === "reorder" ? this.contents[index] : undefined;
     const length = bytes(data.length);
-    if (zero) await to.zero(bytes(offset), length);
-    else to.write([{ offset: bytes(offset), length, parts: [data] }]);
+    const done = zero ? to.zero(bytes(offset), length) : undefined;
+    if (!zero) to.write([{ offset: bytes(offset), length, parts: [data] }]);
     promised.since.push({ offset, data });
-    this.#noteJournalled();
+    this.#noteDone(index, offset, data.length);
+    await done;
     if (before && this.#dice.chance(0.05))
       this.#besides(index, offset, before.subarray(offset, offset + data.length));
   }
@@ -203,18 +206,20 @@ export class Guest implements FileWatch {
     if (place >= this.fencedFrom)
       throw new Violation(`8: ${this.principal} was failed over, and writes generation ${place}`);
     for (const record of readLog(data).records)
-      if (record.kind === "barrier")
-        this.#truth.noteBarrier(record.id, {
-          generation: place,
-          sequence: record.sequence,
-          disks: this.contents,
-        });
+      if (record.kind === "barrier") this.#placed(record, place);
       else if (record.kind === "proof") this.#truth.noteProof(place, record.barrier);
       else if (record.kind !== "digests") {
         const { sequence, disk, offset } = record;
         const length = record.kind === "data" ? record.data.length : record.length;
-        this.#journalled.push({ generation: place, sequence, disk, offset, length });
+        const change = { sequence, disk, offset, data: this.#read(disk, offset, length) };
+        this.#journalled = { generation: place, change };
+        this.#truth.noteChange(place, change);
       }
+  }
+
+  #placed({ id, sequence }: BarrierRecord, of: Generation): void {
+    this.#truth.noteBarrier(id, { generation: of, sequence, disks: this.contents });
+    this.#causality.noteBarrier(this, of, id);
   }
 
   renamed(_from: string, to: string): void {
@@ -234,12 +239,16 @@ export class Guest implements FileWatch {
     if (of && at) this.#forgotten(segmentName(this.machine, generation(Number(of)), ordinal(Number(at))));
   }
 
-  /** The disk has it now. */
-  #noteJournalled(): void {
-    for (const { generation: of, sequence, disk, offset, length } of this.#journalled.splice(0)) {
-      const data = Buffer.from(this.system.content(pathOf(disk)).subarray(offset, offset + length));
-      this.#truth.noteChange(of, { sequence, disk, offset, data });
-    }
+  /** The disk has it now. What was journalled without a call, or ahead of it in one, was on the disk before. */
+  #noteDone(index: number, offset: number, length: number): void {
+    const { generation: of, change } = this.#journalled ?? {};
+    this.#journalled = undefined;
+    const own = change?.disk === index && change.offset === offset && change.data.length === length;
+    if (own && of) this.#truth.noteChange(of, { ...change, data: this.#read(index, offset, length) });
+  }
+
+  #read(disk: number, offset: number, length: number): Buffer {
+    return Buffer.from(this.system.content(pathOf(disk)).subarray(offset, offset + length));
   }
 }
 

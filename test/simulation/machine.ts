@@ -19,6 +19,7 @@ const HOUR = 3600_000;
 
 const GROUP = armId("/subscriptions/s/resourceGroups/g");
 const inGroup = (what: string) => armId(`${GROUP}/providers/x/${what}`);
+export const VAULT = inGroup("vaults/v");
 
 export const machineNumber = (n: number): MachineId => machineId(`machine-0a1b2c3${n.toString(16)}`);
 export const principalOf = (machine: MachineId, nth: number): string => `${machine}-vm${nth}`;
@@ -80,6 +81,7 @@ export const protectedItem = (
   generation: generation(1),
   policy: {
     ...DEFAULT_POLICY,
+    heartbeatEvery: millis(500),
     checkpointInterval: millis(dice.pick([1000, 10_000, 100_000]) ?? 1000),
     replica: dice.chance(0.85) ? "warm" : "none",
     retention,

@@ -21,6 +21,8 @@ export interface Mutation {
   /** Puts itself between the product and its storage. */
   readonly stores?: (stores: Stores, dice: Dice) => Stores;
   readonly guest?: GuestFault;
+  /** It shows only where machines have common points. */
+  readonly grouped?: true;
   /** Puts itself between the agent and its files. */
   readonly files?: (files: Files) => Files;
   /** Without this weather, and without this happening more often, the fault hardly shows. */
@@ -35,7 +37,9 @@ export interface Mutation {
     | "early-applied"
     | "late-bump"
     | "same-generation"
-    | "any-caller";
+    | "any-caller"
+    | "skip-hold"
+    | "early-group";
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -216,6 +220,18 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     caught: /^8: .* was failed over/,
     often: { wake: 5 },
     step: "any-caller",
+  },
+  "skip-hold": {
+    what: "writes behind a group's barrier are acknowledged at once",
+    caught: /^group: .* is torn/,
+    grouped: true,
+    step: "skip-hold",
+  },
+  "early-group": {
+    what: "a group has a point before all of its members have it",
+    caught: /^group: .* was made before/,
+    grouped: true,
+    step: "early-group",
   },
 };
 

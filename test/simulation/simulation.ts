@@ -4,6 +4,7 @@ import { sequence } from "../../engine/core/units.ts";
 import type { Wanted } from "../../engine/replication/moment.ts";
 import { actionFor, beginFailover, loseRegion } from "./actions.ts";
 import { recover } from "./finish.ts";
+import { failOverTogether } from "./group-actions.ts";
 import type { Machine } from "./machine.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { growOld } from "./old-age.ts";
@@ -26,6 +27,8 @@ export interface Run {
   readonly checkpoints: number;
   /** How the disks were built, of each failover. */
   readonly roads: readonly string[];
+  /** How often each thing happened. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 export const STEPS = 400;
@@ -43,9 +46,10 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     await world.prepare();
     for (let step = 0; step < steps; step++) {
       at = step;
-      world.pass(world.dice.below(world.thins ? 800_000 : 400_000));
+      world.passSome();
       if (step === plan.lossAt) loseRegion(world);
-      if (step >= plan.failoverAt)
+      if (step >= plan.failoverAt && plan.together && step < plan.failoverAt + 40) failOverTogether(world);
+      else if (step >= plan.failoverAt)
         for (const machine of world.machines)
           if (machine.failovers === 0) await beginFailover(world, machine);
       await actionFor(world)?.();
@@ -54,6 +58,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     at = "end";
     await recover(world);
     for (const { auditor } of world.machines) points += await auditor.everything();
+    await world.group?.auditor.everything();
     for (const machine of world.machines) writes += await restoreWrites(world, machine);
     if (world.thins) await growOld(world);
   } catch (error) {
@@ -73,6 +78,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     restored: sum("restored"),
     checkpoints: sum("checkpoints"),
     roads: world.roads,
+    counts: { ...world.tally.counts, "effect on another machine": world.causality.effects },
   };
 }
 
@@ -88,8 +94,8 @@ async function restoreWrites({ dice }: World, { auditor }: Machine): Promise<num
 }
 
 /** When the region is lost and the machines fail over, if so; whatever the number of steps. */
-function planOf({ dice }: World): { lossAt: number; failoverAt: number } {
-  const failoverAt = dice.chance(0.7) ? 150 + dice.below(300) : Infinity;
+function planOf({ dice, group }: World): { lossAt: number; failoverAt: number; together: boolean } {
+  const failoverAt = dice.chance(0.7) ? (group ? 250 : 150) + dice.below(300) : Infinity;
   const lossAt = dice.chance(0.4) ? failoverAt - dice.below(40) : Infinity;
-  return { lossAt, failoverAt };
+  return { lossAt, failoverAt, together: group !== undefined && dice.chance(0.6) };
 }

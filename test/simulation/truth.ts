@@ -67,8 +67,10 @@ export class Truth {
     return this.#segments.get(`${generation}/${ordinal}`);
   }
 
+  /** Noted again it replaces itself. */
   noteChange(generation: Generation, change: Change): void {
     const changes = this.#changes.get(generation);
+    if (changes?.at(-1)?.sequence === change.sequence) changes.pop();
     if (changes) changes.push(change);
     else this.#changes.set(generation, [change]);
   }

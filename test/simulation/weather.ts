@@ -53,6 +53,17 @@ export const milder = (weather: Weather): Weather => ({
   refuse: weather.refuse / 10,
   timeout: weather.timeout / 10,
 });
+/** Where much must succeed on several machines within seconds, calls fail seldom. */
+export const mildWeatherOf = (dice: Dice): Weather => {
+  const weather = weatherOf(dice);
+  const few = (often: number) => Math.min(often, 0.01);
+  return {
+    ...weather,
+    refuse: few(weather.refuse),
+    timeout: few(weather.timeout),
+    stale: few(weather.stale),
+  };
+};
 
 interface Change {
   readonly store: "cache" | "target" | "records";

@@ -4,25 +4,30 @@ import type { Files } from "../../agent/files.ts";
 import type { Clock } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type BarrierId, barrierId } from "../../engine/core/ids.ts";
-import { type Micros, KIB, micros } from "../../engine/core/units.ts";
+import { type Micros, KIB, micros, millis } from "../../engine/core/units.ts";
 import { type DataKey, newDataKey } from "../../engine/journal/key.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { createReplica } from "../../engine/replication/replica.ts";
 import { FOOTER } from "../fixtures/carried.ts";
 import { Auditor } from "./auditor.ts";
+import { Causality } from "./causality.ts";
 import { type Plane, servicesOver, toolsOf } from "./control-plane.ts";
 import { Deletions } from "./deletions.ts";
 import { Dice } from "./dice.ts";
+import { beginTogether } from "./group-actions.ts";
+import { Group, HOLDS } from "./group.ts";
 import { Guest } from "./guest.ts";
-import { BRISK, type Machine, START, machineNumber, principalOf, protectedItem } from "./machine.ts";
+import { BRISK, type Machine, START, VAULT, machineNumber, principalOf, protectedItem } from "./machine.ts";
+import { type MachineClock, TRUE_CLOCK, wrongClock } from "./machine-clock.ts";
 import { mortalFiles } from "./mortal-files.ts";
 import type { Mutation } from "./mutations.ts";
 import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { type Effect, type Stores, gated, memoryStores, observed } from "./stores.ts";
+import { Tally } from "./tally.ts";
 import { Truth, Violation } from "./truth.ts";
-import { Storm, milder, nameOf, weatherOf } from "./weather.ts";
+import { Storm, mildWeatherOf, milder, nameOf, weatherOf } from "./weather.ts";
 
 const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
@@ -50,6 +55,10 @@ export class World {
   readonly thins: boolean;
   /** Whose call was let through last. */
   #acting: Process | undefined;
+  readonly tally = new Tally();
+  readonly causality = new Causality();
+  /** Where there is one, several machines have clocks of their own, and talk with each other. */
+  readonly group: Group | undefined;
 
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
@@ -59,18 +68,28 @@ export class World {
     this.stores = memoryStores();
     const seen = observed(this.stores, this.#effects);
     this.reached = mutation?.stores?.(seen, this.dice) ?? seen;
-    const weather = weatherOf(this.dice);
+    const grouped = mutation === undefined ? seed % 4 === 1 : mutation.grouped === true;
+    const weather = grouped ? mildWeatherOf(this.dice) : weatherOf(this.dice);
     const usual = this.thins ? milder(weather) : weather;
     this.storm = new Storm(this.dice, this.stores, { ...usual, ...mutation?.weather });
+    this.group = grouped ? this.#newGroup() : undefined;
+  }
+
+  #newGroup(): Group {
+    const { stores, storm, causality, machines, tally } = this;
+    const hold = this.dice.pick(HOLDS) ?? millis(100);
+    const retention = this.thins ? BRISK : undefined;
+    return new Group({ vault: VAULT, hold, retention, stores, storm, causality, machines, tally });
   }
 
   /** Protection was enabled: records and replicas are there. */
   async prepare(): Promise<void> {
     const count = this.dice.weighted([
-      [6, 1],
+      [this.group ? 0 : 6, 1],
       [3, 2],
       [1, 3],
     ]);
+    if (this.group) await recordsIn(this.stores.records).groups.create(this.group.key, this.group.record);
     for (let n = 0; n < (count ?? 1); n++) await this.#protect(n);
   }
 
@@ -97,8 +116,10 @@ export class World {
     return new Guest({
       machine,
       principal: principalOf(machine, nth),
+      clock: this.group ? wrongClock(this.dice, this.#now) : TRUE_CLOCK,
       dice: this.dice,
       truth,
+      causality: this.causality,
       fault: this.mutation?.guest,
       contents,
       forgotten: (name) => this.#effects.push({ store: "spool", method: "forget", args: [name] }),
@@ -114,6 +135,7 @@ export class World {
         if (!(error instanceof LeewardError)) throw error;
         this.note(`${process.name} failed: ${error.code}`);
         if (!this.storm.lied) mustNotBeLost(process.name, error);
+        this.tally.note(`${kind.split(":")[0]} failed: ${error.code}`);
       }
     });
   }
@@ -132,12 +154,12 @@ export class World {
   }
 
   /** Sleeps of this process end when the virtual time has come, and the dice pick them. */
-  clockOf(process: Process): Clock {
+  clockOf(process: Process, { own, truly }: MachineClock): Clock {
     return {
-      now: () => this.#now,
+      now: () => own(this.#now),
       sleep: async (duration, signal) => {
         signal?.throwIfAborted();
-        const due = micros(this.#now + duration * 1000);
+        const due = truly(own(this.#now) + duration * 1000);
         const perform = async () => undefined;
         await this.scheduler.call(
           { process, store: "clock", method: "sleep", args: [], due, perform },
@@ -183,6 +205,7 @@ export class World {
   async settle(): Promise<void> {
     await this.scheduler.settle();
     for (const effect of this.#effects.splice(0)) {
+      await this.#watchGroup(effect);
       const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
@@ -198,6 +221,13 @@ export class World {
     if (this.scheduler.crash) throw this.scheduler.crash;
   }
 
+  async #watchGroup(effect: Effect): Promise<void> {
+    const before = this.group?.record.failover?.operation;
+    await this.group?.after(effect);
+    const begun = this.group?.record.failover;
+    if (begun && begun.operation !== before) beginTogether(this, begun);
+  }
+
   async #watchProblem(machine: Machine): Promise<void> {
     const progress = await recordsIn(this.stores.records).progress.get(machine.id);
     const problem = progress?.value.problem;
@@ -205,6 +235,19 @@ export class World {
     machine.stopped = problem?.stopped ?? false;
     if (machine.stopped && !this.storm.lied)
       throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
+  }
+
+  /**
+   * Some part of the time that a step may take. Where clocks are compared, calls that wait are a storage and a network at
+   * work, which take milliseconds.
+   */
+  passSome(): void {
+    this.pass(this.dice.below(this.#most()));
+  }
+
+  #most(): number {
+    if (this.group?.isNear(this.#now)) return 20_000;
+    return this.group && this.scheduler.ready().length > 2 ? 60_000 : this.thins ? 800_000 : 400_000;
   }
 
   pass(time: number): void {

@@ -54,6 +54,14 @@ test("all protected members are asked for one barrier at one instant, two heartb
   expect(instants[2]).toEqual([]);
 });
 
+test("a barrier on its way is asked for again also when no member is protected any more", async () => {
+  const { one, a, b } = await pair();
+  await groupActivities.askGroup(asked, one.tools);
+  for (const machine of [a, b])
+    await one.services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, state: "FailingOver" }));
+  expect(await groupActivities.askGroup(asked, one.tools)).toEqual({ asked: 2 });
+});
+
 test("there is a point of the group only when each member has one, and it is put once", async () => {
   const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);

@@ -56,6 +56,13 @@ test("a barrier is asked for at an instant ahead, and asked again it stays what 
   expect(() => beginRound(asked, { ...wish, id: other }, at(5), AHEAD)).toThrow(/waits for barrier/);
 });
 
+test("who has left while the barrier was being prepared is not asked for it", () => {
+  const [b, a] = wish.members;
+  expect(beginRound(withoutMember(group(), b), wish, NOW, AHEAD).round?.members).toEqual([a]);
+  const empty = withoutMember(withoutMember(group(), a), b);
+  expect(beginRound(empty, wish, NOW, AHEAD)).toBe(empty);
+});
+
 test("points are due by the interval, and application-consistent ones by theirs", () => {
   expect(roundDue(group(), NOW)).toBe("crash");
   expect(roundDue(group({ askedAt: NOW }), at(59))).toBeUndefined();

@@ -1,0 +1,95 @@
+import { type ArmId, type BarrierId, type GroupId, type MachineId, armId } from "../../engine/core/ids.ts";
+import { type Micros, type Millis, millis } from "../../engine/core/units.ts";
+import {
+  type GroupRecord,
+  type GroupRound,
+  groupIdFor,
+  groupSettings,
+  newGroup,
+} from "../../engine/recovery/group.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
+import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
+import type { Causality } from "./causality.ts";
+import { GroupAuditor } from "./group-auditor.ts";
+import type { Machine } from "./machine.ts";
+import type { Effect, Stores } from "./stores.ts";
+import type { Tally } from "./tally.ts";
+import { Violation } from "./truth.ts";
+import { type Storm, nameOf } from "./weather.ts";
+
+/** Some leave no time for a slow network, or for a timer that is late. */
+export const HOLDS: readonly Millis[] = [100, 400, 1000, 2500].map(millis);
+
+/** Before a barrier's instant, and behind it when it is held for so long. */
+const AROUND = 200_000;
+
+/** The group that the machines join and leave, as it stands in the storage, and what was asked in its name. */
+export class Group {
+  readonly id: ArmId;
+  readonly key: GroupId;
+  record: GroupRecord;
+  /** Barriers that every member was asked for. */
+  readonly asked = new Set<BarrierId>();
+  readonly auditor: GroupAuditor;
+  readonly #stores: Stores;
+  readonly #tally: Tally;
+  /** As each was first written down. */
+  readonly #rounds = new Map<BarrierId, GroupRound>();
+
+  constructor(s: {
+    vault: ArmId;
+    hold: Millis;
+    retention: RetentionPolicy | undefined;
+    stores: Stores;
+    storm: Storm;
+    causality: Causality;
+    machines: readonly Machine[];
+    tally: Tally;
+  }) {
+    this.id = armId(`${s.vault}/leewardGroups/together`);
+    this.key = groupIdFor(this.id);
+    const settings = groupSettings.parse({ hold: s.hold, ...(s.retention && { retention: s.retention }) });
+    this.record = newGroup(this.id, settings);
+    this.#stores = s.stores;
+    this.#tally = s.tally;
+    this.auditor = new GroupAuditor({ ...s, group: this.key, roundOf: (id) => this.#rounds.get(id) });
+  }
+
+  has(machine: MachineId): boolean {
+    return this.record.members.some((one) => one.machine === machine);
+  }
+
+  /** Members set a barrier about now. */
+  isNear(now: Micros): boolean {
+    const { round } = this.record;
+    if (!round) return false;
+    return now > round.at - AROUND && now < round.at + Math.min(round.hold * 1000, 2 * AROUND);
+  }
+
+  /** @throws Violation */
+  async after(effect: Effect): Promise<void> {
+    const name = nameOf(effect);
+    if (effect.store === "records" && name === `group/${this.key}`) await this.#changed();
+    if (effect.store === "target" && effect.method === "put" && name.startsWith(`groups/${this.key}/`))
+      await this.auditor.pointed(name);
+  }
+
+  async #changed(): Promise<void> {
+    const before = this.record;
+    this.record = (await recordsIn(this.#stores.records).groups.get(this.key))?.value ?? before;
+    const { round, members, missed } = this.record;
+    if (members.length !== before.members.length)
+      this.#tally.note(members.length > before.members.length ? "group joined" : "group left");
+    if (missed && missed.id !== before.missed?.id)
+      this.#tally.note(`group barrier missed: ${kindOf(missed.why)}`);
+    if (!round || this.#rounds.has(round.id)) return;
+    this.#rounds.set(round.id, round);
+    this.#tally.note("group barrier asked");
+    for (const machine of round.members)
+      if (!members.some((one) => one.machine === machine))
+        throw new Violation(`group: barrier ${round.id} is asked of ${machine}, which has left`);
+  }
+}
+
+/** Without machines and figures. */
+const kindOf = (why: string): string => why.replace(/^machine-\w+: /, "").replace(/[\d.]+ ms/g, "some ms");
