@@ -3,14 +3,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Sequence, sequence } from "../../engine/core/units.ts";
 import { seededRandom } from "../../local/machine/seeded-random.ts";
+import type { Moment } from "../../engine/replication/moment.ts";
 import type { Journal } from "./journal.ts";
+import { run } from "./programs.ts";
 
 export const SEED = Number(process.env["SEED"] ?? Date.now() % 2 ** 32);
 const random = seededRandom(SEED);
 export const below = (limit: number): number => Math.floor(random() * limit);
-/** How many places a journal is cut at; fewer where each costs a second, unless so many are asked for. */
+/** How many places a journal is cut at. */
 export const CUTS = Number(process.env["CUTS"] ?? 300);
-export const FEW_CUTS = Number(process.env["CUTS"] ?? 60);
+/** So many cuts are restored by what differs from the one before, then one as a whole, too. */
+const MOVES = 20;
 
 /** Something that the software promised to keep while the agent took its writes. */
 export interface Promised {
@@ -56,11 +59,17 @@ export async function wrongCut(subject: Subject, count: number): Promise<string[
   const { journal, promised, images, wrongs } = subject;
   const from = promised[0]?.begun ?? journal.end;
   if (journal.end - from < count / 2) throw new Error(`only ${journal.end - from} writes`);
+  const places = Array.from({ length: count - 1 }, () => from + below(journal.end + 1 - from));
+  // What the software recovers is a copy, since it writes.
+  const moved = images.map((image) => `${image}.moved`);
   const started = performance.now();
-  for (let n = 0; n < count; n++) {
-    const cut = n === 0 ? journal.end : sequence(from + below(journal.end + 1 - from));
-    await journal.restore(cut, images);
-    const found = [...(n === 0 ? differences(images, journal.disks) : []), ...(await wrongs(cut))];
+  let at: Moment | undefined;
+  for (const [n, place] of [journal.end, ...places.toSorted((a, b) => a - b)].entries()) {
+    const cut = sequence(place);
+    at = await journal.move(at, cut, moved);
+    const found = n % MOVES === 0 ? await wrongImages(journal, cut, moved, images) : [];
+    for (const [index, image] of images.entries()) await copySparse(moved[index] ?? "", image);
+    found.push(...(await wrongs(cut)));
     if (found.length > 0) return [`cut at write ${cut}; ${keep(subject)} (SEED=${SEED})`, ...found];
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -68,9 +77,27 @@ export async function wrongCut(subject: Subject, count: number): Promise<string[
   return [];
 }
 
+/** Restored as a whole the disks must be the same, and at the journal's end what the source's are. */
+async function wrongImages(
+  journal: Journal,
+  cut: Sequence,
+  moved: readonly string[],
+  images: readonly string[],
+): Promise<string[]> {
+  await journal.restore(cut, images);
+  return [
+    ...differences(moved, images).map((which) => `${which} the one that was restored as a whole`),
+    ...(cut === journal.end ? differences(images, journal.disks) : []).map(
+      (which) => `${which} the source's`,
+    ),
+  ];
+}
+
+const copySparse = (from: string, to: string): Promise<string> => run("cp", from, to);
+
 function differences(images: readonly string[], disks: readonly string[]): string[] {
   return images.flatMap((image, index) =>
-    readFileSync(image).equals(readFileSync(disks[index] ?? "")) ? [] : [`disk ${index} is not the source's`],
+    readFileSync(image).equals(readFileSync(disks[index] ?? "")) ? [] : [`disk ${index} is not`],
   );
 }
 

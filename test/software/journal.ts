@@ -5,9 +5,10 @@ import { openSegment } from "../../engine/journal/open.ts";
 import { startOf } from "../../engine/journal/position.ts";
 import type { WriteRecord } from "../../engine/journal/record.ts";
 import { readForward } from "../../engine/replication/journal-reader.ts";
-import { findMoment } from "../../engine/replication/moment.ts";
+import { type Moment, findMoment } from "../../engine/replication/moment.ts";
+import { moveImages } from "../../engine/replication/move.ts";
 import { cut } from "../../engine/replication/points.ts";
-import { rawImage } from "../../engine/replication/raw-image.ts";
+import { changedImage, rawImage } from "../../engine/replication/raw-image.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { ship } from "../../engine/replication/ship.ts";
 import { DirectoryObjectStore } from "../../engine/storage/directory.ts";
@@ -98,6 +99,22 @@ export class Journal {
       point,
       sinkFor: async ({ index, size }) => rawImage(images[index] ?? "", size),
     });
+  }
+
+  /**
+   * Brings images to what they were behind this write, and writes only what differs, as `leeward bisect` does it.
+   * @param from what they are; undefined when they are nothing yet @returns what they are then
+   */
+  async move(from: Moment | undefined, at: Sequence, images: readonly string[]): Promise<Moment> {
+    const to = await findMoment(this.#source, { kind: "write", sequence: at });
+    const sinks = await Promise.all(
+      to.disks.map(
+        async ({ index, size }) => [index, await changedImage(images[index] ?? "", size)] as const,
+      ),
+    );
+    await moveImages({ ...this.#source, from, to, sinks: new Map(sinks) });
+    for (const [, sink] of sinks) await sink.close();
+    return to;
   }
 
   /** Makes the disks by carrying out these writes one after the other: how the product is checked, and led astray. */

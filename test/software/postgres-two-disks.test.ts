@@ -1,0 +1,3 @@
+import { postgresSuite } from "./postgres-suite.ts";
+
+postgresSuite("with its log on a second disk", 2);
