@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
-import { zstdDecompress } from "node:zlib";
+import { createZstdDecompress, zstdDecompress } from "node:zlib";
 import type { LeewardError } from "../core/errors.ts";
-import type { Bytes } from "../core/units.ts";
+import { type Bytes, KIB } from "../core/units.ts";
 import { decryptInto } from "./cipher.ts";
 import type { DataKey } from "./key.ts";
 import { withScratch } from "./scratch.ts";
@@ -22,7 +22,7 @@ interface Blame {
 
 /**
  * Index and payloads, decrypted and decompressed.
- * @param into of `bodyLength`, for a body that is not compressed
+ * @param into what to fill, of `bodyLength`; fresh memory when absent
  * @throws KeyWrong, and what `damaged` makes
  */
 export async function plainBody(
@@ -35,7 +35,7 @@ export async function plainBody(
   if (header.compressed)
     return withScratch(header.storedLength, async (stored) => {
       decryptInto(stored, bytes, key, blame.place);
-      return inflate(header.bodyLength, stored, blame);
+      return into ? inflateInto(into, stored, blame) : inflate(header.bodyLength, stored, blame);
     });
   const body = into ?? Buffer.allocUnsafeSlow(header.storedLength);
   decryptInto(body, bytes, key, blame.place);
@@ -49,5 +49,25 @@ async function inflate(length: Bytes, stored: Buffer, { place, damaged }: Blame)
     throw damaged(`${place}: the body does not decompress`, error);
   });
   if (body.length !== length) throw damaged(`${place}: a body of ${body.length}, not ${length}`);
+  return body;
+}
+
+/** What one call of zstd gives: fresh memory too, but free again before the next collection meets it. */
+const CHUNK = 256 * KIB;
+
+async function inflateInto(body: Buffer, stored: Buffer, { place, damaged }: Blame): Promise<Buffer> {
+  const stream = createZstdDecompress({ chunkSize: CHUNK });
+  let filled = 0;
+  await new Promise<void>((resolve, reject) => {
+    stream.on("data", (chunk: Buffer) => {
+      if (filled + chunk.length > body.length) stream.destroy(new RangeError("longer than its header says"));
+      else filled += chunk.copy(body, filled);
+    });
+    stream.once("end", resolve).once("error", reject);
+    stream.end(stored);
+  }).catch((error: unknown) => {
+    throw damaged(`${place}: the body does not decompress`, error);
+  });
+  if (filled !== body.length) throw damaged(`${place}: a body of ${filled}, not ${body.length}`);
   return body;
 }

@@ -43,12 +43,17 @@ export function checkLayerPart(bytes: Buffer): CheckedLayerPart {
 /**
  * The records of the part: writes that do not overlap, each with the sequence `to` and time 0, digests, and at the very
  * end of the last part barrier and proof of the end. Their data are views of one buffer.
+ * @param into as in `openSegment`
  * @throws KeyWrong, LayerDamaged
  */
-export async function openLayerPart(part: CheckedLayerPart, key: DataKey): Promise<JournalRecord[]> {
+export async function openLayerPart(
+  part: CheckedLayerPart,
+  key: DataKey,
+  into?: Buffer,
+): Promise<JournalRecord[]> {
   const { header } = part;
   const place = placeOfPart(header);
-  const body = await plainBody(part, key, { place, damaged: damagedLayer });
+  const body = await plainBody(part, key, { place, damaged: damagedLayer }, into);
   return soundly(place, () => {
     const records = decodeBody(header.to, header.records, body);
     const { dataBytes, marks } = summarizePart(header.to, records);

@@ -117,7 +117,8 @@ async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): 
     done++;
   });
   const { disks } = point;
-  const runs = mergeNewest({ segments: counted, key, upTo: lastWrites(sources), disks }, coverage);
+  const request = { segments: counted, key, upTo: lastWrites(sources), disks, releases: true };
+  const runs = mergeNewest(request, coverage);
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(s, fences, r))) {
     written += run.data ? run.length : 0;
     s.onProgress?.({ done, segments, written: bytes(written) });
@@ -156,6 +157,7 @@ async function put({ pages, point }: CheckpointRequest, fences: Fences, run: Run
   await (run.data
     ? pages.write(name, fence, run.offset, run.data)
     : pages.clear(name, fence, run.offset, run.length));
+  run.release?.();
   return run;
 }
 

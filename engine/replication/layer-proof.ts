@@ -65,7 +65,7 @@ export class LayerProof {
     for (const found of this.#rebuild.rest()) this.#keep(found);
     for (let left = this.#rebuild.deferred; countOf(left) > 0;) {
       const rebuild = new BlockRebuild(this.#point.disks, left, MEMORY);
-      for await (const part of readParts(objects, layer))
+      for await (const part of readParts(objects, [layer]))
         for (const record of (await openLayerPart(part, key)).filter(isWrite))
           for (const found of rebuild.take(record)) this.#keep(found);
       for (const found of rebuild.rest()) this.#keep(found);

@@ -51,19 +51,22 @@ async function readLayer(objects: ObjectStore, name: string): Promise<Layer | un
 }
 
 /**
- * The parts of a layer, last first, each checked and what the layer's document says.
+ * The parts of these layers, one layer after the other, the last part of each first, each checked and what its layer's
+ * document says. Layers are as often as not of one part and its marks: reading ahead goes on into the next layer.
  * @throws LayerDamaged, LayerVersionUnknown
  */
 export async function* readParts(
   objects: ObjectStore,
-  layer: Layer,
+  layers: readonly Layer[],
   { only, parallel = PARALLEL }: ReadOptions = {},
 ): AsyncGenerator<CheckedLayerPart> {
-  const wanted = layer.parts
-    .map(({ marks }, part) => ({ marks, part }))
-    .filter(({ marks }) => marks || only === undefined)
-    .toReversed();
-  yield* mapInOrder(wanted, parallel, ({ part }) => readPart(objects, layer, part));
+  const wanted = layers.flatMap((layer) =>
+    layer.parts
+      .map(({ marks }, part) => ({ layer, marks, part }))
+      .filter(({ marks }) => marks || only === undefined)
+      .toReversed(),
+  );
+  yield* mapInOrder(wanted, parallel, ({ layer, part }) => readPart(objects, layer, part));
 }
 
 /** @throws LayerDamaged when the part is gone or is not the one that the document names */

@@ -1,12 +1,13 @@
 import { ExtentSet } from "../core/extent.ts";
 import { LeewardError } from "../core/errors.ts";
 import { mapInOrder } from "../core/in-order.ts";
+import { giveBack, lend } from "../core/lent.ts";
 import { type Bytes, type DiskIndex, type Generation, MIB, type Sequence, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { JournalRecord, WriteRecord } from "../journal/record.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, openSealed, placeOfSealed } from "./sealed.ts";
-import { type Body, Windows } from "./windows.ts";
+import { Body, Windows } from "./windows.ts";
 
 export interface MergeRequest {
   /** Newest first, without a hole: segments, then parts of layers. */
@@ -23,6 +24,8 @@ export interface MergeRequest {
    * out in longer runs, so in fewer calls, the more there is.
    */
   readonly memory?: Bytes | undefined;
+  /** The consumer releases each run, and nobody else looks at the segments' bytes: their memory is used again. */
+  readonly releases?: boolean;
 }
 
 /** Which parts of each disk the merge has emitted so far. */
@@ -40,17 +43,18 @@ export const emptyCoverage = (disks: MergeRequest["disks"]): Coverage =>
 export async function* mergeNewest(s: MergeRequest, coverage: Coverage): AsyncGenerator<Run> {
   const limit = s.memory ?? MEMORY;
   const windows = new Windows();
-  for await (const { segment, writes } of newestWrites(s)) {
+  for await (const { segment, writes, memory } of newestWrites(s)) {
     const { bodyLength, records: count } = segment.header;
     const claimed = writes.flatMap((record) => [...claim(record, coverage.get(record.disk))]);
     const left = claimed.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
     const isMost = left > bodyLength / 2;
     const pieces = isMost ? claimed : copied(claimed, left);
-    const body: Body = {
-      size: isMost ? bodyLength + count * RECORD_BYTES : left + claimed.length * RECORD_BYTES,
-      waiting: 0,
-    };
+    if (memory && !isMost) giveBack(memory);
+    const body = isMost
+      ? new Body(bodyLength + count * RECORD_BYTES, memory)
+      : new Body(left + claimed.length * RECORD_BYTES);
     for (const piece of pieces) yield* windows.put(piece, body);
+    body.leave();
     if (windows.held > limit) yield* windows.flush();
   }
   yield* windows.flush();
@@ -73,6 +77,8 @@ interface OpenedWrites {
   readonly segment: Sealed;
   /** Newest first, each on a disk that there is and inside it; their data are views of one buffer. */
   readonly writes: readonly WriteRecord[];
+  /** What that buffer is, where it is to be given back. */
+  readonly memory: Buffer | undefined;
 }
 
 /**
@@ -81,19 +87,20 @@ interface OpenedWrites {
  */
 export async function* newestWrites(s: WritesRequest): AsyncGenerator<OpenedWrites> {
   const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
-  for await (const { segment, records } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
+  for await (const { segment, records, memory } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
     const upTo = lastOf(s, segment);
     const writes = records
       .filter(isWrite)
       .filter(({ sequence }) => sequence <= upTo && sequence > (s.above ?? -1));
     for (const record of writes) checkInside(segment, record, sizes.get(record.disk));
-    yield { segment, writes: writes.toReversed() };
+    yield { segment, writes: writes.toReversed(), memory };
   }
 }
 
 interface Opened {
   readonly segment: Sealed;
   readonly records: readonly JournalRecord[];
+  readonly memory: Buffer | undefined;
 }
 
 const MEMORY = 256 * MIB;
@@ -106,7 +113,12 @@ const RECORD_BYTES = 200;
 async function open(s: WritesRequest, segment: Sealed): Promise<Opened> {
   const { from, to } = segment.header;
   const matters = from < to && from < lastOf(s, segment) && to > (s.above ?? -1);
-  return { segment, records: matters ? await openSealed(segment, s.key) : [] };
+  if (!matters) return { segment, records: [], memory: undefined };
+  const memory = s.releases ? lend(segment.header.bodyLength) : undefined;
+  const records = await openSealed(segment, s.key, memory);
+  // Records are views of what was decrypted, never of what was stored.
+  if (s.releases) giveBack(segment.bytes);
+  return { segment, records, memory };
 }
 
 function lastOf({ upTo }: WritesRequest, segment: Sealed): Sequence {

@@ -46,7 +46,8 @@ export async function moveImages(s: MoveRequest): Promise<Bytes> {
 function forward({ key, to, objects }: MoveRequest, { sequence: after }: Moment): AsyncGenerator<Run> {
   const segments = segmentsSince({ objects, moment: to, after });
   const upTo = new Map([[to.generation, to.sequence]]);
-  return mergeNewest({ segments, key, upTo, above: after, disks: to.disks }, emptyCoverage(to.disks));
+  const request = { segments, key, upTo, above: after, disks: to.disks, releases: true };
+  return mergeNewest(request, emptyCoverage(to.disks));
 }
 
 /** Everything but these bytes, as if it had been emitted already. */
@@ -58,7 +59,8 @@ async function rebuild(s: MoveRequest, coverage: Coverage): Promise<Bytes> {
   const { objects, key, to } = s;
   const sources = await sourcesOf(objects, to);
   const segments = whileLacking(to, coverage, readSources(sources));
-  const runs = mergeNewest({ segments, key, upTo: lastWrites(sources), disks: to.disks }, coverage);
+  const request = { segments, key, upTo: lastWrites(sources), disks: to.disks, releases: true };
+  const runs = mergeNewest(request, coverage);
   return bytes((await put(s, runs)) + (await put(s, rest(to, coverage))));
 }
 
@@ -85,9 +87,10 @@ const PARALLEL = 8;
 
 async function put({ sinks, signal }: MoveRequest, runs: AsyncIterable<Run>): Promise<Bytes> {
   let written = 0;
-  const writing = mapInOrder(runs, PARALLEL, async ({ disk, offset, length, data }) => {
+  const writing = mapInOrder(runs, PARALLEL, async ({ disk, offset, length, data, release }) => {
     const sink = sinks.get(disk);
     await (data ? sink?.write(offset, data) : sink?.zero(offset, length));
+    release?.();
     return sink ? length : 0;
   });
   for await (const length of writing) {

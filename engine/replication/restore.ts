@@ -14,7 +14,7 @@ export type RestoredDisk = Omit<RecoveryPoint["disks"][number], "root">;
 
 /** Where a restored disk goes; what is never written to it reads as zero. Calls do not overlap in range, but in time. */
 export interface Sink {
-  /** At most 4 MiB. */
+  /** At most 4 MiB. The data may change as soon as the promise has settled. */
   write(offset: Bytes, data: Uint8Array): Promise<void>;
   /** The range is zero, of any length. */
   zero(offset: Bytes, length: Bytes): Promise<void>;
@@ -80,7 +80,7 @@ async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Pro
   const progress = () => ({ done, segments: all, written: bytes(written) });
   const segments = counted(readSources(sources), () => done++);
   const runs = mergeNewest(
-    { segments, key, upTo: lastWrites(sources), disks: point.disks, memory: s.memory },
+    { segments, key, upTo: lastWrites(sources), disks: point.disks, memory: s.memory, releases: true },
     emptyCoverage(point.disks),
   );
   for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {
@@ -101,5 +101,6 @@ async function* counted<Item>(items: AsyncIterable<Item>, count: () => void): As
 async function put(sinks: ReadonlyMap<DiskIndex, Sink>, run: Run): Promise<Run> {
   const sink = sinks.get(run.disk);
   await (run.data ? sink?.write(run.offset, run.data) : sink?.zero(run.offset, run.length));
+  run.release?.();
   return run;
 }

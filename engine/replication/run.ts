@@ -1,3 +1,4 @@
+import { giveBack, lend } from "../core/lent.ts";
 import { type Bytes, type DiskIndex, KIB, MIB, bytes } from "../core/units.ts";
 
 /** A range of one disk and what it holds. */
@@ -7,6 +8,8 @@ export interface Run {
   readonly length: Bytes;
   /** `length` bytes; undefined when all of them are zero. */
   readonly data: Uint8Array | undefined;
+  /** Says that nobody looks at the data any more, so that its memory can be used again. */
+  readonly release?: () => void;
 }
 
 const MOST = 4 * MIB;
@@ -89,17 +92,23 @@ function* dataRuns({ disk, start, end, pieces }: Stretch): Generator<Run> {
       parts.push(partOf(piece, at, until));
       if (piece.offset + piece.length > until) break;
     }
-    yield { disk, offset: bytes(at), length: bytes(until - at), data: oneOf(parts) };
+    yield { disk, offset: bytes(at), length: bytes(until - at), ...oneOf(parts) };
   }
 }
 
 /** A view where the parts already lie one behind the other: so do writes in order, in the body of their segment. */
-function oneOf(parts: readonly Uint8Array[]): Uint8Array {
+function oneOf(parts: readonly Uint8Array[]): Pick<Run, "data" | "release"> {
   const [first] = parts;
-  if (!first || !parts.every((part, i) => i === 0 || isBehind(part, parts[i - 1])))
-    return Buffer.concat(parts);
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return new Uint8Array(first.buffer, first.byteOffset, length);
+  if (first && parts.every((part, i) => i === 0 || isBehind(part, parts[i - 1])))
+    return { data: new Uint8Array(first.buffer, first.byteOffset, length) };
+  const data = lend(length);
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return { data, release: () => giveBack(data) };
 }
 
 const isBehind = (part: Uint8Array, before: Uint8Array | undefined): boolean =>

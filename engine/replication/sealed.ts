@@ -9,9 +9,9 @@ export type Sealed = CheckedSegment | CheckedLayerPart;
 
 export const isLayerPart = (sealed: Sealed): sealed is CheckedLayerPart => "part" in sealed.header;
 
-/** @throws KeyWrong, SegmentDamaged, LayerDamaged */
-export const openSealed = (sealed: Sealed, key: DataKey): Promise<JournalRecord[]> =>
-  isLayerPart(sealed) ? openLayerPart(sealed, key) : openSegment(sealed, key);
+/** @param into as in `openSegment` @throws KeyWrong, SegmentDamaged, LayerDamaged */
+export const openSealed = (sealed: Sealed, key: DataKey, into?: Buffer): Promise<JournalRecord[]> =>
+  isLayerPart(sealed) ? openLayerPart(sealed, key, into) : openSegment(sealed, key, into);
 
 /** What it is, for messages. */
 export const placeOfSealed = (sealed: Sealed): string =>

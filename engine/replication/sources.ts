@@ -153,7 +153,7 @@ export async function* readGeneration(
   options: ReadOptions = {},
 ): AsyncGenerator<Sealed> {
   for (const range of ranges) yield* readBackward({ objects, machine: point.machine, ...range, ...options });
-  for (const layer of layers.toReversed()) yield* readParts(objects, layer, options);
+  yield* readParts(objects, layers.toReversed(), options);
 }
 
 /** For each generation the last write that counts: what came behind a base is no part of what stands on it. */

@@ -1,11 +1,36 @@
+import { giveBack } from "../core/lent.ts";
 import { MIB, bytes } from "../core/units.ts";
 import { type Run, WORTH_A_CALL, runsOf } from "./run.ts";
 
-/** A decoded segment: its memory is free once no piece of it waits. */
-export interface Body {
+/** A decoded segment: its memory is free once no piece of it waits, and no run that has a view of it is in use. */
+export class Body {
+  /** In bytes, for as long as a piece waits. */
   readonly size: number;
-  /** Pieces of it that wait. */
-  waiting: number;
+  readonly #memory: Uint8Array | undefined;
+  #waiting = 0;
+  #uses = 1;
+
+  /** @param memory what `lend` gave for it; whoever makes the body uses it until it calls `leave` */
+  constructor(size: number, memory?: Uint8Array) {
+    this.size = size;
+    this.#memory = memory;
+  }
+
+  /** One more piece waits. @returns whether it is the first */
+  wait(): boolean {
+    this.#uses++;
+    return this.#waiting++ === 0;
+  }
+
+  /** The piece waits no more, but is in use. @returns whether it was the last */
+  go(): boolean {
+    return --this.#waiting === 0;
+  }
+
+  /** One use less. */
+  leave(): void {
+    if (--this.#uses === 0 && this.#memory) giveBack(this.#memory);
+  }
 }
 
 /** One page write; pieces are gathered in ranges aligned to it. */
@@ -57,14 +82,29 @@ export class Windows {
     window.pieces.push(part);
     window.filled += part.length;
     window.bodies.push(body);
-    if (body.waiting++ === 0) this.#held += body.size;
+    if (body.wait()) this.#held += body.size;
   }
 
-  #release(key: number, window: Window): Generator<Run> {
+  #release(key: number, { pieces, bodies }: Window): Run[] {
     this.#windows.delete(key);
-    for (const body of window.bodies) if (--body.waiting === 0) this.#held -= body.size;
-    return runsOf(window.pieces);
+    for (const body of bodies) if (body.go()) this.#held -= body.size;
+    return releasing([...runsOf(pieces)], () => bodies.forEach((body) => body.leave()));
   }
+}
+
+/** Calls `done` when each run was released that has data. */
+function releasing(runs: readonly Run[], done: () => void): Run[] {
+  const using = new Set(runs.filter(({ data }) => data));
+  if (using.size === 0) done();
+  return runs.map((run) => {
+    if (!run.data) return run;
+    const release = () => {
+      if (!using.delete(run)) return;
+      run.release?.();
+      if (using.size === 0) done();
+    };
+    return { ...run, release };
+  });
 }
 
 function* partsOf(piece: Run): Generator<Run> {

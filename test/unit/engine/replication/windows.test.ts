@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ExtentSet } from "../../../../engine/core/extent.ts";
 import { KIB, MIB, bytes, diskIndex } from "../../../../engine/core/units.ts";
 import type { Run } from "../../../../engine/replication/run.ts";
-import { Windows } from "../../../../engine/replication/windows.ts";
+import { Body, Windows } from "../../../../engine/replication/windows.ts";
 
 const SIZE = 13 * MIB;
 const UNIT = 64 * KIB;
@@ -36,7 +36,7 @@ const pieceOf = (disk: number, offset: number, length: number, fill: number): Ru
   data: fill < 0 ? undefined : Buffer.alloc(length, fill),
 });
 
-const body = (size = 100) => ({ size, waiting: 0 });
+const body = (size = 100) => new Body(size);
 
 /** One byte for each unit, and that no unit is given twice. */
 function laid(runs: Iterable<Run>): Uint8Array[] {
