@@ -71,7 +71,7 @@ export const leeward = (image: ChangedImage, cache: Store, target?: Store): Prom
 
 async function* segmentsOf(image: ChangedImage): AsyncGenerator<SealedSegment> {
   let position = START;
-  for await (const writes of chunksOf(image)) {
+  for await (const writes of ahead(chunksOf(image))) {
     const { generation, next: ordinal, chain: previous, sequence: from } = position;
     const records = writes.map(({ at, data }, i): DataRecord => ({
       kind: "data",
@@ -92,6 +92,16 @@ async function* segmentsOf(image: ChangedImage): AsyncGenerator<SealedSegment> {
     });
     position = follow(MACHINE, position, segment);
     yield segment;
+  }
+}
+
+/** The agent's own process reads while another one seals. */
+async function* ahead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  for (let next = items.next(); ;) {
+    const { done, value } = await next;
+    if (done) return;
+    next = items.next();
+    yield value;
   }
 }
 

@@ -21,19 +21,17 @@ export interface HistoryOptions {
   readonly used: number;
   readonly churn: number;
   readonly points: number;
+  /** @param image the disk at the n-th point, of all that was ever written; it changes as soon as the promise has settled */
+  readonly at: (n: number, image: Buffer) => Promise<void>;
 }
 
-export interface History {
-  readonly points: readonly RecoveryPoint[];
-  /** The disk at each of them, of all blocks that were ever written. */
-  readonly images: readonly Buffer[];
-}
-
-/** A disk's life, sealed as an agent seals it, in the store: operating system files, then writes of 4 to 64 KiB, mostly to the same places. */
-export async function historyIn(objects: ObjectStore, s: HistoryOptions): Promise<History> {
+/**
+ * The points of a disk's life, sealed as an agent seals it, in the store: operating system files, then writes of 4 to 64
+ * KiB, mostly to the same places.
+ */
+export async function historyIn(objects: ObjectStore, s: HistoryOptions): Promise<RecoveryPoint[]> {
   const teller = new Teller(objects, s.size);
   const points: RecoveryPoint[] = [];
-  const images: Buffer[] = [];
   const files = osFiles(s.used);
   for (let at = 0; at < s.used; at += BLOCK) await teller.write(at, files.subarray(at, at + BLOCK));
   for (let n = 0; n < s.points; n++) {
@@ -46,9 +44,9 @@ export async function historyIn(objects: ObjectStore, s: HistoryOptions): Promis
       left -= length;
     }
     points.push(await teller.point());
-    images.push(Buffer.from(teller.image.subarray(0, s.used)));
+    await s.at(n, teller.image.subarray(0, s.used));
   }
-  return { points, images };
+  return points;
 }
 
 /** Half of it shrinks, as pages of a database do. */

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { availableParallelism, loadavg } from "node:os";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import { BLOCK, MIB, SECTOR, bytes, micros } from "../engine/core/units.ts";
 import { deflated } from "../engine/journal/deflate.ts";
@@ -15,13 +16,16 @@ import { PATIENT, attempt } from "../engine/storage/attempt.ts";
 import { connectContainer } from "../engine/storage/connect.ts";
 import { type Region, startRegion } from "../test/fixtures/region.ts";
 import { historyIn } from "./history.ts";
-import { interleaved, printTable } from "./measure.ts";
+import { cpuOf } from "./delta-peers.ts";
+import { interleaved, median, printTable } from "./measure.ts";
 import { KEY, MACHINE } from "./segments.ts";
 
-const SIZE = 256 * MIB;
-const USED = 96 * MIB;
-const CHURN = MIB;
+const SIZE = 512 * MIB;
+/** Enough that finding the layers, some 20 small documents, does not show: no disk to fail over to is smaller. */
+const USED = 256 * MIB;
+const CHURN = 3 * MIB;
 const POINTS = 24;
+const SHOWN = [0, POINTS >> 1, POINTS - 1];
 const PAGES = 4 * MIB;
 const PART = 16 * MIB;
 const GETS = 4;
@@ -37,26 +41,27 @@ export async function run(): Promise<void> {
   try {
     const objects = journal.objects(`b-${randomUUID()}`);
     await objects.ensureContainer();
-    const { points, images } = await historyIn(objects, {
+    const floors = new Map<number, number>();
+    const points = await historyIn(objects, {
       size: SIZE,
       used: USED,
       churn: CHURN,
       points: POINTS,
+      at: async (n, image) => void (SHOWN.includes(n) && floors.set(n, await compressed(image))),
     });
     await layersFor(objects, points);
     console.log(
       `${USED / MIB} MiB used of ${SIZE / MIB}, ${POINTS} kept points with ${CHURN / MIB} MiB of writes of 4 to 64 KiB between two; ` +
-        `medians of ${ROUNDS} interleaved rounds.\n`,
+        `medians of ${ROUNDS} interleaved rounds; load ${loadavg()[0]?.toFixed(1)}.\n`,
     );
     const reads = [["point", "layers", "MB read", "MB of its used blocks, compressed", "ratio"]];
-    const speeds = [
-      ["point", "rebuild MB/s", "raw GETs MB/s", "raw writes MB/s", "of the slower", "CPU s/GB, client"],
-    ];
-    for (const n of [0, POINTS >> 1, POINTS - 1]) {
-      const [point, image] = [points[n], images[n]];
-      if (!point || !image) throw new RangeError(`no point ${n}`);
-      reads.push(await readsOf(objects, point, image, `${n + 1} of ${POINTS}`));
-      speeds.push(await speedsOf({ objects, point, disk }, `${n + 1} of ${POINTS}`));
+    const speeds = [SPEEDS];
+    for (const n of SHOWN) {
+      const [point, floor] = [points[n], floors.get(n)];
+      if (!point || !floor) throw new RangeError(`no point ${n}`);
+      const label = `${n + 1} of ${POINTS}`;
+      reads.push(await readsOf(objects, point, floor, label));
+      speeds.push(await speedsOf({ objects, point, journal, disk }, label));
     }
     printTable(reads);
     console.log("");
@@ -65,6 +70,17 @@ export async function run(): Promise<void> {
     await Promise.all([journal.stop(), disk.stop()]);
   }
 }
+
+const SPEEDS = [
+  "point",
+  "rebuild MB/s",
+  "raw GETs MB/s",
+  "raw writes MB/s",
+  "of the slower",
+  "CPU s/GB, client",
+  "CPU s/GB, storages",
+  "MB/s if no processor idled",
+];
 
 async function layersFor(objects: ObjectStore, points: readonly RecoveryPoint[]): Promise<void> {
   const clock = () => micros(Date.now() * 1000);
@@ -82,13 +98,12 @@ const mb = (amount: number): string => (amount / 1e6).toFixed(1);
 async function readsOf(
   objects: ObjectStore,
   point: RecoveryPoint,
-  image: Buffer,
+  floor: number,
   label: string,
 ): Promise<string[]> {
   const counted = counting(objects);
   await restorePoint({ objects: counted.store, key: KEY, point, sinkFor: async () => nowhere });
   const { layers } = await sourcesOf(objects, point);
-  const floor = await compressed(image);
   return [label, String(layers.length), mb(counted.bytes()), mb(floor), (counted.bytes() / floor).toFixed(3)];
 }
 
@@ -130,6 +145,8 @@ const nowhere: Sink = {
 interface Scene {
   readonly objects: ObjectStore;
   readonly point: RecoveryPoint;
+  /** Where the layers are, and where the disk goes. */
+  readonly journal: Region;
   readonly disk: Region;
 }
 
@@ -141,20 +158,32 @@ async function speedsOf(scene: Scene, label: string): Promise<string[]> {
     ...layer.parts.map((_, n) => layerPartName(layer, n)),
   ]);
   const bodies = Array.from({ length: USED / PAGES }, () => randomBytes(PAGES));
+  const served: number[] = [];
+  const rebuildCounted = async () => {
+    const before = cpuOfBoth(scene);
+    await rebuild(scene);
+    served.push(cpuOfBoth(scene) - before);
+  };
   const costs = await interleaved(
     [
       { name: "get", run: () => getAll(objects, names) },
       { name: "write", run: () => writeAll(scene, bodies) },
-      { name: "rebuild", run: () => rebuild(scene) },
+      { name: "rebuild", run: rebuildCounted },
     ],
     ROUNDS,
   );
   const wall = (name: string) => costs.get(name)?.wall ?? Number.NaN;
   const speed = (name: string) => (USED / 1000 / wall(name)).toFixed(0);
   const ratio = Math.max(wall("get"), wall("write")) / wall("rebuild");
-  const cpu = (costs.get("rebuild")?.cpu ?? Number.NaN) / (USED / 1e6);
-  return [label, speed("rebuild"), speed("get"), speed("write"), ratio.toFixed(2), cpu.toFixed(1)];
+  const client = (costs.get("rebuild")?.cpu ?? Number.NaN) / (USED / 1e6);
+  const storages = median(served) / (USED / 1e9);
+  const most = (1000 * availableParallelism()) / (client + storages);
+  const limits = [client.toFixed(1), storages.toFixed(1), most.toFixed(0)];
+  return [label, speed("rebuild"), speed("get"), speed("write"), ratio.toFixed(2), ...limits];
 }
+
+/** Seconds of both regions' storage so far. */
+const cpuOfBoth = ({ journal, disk }: Scene): number => cpuOf(journal.azurite.pid) + cpuOf(disk.azurite.pid);
 
 async function getAll(objects: ObjectStore, names: readonly string[]): Promise<void> {
   for await (const _ of mapInOrder(names, GETS, (name) => objects.get(name, "unchecked")));

@@ -1,6 +1,7 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
+import { giveBack } from "../core/lent.ts";
 import { type Bytes, type Ordinal, bytes, ordinal } from "../core/units.ts";
 import { follow } from "../journal/chain.ts";
 import type { MarkedSegment } from "../journal/marked-segment.ts";
@@ -187,6 +188,7 @@ class ShipRun {
     const name = segmentName(machine, pack.start.generation, pack.start.next);
     try {
       await target.put(name, join(pack.segments), "absent", pack.md5);
+      for (const segment of pack.segments) giveBack(segment.bytes);
       return { pack, placed: pack };
     } catch (error) {
       if (!hasCode(error, "ObjectExists")) throw error;
