@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
-import { type Bytes, MIB, bytes } from "../engine/core/units.ts";
+import { MOST_DISKS, type Bytes, MIB, bytes } from "../engine/core/units.ts";
 import { type FreezeCommands, freezeCommands } from "../engine/core/freeze.ts";
 import type { ListenOn } from "./nbd/server.ts";
 
@@ -41,7 +41,7 @@ export function readSettings(args: readonly string[]): AgentSettings | undefined
   const { disk, listen, spool, config, help, "spool-limit": limit } = found;
   if (help) return undefined;
   if (!disk || disk.length === 0) throw wrong("--disk", "at least one is needed");
-  if (disk.length > 64) throw wrong("--disk", `at most 64, not ${disk.length}`);
+  if (disk.length > MOST_DISKS) throw wrong("--disk", `at most ${MOST_DISKS}, not ${disk.length}`);
   if (new Set(disk).size < disk.length) throw wrong("--disk", "the same disk twice");
   if (!listen) throw wrong("--listen", "is missing");
   if (!spool) throw wrong("--spool", "is missing");

@@ -3,7 +3,16 @@ import { digestOf } from "../core/digest.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { freezeCommands } from "../core/freeze.ts";
 import { checked } from "../core/schema.ts";
-import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
+import {
+  MOST_DISKS,
+  bytes,
+  diskIndex,
+  generation,
+  micros,
+  millis,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
 
 /**
  * What agent and control plane say to each other:
@@ -140,7 +149,7 @@ export const heartbeatRequest = z.object({
         writes: z.number().int().nonnegative(),
       }),
     )
-    .max(64)
+    .max(MOST_DISKS)
     .default([]),
   /** Newest barriers in the journal, oldest first, at most 16. */
   barriers: z.array(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MOST_DISKS } from "../core/units.ts";
 import { armIdField } from "./field.ts";
 import { groupName } from "./group.ts";
 
@@ -29,7 +30,7 @@ export const enableProtectionRequest = z.object({
       multiVmGroupName: groupName.optional(),
       multiVmGroupId: z.string().max(2048).optional(),
       multiVmGroupCreateOption: z.enum(["AutoCreated", "UserSpecified"]).optional(),
-      vmManagedDisks: z.array(managedDisk).max(64).optional(),
+      vmManagedDisks: z.array(managedDisk).max(MOST_DISKS).optional(),
     }),
     leeward: z.unknown().optional(),
   }),

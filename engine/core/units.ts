@@ -30,7 +30,9 @@ const checkMicros = whole("a time in microseconds", 0, Number.MAX_SAFE_INTEGER);
 const checkSequence = whole("a sequence number", 0, Number.MAX_SAFE_INTEGER);
 const checkOrdinal = whole("a segment ordinal", 0, 999_999_999_999);
 const checkGeneration = whole("a generation", 1, 999_999);
-const checkDisk = whole("a disk index", 0, 63);
+/** Of one machine, its OS disk among them. */
+export const MOST_DISKS = 64;
+const checkDisk = whole("a disk index", 0, MOST_DISKS - 1);
 
 export const bytes = (n: number): Bytes => checkBytes(n) as Bytes;
 export const millis = (n: number): Millis => checkMillis(n) as Millis;

@@ -4,7 +4,7 @@ import { getNetworkInterface, getVirtualNetwork } from "../../engine/azure/netwo
 import { type VirtualMachine, findVirtualMachine } from "../../engine/azure/virtual-machine.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
-import { MIB, bytes, diskIndex } from "../../engine/core/units.ts";
+import { MIB, MOST_DISKS, bytes, diskIndex } from "../../engine/core/units.ts";
 import {
   type ItemRecord,
   type SourceDisk,
@@ -118,6 +118,10 @@ async function readDisks(
   if (wanted && !wanted.some((id) => sameArmId(id, attached[0]?.id ?? "")))
     throw unsuitable(`the OS disk of ${item.vmId} must be among the protected disks`);
   const chosen = attached.filter((disk) => !wanted || wanted.some((id) => sameArmId(id, disk.id)));
+  if (chosen.length > MOST_DISKS)
+    throw unsuitable(
+      `${item.vmId} has ${chosen.length} disks, and ${MOST_DISKS} can be protected: name those (vmManagedDisks)`,
+    );
   return Promise.all(
     chosen.map(async (disk, index): Promise<SourceDisk> => {
       const found = await getDisk(arm, disk.id);

@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import { type ArmId, armId } from "../../../engine/core/ids.ts";
+import { GIB, MOST_DISKS } from "../../../engine/core/units.ts";
+import { itemKey, itemKeyOf } from "../../../engine/recovery/item.ts";
+import { recordsIn } from "../../../engine/recovery/records.ts";
+import { MemoryRecordStore } from "../../../engine/storage/memory.ts";
+import { sourceActivities } from "../../../functions/activities/source.ts";
+import type { Services } from "../../../functions/services.ts";
+import { VM, WISH, item } from "../engine/recovery/fixture.ts";
+
+const GROUP = VM.slice(0, VM.indexOf("/providers/"));
+const idOf = (kind: string, name: string) => armId(`${GROUP}/providers/Microsoft.${kind}/${name}`);
+const diskId = (lun: number) => idOf("Compute", `disks/data-${lun}`);
+const OS = idOf("Compute", "disks/os");
+const NETWORK = idOf("Network", "virtualNetworks/net");
+
+const resource = (id: ArmId, properties: object) => ({
+  id,
+  name: id.slice(id.lastIndexOf("/") + 1),
+  location: "westeurope",
+  properties: { provisioningState: "Succeeded", ...properties },
+});
+
+/** A VM with an OS disk and so many data disks, as ARM tells of it. */
+function arm(dataDisks: number): (id: string) => object {
+  const luns = Array.from({ length: dataDisks }, (_, lun) => lun);
+  const nic = idOf("Network", "networkInterfaces/nic");
+  const known = [
+    {
+      ...resource(VM, {
+        hardwareProfile: { vmSize: "Standard_M128s" },
+        storageProfile: {
+          osDisk: { managedDisk: { id: OS } },
+          dataDisks: luns.toReversed().map((lun) => ({ lun, managedDisk: { id: diskId(lun) } })),
+        },
+        networkProfile: { networkInterfaces: [{ id: nic }] },
+      }),
+      identity: { type: "SystemAssigned", principalId: "p" },
+    },
+    resource(nic, {
+      ipConfigurations: [
+        {
+          name: "ip",
+          properties: {
+            privateIPAddress: "10.0.0.4",
+            privateIPAllocationMethod: "Static",
+            subnet: { id: `${NETWORK}/subnets/default` },
+          },
+        },
+      ],
+    }),
+    resource(NETWORK, {
+      addressSpace: { addressPrefixes: ["10.0.0.0/16"] },
+      subnets: [{ id: "s", name: "default", properties: { addressPrefix: "10.0.0.0/24" } }],
+    }),
+    ...[OS, ...luns.map(diskId)].map((id) =>
+      resource(id, { diskState: "Attached", diskSizeBytes: 32 * GIB }),
+    ),
+  ];
+  return (id) => {
+    const found = known.find((one) => one.id === id);
+    if (!found) throw new Error(`nobody told of ${id}`);
+    return found;
+  };
+}
+
+async function check(dataDisks: number, disks?: ArmId[]) {
+  const tell = arm(dataDisks);
+  const services: Services = {
+    ...Object.create(null),
+    records: recordsIn(new MemoryRecordStore()),
+    settings: { region: "northeurope" },
+    arm: {
+      ...Object.create(null),
+      find: async (id: string) => tell(id),
+      get: async (id: string) => ({ status: 200, body: tell(id) }),
+    },
+  };
+  const one = item({ request: { ...WISH.request, ...(disks && { disks }) } });
+  await services.records.items.create(itemKey(one.id), one);
+  const { machine } = one;
+  const said = await sourceActivities.checkSource({ machine }, { services, client: Object.create(null) });
+  return { said, source: (await services.records.items.get(itemKeyOf(machine)))?.value.source };
+}
+
+test(`a VM of ${MOST_DISKS} disks can be protected: the OS disk first, then by LUN`, async () => {
+  const { said, source } = await check(MOST_DISKS - 1);
+  expect(said).toMatchObject({ disks: MOST_DISKS, bytes: MOST_DISKS * 32 * GIB });
+  expect(source?.disks.map(({ index, lun }) => [index, lun])).toEqual(
+    Array.from({ length: MOST_DISKS }, (_, index) => [index, index === 0 ? undefined : index - 1]),
+  );
+});
+
+test("of a VM with more, those that are to be protected must be named", async () => {
+  await expect(check(MOST_DISKS)).rejects.toMatchObject({
+    code: "SourceUnsuitable",
+    message: expect.stringContaining("has 65 disks, and 64 can be protected"),
+  });
+  const named = [OS, ...Array.from({ length: MOST_DISKS - 1 }, (_, lun) => diskId(lun + 1))];
+  const { source } = await check(MOST_DISKS, named);
+  expect(source?.disks.at(-1)?.lun).toBe(MOST_DISKS - 1);
+});
