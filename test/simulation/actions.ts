@@ -99,7 +99,7 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
   ): Entry => {
     const name = `${kind}:${machine.id}`;
     const few = possible && scheduler.alive(name).length < 2;
-    return [few ? weight : 0, () => world.start(name, machine, work)];
+    return [few ? weight : 0, () => void world.start(name, machine, work)];
   };
   const { begun, failover } = machine;
   const failovers = scheduler.alive(`failover:${machine.id}`).length;

@@ -18,6 +18,7 @@ import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
 import { handOver } from "../../functions/handover.ts";
+import { onOlderBase } from "./control-plane.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
 import type { Process } from "./scheduler.ts";
 import { gated } from "./stores.ts";
@@ -90,7 +91,9 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
   };
   return {
     register: (request, signal) =>
-      ask("register", signal, async (talk) => {
+      ask("register", signal, async (reached) => {
+        const wrong = world.mutation?.step === "wrong-base";
+        const talk = wrong ? { ...reached, services: onOlderBase(reached.services) } : reached;
         const asked = registerRequest.parse(overWire(request));
         const item = await itemOfAgent(talk.services, guest.machine, await callerOf(world, guest));
         const given = await registerAgent(talk, item, asked);

@@ -16,12 +16,17 @@ import { segmentName } from "../../engine/journal/names.ts";
 import { sourceOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { withShipped } from "../../engine/recovery/replicating.ts";
-import { cut as cutPoints, newestPoint } from "../../engine/replication/points.ts";
+import { offerDigests } from "../../engine/replication/base-digests.ts";
+import { readBase } from "../../engine/replication/lineage.ts";
+import { cut as cutPoints, newestPoint, readPoints } from "../../engine/replication/points.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, ship } from "../../engine/replication/ship.ts";
+import { blockDigestsAt } from "../../engine/replication/verify.ts";
 import { type ObjectStore, etagOf } from "../../engine/storage/store.ts";
+import { collect } from "../fixtures/collect.ts";
 import type { Dice } from "./dice.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
+import { instead } from "./instead.ts";
 import type { Mutation } from "./mutations.ts";
 import type { Stores } from "./stores.ts";
 
@@ -108,8 +113,29 @@ export const checkpoint = (plane: Plane): Promise<boolean> =>
   });
 
 /** One turn of `orchestrations/resync.ts`. */
-export const tendResync = ({ machine, services }: Plane) =>
-  resyncActivities.tendResync({ machine }, toolsOf(services));
+export async function tendResync(plane: Plane): Promise<void> {
+  const { machine, services } = plane;
+  if (plane.step === "wrong-base") await offerOther(plane);
+  else await resyncActivities.tendResync({ machine }, toolsOf(services));
+}
+
+/** What the newest point of the base's generation held, whichever is the base: see `onOlderBase`. */
+async function offerOther({ machine, services, stores }: Plane): Promise<void> {
+  const progress = await progressOf(services, machine);
+  const { generation: of } = progress.arrived;
+  const kept = await readBase(stores.target, machine, of);
+  if (!kept || progress.resync?.offered !== false) return;
+  const { base, digest } = kept;
+  const others = await readPoints(stores.target, machine);
+  const other = others.findLast(({ generation }) => generation === base.point.generation) ?? base.point;
+  const key = await services.keyOf(machine);
+  const digests = await blockDigestsAt({ objects: stores.target, key, point: { machine, ...other } });
+  const place = { machine, generation: of, digest, id: base.point.id };
+  await offerDigests({ cache: stores.cache, key, place, disks: base.point.disks, digests });
+  await services.records.progress.update(machine, (old) =>
+    old.resync ? { ...old, resync: { ...old.resync, offered: true } } : old,
+  );
+}
 
 /** One round of `orchestrations/retain.ts`: what fails is tried again by the next. */
 export async function retain({ machine, services }: Plane): Promise<void> {
@@ -119,6 +145,16 @@ export async function retain({ machine, services }: Plane): Promise<void> {
       if (state === "ended") return;
       if (state !== "more") break;
     }
+}
+
+/** Services that do not see the newer half of the points. */
+export function onOlderBase(services: Services): Services {
+  const { target } = services;
+  const list: ObjectStore["list"] = async function* (prefix) {
+    const all = await collect(target.list(prefix));
+    yield* prefix.endsWith("/points/") ? all.slice(0, Math.ceil(all.length / 2)) : all;
+  };
+  return { ...services, target: instead(target, { list }) };
 }
 
 /** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */

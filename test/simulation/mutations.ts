@@ -7,6 +7,7 @@ import type { Files } from "../../agent/files.ts";
 import { encodeMark, readLog } from "../../agent/log.ts";
 import type { GuestFault } from "./guest.ts";
 import { instead } from "./instead.ts";
+import { MUTATIONS_OF_LIFE } from "./mutations-of-life.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
@@ -39,7 +40,8 @@ export interface Mutation {
     | "same-generation"
     | "any-caller"
     | "skip-hold"
-    | "early-group";
+    | "early-group"
+    | "wrong-base";
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -83,7 +85,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   "no-fence": {
     what: "whoever once had the right to write to a replica keeps it",
     caught: /^6: /,
-    often: { checkpoint: 3, point: 2, hold: 6 },
+    often: { checkpoint: 4, point: 3, hold: 12 },
     weather: { refuse: 0, timeout: 0, kill: 0, rollback: 0 },
     stores: withPages((pages) => {
       const fences = new Map<string, Fence>();
@@ -233,6 +235,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     grouped: true,
     step: "early-group",
   },
+  ...MUTATIONS_OF_LIFE,
 };
 
 const halfOf = (length: number): number => Math.max(512, Math.floor(length / 1024) * 512);

@@ -22,9 +22,12 @@ export async function growOld(world: World): Promise<void> {
     passHours(world);
     for (const machine of world.machines) {
       if (!machine.guest.gone && !machine.failover) await live(world, machine);
+      for (const _ of [1, 2]) await readSlowly(world, machine);
       for (const _ of [1, 2]) work(world, machine);
       if (round === ROUNDS - 2 && world.dice.chance(0.3)) await beginFailover(world, machine);
     }
+    await pause(world, 5);
+    for (const process of world.scheduler.alive()) process.state = "awake";
     await pause(world, 5);
   }
   for (const machine of world.machines) {
@@ -51,11 +54,21 @@ async function live(world: World, machine: Machine): Promise<void> {
   await pause(world, 4);
 }
 
+/** Somebody begins to restore, and hangs: what is deleted meanwhile is nothing that is still to be read. */
+async function readSlowly(world: World, machine: Machine): Promise<void> {
+  const reader = world.start(`restore:${machine.id}`, machine, (plane) => restoreOne(plane, machine.auditor));
+  await world.settle();
+  for (let calls = world.dice.below(12); calls > 0; calls--) {
+    await world.grant(reader);
+    await world.settle();
+  }
+  if (reader.state === "awake") reader.state = "asleep";
+}
+
 /** One of each of the control plane's processes. */
 function work(world: World, machine: Machine): void {
   world.start(`replicate:${machine.id}`, machine, replicate);
   world.start(`retain:${machine.id}`, machine, retain);
-  world.start(`restore:${machine.id}`, machine, (plane) => restoreOne(plane, machine.auditor));
   world.start(`verify:${machine.id}`, machine, verify);
   world.start(`resync:${machine.id}`, machine, tendResync);
   if (machine.warm) world.start(`checkpoint:${machine.id}`, machine, checkpoint);

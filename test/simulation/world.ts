@@ -127,8 +127,8 @@ export class World {
   }
 
   /** Starts production code as a process of its own. What it fails with is its caller's to see, so nobody's here. */
-  start(kind: string, { id }: Machine, work: (plane: Plane) => Promise<unknown>): void {
-    this.scheduler.start(kind, async (process) => {
+  start(kind: string, { id }: Machine, work: (plane: Plane) => Promise<unknown>): Process {
+    return this.scheduler.start(kind, async (process) => {
       try {
         await work(this.#planeOf(process, id));
       } catch (error) {

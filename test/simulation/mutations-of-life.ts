@@ -1,0 +1,82 @@
+import { ordinal } from "../../engine/core/units.ts";
+import { parsePointName, parseSegmentName, segmentName } from "../../engine/journal/names.ts";
+import { instead } from "./instead.ts";
+import type { Mutation } from "./mutations.ts";
+import type { Stores } from "./stores.ts";
+
+/** What is wrong with retention and with the base of a comparison. */
+export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
+  "sweep-too-early": {
+    what: "what is given up is deleted without delay",
+    caught: /^7: .* lost what it was reading/,
+    thins: true,
+    stores: (stores) => ({
+      ...stores,
+      target: instead(stores.target, {
+        get: async (name, check) => {
+          const found = await stores.target.get(name, check);
+          if (!found || !name.endsWith("/doom.json")) return found;
+          const long = found.body.toString("utf8").replaceAll(/"since": \d+/g, '"since": 1');
+          return { ...found, body: Buffer.from(long) };
+        },
+      }),
+    }),
+  },
+  "sweep-ahead": {
+    what: "more segments go than were given up",
+    caught: /^7: point .* cannot be restored/,
+    thins: true,
+    stores: (stores) => withDelete(stores, (names) => [...names, ...names.flatMap(behind)]),
+  },
+  "drop-newest": {
+    what: "whoever thins points takes the newest one, too",
+    caught: /^7: .*, the newest point, was dropped/,
+    thins: true,
+    stores: (stores) => {
+      let newest = "";
+      const put: Stores["target"]["put"] = (name, ...rest) => {
+        if (parsePointName(name) && name > newest) newest = name;
+        return stores.target.put(name, ...rest);
+      };
+      const dropping = withDelete(stores, (names) =>
+        names.some((name) => parsePointName(name)) ? [...names, newest] : names,
+      );
+      return { ...dropping, target: instead(dropping.target, { put }) };
+    },
+  },
+  "early-thin": {
+    what: "points are thinned while all of their age should stay",
+    caught: /^7: point .* was dropped though all of its age stay/,
+    thins: true,
+    stores: (stores) => ({
+      ...stores,
+      records: instead(stores.records, {
+        get: async (kind, key) => {
+          const found = await stores.records.get(kind, key);
+          if (!found || kind !== "item") return found;
+          const text = JSON.stringify(found.value).replace('"every":0}', '"every":6000}');
+          return { ...found, value: JSON.parse(text) };
+        },
+      }),
+    }),
+  },
+  "wrong-base": {
+    what: "a disk is compared with another point than its generation stands on",
+    caught: /^point .* differs/,
+    often: { crash: 4 },
+    step: "wrong-base",
+  },
+};
+
+const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly string[]): Stores => ({
+  ...stores,
+  target: instead(stores.target, { delete: (names) => stores.target.delete(more(names)) }),
+});
+
+/** As many as lie between what is given up and what is still read. */
+function behind(name: string): string[] {
+  const place = parseSegmentName(name);
+  if (!place) return [];
+  const next = (n: number) => segmentName(place.machine, place.generation, ordinal(place.ordinal + n));
+  return Array.from({ length: 60 }, (_, n) => next(n + 1));
+}
