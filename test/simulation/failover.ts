@@ -1,7 +1,7 @@
 import { diskActivities } from "../../functions/activities/disks.ts";
 import { failoverActivities } from "../../functions/activities/failover.ts";
 import { itemOf } from "../../functions/activities/tools.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { type Generation, SECTOR, bytes } from "../../engine/core/units.ts";
 import { importName, replicaName } from "../../engine/journal/names.ts";
@@ -26,8 +26,8 @@ interface Built {
 }
 
 export interface Failover {
-  /** Undefined: the newest. */
-  readonly wanted: BarrierId | undefined;
+  /** Undefined: the newest, as somebody chooses who was told that the point is gone. */
+  wanted: BarrierId | undefined;
   /** Tells one from another. */
   readonly token: string;
   built?: Built;
@@ -74,7 +74,11 @@ export function startFailover(world: World, machine: Machine): void {
   if (!failover) return;
   world.start(`failover:${machine.id}`, machine, async (plane) => {
     if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
-    const built = await failOver(plane, failover);
+    const built = await failOver(plane, failover).catch((error: unknown) => {
+      // Retention dropped the point while it was being named, or died before it could put it back.
+      if (world.thins && hasCode(error, "NotFound")) failover.wanted = undefined;
+      throw error;
+    });
     for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
     if (!failover.built) world.roads.push(built.road);
     failover.built ??= built;

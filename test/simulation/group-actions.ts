@@ -23,7 +23,7 @@ export function ofGroup(world: World, machine: Machine): Entry[] {
   const { record } = group;
   const start = (weight: number, kind: string, work: (plane: Plane) => Promise<unknown>): Entry => [
     scheduler.alive(kind).length < 2 ? weight : 0,
-    () => world.start(kind, machine, work),
+    () => void world.start(kind, machine, work),
   ];
   const member = group.has(machine.id);
   const old = record.round && world.now > record.round.at + 20e6;
