@@ -11,16 +11,31 @@ const MOST_PROCESSES = 8;
 /** Tasks that a process holds: it has the next one before this process has heard of the last. */
 const AHEAD = 2;
 
+/** In milliseconds: between two pieces of a comparison that gives way to the guest there is less. */
+const IDLE = 10_000;
+
 /** As many as hash at the same time. */
 export const HASHERS = Math.min(MOST_PROCESSES, availableParallelism());
 
 /**
  * Hashes blocks in processes of their own, one for each processor, at low priority: neither their work nor their memory is
- * in the guest's path. They are started when there is work, and end with `close`.
+ * in the guest's path. They are started when there is work, and end when there was none for a time, or with `close`.
  */
 export class Hasher {
   readonly #workers = new Set<Worker>();
   readonly #waiting: (() => void)[] = [];
+  readonly #idle: number;
+  #rest: NodeJS.Timeout | undefined;
+
+  /** @param idle milliseconds without work after which the processes end */
+  constructor(idle = IDLE) {
+    this.#idle = idle;
+  }
+
+  /** Processes that are there. */
+  get size(): number {
+    return this.#workers.size;
+  }
 
   /** As `HashBlocks`. */
   async hash(disk: Disk, offset: Bytes, length: Bytes): Promise<Uint8Array> {
@@ -37,14 +52,23 @@ export class Hasher {
         if (tries === TRIES) throw new LeewardError("DiskUnreadable", messageOf(error), error);
       } finally {
         this.#waiting.shift()?.();
+        this.#restLater();
       }
     }
   }
 
   /** Until there is work again. */
   close(): void {
+    clearTimeout(this.#rest);
     for (const worker of this.#workers) worker.end();
     this.#workers.clear();
+  }
+
+  #restLater(): void {
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => {
+      if ([...this.#workers].every(({ tasks }) => tasks === 0)) this.close();
+    }, this.#idle).unref();
   }
 
   async #free(): Promise<Worker> {

@@ -10,13 +10,12 @@ import { nodeFiles } from "../../../agent/node-files.ts";
 import { BLOCK, MIB, bytes } from "../../../engine/core/units.ts";
 import { scratch } from "../../unit/agent/machine.ts";
 
-function opened(): { disk: Disk; path: string; hasher: Hasher } {
+function opened(hasher = new Hasher()): { disk: Disk; path: string; hasher: Hasher } {
   const path = join(scratch(), "disk.img");
   const content = randomBytes(9 * MIB + 512);
   content.fill(0, 3 * BLOCK, 7 * BLOCK);
   writeFileSync(path, content);
   const disk = new Disk(nodeFiles, path);
-  const hasher = new Hasher();
   onTestFinished(() => {
     hasher.close();
     disk.close();
@@ -61,4 +60,11 @@ test("a disk that was exchanged is not hashed", async () => {
   writeFileSync(file.path, Buffer.alloc(MIB));
   const other = Object.create(disk, { file: { value: file } });
   await expect(hasher.hash(other, bytes(0), bytes(MIB))).rejects.toMatchObject({ code: "DiskUnreadable" });
+});
+
+test("processes that have nothing to do end, and come back when there is work", async () => {
+  const { disk, hasher } = opened(new Hasher(20));
+  const wanted = await hasher.hash(disk, bytes(0), bytes(MIB));
+  while (hasher.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await hasher.hash(disk, bytes(0), bytes(MIB))).toEqual(wanted);
 });
