@@ -80,8 +80,8 @@ function overlay(found: Content, copies: readonly LogRecord[]): void {
   }
 }
 
-function withData({ sequence, time, disk, offset }: ReferenceRecord, found: Content): JournalRecord {
+function withData({ sequence, time, disk, offset, copied }: ReferenceRecord, found: Content): JournalRecord {
   const data = found.get(sequence)?.data;
   if (!data) throw new Error(`write ${sequence} is of disk ${disk}, which is not there`);
-  return { kind: "data", sequence, time, disk, offset, data };
+  return { kind: "data", sequence, time, disk, offset, data, ...(copied && { copied }) };
 }

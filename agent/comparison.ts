@@ -266,9 +266,11 @@ export class Comparison {
       offset: bytes(at),
       length: bytes(end - at),
     }));
-    for (const range of ranges) if (range.zero) this.#s.recorder.zero(index, range.offset, range.length);
+    const origin = { copied: true } as const;
+    for (const range of ranges)
+      if (range.zero) this.#s.recorder.zero(index, range.offset, range.length, origin);
     const data = ranges.filter(({ zero }) => !zero);
-    if (data.length > 0) this.#s.recorder.refer(index, data);
+    if (data.length > 0) this.#s.recorder.refer(index, data, origin);
   }
 
   #isZero(disk: Disk, block: number, digest: Uint8Array): boolean {

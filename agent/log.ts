@@ -22,7 +22,9 @@ const FRAME = {
   kind: { at: 4, size: 1 },
   disk: { at: 5, size: 1 },
   /** 1 in a reference whose bytes were merged from writes that were not recorded. */
-  merged: { at: 6, size: 2 },
+  merged: { at: 6, size: 1 },
+  /** 1 in what a comparison put there. */
+  copied: { at: 7, size: 1 },
   sequence: { at: 8, size: 8 },
   time: { at: 16, size: 8 },
   offset: { at: 24, size: 8 },
@@ -52,12 +54,14 @@ export interface Frame {
   readonly offset: number;
   readonly length: number;
   readonly merged?: boolean;
+  readonly copied?: true | undefined;
 }
 
 export function writeFrame(to: Buffer, at: number, frame: Frame): void {
   putNumber(to, at, FRAME.kind, FRAME_KINDS[frame.kind]);
   putNumber(to, at, FRAME.disk, frame.disk);
   putNumber(to, at, FRAME.merged, frame.merged ? 1 : 0);
+  putNumber(to, at, FRAME.copied, frame.copied ? 1 : 0);
   putNumber(to, at, FRAME.sequence, frame.sequence);
   putNumber(to, at, FRAME.time, frame.time);
   putNumber(to, at, FRAME.offset, frame.offset);
@@ -112,17 +116,19 @@ function frameEnd(log: Buffer, at: number): number | undefined {
 function readRecord(log: Buffer, at: number, payload: Buffer): LogRecord {
   const number = (field: keyof typeof FRAME) => getNumber(log, at, FRAME[field]);
   const common = { sequence: sequence(number("sequence")), time: micros(number("time")) };
+  const origin = number("copied") === 1 ? ({ copied: true } as const) : {};
   const disk = diskIndex(number("disk"));
   const offset = bytes(number("offset"));
   switch (number("kind")) {
     case KINDS.data:
       return { kind: "data", ...common, disk, offset, data: payload };
     case KINDS.zero:
-      return { kind: "zero", ...common, disk, offset, length: bytes(number("length")) };
+      return { kind: "zero", ...common, ...origin, disk, offset, length: bytes(number("length")) };
     case FRAME_KINDS.reference:
       return {
         kind: "reference",
         ...common,
+        ...origin,
         disk,
         offset,
         length: bytes(number("length")),

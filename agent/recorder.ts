@@ -7,6 +7,14 @@ import { FRAME_BYTES, encodeMark, writeFrame } from "./log.ts";
 import type { References } from "./references.ts";
 import type { Spool } from "./spool.ts";
 
+/** What is no write of the guest's own. */
+interface Origin {
+  /** Of what is recorded as of one instant: nothing else may be in its log. */
+  readonly mergedAt?: Micros;
+  /** A comparison found it to differ. */
+  readonly copied?: true;
+}
+
 /**
  * Gives every change its place in the machine's one order and appends it to the spool. All calls are synchronous and
  * come before the disk changes.
@@ -54,9 +62,12 @@ export class Recorder {
   /**
    * As `write`, but only what the disk will hold when the caller is done, or holds already, is said to have been
    * written. Until then nobody else may change these ranges, which must not overlap. @throws as `write`
-   * @param mergedAt of what is recorded as of one instant: nothing else may be in its log
    */
-  refer(disk: DiskIndex, ranges: readonly Pick<DiskWrite, "offset" | "length">[], mergedAt?: Micros): void {
+  refer(
+    disk: DiskIndex,
+    ranges: readonly Pick<DiskWrite, "offset" | "length">[],
+    { mergedAt, copied }: Origin = {},
+  ): void {
     const time = mergedAt ?? this.#clock.now();
     const { sequence: last } = this.#spool.end;
     const size = ranges.length * FRAME_BYTES;
@@ -70,6 +81,7 @@ export class Recorder {
         offset,
         length,
         merged: mergedAt !== undefined,
+        ...(copied && { copied }),
       } as const;
       this.#digests[disk]?.change(offset, length);
       writeFrame(frames, n * FRAME_BYTES, record);
@@ -83,12 +95,12 @@ export class Recorder {
   }
 
   /** @throws as `write` */
-  zero(disk: DiskIndex, offset: Bytes, length: Bytes): void {
+  zero(disk: DiskIndex, offset: Bytes, length: Bytes, { copied }: Pick<Origin, "copied"> = {}): void {
     const time = this.#clock.now();
     const at = sequence(this.#spool.end.sequence + 1);
     this.#digests[disk]?.change(offset, length);
     const header = this.#room(1).subarray(0, FRAME_BYTES);
-    writeFrame(header, 0, { kind: "zero", disk, sequence: at, time, offset, length });
+    writeFrame(header, 0, { kind: "zero", disk, sequence: at, time, offset, length, copied });
     this.#spool.append({ parts: [header], size: FRAME_BYTES, payload: 0, sequence: at, time }, time);
     this.#count(disk, 0, 1);
   }

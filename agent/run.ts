@@ -154,7 +154,7 @@ export class Run {
         calm: () => this.#policy.retryLadder?.[0] ?? LADDER[0] ?? millis(0),
         end: () => this.#spool.end.sequence,
         rotate: () => this.#rotation.rotate(),
-        refer: (disk, places, time) => recorder.refer(disk, places, time),
+        refer: (disk, places, time) => recorder.refer(disk, places, { mergedAt: time }),
         remember: (change) => this.#save({ merging: change }),
       },
       state.merging,

@@ -1,6 +1,6 @@
 import { ExtentSet } from "../engine/core/extent.ts";
 
-/** One lost write. */
+/** One lost write, or copy. */
 export interface LostLine {
   readonly sequence: number;
   readonly time: string;
@@ -8,6 +8,8 @@ export interface LostLine {
   readonly offset: number;
   readonly length: number;
   readonly kind: "data" | "zero";
+  /** By a comparison: what the disk held then, and no write of the guest's. */
+  readonly copied: boolean;
   readonly generation: number;
   /** Whether it had arrived in the target region, behind what was kept, or is in the old region's cache alone. */
   readonly place: "target" | "cache";
@@ -36,10 +38,12 @@ export class LostRanges {
     const all = [...this.ranges.values()];
     const ranges = all.reduce((sum, extents) => sum + [...extents].length, 0);
     const size = all.reduce((sum, { total }) => sum + total, 0);
-    return `${this.lines.length} writes were lost: ${size} bytes of the disks in ${ranges} ranges`;
+    const copies = this.lines.filter(({ copied }) => copied).length;
+    const besides = copies > 0 ? ` and ${copies} copies of a comparison` : "";
+    return `${this.lines.length - copies} writes${besides} were lost: ${size} bytes of the disks in ${ranges} ranges`;
   }
 }
 
-const words = ({ sequence, time, disk, offset, length, kind, place }: LostLine): string =>
-  `write ${sequence}  ${time}  disk ${disk}  ${length} bytes at ${offset}${kind === "zero" ? ", zeros" : ""}` +
+const words = ({ sequence, time, disk, offset, length, kind, copied, place }: LostLine): string =>
+  `${copied ? "copy" : "write"} ${sequence}  ${time}  disk ${disk}  ${length} bytes at ${offset}${kind === "zero" ? ", zeros" : ""}` +
   `  ${place === "cache" ? "in the old cache" : "arrived behind what was kept"}`;

@@ -10,4 +10,5 @@ export const describeWrite = (write: WriteRecord) => ({
   offset: write.offset,
   length: lengthOf(write),
   kind: write.kind,
+  copied: write.copied === true,
 });

@@ -5,11 +5,12 @@ import { type LostRecord, isComplete } from "../engine/recovery/lost-record.ts";
 
 /** What is known of the loss, in figures. */
 export const lostView = (record: LostRecord): LostView => {
-  const { writes, bytes, arrived, ranges, handover, problem } = record;
+  const { writes, bytes, copied, arrived, ranges, handover, problem } = record;
   return {
     state: isComplete(record) ? "complete" : "open",
     writes,
     bytes,
+    copiedBytes: copied?.bytes ?? 0,
     arrivedWrites: arrived,
     rangeCount: ranges,
     firstTime: timeOf(record.first),

@@ -168,7 +168,8 @@ function verificationView({ verification, state }) {
 /** What the old side's own journal says. */
 function lostWords(lost) {
   if (!lost) return "not looked at yet";
-  const said = `${count(lost.writes, "write")} lost (${size(lost.bytes)}) in ${count(lost.rangeCount, "range")} of the disks`;
+  const copies = lost.copiedBytes ? `, besides ${size(lost.copiedBytes)} that a comparison had copied` : "";
+  const said = `${count(lost.writes, "write")} lost (${size(lost.bytes)}) in ${count(lost.rangeCount, "range")} of the disks${copies}`;
   if (lost.state === "complete") return `${said}: all that it recorded`;
   const why = lost.problem ? `cannot be read: ${lost.problem.code}` : "is not known to be all";
   return `${said} so far; the rest ${why}`;

@@ -4,9 +4,12 @@ import { z } from "zod";
 export const lostView = z.object({
   /** `complete`: the old agent has handed over all that it captured, and all of it was read. */
   state: z.enum(["open", "complete"]),
+  /** Of the guest. */
   writes: z.number(),
   /** Guest bytes in them. */
   bytes: z.number(),
+  /** Besides, what a comparison had copied behind the state that was kept: it differed from the base. No writes. */
+  copiedBytes: z.number(),
   /** Of the writes, those that had arrived in the target region, behind the state that was kept. */
   arrivedWrites: z.number(),
   /** Ranges of the disks that they touch, all together. */

@@ -1,5 +1,5 @@
 import { type Sequence, bytes, diskIndex, micros, sequence } from "../core/units.ts";
-import { ENTRY, ENTRY_BYTES, KINDS } from "./entry.ts";
+import { ENTRY, ENTRY_BYTES, KINDS, ORIGINS } from "./entry.ts";
 import { getNumber, putNumber } from "./field.ts";
 import { payloadLength, readBarrier, readDigests, readProof, writePayload } from "./payload.ts";
 import type { JournalRecord } from "./record.ts";
@@ -33,27 +33,45 @@ function writeEntry(record: JournalRecord, from: Sequence, to: Buffer, base: num
   putNumber(to, base, ENTRY.length, record.kind === "zero" ? record.length : payloadBytes(record));
   if ("disk" in record) putNumber(to, base, ENTRY.disk, record.disk);
   if ("offset" in record) putNumber(to, base, ENTRY.offset, record.offset);
+  if ("copied" in record) putNumber(to, base, ENTRY.origin, record.copied ? ORIGINS.copy : ORIGINS.guest);
 }
 
 /**
  * The inverse of `encodeBody`. Data and digests of the records are views of `body`, not copies.
+ * @param origins whether a write may be a copy: of what was written before copies were told, and of layers, none is
  * @throws RangeError when the bytes are not a body of so many records.
  */
-export function decodeBody(from: Sequence, count: number, body: Buffer): JournalRecord[] {
+export function decodeBody(from: Sequence, count: number, body: Buffer, origins = false): JournalRecord[] {
   const records: JournalRecord[] = [];
   let at = count * ENTRY_BYTES;
   for (let base = 0; base < count * ENTRY_BYTES; base += ENTRY_BYTES) {
     const inPayload = getNumber(body, base, ENTRY.kind) !== KINDS.zero;
     const end = inPayload ? at + getNumber(body, base, ENTRY.length) : at;
     if (end > body.length) throw new RangeError(`record ${records.length} ends behind the segment`);
-    records.push(readRecord(from, body, base, body.subarray(at, end)));
+    records.push(readRecord({ from, body, base, origins }, body.subarray(at, end)));
     at = end;
   }
   if (at !== body.length) throw new RangeError(`${body.length - at} bytes behind the last record`);
   return records;
 }
 
-function readRecord(from: Sequence, body: Buffer, base: number, payload: Buffer): JournalRecord {
+interface EntryPlace {
+  readonly from: Sequence;
+  readonly body: Buffer;
+  readonly base: number;
+  readonly origins: boolean;
+}
+
+/** @throws RangeError for a code that means nothing here */
+function originOf({ body, base, origins }: EntryPlace, write: boolean): { readonly copied?: true } {
+  const code = getNumber(body, base, ENTRY.origin);
+  if (code === ORIGINS.guest) return {};
+  if (!write || !origins || code !== ORIGINS.copy) throw new RangeError(`not an origin: ${code}`);
+  return { copied: true };
+}
+
+function readRecord(place: EntryPlace, payload: Buffer): JournalRecord {
+  const { from, body, base } = place;
   const kind = getNumber(body, base, ENTRY.kind);
   const common = {
     sequence: sequence(from + getNumber(body, base, ENTRY.sequenceDelta)),
@@ -62,11 +80,13 @@ function readRecord(from: Sequence, body: Buffer, base: number, payload: Buffer)
   const disk = diskIndex(getNumber(body, base, ENTRY.disk));
   const offset = bytes(getNumber(body, base, ENTRY.offset));
   if (getNumber(body, base, ENTRY.reserved) !== 0) throw new RangeError("reserved bytes in use");
+  const origin = originOf(place, kind === KINDS.data || kind === KINDS.zero);
+  const length = getNumber(body, base, ENTRY.length);
   switch (kind) {
     case KINDS.data:
-      return { kind: "data", ...common, disk, offset, data: payload };
+      return { kind: "data", ...common, ...origin, disk, offset, data: payload };
     case KINDS.zero:
-      return { kind: "zero", ...common, disk, offset, length: bytes(getNumber(body, base, ENTRY.length)) };
+      return { kind: "zero", ...common, ...origin, disk, offset, length: bytes(length) };
     case KINDS.barrier:
       unused(disk + offset);
       return { kind: "barrier", ...common, ...readBarrier(payload) };

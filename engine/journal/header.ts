@@ -16,10 +16,12 @@ import {
 import { ENTRY_BYTES } from "./entry.ts";
 import { getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
 
-export const VERSION = 2;
+export const VERSION = 3;
 /** Version 1 says no more of the marks in a segment than that there are some. */
 const COARSE_VERSION = 1;
-export const VERSIONS: readonly number[] = [COARSE_VERSION, VERSION];
+/** Up to version 2 a copy is not told from a write of the guest. */
+const BLIND_VERSION = 2;
+export const VERSIONS: readonly number[] = [COARSE_VERSION, BLIND_VERSION, VERSION];
 export const MAGIC = Buffer.from("LEEWSEG\n", "latin1");
 
 /** Bound on what a reader allocates on a header's word. Writers seal far below. */
@@ -119,6 +121,9 @@ const knownFlags = (version: number): number =>
   FLAGS.compressed |
   FLAGS.marks |
   (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs | FLAGS.indivisible);
+
+/** Whether its records say what the guest wrote and what a comparison copied. */
+export const tellsCopies = ({ version }: Pick<SegmentHeader, "version">): boolean => version > BLIND_VERSION;
 
 /** Whether `barriers` and `proofs` are exact. */
 export const isExact = ({ version }: Pick<SegmentHeader, "version">): boolean => version !== COARSE_VERSION;

@@ -1,5 +1,5 @@
 import { decodeBody } from "./body.ts";
-import type { SegmentHeader } from "./header.ts";
+import { type SegmentHeader, tellsCopies } from "./header.ts";
 import { plainBody } from "./inflate.ts";
 import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
@@ -23,7 +23,7 @@ export async function openSegment(
 
 /** A header that says anything else than its records is a fault of the writer, and not believed. */
 function readRecords(header: SegmentHeader, body: Buffer): JournalRecord[] {
-  const records = decodeBody(header.from, header.records, body);
+  const records = decodeBody(header.from, header.records, body, tellsCopies(header));
   const summary = summarize(header.from, records);
   for (const field of summaryFields(header))
     if (summary[field] !== header[field])

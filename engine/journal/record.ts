@@ -2,8 +2,13 @@ import type { Digest } from "../core/digest.ts";
 import type { BarrierId } from "../core/ids.ts";
 import type { Bytes, DiskIndex, Micros, Sequence } from "../core/units.ts";
 
-/** Bytes written by the guest, or copied from the disk by the initial copy. */
-export interface DataRecord {
+interface Origin {
+  /** A comparison put it there: it is what the disk held then, whoever wrote it, and no write of the guest's own. */
+  readonly copied?: true;
+}
+
+/** Bytes written by the guest, or copied from the disk by a comparison. */
+export interface DataRecord extends Origin {
   readonly kind: "data";
   readonly sequence: Sequence;
   readonly time: Micros;
@@ -12,8 +17,8 @@ export interface DataRecord {
   readonly data: Uint8Array;
 }
 
-/** Trim or write-zeroes: the range reads as zero from here on. */
-interface ZeroRecord {
+/** Trim or write-zeroes, or zeros that a comparison found: the range reads as zero from here on. */
+interface ZeroRecord extends Origin {
   readonly kind: "zero";
   readonly sequence: Sequence;
   readonly time: Micros;

@@ -2,7 +2,7 @@ import type { DiskRoot, JournalRecord } from "./record.ts";
 
 /** Whether two records say the same, byte for byte. */
 export function sameRecord(a: JournalRecord, b: JournalRecord | undefined): boolean {
-  if (a.sequence !== b?.sequence || a.time !== b.time) return false;
+  if (a.sequence !== b?.sequence || a.time !== b.time || isCopied(a) !== isCopied(b)) return false;
   switch (a.kind) {
     case "data":
       return b.kind === "data" && a.disk === b.disk && a.offset === b.offset && sameBytes(a.data, b.data);
@@ -27,6 +27,8 @@ export function sameRecord(a: JournalRecord, b: JournalRecord | undefined): bool
       );
   }
 }
+
+const isCopied = (record: JournalRecord): boolean => "copied" in record && record.copied === true;
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 

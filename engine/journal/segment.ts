@@ -63,7 +63,7 @@ function lengthAt(bytes: Buffer): number {
   if (!VERSIONS.includes(version))
     throw new LeewardError(
       "SegmentVersionUnknown",
-      `a segment of version ${version}; known are ${VERSIONS.join(" and ")}`,
+      `a segment of version ${version}; known are ${VERSIONS.join(", ")}`,
     );
   const headerLength = getNumber(bytes, 0, HEADER.headerLength);
   const storedLength = getNumber(bytes, 0, HEADER.storedLength);

@@ -19,6 +19,8 @@ export const lostRecord = z.object({
   checkedAt: time,
   writes: count,
   bytes: z.number().transform(checked(bytes)),
+  /** What comparisons had copied, which are no writes of the guest. */
+  copied: z.object({ writes: count, bytes: z.number().transform(checked(bytes)) }).optional(),
   arrived: count,
   /** Ranges of the disks, all together. */
   ranges: count,

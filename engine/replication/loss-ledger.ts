@@ -37,10 +37,16 @@ const lossLedger = z.strictObject({
     sequence: at,
     position: journalPosition.strict(),
   }),
+  /** Of the guest; a change that was recorded as a whole counts a write for each of its places. */
   writes: count,
   /** Guest bytes in them; one that was written twice counts twice. */
   bytes: z.number().transform(checked(bytes)),
-  /** Writes among them that had arrived in the target region, behind the state that was kept. */
+  /**
+   * What a comparison had copied behind the state that was kept: places that differed from the base, whenever and however
+   * often the guest had written them. They are among the ranges, and no writes. Absent in ledgers of before they were told.
+   */
+  copied: z.strictObject({ writes: count, bytes: z.number().transform(checked(bytes)) }).optional(),
+  /** Writes of the guest among them that had arrived in the target region, behind the state that was kept. */
   arrived: count,
   /** Times of the first and the last of them; 0 when there is none. */
   first: time,
@@ -75,15 +81,17 @@ export async function readLosses({ old, operation, kept, last }: LedgerRequest):
   const ranges = new Map<DiskIndex, ExtentSet>();
   const until = new Map<Generation, LossLedger["until"][number]>([[kept.generation, kept.position]]);
   const totals = { writes: 0, bytes: 0, arrived: 0, first: 0, last: 0 };
+  const copied = { writes: 0, bytes: 0 };
   for await (const { place, after, writes } of lostWrites(old, kept, last)) {
     until.set(after.generation, after);
     for (const write of writes) {
       const extents = ranges.get(write.disk) ?? new ExtentSet();
       ranges.set(write.disk, extents);
       extents.add(write.offset, write.offset + lengthOf(write));
-      totals.writes++;
-      totals.bytes += write.kind === "data" ? write.data.length : 0;
-      totals.arrived += place === "target" ? 1 : 0;
+      const into = write.copied ? copied : totals;
+      into.writes++;
+      into.bytes += write.kind === "data" ? write.data.length : 0;
+      totals.arrived += place === "target" && !write.copied ? 1 : 0;
       totals.first ||= write.time;
       totals.last = write.time;
     }
@@ -98,6 +106,7 @@ export async function readLosses({ old, operation, kept, last }: LedgerRequest):
     kept: { generation: of, id, sequence: end, position },
     ...totals,
     bytes: bytes(totals.bytes),
+    copied: { writes: copied.writes, bytes: bytes(copied.bytes) },
     first: micros(totals.first),
     last: micros(totals.last),
     until: [...until.values()],
@@ -142,7 +151,7 @@ export async function keepLedger(objects: ObjectStore, made: LossLedger): Promis
   for (;;) {
     const object = await objects.get(name);
     const known = object && (await findLedger(objects, made.machine, made.operation));
-    if (known && known.writes >= made.writes) return known;
+    if (known && recordsIn(known) >= recordsIn(made)) return known;
     try {
       await objects.put(name, encode(made), object ? { unchangedSince: object.etag } : "absent");
       return made;
@@ -151,5 +160,7 @@ export async function keepLedger(objects: ObjectStore, made: LossLedger): Promis
     }
   }
 }
+
+const recordsIn = ({ writes, copied }: LossLedger): number => writes + (copied?.writes ?? 0);
 
 const encode = (ledger: LossLedger): Buffer => Buffer.from(`${JSON.stringify(ledger)}\n`);

@@ -79,10 +79,10 @@ function withLedger(
   const since = before && before.code === problem?.code ? before.since : now;
   const trouble = problem && { problem: { code: problem.code, message: problem.message, since } };
   if (!ledger) return { ...known, checkedAt: now, ...trouble };
-  const { operation, writes, bytes, arrived, first, last, until, disks } = ledger;
+  const { operation, writes, bytes, copied, arrived, first, last, until, disks } = ledger;
   const end = until.at(-1);
   const ranges = disks.reduce((sum, disk) => sum + disk.ranges.length, 0);
-  const figures = { operation, writes, bytes, arrived, first, last, ranges };
+  const figures = { operation, writes, bytes, copied, arrived, first, last, ranges };
   const { generation: of, next, sequence } = end ?? {};
   const read =
     of !== undefined && next !== undefined && sequence !== undefined

@@ -80,6 +80,7 @@ export const LOST = {
     state: "complete" as const,
     writes: 345,
     bytes: 2 * MIB,
+    copiedBytes: 0,
     arrivedWrites: 12,
     rangeCount: 7,
     firstTime: iso(30),

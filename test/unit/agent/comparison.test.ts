@@ -292,6 +292,11 @@ test("whatever differs, whatever is written meanwhile, whenever it is killed: it
         }
         const records = await scene.finish();
         expect(records.map(({ kind }) => kind)).toContain("proof");
+        // What the guest wrote is told from what was copied, by value, by reference, and after a kill.
+        const writes = records.filter((one) => one.kind === "data" || one.kind === "zero");
+        expect(writes.filter(({ copied }) => !copied)).toHaveLength(
+          steps.filter((one) => one.do === "write").length,
+        );
         expectWhole(scene, records);
       },
     ),

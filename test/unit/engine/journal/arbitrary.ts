@@ -12,7 +12,7 @@ import {
   sequence,
 } from "../../../../engine/core/units.ts";
 import { dataKey } from "../../../../engine/journal/key.ts";
-import type { JournalRecord } from "../../../../engine/journal/record.ts";
+import type { JournalRecord, WriteRecord } from "../../../../engine/journal/record.ts";
 import type { SegmentContent } from "../../../../engine/journal/seal.ts";
 
 export const KEY = dataKey(Buffer.alloc(32, 7));
@@ -52,20 +52,26 @@ const roots = fc
   );
 
 const at = { sequence: fc.constant(sequence(0)), time };
+const ofWrite = (write: fc.Arbitrary<WriteRecord>): fc.Arbitrary<WriteRecord> =>
+  fc.tuple(write, fc.boolean()).map(([record, copied]) => (copied ? { ...record, copied: true } : record));
 const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant("data" as const), ...at, disk, offset, data: guestData }),
+    arbitrary: ofWrite(
+      fc.record({ kind: fc.constant("data" as const), ...at, disk, offset, data: guestData }),
+    ),
   },
   {
     weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant("zero" as const),
-      ...at,
-      disk,
-      offset,
-      length: fc.integer({ min: 1, max: 2 ** 52 }).map(bytes),
-    }),
+    arbitrary: ofWrite(
+      fc.record({
+        kind: fc.constant("zero" as const),
+        ...at,
+        disk,
+        offset,
+        length: fc.integer({ min: 1, max: 2 ** 52 }).map(bytes),
+      }),
+    ),
   },
   fc.record({
     kind: fc.constant("barrier" as const),

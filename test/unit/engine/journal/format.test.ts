@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { ENTRY, KINDS } from "../../../../engine/journal/entry.ts";
+import { ENTRY, KINDS, ORIGINS } from "../../../../engine/journal/entry.ts";
 import { type Layout, sizeOf } from "../../../../engine/journal/field.ts";
 import { FLAGS, HEADER, MAGIC, MAX_BODY, VERSION } from "../../../../engine/journal/header.ts";
 import {
@@ -75,6 +75,7 @@ test("flags, kinds and consistencies have the numbers of the document", () => {
   expect(numbered(rowsOf(section("Segment header"), "flag"))).toEqual(FLAGS);
   expect(numbered(rowsOf(section("Layer header"), "flag"))).toEqual(LAYER_FLAGS);
   expect(numbered(rowsOf(section("Index entry"), "kind"))).toEqual(KINDS);
+  expect(numbered(rowsOf(section("Index entry"), "origin"))).toEqual(ORIGINS);
   for (const [name, code] of Object.entries(CONSISTENCIES))
     expect(section("Barrier payload")).toContain(`${code}: ${name}`);
 });

@@ -16,15 +16,17 @@ import { startOf } from "../../../../engine/journal/position.ts";
 import { checkSegment, splitPack } from "../../../../engine/journal/segment.ts";
 import * as v1 from "../../../golden/version-1.ts";
 import * as v2 from "../../../golden/version-2.ts";
+import * as v3 from "../../../golden/version-3.ts";
 
 const read = (name: string, { FOLDER }: { readonly FOLDER: URL } = v1): Buffer =>
   readFileSync(new URL(name, FOLDER));
-const segmentsOf = (version: typeof v1 | typeof v2) =>
+const segmentsOf = (version: typeof v1 | typeof v2 | typeof v3) =>
   version.SEGMENT_FILES.map((name, i) => ({ bytes: read(name, version), records: version.RECORDS[i] ?? [] }));
 const segments = segmentsOf(v1);
 const VERSIONS = [
   [1, v1],
   [2, v2],
+  [3, v3],
 ] as const;
 
 test.each(VERSIONS)("segments of version %d open to what was sealed then", async (number, version) => {
@@ -35,14 +37,17 @@ test.each(VERSIONS)("segments of version %d open to what was sealed then", async
   }
 });
 
-test.each(VERSIONS)("segments of version %d chain to the position of their point", (_, version) => {
-  const start = startOf(version.GENERATION, version.FROM);
-  const end = segmentsOf(version).reduce(
-    (position, { bytes }) => follow(version.MACHINE, position, checkSegment(bytes)),
-    start,
-  );
-  expect(end).toEqual(v1.positionOf(end.chain));
-});
+test.each(VERSIONS.slice(0, 2))(
+  "segments of version %d chain to the position of their point",
+  (_, version) => {
+    const start = startOf(version.GENERATION, version.FROM);
+    const end = segmentsOf(version).reduce(
+      (position, { bytes }) => follow(version.MACHINE, position, checkSegment(bytes)),
+      start,
+    );
+    expect(end).toEqual(v1.positionOf(end.chain));
+  },
+);
 
 test("manifest and base document of version 1 are bound to the chain of its segments", () => {
   const { digest } = checkSegment(segments.at(-1)?.bytes ?? Buffer.alloc(0));
@@ -64,6 +69,15 @@ test("a segment of version 2 says whether it holds a barrier or a proof, one of 
   const none = { marks: false, barriers: false, proofs: false };
   expect(said(v2)).toEqual([none, none, { marks: true, barriers: true, proofs: true }]);
   expect(said(v1)).toEqual(said(v2));
+});
+
+test("a segment of version 3 says which writes are copies; one of version 2 cannot", async () => {
+  const [copies] = segmentsOf(v3).slice(-1);
+  const checked = checkSegment(copies?.bytes ?? Buffer.alloc(0));
+  const records = await openSegment(checked, v3.DATA_KEY);
+  expect(records.map((record) => "copied" in record)).toEqual([true, true]);
+  const blind = { ...checked, header: { ...checked.header, version: 2 } };
+  await expect(openSegment(blind, v3.DATA_KEY)).rejects.toThrow(/not an origin/);
 });
 
 test("both forms of a body, stored as is and compressed, are among them", () => {
@@ -97,7 +111,7 @@ test("a wrapped key of version 1 unwraps", async () => {
 });
 
 test("today's writer lays out the same records in the same bytes", async () => {
-  for (const { bytes, records } of [...segments, ...segmentsOf(v2)]) {
+  for (const { bytes, records } of [...segments, ...segmentsOf(v2), ...segmentsOf(v3)]) {
     const checked = checkSegment(bytes);
     const stored = Buffer.alloc(checked.header.storedLength);
     decryptInto(stored, checked.bytes, v1.DATA_KEY, "golden");

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LeewardError } from "../../../../engine/core/errors.ts";
 import { sequence } from "../../../../engine/core/units.ts";
-import { HEADER, HEADER_BYTES } from "../../../../engine/journal/header.ts";
+import { HEADER, HEADER_BYTES, VERSION } from "../../../../engine/journal/header.ts";
 import { openSegment } from "../../../../engine/journal/open.ts";
 import { sealSegment } from "../../../../engine/journal/seal.ts";
 import { TRAILER_BYTES, checkSegment, splitPack, writeTrailer } from "../../../../engine/journal/segment.ts";
@@ -155,9 +155,12 @@ test("garbage is refused", async () => {
 
 test("a newer version is named and not guessed at", async () => {
   const { bytes } = await sealSegment(someContent());
-  bytes.writeUInt16LE(3, HEADER.version.at);
+  bytes.writeUInt16LE(VERSION + 1, HEADER.version.at);
   expect(() => checkSegment(bytes)).toThrow(
-    expect.objectContaining({ code: "SegmentVersionUnknown", message: expect.stringContaining("version 3") }),
+    expect.objectContaining({
+      code: "SegmentVersionUnknown",
+      message: expect.stringContaining(`version ${VERSION + 1}`),
+    }),
   );
 });
 

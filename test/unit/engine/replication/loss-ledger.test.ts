@@ -121,3 +121,21 @@ test("of a newer generation that was never kept everything is lost", async () =>
     until: [{ generation: 1 }, { generation: 3, next: 1 }],
   });
 });
+
+test("what a comparison copied is among the ranges, and no write of the guest", async () => {
+  const copy: Event = { kind: "write", disk: 0, sector: 128, sectors: 128, fill: 4, copied: true };
+  const list: Event[] = [write(0, 0, 8, 1), ...POINT, copy, write(1, 0, 4, 3), { kind: "seal" }];
+  const { old } = await lostRegion(list, 2);
+  const kept = await findMoment(old, { kind: "write", sequence: sequence(1) });
+  const ledger = await readLosses({ old, operation: JOB, kept, last: kept.generation });
+  expect(ledger).toMatchObject({
+    writes: 1,
+    bytes: 4 * 512,
+    arrived: 1,
+    copied: { writes: 1, bytes: 128 * 512 },
+    disks: [
+      { index: 0, ranges: [[128 * 512, 256 * 512]] },
+      { index: 1, ranges: [[0, 4 * 512]] },
+    ],
+  });
+});
