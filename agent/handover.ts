@@ -1,5 +1,5 @@
 import type { HandoverResponse } from "../engine/contract/agent-api.ts";
-import type { Generation } from "../engine/core/units.ts";
+import { type Generation, type Ordinal, ordinal } from "../engine/core/units.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { RunStatus } from "./run-status.ts";
 
@@ -7,6 +7,11 @@ import type { RunStatus } from "./run-status.ts";
 interface Access {
   readonly dataKey: string;
   readonly cache: NonNullable<HandoverResponse["cache"]>;
+  readonly generation: Generation;
+  /** Segments before it need not be kept. */
+  readonly read: Ordinal;
+  /** To be put into the cache once more. */
+  readonly again: readonly Ordinal[];
 }
 
 /**
@@ -37,8 +42,9 @@ export class Handover {
     const { generation, captured } = status;
     const { sequence, time, bytes } = status.cached;
     const request = { agentVersion: this.#version, generation, captured, cached: { sequence, time, bytes } };
-    const { wanted, dataKey, cache } = await controlPlane.handOver(request, signal);
+    const answer = await controlPlane.handOver(request, signal);
+    const { wanted, dataKey, cache, read = ordinal(0), again = [] } = answer;
     if (!wanted) this.#done = generation;
-    return dataKey !== undefined && cache ? { dataKey, cache } : undefined;
+    return dataKey !== undefined && cache ? { dataKey, cache, generation, read, again } : undefined;
   }
 }

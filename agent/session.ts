@@ -97,6 +97,7 @@ export class Session {
       if (!access) return;
       const key = dataKey(Buffer.from(access.dataKey, "base64"));
       capture.connect({ store: openCache(access.cache.containerUrl), key });
+      capture.arrived(access.generation, access.read, access.again);
     } catch (error) {
       this.#problem = known(error);
     }

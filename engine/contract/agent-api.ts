@@ -224,8 +224,15 @@ export const handoverRequest = z.object({
 export type HandoverRequest = z.infer<typeof handoverRequest>;
 
 export const handoverResponse = z.object({
-  /** False when the cache has all of it. */
+  /** False when all of it was read. */
   wanted: z.boolean(),
+  /** The control plane has read everything before this segment. What is behind it the agent keeps. */
+  read: z.number().transform(checked(ordinal)).optional(),
+  /** The cache does not show these, though the agent has put them there: it puts them there once more. */
+  again: z
+    .array(z.number().transform(checked(ordinal)))
+    .max(16)
+    .optional(),
   /** What it needs to seal the rest and to put it into the cache. Both are secrets. */
   dataKey: z.base64().optional(),
   cache: cacheAccess.optional(),

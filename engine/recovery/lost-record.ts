@@ -65,12 +65,16 @@ const SOON = 60_000_000;
 const LATER = 900_000_000;
 const DAY = 86_400_000_000;
 
-/** Whether the old journal is to be looked at again: each minute on the first day, then each quarter of an hour. */
+/**
+ * Whether the old journal is to be looked at again: when the old agent said something, each minute on the first day, then
+ * each quarter of an hour.
+ */
 export function lossesDue(now: Micros, item: ItemRecord, old: LostRecord | undefined): boolean {
   const { failover, state } = item;
   if (state !== "UnplannedFailoverCommitPending" || !failover) return false;
   const known = lostFor(old, item);
   if (isComplete(known)) return false;
+  if (known.handover && known.handover.at >= known.checkedAt) return true;
   const every = now - (failover.endTime ?? now) < DAY ? SOON : LATER;
   return now - known.checkedAt >= every;
 }

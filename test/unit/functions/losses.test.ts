@@ -5,7 +5,7 @@ import { bytes, micros } from "../../../engine/core/units.ts";
 import { segmentName } from "../../../engine/journal/names.ts";
 import { beginFailover } from "../../../engine/recovery/begin.ts";
 import { itemKeyOf, move } from "../../../engine/recovery/item.ts";
-import { isComplete } from "../../../engine/recovery/lost-record.ts";
+import { isComplete, lossesDue } from "../../../engine/recovery/lost-record.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
 import { findLedger } from "../../../engine/replication/loss-ledger.ts";
@@ -102,10 +102,42 @@ test("the ledger is closed when the old agent has handed over the rest, and it w
   if (!last) throw new RangeError("no segment");
   const { machine, generation, ordinal } = last.header;
   await stores.cache.put(segmentName(machine, generation, ordinal), last.bytes, "absent");
-  expect(await handOver(services, item, { ...agent, cached: mark(3, story) })).toEqual({ wanted: false });
+  const all = { ...agent, cached: mark(3, story) };
+  expect(await handOver(services, item, all)).toMatchObject({ wanted: true, read: ordinal });
   const found = await look();
   expect(found).toMatchObject({ writes: 3, handover: { captured: 4, cached: 4 } });
   expect(found && isComplete(found)).toBe(true);
+  expect(await handOver(services, item, all)).toEqual({ wanted: false });
+});
+
+test("what the cache lost when its region went down is asked for once more, until all was read", async () => {
+  const { look, cameBack, story, stores, services, item } = await failedOver();
+  cameBack();
+  const { machine } = item;
+  const hole = story.segments[2];
+  if (!hole) throw new RangeError("no segment");
+  const { generation, ordinal } = hole.header;
+  await stores.cache.delete([segmentName(machine, generation, ordinal)]);
+  const put = async (...segments: typeof story.segments) => cacheSegments(stores.cache, segments);
+  await put(...story.segments.slice(3));
+  const agent = { agentVersion: "0.1.0", generation, captured: mark(3, story), cached: mark(3, story) };
+  const first = await handOver(services, item, agent);
+  expect(first.again).toBeUndefined();
+  const due = async () => {
+    const record = (await services.records.lost.get(machine))?.value;
+    return lossesDue(services.clock.now(), { ...item, state: "UnplannedFailoverCommitPending" }, record);
+  };
+  expect(await due()).toBe(true);
+  expect(await look()).toMatchObject({ writes: 1 });
+  expect(await due()).toBe(false);
+  const second = await handOver(services, item, agent);
+  expect(second).toMatchObject({ wanted: true, read: ordinal });
+  expect(second.again?.[0]).toBe(ordinal);
+  await put(hole);
+  expect(await due()).toBe(true);
+  const found = await look();
+  expect(found && isComplete(found)).toBe(true);
+  expect(await handOver(services, item, agent)).toEqual({ wanted: false });
 });
 
 test("only the agent of a machine that was failed over may hand over, and only what its own generation holds", async () => {
