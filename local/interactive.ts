@@ -50,10 +50,25 @@ async function attend(box: Box, options: Options, terminal: Terminal, signal: Ab
   connection.remove();
 }
 
-function obey(command: string, box: Box, terminal: Terminal): void {
-  if (command !== "lose") return terminal.say('type "lose" to lose the source region, Ctrl-C to stop');
-  box.loseSource().then(
-    () => terminal.say("the source region is lost: its storage, machine and agent were killed"),
+const COMMANDS: Readonly<
+  Record<string, { readonly act: (box: Box) => Promise<void>; readonly done: string }>
+> = {
+  lose: {
+    act: (box) => box.loseSource(),
+    done: "the source region is lost: its storage, machine and agent were killed",
+  },
+  return: {
+    act: (box) => box.restoreSource(),
+    done: "the source region is back: its storage, and what ran there; after a failover the ledger of what was lost closes within a minute",
+  },
+};
+
+function obey(word: string, box: Box, terminal: Terminal): void {
+  const command = COMMANDS[word];
+  if (!command)
+    return terminal.say('type "lose" to lose the source region, "return" to have it back, Ctrl-C to stop');
+  command.act(box).then(
+    () => terminal.say(command.done),
     (error: unknown) => terminal.say(String(error)),
   );
 }
@@ -90,6 +105,7 @@ const guide = (box: Box, ledgers: readonly string[]) => `
   2. Watch its initial copy, both losses and the recovery points.
   3. Type "lose" and Enter here: the source region is gone, without a warning.
   4. Press Fail over in the portal, and see the ledger come up again here.
+  5. Type "return": the region is back, and the portal says what was really lost, write by write.
 
   What is in the target region is enough, without the control plane: docs/box.md, "Restore from the box".
 

@@ -36,6 +36,8 @@ export interface Box {
   token(audience?: string): Promise<string>;
   /** SIGKILL of everything in the source region: storage, machine and agent, without a warning. */
   loseSource(): Promise<void>;
+  /** The region is back: its storage as it was, and whatever ran there runs again. */
+  restoreSource(): Promise<void>;
   /** SIGKILL of the Functions host, and a new one over the same state. */
   killHost(): Promise<void>;
   stop(): Promise<void>;
@@ -70,11 +72,12 @@ async function assemble(
   withoutProxy();
   const plan = planBox(directory, await portsOf(directory), options.machines, certificates.ca);
   onProgress("laying out the source machine's disk; starting two regions of storage");
-  const [source, target] = await Promise.all([
+  const [first, target] = await Promise.all([
     azurite(plan, certificates, "source").then((part) => keep(running, part)),
     azurite(plan, certificates, "target").then((part) => keep(running, part)),
     options.prepareDisk(plan),
   ]);
+  let source = first;
   onProgress("starting Azure Resource Manager, which starts the machine");
   keep(running, await startChild(directory, armSpec(plan, certificates)));
   onProgress("starting the Functions host");
@@ -91,7 +94,13 @@ async function assemble(
     api: apiAt(endpoint, () => bearer),
     token,
     async loseSource() {
-      await Promise.all([source.kill(), loseRegion(plan)]);
+      await Promise.all([source.kill(), turnRegion(plan, "lose")]);
+    },
+    async restoreSource() {
+      await source.kill();
+      running.splice(running.indexOf(source), 1);
+      source = keep(running, await azurite(plan, certificates, "source"));
+      await turnRegion(plan, "restore");
     },
     async killHost() {
       await host.kill();
@@ -191,11 +200,10 @@ function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certif
   });
 }
 
-/** The simulator kills the region's machines and answers for it no more. */
-async function loseRegion(plan: BoxPlan): Promise<void> {
-  const response = await fetch(`https://127.0.0.1:${plan.ports.arm}/box/regions/${REGIONS.source}/lose`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${plan.adminToken}` },
-  });
+/** The simulator kills the region's machines and answers for it no more, or answers again and starts them. */
+async function turnRegion(plan: BoxPlan, how: "lose" | "restore"): Promise<void> {
+  const url = `https://127.0.0.1:${plan.ports.arm}/box/regions/${REGIONS.source}/${how}`;
+  const headers = { authorization: `Bearer ${plan.adminToken}` };
+  const response = await fetch(url, { method: "POST", headers });
   if (!response.ok) throw new Error(`the simulator answered ${response.status}: ${await response.text()}`);
 }

@@ -22,7 +22,10 @@ export async function writeConnection(box: Box, ledgerUrl: string): Promise<{ re
     vault: VAULT,
     regions: REGIONS,
     // The journal in the target region, to read and list: what `leeward restore` needs besides the key.
-    journal: { containerUrl: await journalUrl(box), keyFile: box.plan.keyFile },
+    journal: {
+      containerUrl: await containerUrl(box, box.plan.targetBlobEndpoint),
+      keyFile: box.plan.keyFile,
+    },
     sourceVms: [{ id: box.plan.sourceVm.id, url: ledgerUrl }],
   };
   writeFileSync(file, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
@@ -31,9 +34,10 @@ export async function writeConnection(box: Box, ledgerUrl: string): Promise<{ re
 
 const LIFETIME = millis(24 * 60 * 60 * 1000);
 
-async function journalUrl(box: Box): Promise<string> {
+/** The container with a SAS to read and list, in this account. */
+export async function containerUrl(box: Box, endpoint: string): Promise<string> {
   const { url } = await containerSas({
-    endpoint: box.plan.targetBlobEndpoint,
+    endpoint,
     container: CONTAINER,
     credential: operatorOf(box),
     permissions: "rl",
