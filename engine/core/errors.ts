@@ -89,6 +89,11 @@ export const CATALOGUE = {
   LayerVersionUnknown: entry("person", 500, "This layer was written by a newer Leeward. Upgrade this one."),
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
+  StorageFull: entry(
+    "retry",
+    507,
+    "The storage account holds as much as it may. Free space in it, or have its limit raised; it is tried again by itself.",
+  ),
   StorageDenied: entry("person", 403, "Grant the role that the message names on the storage account."),
   StorageRefused: entry(
     "person",

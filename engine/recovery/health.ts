@@ -1,4 +1,4 @@
-import { CATALOGUE, type ErrorCode } from "../core/errors.ts";
+import { CATALOGUE, isErrorCode } from "../core/errors.ts";
 import type { Micros } from "../core/units.ts";
 import type { AgentRecord, BarriersRecord } from "./agent-record.ts";
 import type { LostRecord } from "./lost-record.ts";
@@ -47,8 +47,7 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
 
 /** What to do about an error of this code; anything unknown is treated as Unexpected. */
 export const remedyOf = (code: string): string =>
-  isCode(code) ? CATALOGUE[code].remedy : CATALOGUE.Unexpected.remedy;
-const isCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
+  isErrorCode(code) ? CATALOGUE[code].remedy : CATALOGUE.Unexpected.remedy;
 
 function jobFailure({ item }: Known): HealthError | undefined {
   if (!item.failure) return undefined;

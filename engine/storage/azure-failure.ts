@@ -98,8 +98,21 @@ function codeForRest(error: RestError): ErrorCode {
   const code = azureCode(error);
   const known = CODES[code];
   if (known) return known;
+  if (isFull(error, code)) return "StorageFull";
   if (error.statusCode !== undefined) return STATUSES[error.statusCode] ?? "StorageRefused";
   return /CERT|SIGNATURE/.test(code) ? "StorageRefused" : "StorageUnavailable";
+}
+
+/**
+ * An account that is at its limit. Azure documents no code for it, so its words count; Azurite in memory answers 409
+ * `MemoryExtentStoreAtSizeLimit`. One that takes too much in a second says `ServerBusy`, which is something else.
+ */
+function isFull({ statusCode: status, message }: RestError, code: string): boolean {
+  if (status === 507) return true;
+  return (
+    (status === 403 || status === 409) &&
+    /capacity|quota|(?:size|storage|account) ?limit/i.test(`${code} ${message}`)
+  );
 }
 
 /** The token endpoint's answer: a client error stays, everything else may pass. */

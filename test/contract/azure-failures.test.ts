@@ -302,3 +302,19 @@ function everythingIn(error: unknown, seen = new Set<unknown>()): string {
   const values = Object.getOwnPropertyNames(error).map((name) => Reflect.get(error, name));
   return values.map((value) => everythingIn(value, seen)).join("\n");
 }
+
+describe("an account at its limit", () => {
+  test.each([
+    [409, "MemoryExtentStoreAtSizeLimit", "StorageFull"],
+    [507, "InsufficientStorage", "StorageFull"],
+    [403, "AccountQuotaExceeded", "StorageFull"],
+    [403, "AuthorizationPermissionMismatch", "StorageDenied"],
+    [409, "SnapshotsPresent", "StorageRefused"],
+    [503, "ServerBusy", "StorageUnavailable"],
+  ])("is told from others: %d %s is %s", async (status, named, code) => {
+    const answer = { status, headers: { "x-ms-error-code": named } };
+    await using proxy = await behind("PUT", [{ answer }], IMPATIENT);
+    await expect(proxy.store.put("full/one", body, "absent")).rejects.toMatchObject({ code });
+    expect(proxy.seen()).toBe(1);
+  });
+});

@@ -1,18 +1,13 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { type Server, createServer } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { connectControlPlane } from "../../../agent/control-plane.ts";
 import { Session } from "../../../agent/session.ts";
-import type {
-  HandoverRequest,
-  HeartbeatRequest,
-  RegisterRequest,
-} from "../../../engine/contract/agent-api.ts";
-import { handoverRequest, heartbeatRequest, registerRequest } from "../../../engine/contract/agent-api.ts";
+import type { HeartbeatRequest } from "../../../engine/contract/agent-api.ts";
 import { type Clock, systemClock } from "../../../engine/core/clock.ts";
 import { KIB, MIB, millis } from "../../../engine/core/units.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
+import { ControlPlaneStub } from "../../fixtures/control-plane-stub.ts";
 import { dead } from "../../fixtures/failing.ts";
 import {
   KEY_BYTES,
@@ -26,70 +21,6 @@ import {
 } from "./machine.ts";
 
 const POLICY = { sealBytes: 64 * KIB, sealAge: 20, heartbeatEvery: 10 };
-const FAR = 4e15;
-
-/** A control plane of few words. What it heard was checked against the contract. */
-class ControlPlaneStub {
-  readonly registered: RegisterRequest[] = [];
-  readonly beats: HeartbeatRequest[] = [];
-  readonly handedOver: HandoverRequest[] = [];
-  active = true;
-  fenced = false;
-  failures = 0;
-  /** Seconds, with each failure. */
-  retryAfter: string | undefined;
-  barriers: { id: string; consistency: string }[] = [];
-  #server: Server | undefined;
-  #generation = 0;
-  port = 0;
-
-  async listen(): Promise<void> {
-    const server = (this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        const { status, body } = this.#answer(
-          request.url ?? "",
-          JSON.parse(Buffer.concat(chunks).toString("utf8")),
-        );
-        if (status === 503 && this.retryAfter) response.setHeader("retry-after", this.retryAfter);
-        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-      });
-    }));
-    await new Promise<void>((resolve) => server.listen(this.port, "127.0.0.1", resolve));
-    const address = server.address();
-    if (typeof address === "object" && address) this.port = address.port;
-    onTestFinished(() => this.close());
-  }
-
-  close(): void {
-    this.#server?.closeAllConnections();
-    this.#server?.close();
-  }
-
-  #handOver(heard: HandoverRequest) {
-    this.handedOver.push(heard);
-    if (heard.cached.sequence >= heard.captured.sequence) return { wanted: false };
-    const cache = { containerUrl: HANDOVER, expires: FAR };
-    return { wanted: true, dataKey: KEY_BYTES.toString("base64"), cache };
-  }
-
-  #answer(url: string, body: unknown): { status: number; body: unknown } {
-    if (this.failures-- > 0) return { status: 503, body: { error: { code: "Busy", message: "later" } } };
-    if (url.endsWith("/handover")) return { status: 200, body: this.#handOver(handoverRequest.parse(body)) };
-    if (this.fenced) return { status: 409, body: { error: { code: "AgentFenced", message: "failed over" } } };
-    const cache = { containerUrl: "https://cache.test/leeward?sig=secret", expires: FAR };
-    if (url.endsWith("/register")) {
-      const heard = registerRequest.parse(body);
-      this.registered.push(heard);
-      const generation = heard.resume?.generation ?? ++this.#generation;
-      const dataKey = KEY_BYTES.toString("base64");
-      return { status: 200, body: { machine: MACHINE, generation, from: 0, dataKey, cache, policy: POLICY } };
-    }
-    this.beats.push(heartbeatRequest.parse(body));
-    return { status: 200, body: { active: this.active, policy: POLICY, barriers: this.barriers, cache } };
-  }
-}
 
 /** The store that the cache is after a failover is another one for the tests. */
 const HANDOVER = "https://cache.test/leeward?sig=handover";
@@ -114,8 +45,15 @@ interface Talk {
 
 async function talk(deadCache = false): Promise<Talk> {
   const machine = testMachine([Buffer.alloc(MIB, 1)]);
-  const plane = new ControlPlaneStub();
+  const plane = new ControlPlaneStub({
+    machine: MACHINE,
+    key: KEY_BYTES,
+    policy: POLICY,
+    cacheUrl: "https://cache.test/leeward?sig=secret",
+    handoverUrl: HANDOVER,
+  });
   await plane.listen();
+  onTestFinished(() => plane.close());
   const configFile = join(machine.spoolDirectory, "agent.json");
   const opened: string[] = [];
   const session = new Session({
@@ -136,15 +74,7 @@ async function talk(deadCache = false): Promise<Talk> {
   return { machine, plane, session, configFile, opened };
 }
 
-const configure = ({ configFile, plane }: Talk): void =>
-  writeFileSync(
-    configFile,
-    JSON.stringify({
-      endpoint: `http://127.0.0.1:${plane.port}`,
-      audience: "api://leeward",
-      machine: MACHINE,
-    }),
-  );
+const configure = ({ configFile, plane }: Talk): void => writeFileSync(configFile, plane.config);
 
 const lastBeat = ({ plane }: Talk): HeartbeatRequest | undefined => plane.beats.at(-1);
 
