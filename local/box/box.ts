@@ -97,7 +97,8 @@ async function assemble(
       await Promise.all([source.kill(), turnRegion(plan, "lose")]);
     },
     async restoreSource() {
-      await source.kill();
+      // Nothing happens when it is gone; of a region that was never lost it forgets nothing.
+      await source.stop();
       running.splice(running.indexOf(source), 1);
       source = keep(running, await azurite(plan, certificates, "source"));
       await turnRegion(plan, "restore");
