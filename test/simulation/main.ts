@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { MUTATIONS } from "./mutations.ts";
 import { type SeedTask, runsOf } from "./pool.ts";
-import { type Run, STEPS } from "./simulation.ts";
+import { type Run, stepsOf } from "./simulation.ts";
 import { shrink } from "./shrink.ts";
 
 const USAGE = `npm run simulate -- [--seed N] [--seeds COUNT] [--steps M] [--mutate NAME] [--workers W]
@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     seeds: { type: "string", default: "1" },
-    steps: { type: "string", default: String(STEPS) },
+    steps: { type: "string" },
     mutate: { type: "string" },
     workers: { type: "string" },
     help: { type: "boolean" },
@@ -56,7 +56,7 @@ async function main(): Promise<number> {
 
 function* tasks(first: number, count: number): Generator<SeedTask, undefined> {
   for (let seed = first; seed < first + count; seed++)
-    yield { seed, steps: number("steps", STEPS), mutation: values.mutate };
+    yield { seed, steps: number("steps", stepsOf(values.mutate)), mutation: values.mutate };
 }
 
 const summary = ({

@@ -31,11 +31,16 @@ export interface Run {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-export const STEPS = 400;
+const STEPS = 400;
+
+/** Of a life with this mutation, if any. */
+export const stepsOf = (mutation?: string): number =>
+  (mutation === undefined ? undefined : MUTATIONS[mutation]?.steps) ?? STEPS;
 
 /** Some protected machines' whole life, as the seed says. */
-export async function simulate(seed: number, steps = STEPS, mutation?: string): Promise<Run> {
+export async function simulate(seed: number, steps?: number, mutation?: string): Promise<Run> {
   beginIds();
+  const most = steps ?? stepsOf(mutation);
   const world = new World(seed, mutation === undefined ? undefined : MUTATIONS[mutation]);
   const plan = planOf(world);
   let at: number | "end" = 0;
@@ -44,7 +49,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
   let failure: Run["failure"];
   try {
     await world.prepare();
-    for (let step = 0; step < steps; step++) {
+    for (let step = 0; step < most; step++) {
       at = step;
       world.passSome();
       if (step === plan.lossAt) loseRegion(world);
@@ -68,7 +73,7 @@ export async function simulate(seed: number, steps = STEPS, mutation?: string): 
     world.machines.reduce((all, { auditor }) => all + auditor[of], 0);
   return {
     seed,
-    steps,
+    steps: most,
     hash: world.digest(),
     failure,
     trace: world.trace,
