@@ -10,6 +10,7 @@ import "./metrics-timer.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
 import "./point-timer.ts";
+import "./policy-change.ts";
 import "./portal.ts";
 import "./protectable-machines.ts";
 import "./protected-items.ts";

@@ -12,6 +12,7 @@ import { requireRole } from "./auth.ts";
 import { enable, findItem } from "./begin.ts";
 import { type DurableCall, bodyOf, checkInput, durableRoute } from "./http.ts";
 import { groupNamed, joinGroup } from "./membership.ts";
+import { checkDelay } from "./delete-delay.ts";
 import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
@@ -25,6 +26,7 @@ durableRoute(
     const id = itemIn(call.request);
     const body = await bodyOf(call.request, enableProtectionRequest);
     const wish = wishOf(id, body);
+    checkDelay(call.services.settings, wish.policy);
     // Whoever may set a command may do anything on the machine.
     if (wish.request.freeze) requireRole(call.caller, "Admin");
     const group = await groupWanted(call, id, body);

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { LeewardError } from "../engine/core/errors.ts";
+import { checked } from "../engine/core/schema.ts";
+import { millis } from "../engine/core/units.ts";
 
 const https = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/\/+$/, ""));
 
@@ -24,6 +26,16 @@ const schema = z
     /** The vault that the portal shows; the API itself takes any. */
     LEEWARD_RESOURCE_GROUP: z.string().min(1).default("leeward"),
     LEEWARD_VAULT: z.string().min(1).default("leeward-vault"),
+    /**
+     * Milliseconds. The least `deleteDelay` of a policy: longer than a verification or a restore may take, which the
+     * function's time-out of 30 minutes ends.
+     */
+    LEEWARD_LEAST_DELETE_DELAY: z.coerce
+      .number()
+      .int()
+      .min(1000)
+      .default(3_600_000)
+      .transform(checked(millis)),
     /** Selects a user-assigned identity. */
     LEEWARD_CLIENT_ID: z.guid().optional(),
   })
@@ -53,6 +65,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     publicUrl: s.LEEWARD_PUBLIC_URL,
     vaultGroup: s.LEEWARD_RESOURCE_GROUP,
     vault: s.LEEWARD_VAULT,
+    leastDeleteDelay: s.LEEWARD_LEAST_DELETE_DELAY,
     clientId: s.LEEWARD_CLIENT_ID,
   };
 }

@@ -13,11 +13,15 @@ const ACCOUNTS = {
 /** The pool account that the app's own storage account takes. */
 const APP_POOL = ACCOUNTS.target[0];
 
+const identity = () => ({ secret: randomBytes(24).toString("base64url"), objectId: randomUUID() });
+
 const secrets = z.object({
   subscription: z.guid(),
   tenant: z.guid(),
   app: z.object({ secret: z.string(), objectId: z.guid() }),
   operator: z.object({ secret: z.string(), objectId: z.guid() }),
+  /** May do what an operator on duty does, and no more. */
+  attendant: z.object({ secret: z.string(), objectId: z.guid() }).default(() => identity()),
   adminToken: z.string(),
 });
 type Secrets = z.infer<typeof secrets>;
@@ -99,12 +103,12 @@ export function planBox(
 
 function readOrDraw(file: string): Secrets {
   if (existsSync(file)) return secrets.parse(JSON.parse(readFileSync(file, "utf8")));
-  const identity = () => ({ secret: randomBytes(24).toString("base64url"), objectId: randomUUID() });
   const drawn = {
     subscription: randomUUID(),
     tenant: randomUUID(),
     app: identity(),
     operator: identity(),
+    attendant: identity(),
     adminToken: randomBytes(24).toString("base64url"),
   };
   mkdirSync(path.dirname(file), { recursive: true });
@@ -140,6 +144,7 @@ function armConfig(plan: BoxPlan, ca: string) {
     identities: [
       { name: "app", ...plan.app, roles: [], arm: true },
       { name: "operator", ...plan.operator, roles: ["Leeward.Admin"], arm: true },
+      { name: "attendant", ...plan.attendant, roles: ["Leeward.Operator"], arm: false },
     ],
     adminToken: plan.adminToken,
     ca,

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { type Box, type BoxOptions, openBox } from "../../local/box/box.ts";
+import { tokenOf } from "../../local/box/identity.ts";
+import { API_AUDIENCE } from "../../local/box/place.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "../../local/demo/ledger-disk.ts";
 
 const API_VERSION = "2025-08-01";
@@ -57,18 +59,24 @@ export class BoxFixture {
   }
 
   /** Asks for the protection of the box's first machine, in a resource group of its own. */
-  protect(name: string, policy: unknown): Promise<Answer> {
+  protect(
+    name: string,
+    policy: unknown,
+    freeze?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer> {
     const { subscription, sourceVm } = this.box.plan;
-    return this.call("PUT", this.item(name), {
+    const body = {
       properties: {
         providerSpecificDetails: {
           instanceType: "A2A",
           fabricObjectId: sourceVm.id,
           recoveryResourceGroupId: `/subscriptions/${subscription}/resourceGroups/Shop-Recovery`,
         },
-        leeward: { policy },
+        leeward: { policy, freeze },
       },
-    });
+    };
+    return this.call("PUT", this.item(name), body, headers);
   }
 
   /** Names of everything in a list of the API. */
@@ -90,6 +98,22 @@ export class BoxFixture {
       }),
     });
     if (!response.ok) throw new Error(`the simulator answered ${response.status}`);
+  }
+
+  /** Of somebody who may operate and read, but not administer. */
+  async attendant(): Promise<Record<string, string>> {
+    const { plan } = this.box;
+    return { authorization: `Bearer ${await tokenOf({ ...plan, operator: plan.attendant }, API_AUDIENCE)}` };
+  }
+
+  /** Switches the first machine off, as `az vm stop` does. */
+  async powerOff(): Promise<void> {
+    const { ports, sourceVm } = this.box.plan;
+    const url = `https://127.0.0.1:${ports.arm}${sourceVm.id}/powerOff?api-version=2025-04-01`;
+    const token = await this.box.token("https://management.azure.com");
+    const answer = await fetch(url, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    if (answer.status !== 202)
+      throw new Error(`the simulator answered ${answer.status}: ${await answer.text()}`);
   }
 
   /** @param headers over the operator's token */

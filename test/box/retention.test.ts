@@ -15,7 +15,7 @@ import { vantageOn } from "../../local/demo/vantage.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import type { Customers } from "../../local/machine/customers.ts";
 import { leeward } from "../fixtures/leeward.ts";
-import { BoxFixture } from "./fixture.ts";
+import { BoxFixture, errorOf } from "./fixture.ts";
 
 /*
  * A machine without a replica, whose storage holds layers: while customers write, points are thinned, layers built and
@@ -107,9 +107,61 @@ test("a kept point is restored and proved at the command line", async () => {
   expect(verified).toMatchObject({ code: 0 });
 });
 
-test("a failover builds the disk from layers, byte for byte", async () => {
+test("an operator may begin a resync, once at a time, but change no policy and set no command", async () => {
+  const attendant = await box.attendant();
+  const item = box.item("Ledger");
+  const policy = { properties: { leeward: { policy: { retention: { anyWriteWindow: 0 } } } } };
+  expect(errorOf(await box.call("PATCH", item, policy, attendant))).toMatchObject({ status: 403 });
+  const freeze = { pre: "true", post: "true" };
+  const refused = await box.protect("Other", POLICY, freeze, attendant);
+  expect(errorOf(refused)).toMatchObject({ status: 403, message: expect.stringContaining("Leeward.Admin") });
+  const asked = { ...attendant, "x-ms-client-request-id": "the-first-repair" };
+  const begun = await box.call("POST", `${item}/repairReplication`, undefined, asked);
+  expect(begun).toMatchObject({ status: 200, body: { properties: { leeward: { generation: 2 } } } });
+  expect((await box.call("POST", `${item}/repairReplication`, undefined, asked)).status).toBe(200);
+  const another = await box.call("POST", `${item}/repairReplication`, undefined, attendant);
+  expect(errorOf(another)).toMatchObject({ status: 409, code: "Conflict" });
+  const { properties } = await seen(
+    "a point behind the comparison",
+    ({ generation: of, resync }) => of === 2 && resync?.state === "ended",
+  );
+  expect(properties.leeward.resync).toMatchObject({ reason: "operator", base: expect.any(String) });
+});
+
+test("without a window for any write, layers alone are left of a machine that stands still", async () => {
+  const item = box.item("Ledger");
+  const patch = (policy: unknown) => box.call("PATCH", item, { properties: { leeward: { policy } } });
+  expect(errorOf(await patch({ pointInterval: 9000 }))).toMatchObject({
+    status: 400,
+    code: "InvalidRequest",
+  });
+  expect(errorOf(await patch({ retention: { window: 1 } }))).toMatchObject({
+    status: 400,
+    message: expect.stringContaining("properties.leeward.policy.retention.window"),
+  });
+  const { status, body } = await patch({ retention: { anyWriteWindow: 0 } });
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    properties: { leeward: { policy: { retention: { anyWriteWindow: 0, interval: 2000 } } } },
+  });
   await customers?.stop();
   customers = undefined;
+  await box.powerOff();
+  // What its agent sealed behind the last point stays: at most a barrier that was never proved.
+  const { properties } = await seen(
+    "layers alone",
+    ({ retention }) => (retention?.segments?.objects ?? 2) <= 1,
+  );
+  const { retention, machine } = properties.leeward;
+  expect(retention?.segments?.bytes).toBeLessThan(4096);
+  expect(retention?.layers?.bytes).toBeGreaterThan(100_000);
+  const { objects } = await vantageOn(box.box, machine, properties.leeward.latestPoint?.id ?? "");
+  const left = await names(objects.list(`machines/${machine}/`));
+  const kinds = new Set(left.map((name) => name.split("/")[2]).filter((kind) => kind !== "journal"));
+  expect([...kinds].toSorted()).toEqual(["bases", "key.json", "layers", "points"]);
+});
+
+test("a failover builds the disk from layers, byte for byte", async () => {
   const { properties } = await look();
   const { machine } = properties.leeward;
   const oldest = (await box.names(`${box.item("Ledger")}/recoveryPoints`)).at(-2) ?? "";

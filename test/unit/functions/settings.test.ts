@@ -1,7 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
+import { checkDelay } from "../../../functions/delete-delay.ts";
 import { readSettings } from "../../../functions/settings.ts";
+
+const hostFile = z.object({ functionTimeout: z.string() });
 
 const example = z
   .object({ Values: z.record(z.string(), z.string()) })
@@ -9,6 +13,20 @@ const example = z
 
 test("the example settings are complete", () => {
   expect(readSettings(example)).toMatchObject({ region: "northeurope", vault: "leeward-vault" });
+});
+
+test("nothing may be deleted sooner than a function can still be reading it", () => {
+  const settings = readSettings(example);
+  const policy = (deleteDelay: number) => recoveryPolicy.parse({ retention: { deleteDelay } });
+  expect(() => checkDelay(settings, policy(3_600_000))).not.toThrow();
+  expect(() => checkDelay(settings, policy(3_599_999))).toThrow(
+    expect.objectContaining({
+      code: "InvalidRequest",
+      message: expect.stringContaining("properties.leeward.policy.retention.deleteDelay"),
+    }),
+  );
+  const timeOut = hostFile.parse(JSON.parse(readFileSync("host.json", "utf8"))).functionTimeout;
+  expect(timeOut).toBe("00:30:00");
 });
 
 test("endpoints lose a slash at their end, the issuer keeps every character", () => {

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { itemKey } from "../engine/recovery/item.ts";
+import { type RecoveryPolicy, recoveryPolicy } from "../engine/recovery/policy.ts";
+import { findItem } from "./begin.ts";
+import { checkDelay } from "./delete-delay.ts";
+import { bodyOf, checkInput, durableRoute } from "./http.ts";
+import { viewItem } from "./item-view.ts";
+import { PATHS, itemIn } from "./paths.ts";
+
+/** What the control plane alone goes by: each run looks at it anew. The rest the agent was told when it was installed. */
+const changes = z.looseObject({
+  properties: z.looseObject({
+    leeward: z.strictObject({
+      policy: z.strictObject({
+        retention: z.record(z.string(), z.unknown()).optional(),
+        verifyInterval: z.unknown().optional(),
+        scrubDays: z.unknown().optional(),
+        checkpointInterval: z.unknown().optional(),
+      }),
+    }),
+  }),
+});
+
+/** Fields that are not given stay as they are. Admin, since a shorter window deletes points. */
+durableRoute(
+  "patchProtectedItem",
+  { method: "PATCH", path: PATHS.item, role: "Admin", versioned: true },
+  async (call) => {
+    const { services, request } = call;
+    const id = itemIn(request);
+    const { policy: given } = (await bodyOf(request, changes)).properties.leeward;
+    await findItem(services, id);
+    const item = await services.records.items.update(itemKey(id), (old) => {
+      const policy = changed(old.policy, given);
+      checkDelay(services.settings, policy);
+      return { ...old, policy };
+    });
+    return { jsonBody: await viewItem(call, item) };
+  },
+);
+
+const changed = (
+  old: RecoveryPolicy,
+  given: z.output<typeof changes>["properties"]["leeward"]["policy"],
+): RecoveryPolicy => {
+  const retention = { ...old.retention, ...given.retention };
+  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return checkInput(recoveryPolicy, { ...old, ...wanted, retention }, ["properties", "leeward", "policy"]);
+};
