@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { INSTANT, KINDS, enableDialog, failoverDialog } from "./dialogs.js";
+import { INSTANT, KINDS, enableDialog, failoverDialog, resyncDialog } from "./dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -22,7 +22,7 @@ const model = {
   failures: 0,
   /** What came of the user's last request: `{ kind, title, message, remedy }`. */
   notice: undefined,
-  /** `{ kind: "enable", machine }` or `{ kind: "failover", item }`. */
+  /** `{ kind: "enable", machine }`, `{ kind: "failover", id }` or `{ kind: "resync", id }`. */
   dialog: undefined,
   sending: false,
 };
@@ -66,6 +66,13 @@ const actions = {
       }),
     ),
   chosen: () => show(),
+  askResync: ({ id }) => open({ kind: "resync", id }),
+  resync: (item) =>
+    request(
+      `A resync of ${item.name} was begun.`,
+      () => api.post(`${item.id}/repairReplication`, {}),
+      "How far it is appears with the machine.",
+    ),
   failover: (item, point, at) =>
     request(`The failover of ${item.name} was started.`, () =>
       api.post(`${item.id}/unplannedFailover`, {
@@ -100,13 +107,13 @@ dialog.addEventListener("close", () => {
 });
 
 /** Sends what the dialog decided; the answer, good or bad, is shown above the machines. */
-async function request(title, work) {
+async function request(title, work, message = "Its steps appear under Jobs.") {
   if (model.sending) return;
   model.sending = true;
   show();
   try {
     await work();
-    model.notice = { kind: "good", title, message: "Its steps appear under Jobs." };
+    model.notice = { kind: "good", title, message };
   } catch (error) {
     model.notice = refusal(error);
   }
@@ -233,6 +240,7 @@ function draw() {
   main.setAttribute("aria-busy", String(signedIn && !model.data && !model.failure));
   if (model.dialog?.kind === "enable") render(dialog, enableDialog(model, actions));
   if (model.dialog?.kind === "failover") render(dialog, failoverDialog(model, actions));
+  if (model.dialog?.kind === "resync") render(dialog, resyncDialog(model, actions));
 }
 
 api.takeTokenFromAddress();

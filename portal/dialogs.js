@@ -120,6 +120,29 @@ export function failoverDialog(model, actions) {
   );
 }
 
+/** Says what it costs before it is begun. */
+export function resyncDialog(model, actions) {
+  const item = model.data.items.find(({ id }) => id === model.dialog.id);
+  if (!item) return h("p", null, "This machine is gone.");
+  const name = nameOfMachine(item);
+  const submit = (event) => {
+    event.preventDefault();
+    void actions.resync({ id: item.id, name });
+  };
+  return h(
+    "form",
+    { key: `resync ${item.id}`, onsubmit: submit },
+    h("h2", { id: "dialog-title" }, `Resync ${name}?`),
+    h(
+      "p",
+      null,
+      `All disks of ${name} are read and compared with what ${model.config.region} holds; only blocks that differ are sent. `,
+      "All points stay. Until it is over no new one is made, so a failover meanwhile goes back to the newest that there is.",
+    ),
+    buttons(model, actions, "primary", `Resync ${name} now`),
+  );
+}
+
 function chosenOf(points, wanted) {
   const good = points.filter((point) => !isBad(point));
   if (wanted === LATEST_VERIFIED)

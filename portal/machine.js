@@ -33,10 +33,19 @@ export function machineView(item, model, actions) {
     leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
     agentView(leeward),
     verificationView(leeward),
+    resyncView(leeward),
+    retentionView(leeward),
     pointsView(item),
     h(
       "div",
       { class: "actions" },
+      allowedOperations.includes("RepairReplication") &&
+        h(
+          "button",
+          { type: "button", onclick: () => actions.askResync(item), disabled: model.sending },
+          "Resync now…",
+          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
+        ),
       allowedOperations.includes("UnplannedFailover") &&
         h(
           "button",
@@ -162,6 +171,54 @@ function verificationView({ verification, state }) {
     "p",
     { class: "hint", key: "verification" },
     `Proof: ${[newest, whole, round, warm].filter(Boolean).join(", ")}.`,
+  );
+}
+
+const HOUR = 3_600_000;
+
+/** Steps of a ladder are mostly whole hours. */
+function intervalOf(millis) {
+  if (millis % HOUR !== 0) return duration(millis / 1000);
+  return millis === HOUR ? "hour" : `${millis / HOUR} hours`;
+}
+
+const REASONS = {
+  continuity: "the journal had a gap",
+  crash: "the machine crashed",
+  verification: "a point was found bad",
+  operator: "somebody asked for it",
+  schedule: "it was due",
+};
+
+/** A comparison that is under way; the bytes of its progress are shown above. */
+function resyncView({ resync }) {
+  if (!resync || resync.state === "ended") return undefined;
+  const why = REASONS[resync.reason] ?? resync.reason;
+  const sent = resync.sent === null ? undefined : `${size(resync.sent)} differed so far`;
+  return h(
+    "p",
+    { class: "hint", key: "resync" },
+    `Resync: ${[resync.state, why, sent].filter(Boolean).join(", ")}.`,
+  );
+}
+
+/** What is kept, how densely, and what that takes in storage. */
+function retentionView({ retention, state }) {
+  if (!retention || (state !== "Protected" && state !== "InitialReplication")) return undefined;
+  const { points, segments, layers, merge, compression } = retention;
+  const kept = points.map(({ every, points: many }) =>
+    every === 0 ? `${many} recent` : `${many} of every ${intervalOf(every)}`,
+  );
+  const stored = segments && `${count(segments.objects, "segment object")} (${size(segments.bytes)})`;
+  const layered = layers && `${count(layers.layers, "layer")} (${size(layers.bytes)})`;
+  const ratios = [
+    merge > 0 && `merged ${merge.toFixed(1)} to 1`,
+    compression > 0 && `compressed ${compression.toFixed(1)} to 1`,
+  ];
+  return h(
+    "p",
+    { class: "hint", key: "retention" },
+    `Kept: ${[kept.join(" and ") || "no point yet", layered, stored, ...ratios].filter(Boolean).join(", ")}.`,
   );
 }
 

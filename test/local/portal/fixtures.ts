@@ -90,10 +90,13 @@ export const LOST = {
     problem: null,
   },
 };
-export const protectedItem = (changed: Partial<LeewardItem> = {}) =>
+export const protectedItem = (
+  changed: Partial<LeewardItem> = {},
+  allowedOperations: string[] = ["UnplannedFailover"],
+) =>
   item(
     { losses, watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1 } }, ...changed },
-    ["UnplannedFailover"],
+    allowedOperations,
   );
 const point = (name: string, secondsAgo: number, sequence: number): RecoveryPointResource => ({
   id: `${itemId("ledger")}/recoveryPoints/${name}`,

@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LeewardItem } from "../../../engine/contract/protected-item.ts";
+import { type FakeApi, TOKEN, itemId, startFakeApi } from "./fake-api.ts";
+import { POINTS, iso, protectedItem } from "./fixtures.ts";
+
+const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const present = existsSync(BROWSER);
+if (!present) console.warn(`skipped: no ${BROWSER} (Debian: chromium; or set CHROMIUM)`);
+
+const MIB = 1024 * 1024;
+
+describe.skipIf(!present)("a machine in the portal", () => {
+  let browser: Browser;
+  let api: FakeApi;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: BROWSER,
+      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    });
+    api = await startFakeApi();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await api.close();
+  });
+
+  test("shows what is kept and what it takes, and resyncs only after it said what that costs", async () => {
+    const retention: LeewardItem["retention"] = {
+      lastRun: iso(60),
+      points: [
+        { every: 0, points: 120 },
+        { every: 3_600_000, points: 22 },
+      ],
+      dropped: 900,
+      deletedObjects: 1200,
+      built: 40,
+      segments: { objects: 0, bytes: 0 },
+      layers: { layers: 9, bytes: 512 * MIB },
+      merge: 3.26,
+      compression: 1.9,
+    };
+    api.script.items = [protectedItem({ retention }, ["UnplannedFailover", "RepairReplication"])];
+    api.script.points = POINTS;
+    const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    const see = (text: string) => page.getByText(text).first().waitFor();
+    await page.goto(`${api.url}/portal#token=${TOKEN}`);
+    await see(
+      "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), merged 3.3 to 1, compressed 1.9 to 1.",
+    );
+    await page.getByRole("button", { name: "Resync now… ledger" }).click();
+    const dialog = page.getByRole("dialog", { name: "Resync ledger?" });
+    await dialog
+      .getByText(/compared with what northeurope holds; only blocks that differ are sent/)
+      .waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    expect(api.script.received).toEqual([]);
+    await page.getByRole("button", { name: "Resync now… ledger" }).click();
+    await dialog.getByRole("button", { name: "Resync ledger now" }).click();
+    await see("A resync of ledger was begun.");
+    await see("How far it is appears with the machine.");
+    expect(api.script.received).toEqual([
+      { method: "POST", path: `${itemId("ledger")}/repairReplication`, body: {} },
+    ]);
+    const resync: LeewardItem["resync"] = {
+      state: "comparing",
+      reason: "operator",
+      beganTime: iso(5),
+      base: POINTS[0]?.name ?? null,
+      sent: 3 * MIB,
+      scope: null,
+      scopeReason: null,
+      endedTime: null,
+      last: null,
+    };
+    api.script.items = [protectedItem({ retention, resync })];
+    await see("Resync: comparing, somebody asked for it, 3.0 MiB differed so far.");
+    expect(await page.getByRole("button", { name: "Resync now… ledger" }).isVisible()).toBe(false);
+  });
+});
