@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { micros } from "../../engine/core/units.ts";
 import { type Region, startRegion } from "../fixtures/region.ts";
 import { failing } from "../fixtures/failing.ts";
-import { DAY, HOUR, MINUTE, Retaining, START, tellPoints } from "../fixtures/retaining.ts";
+import { STILL } from "../fixtures/lived.ts";
+import { DAY, HOUR, MINUTE, Retaining, START, round, tellEvents, tellPoints } from "../fixtures/retaining.ts";
 
 let region: Region;
 beforeAll(async () => {
@@ -45,6 +46,26 @@ test("two retentions at once leave every point whole, and layers in place of seg
   const record = await one.record();
   expect(record?.problem).toBeUndefined();
   expect(record?.stock?.layers.layers).toBeGreaterThan(2);
+});
+
+test("a machine that stands still, without a window for any write, has layers and manifests alone", async () => {
+  const quiet = await tellEvents([...[0, 1, 2, 3].flatMap(round), ...STILL]);
+  const objects = region.objects("still");
+  await objects.ensureContainer();
+  const one = await Retaining.with({ ...POLICY, anyWriteWindow: 0 }, objects);
+  for (let n = 0; n < 5; n++) {
+    one.now = micros(START + n * 10 * MINUTE);
+    await one.arrive(quiet, n);
+  }
+  for (let run = 0; run < 3; run++) {
+    one.now = micros(one.now + 14 * HOUR);
+    await one.round();
+  }
+  expect(new Set((await one.names()).map((name) => name.split("/")[2]))).toEqual(
+    new Set(["layers", "points"]),
+  );
+  expect((await one.record())?.stock?.segments).toEqual({ objects: 0, bytes: 0 });
+  expect(await one.broken()).toEqual([]);
 });
 
 test("one that dies over and over leaves every point whole, and comes to its end", async () => {
