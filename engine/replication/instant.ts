@@ -5,11 +5,11 @@ import type { DataKey } from "../journal/key.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { openSegment } from "../journal/open.ts";
-import { startOf } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
-import { readBackward, readOn } from "./journal-reader.ts";
+import { readOn } from "./journal-reader.ts";
 import { pathTo } from "./layer-path.ts";
 import { readPointAt } from "./points.ts";
+import { segmentsSince } from "./written.ts";
 import { type Ground, type Landmark, nameOf, unreachable } from "./reach.ts";
 
 /**
@@ -84,17 +84,8 @@ function startFor(
 /** The segments that hold writes behind the landmark: it may lie inside one, and before its proof. */
 async function* segmentsFrom({ objects, machine }: Ground, from: Landmark): AsyncGenerator<CheckedSegment> {
   const inside: CheckedSegment[] = [];
-  const start = startOf(from.position.generation, from.sequence);
-  for await (const segment of readBackward({
-    objects,
-    machine,
-    from: start,
-    to: from.position,
-    parallel: 1,
-  })) {
-    if (segment.header.to <= from.sequence) break;
-    inside.push(segment);
-  }
+  const moment = { machine, generation: from.position.generation, position: from.position };
+  for await (const segment of segmentsSince({ objects, moment, after: from.sequence })) inside.push(segment);
   yield* inside.toReversed();
   for await (const { segment } of readOn({ objects, machine, from: from.position })) yield segment;
 }

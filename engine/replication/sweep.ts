@@ -1,6 +1,14 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, type Micros, type Millis, type Ordinal, ordinal } from "../core/units.ts";
+import {
+  type Bytes,
+  type Generation,
+  KIB,
+  type Micros,
+  type Millis,
+  type Ordinal,
+  ordinal,
+} from "../core/units.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import {
@@ -11,7 +19,6 @@ import {
   layerPartName,
   layersPrefix,
   parseSegmentName,
-  segmentName,
 } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { LONGEST_RUN } from "./compact.ts";
@@ -19,6 +26,7 @@ import { type Doom, readDoom, writeDoom } from "./doom.ts";
 import { LOOK_BACK } from "./journal-reader.ts";
 import { type PathEnd, leadsTo, pathTo, standsAlone, standsOnBase } from "./layer-path.ts";
 import { listLayers } from "./layers.ts";
+import { segmentsOf } from "./pack.ts";
 import { standingAmong } from "./standing.ts";
 
 export interface SweepRequest {
@@ -199,23 +207,36 @@ async function orphans({ objects, machine, generation, clock, delay }: SweepRequ
 /**
  * Objects whose segments all lie below. A reader looks for a segment in the last few objects that begin at or before it,
  * so an object with as many others between it and the limit is never looked at again, however far its segments reach.
- * When nothing has arrived behind the limit, none of them reaches beyond it.
+ * When nothing has arrived behind the limit, none of them reaches beyond it. Else small ones are read to know: those of
+ * a machine that writes little, of which nothing else would be left.
  */
-async function segmentsBelow(
-  { objects, machine, generation, arrived }: SweepRequest,
-  below: Ordinal,
-): Promise<string[]> {
-  const nameOf = (first: Ordinal) => segmentName(machine, generation, first);
-  const firsts: Ordinal[] = [];
-  for await (const { name } of objects.list(journalPrefix(machine, generation))) {
-    const place = parseSegmentName(name);
-    if (!place) continue;
-    if (place.ordinal > below) break;
-    firsts.push(place.ordinal);
+async function segmentsBelow(s: SweepRequest, below: Ordinal): Promise<string[]> {
+  const { objects, machine, generation, arrived } = s;
+  const found: { readonly first: Ordinal; readonly name: string; readonly size: Bytes }[] = [];
+  for await (const { name, size } of objects.list(journalPrefix(machine, generation))) {
+    const first = parseSegmentName(name)?.ordinal;
+    if (first === undefined) continue;
+    if (first >= below) break;
+    found.push({ first, name, size });
   }
-  if (below === arrived) return firsts.filter((first) => first < below).map(nameOf);
-  const needless = below === ALL ? firsts : firsts.slice(0, -LOOK_BACK);
-  return needless.map(nameOf);
+  if (below === ALL || below === arrived) return found.map(({ name }) => name);
+  const needless = found.slice(0, 1 - LOOK_BACK).map(({ name }) => name);
+  for (const { first, name, size } of found.slice(1 - LOOK_BACK))
+    if (size <= SMALL && (await endOf(s, first)) <= below) needless.push(name);
+  return needless;
+}
+
+const SMALL = 64 * KIB;
+
+/** Behind the last segment of an object; what cannot be read is for others to complain of. */
+async function endOf({ objects, machine, generation }: SweepRequest, first: Ordinal): Promise<number> {
+  try {
+    const segments = await segmentsOf(objects, { machine, generation, first });
+    return first + (segments.length || Infinity);
+  } catch (error) {
+    if (error instanceof LeewardError && error.class !== "retry") return Infinity;
+    throw error;
+  }
 }
 
 /** Of a generation that is over; what says so is then the last to go. */

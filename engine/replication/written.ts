@@ -53,11 +53,15 @@ export async function* segmentsSince({
   objects,
   moment: { machine, generation, position },
   after,
-}: Pick<WrittenRequest, "objects" | "moment" | "after">): AsyncGenerator<CheckedSegment> {
+}: Pick<WrittenRequest, "objects" | "after"> & {
+  readonly moment: Pick<Moment, "machine" | "generation" | "position">;
+}): AsyncGenerator<CheckedSegment> {
   const range = { objects, machine, from: startOf(generation, after), to: position, parallel: 2 };
+  // What lies before may be gone, since a layer ends there.
+  if (position.sequence <= after) return;
   for await (const segment of readBackward(range)) {
-    if (segment.header.to <= after) return;
-    yield segment;
+    if (segment.header.to > after) yield segment;
+    if (segment.header.from <= after) return;
   }
 }
 

@@ -4,7 +4,7 @@ import { hasCode, messageOf } from "../../../../engine/core/errors.ts";
 import { generation, micros, sequence } from "../../../../engine/core/units.ts";
 import { journalPrefix } from "../../../../engine/journal/names.ts";
 import { baseOf, createBase } from "../../../../engine/replication/lineage.ts";
-import { type Moment, type Wanted, findMoment } from "../../../../engine/replication/moment.ts";
+import { type Moment, type Wanted, findMoment, momentOf } from "../../../../engine/replication/moment.ts";
 import { groundsOf } from "../../../../engine/replication/reach.ts";
 import { restorePoint } from "../../../../engine/replication/restore.ts";
 import { sourcesOf } from "../../../../engine/replication/sources.ts";
@@ -30,6 +30,10 @@ async function restored(objects: MemoryObjectStore, story: Story, point: Moment)
   await restorePoint({ objects, key: story.key, point, sinkFor: async ({ index }) => sinks[index] });
   return sinks.map(({ content }) => content);
 }
+
+const fail = (): never => {
+  throw new Error("no such point");
+};
 
 const find = (objects: MemoryObjectStore, { key, machine }: Story, wanted: Wanted) =>
   findMoment({ objects, key, machine }, wanted);
@@ -194,6 +198,11 @@ describe("an instant", () => {
     const list = Array.from({ length: 24 }, (_, n) => [write(0, n, 1, n + 1), ...POINT]).flat();
     const { story, objects, points } = await told(list);
     await compactAll(objects, story, points.slice(0, 16));
+    const end = points[15] ?? fail();
+    await dropSegments(objects, story, momentOf(end));
+    // Right where the layers end no segment before it is needed, nor there.
+    const behind = { kind: "instant", time: micros(end.time + 1) } as const;
+    expect((await find(objects, story, behind)).id).toBe(end.id);
     const wanted = { kind: "instant", time: micros((points[18]?.time ?? 0) + 1) } as const;
     let manifests = 0;
     const counted = new Proxy(objects, {
