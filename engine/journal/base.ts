@@ -4,6 +4,7 @@ import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, sequence } from "../core/units.ts";
+import { parseDocument } from "./json-document.ts";
 import { journalPosition } from "./position.ts";
 
 const of = z.number().transform(checked(generation));
@@ -43,23 +44,16 @@ export function encodeBase(made: Base): Buffer {
   return Buffer.from(`${JSON.stringify(found.data, undefined, 2)}\n`);
 }
 
-const anyVersion = z.looseObject({ format: z.number() });
-
 /** What the first segment of the generation holds as `previous`: SHA-256 of the whole document. */
 export const digestOfBase = (document: Uint8Array): Digest => sha256(document);
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeBase` wrote; ManifestVersionUnknown */
 export function decodeBase(name: string, document: Uint8Array): Base {
-  const json = parseJson(name, Buffer.from(document).toString("utf8"));
-  const version = anyVersion.safeParse(json);
-  if (version.success && version.data.format !== 1)
-    throw new LeewardError("ManifestVersionUnknown", `${name} has format ${version.data.format}; known is 1`);
-  const found = base.safeParse(json);
-  if (!found.success) throw damaged(`${name} is no base: ${z.prettifyError(found.error)}`);
-  const fault = faultOf(found.data);
+  const found = parseDocument(name, base, document);
+  const fault = faultOf(found);
   if (fault) throw damaged(`${name}: ${fault}`);
-  if (!encodeBase(found.data).equals(document)) throw damaged(`${name} is not in its canonical form`);
-  return found.data;
+  if (!encodeBase(found).equals(document)) throw damaged(`${name} is not in its canonical form`);
+  return found;
 }
 
 /** Empty when the parts agree with each other. */
@@ -72,12 +66,4 @@ function faultOf({ generation: begun, point }: Base): string {
   return disordered ? "its disks are out of order" : "";
 }
 
-function parseJson(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw damaged(`${name} is not JSON`, error);
-  }
-}
-
-const damaged = (message: string, cause?: unknown) => new LeewardError("ManifestDamaged", message, cause);
+const damaged = (message: string) => new LeewardError("ManifestDamaged", message);

@@ -4,7 +4,8 @@ import { LeewardError } from "../core/errors.ts";
 import { barrierId, groupId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, micros, millis, sequence } from "../core/units.ts";
-import { encodeDigested, parseDigested } from "./digested.ts";
+import { encodeDigested } from "./digested.ts";
+import { parseDocument } from "./json-document.ts";
 
 /** A point of a group: one barrier, set by all its members at one instant, that is a recovery point of each of them. */
 const groupPoint = z.strictObject({
@@ -44,7 +45,7 @@ export function encodeGroupPoint(point: GroupPoint): Buffer {
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeGroupPoint` wrote; ManifestVersionUnknown */
 export function decodeGroupPoint(document: Uint8Array): GroupPoint {
-  const { digest: _, ...point } = parseDigested("a group's manifest", withDigest, document);
+  const { digest: _, ...point } = parseDocument("a group's manifest", withDigest, document);
   if (isDisordered(point) || !encodeGroupPoint(point).equals(document))
     throw damaged(`the manifest of group point ${point.id} does not fit its digest`);
   return point;

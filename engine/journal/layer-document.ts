@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { digestOf, sha256 } from "../core/digest.ts";
+import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, generation, micros, sequence } from "../core/units.ts";
+import { encodeDigested } from "./digested.ts";
+import { parseDocument } from "./json-document.ts";
 import { journalPosition } from "./position.ts";
 
 const id = z.string().transform(checked(barrierId));
@@ -38,28 +40,21 @@ const layer = z.strictObject({
 });
 export type Layer = z.infer<typeof layer>;
 
-/** Made once: zod compiles a schema when it is first used, at a millisecond for each. */
-const anyVersion = z.looseObject({ format: z.number() });
 const withDigest = layer.extend({ digest: chain });
+const FAULTS = { damaged: "LayerDamaged", unknown: "LayerVersionUnknown" } as const;
 
 /** One canonical document. @throws RangeError when it would not decode to the same */
 export function encodeLayer(made: Layer): Buffer {
   const found = layer.safeParse(made);
   const fault = found.success ? faultOf(found.data) : z.prettifyError(found.error);
   if (!found.success || fault) throw new RangeError(`not a layer: ${fault}`);
-  const digest = sha256(Buffer.from(JSON.stringify(found.data)));
-  return Buffer.from(`${JSON.stringify({ ...found.data, digest }, undefined, 2)}\n`);
+  return encodeDigested(found.data);
 }
 
 /** @throws LayerDamaged when the bytes are not, one by one, what `encodeLayer` wrote; LayerVersionUnknown */
 export function decodeLayer(name: string, document: Uint8Array): Layer {
-  const json = parseJson(name, Buffer.from(document).toString("utf8"));
-  const version = anyVersion.safeParse(json);
-  if (version.success && version.data.format !== 1)
-    throw new LeewardError("LayerVersionUnknown", `${name} has format ${version.data.format}; known is 1`);
-  const found = withDigest.safeParse(json);
-  if (!found.success) throw damaged(`${name} is no layer: ${z.prettifyError(found.error)}`);
-  const { digest: _, ...made } = found.data;
+  const found = parseDocument(name, withDigest, document, FAULTS);
+  const { digest: _, ...made } = found;
   const fault = faultOf(made);
   if (fault) throw damaged(`${name}: ${fault}`);
   if (!encodeLayer(made).equals(document)) throw damaged(`${name} does not fit its digest`);
@@ -75,12 +70,4 @@ function faultOf({ generation: of, begin, end, tail }: Layer): string {
   return tail.next > end.position.next || tail.sequence > end.sequence ? "its tail lies behind its end" : "";
 }
 
-function parseJson(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw damaged(`${name} is not JSON`, error);
-  }
-}
-
-const damaged = (message: string, cause?: unknown) => new LeewardError("LayerDamaged", message, cause);
+const damaged = (message: string) => new LeewardError("LayerDamaged", message);

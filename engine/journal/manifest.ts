@@ -4,7 +4,8 @@ import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
-import { encodeDigested, parseDigested } from "./digested.ts";
+import { encodeDigested } from "./digested.ts";
+import { parseDocument } from "./json-document.ts";
 import { journalPosition } from "./position.ts";
 
 const size = z.number().transform(checked(bytes));
@@ -59,7 +60,7 @@ export function encodeManifest(point: RecoveryPoint): Buffer {
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
 export function decodeManifest(document: Uint8Array): RecoveryPoint {
-  const { digest: _, ...point } = parseDigested("a manifest", withDigest, document);
+  const { digest: _, ...point } = parseDocument("a manifest", withDigest, document);
   const fault = faultOf(point);
   if (fault) throw damaged(`the manifest of point ${point.id}: ${fault}`);
   if (!encodeManifest(point).equals(document))

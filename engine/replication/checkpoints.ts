@@ -13,6 +13,7 @@ import {
   sequence,
 } from "../core/units.ts";
 import { checkpointName, checkpointsPrefix, replicaName } from "../journal/names.ts";
+import { parseDocument } from "../journal/json-document.ts";
 import { journalPosition } from "../journal/position.ts";
 import { type ObjectStore, type PageStore, type SnapshotId, snapshotId } from "../storage/store.ts";
 import { rereading } from "./reread.ts";
@@ -40,6 +41,9 @@ const checkpoint = z.strictObject({
     .max(64),
 });
 export type Checkpoint = z.infer<typeof checkpoint>;
+
+/** There was never another format. */
+const FAULTS = { damaged: "ManifestDamaged", unknown: "ManifestDamaged" } as const;
 
 type CheckpointId = Pick<Checkpoint, "machine" | "generation" | "sequence" | "id">;
 
@@ -127,18 +131,8 @@ const readAt = (objects: ObjectStore, name: string): Promise<Checkpoint | undefi
 async function readOnce(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {
   const object = await objects.get(name);
   if (!object) return undefined;
-  const found = checkpoint.safeParse(parse(name, object.body));
-  if (!found.success)
-    throw new LeewardError("ManifestDamaged", `${name} is no checkpoint: ${z.prettifyError(found.error)}`);
-  if (nameOf(found.data) !== name)
-    throw new LeewardError("ManifestDamaged", `${name} is the checkpoint of another point, ${found.data.id}`);
-  return found.data;
-}
-
-function parse(name: string, body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    throw new LeewardError("ManifestDamaged", `${name} is not JSON`, error);
-  }
+  const found = parseDocument(name, checkpoint, object.body, FAULTS);
+  if (nameOf(found) !== name)
+    throw new LeewardError("ManifestDamaged", `${name} is the checkpoint of another point, ${found.id}`);
+  return found;
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { LeewardError } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type Generation, micros, ordinal } from "../core/units.ts";
+import { parseDocument } from "../journal/json-document.ts";
 import { doomName } from "../journal/names.ts";
 import type { ETag, ObjectStore } from "../storage/store.ts";
 
@@ -29,6 +29,9 @@ export interface KeptDoom {
   readonly etag: ETag | undefined;
 }
 
+/** There was never another format. */
+const FAULTS = { damaged: "LayerDamaged", unknown: "LayerDamaged" } as const;
+
 /** @throws LayerDamaged */
 export async function readDoom(
   objects: ObjectStore,
@@ -38,9 +41,7 @@ export async function readDoom(
   const name = doomName(machine, generation);
   const object = await objects.get(name);
   if (!object) return { doom: { format: 1, layers: [], segments: [] }, etag: undefined };
-  const found = doom.safeParse(parse(name, object.body));
-  if (found.success) return { doom: found.data, etag: object.etag };
-  throw new LeewardError("LayerDamaged", `${name}: ${z.prettifyError(found.error)}`);
+  return { doom: parseDocument(name, doom, object.body, FAULTS), etag: object.etag };
 }
 
 /** @throws ObjectExists or ObjectChanged when someone else was faster */
@@ -53,12 +54,4 @@ export async function writeDoom(
   const body = Buffer.from(`${JSON.stringify(made, undefined, 2)}\n`);
   const condition = etag === undefined ? "absent" : { unchangedSince: etag };
   await objects.put(doomName(machine, generation), body, condition);
-}
-
-function parse(name: string, body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    throw new LeewardError("LayerDamaged", `${name} is not JSON`, error);
-  }
 }

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { type ErrorCode, LeewardError } from "../core/errors.ts";
+
+/** What is thrown over bytes that are no such document, and over one of a later format. */
+interface Faults {
+  readonly damaged: ErrorCode;
+  readonly unknown: ErrorCode;
+}
+const OF_MANIFESTS: Faults = { damaged: "ManifestDamaged", unknown: "ManifestVersionUnknown" };
+
+/** Made once: zod compiles a schema when it is first used, at a millisecond for each. */
+const anyVersion = z.looseObject({ format: z.number() });
+
+/**
+ * What a JSON document of format 1 says. Whether it is in its canonical form shows when it is encoded anew.
+ * @param name for messages: the object's, or what it is, as in `a manifest`
+ * @throws ManifestDamaged, ManifestVersionUnknown, or what stands in `faults`
+ */
+export function parseDocument<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  document: Uint8Array,
+  faults: Faults = OF_MANIFESTS,
+): z.output<Schema> {
+  const json = parseJson(name, document, faults);
+  const version = anyVersion.safeParse(json);
+  if (version.success && version.data.format !== 1)
+    throw new LeewardError(faults.unknown, `${name} of format ${version.data.format}; known is 1`);
+  const found = schema.safeParse(json);
+  if (found.success) return found.data;
+  throw new LeewardError(faults.damaged, `${name} is not as it should be: ${z.prettifyError(found.error)}`);
+}
+
+function parseJson(name: string, document: Uint8Array, { damaged }: Faults): unknown {
+  try {
+    return JSON.parse(Buffer.from(document).toString("utf8"));
+  } catch (error) {
+    throw new LeewardError(damaged, `${name} is not JSON`, error);
+  }
+}
