@@ -114,7 +114,9 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     start(world.thins ? 1 : 0.3, "verify", begun, verify),
     start(world.thins ? 1 : 0, "restore", begun, (plane) => restoreOne(plane, machine.auditor)),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
-    start(pointWeight(world), "point", machine.failover === undefined, (plane) => requestPoint(world, plane)),
+    start(pointWeight(world), "point", machine.failover === undefined, (plane) =>
+      requestPoint(world, plane, machine),
+    ),
     [failovers < 2 && failover && !failover.built ? 5 : 0, () => startFailover(world, machine)],
     [failover?.built && !world.storm.regionLost ? 2 : 0, () => reprotect(world, machine)],
     [machine.failovers > 0 && !failover ? 0.3 : 0, () => beginFailover(world, machine)],
@@ -135,6 +137,7 @@ function ofWeather(world: World): Entry[] {
       () => {
         const victim = dice.pick(awake);
         if (victim) scheduler.kill(victim);
+        world.tally.note("event: a process of the control plane is killed");
         world.note(`${victim?.name} is killed`);
       },
     ],
@@ -153,10 +156,13 @@ function ofWeather(world: World): Entry[] {
 }
 
 /** An ordinary one could make a group's late, as `functions/point-timer.ts` knows. */
-async function requestPoint(world: World, { machine, services }: Plane): Promise<void> {
+async function requestPoint(world: World, { machine, services }: Plane, { guest }: Machine): Promise<void> {
   const asked = world.group && (await services.records.barriers.get(machine))?.value;
   if (asked && awaitsInstant(asked)) return;
-  const wish = { machine, barrier: world.newBarrier(), consistency: "crash" } as const;
+  const barrier = world.newBarrier();
+  const consistency = world.freezes && world.dice.chance(0.5) ? "application" : "crash";
+  if (consistency === "application") guest.wantsRest.add(barrier);
+  const wish = { machine, barrier, consistency } as const;
   await agentActivities.requestBarrier(wish, toolsOf(services));
 }
 
@@ -165,6 +171,7 @@ export function killAgent(world: World, guest: Guest): void {
   for (const process of guest.agents.splice(0)) world.scheduler.kill(process);
   guest.running = undefined;
   world.note(`the agent of ${guest.principal} dies`);
+  world.tally.note("event: an agent dies");
 }
 
 /** One agent for a spool, whoever starts another. */
@@ -183,12 +190,16 @@ function refuseSecond(world: World, guest: Guest): void {
 
 function crashMachine(world: World, guest: Guest): void {
   killAgent(world, guest);
+  if (guest.watchdog) world.scheduler.kill(guest.watchdog);
+  guest.frozen = false;
   guest.crash();
   world.note(`${guest.principal} crashes`);
+  world.tally.note("event: a machine crashes");
 }
 
 /** The journal must be begun anew: the operator says so, or the spool is gone. */
 export function loseSpool(world: World, guest: Guest): void {
+  world.tally.note("event: a spool is lost");
   killAgent(world, guest);
   if (guest.system.exists(`${SPOOL}/state.json`)) guest.system.remove(`${SPOOL}/state.json`);
 }
@@ -196,11 +207,13 @@ export function loseSpool(world: World, guest: Guest): void {
 /** A machine that was failed over is switched on again, and so is its agent. */
 function wake(world: World, machine: Machine, zombie: Guest): void {
   world.note(`${zombie.principal} wakes up`);
+  world.tally.note("event: a machine that was failed over wakes up");
   startAgent(world, zombie, machine.spoolLimit);
 }
 
 export function loseRegion(world: World): void {
   world.note("the source region is lost");
+  world.tally.note("event: the source region is lost");
   world.storm.regionLost = true;
   for (const { guest } of world.machines) {
     killAgent(world, guest);
@@ -210,13 +223,15 @@ export function loseRegion(world: World): void {
 
 function regionReturns(world: World): void {
   world.note("the source region returns");
+  world.tally.note("event: the source region returns");
   world.storm.regionLost = false;
-  for (const { guest } of world.machines) guest.gone = false;
+  for (const { guest, former } of world.machines) for (const one of [guest, ...former]) one.gone = false;
 }
 
 function cacheGoes(world: World, away: boolean): void {
   world.note(`the cache ${away ? "takes nothing" : "is back"}`);
   world.storm.cacheAway = away;
+  world.tally.note(`event: the cache ${away ? "takes nothing" : "is back"}`);
 }
 
 /** To the newest point, or to any that there is. */
@@ -228,13 +243,15 @@ export async function beginFailover(world: World, machine: Machine): Promise<voi
   const wanted = world.dice.chance(0.4) ? undefined : world.dice.pick(points)?.id;
   machine.failover = { wanted, token: `failover-${machine.failovers}` };
   world.note(`a failover of ${machine.id} begins`);
+  world.tally.note("event: a failover begins");
   startFailover(world, machine);
 }
 
 /** A process that hangs, and goes on when nobody expects it any more. */
-function sleep({ dice, scheduler }: World, falls: boolean): void {
+function sleep({ dice, scheduler, tally }: World, falls: boolean): void {
   const one = dice.pick(scheduler.alive().filter(({ state }) => (state === "awake") === falls));
   if (one) one.state = falls ? "asleep" : "awake";
+  tally.note(`event: a process ${falls ? "hangs" : "goes on"}`);
 }
 
 /** One that is about to change a replica. */
@@ -248,4 +265,5 @@ async function rollBack(world: World): Promise<void> {
   const lost = await world.storm.rollBack(store);
   if (store === "target") for (const { auditor } of world.machines) auditor.forget(lost);
   world.note(`the ${store} goes back in time: ${lost}`);
+  world.tally.note(`event: the ${store} goes back in time`);
 }

@@ -19,6 +19,7 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
 import { handOver } from "../../functions/handover.ts";
 import { onOlderBase } from "./control-plane.ts";
+import { freezerOf, thawLeft } from "./freeze.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
 import type { Process } from "./scheduler.ts";
 import { gated } from "./stores.ts";
@@ -50,7 +51,9 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
       clock,
       files,
       markedRegion: bytes(BLOCK),
+      freezer: freezerOf(world, guest, process),
     });
+    void thawLeft(world, guest, process);
     const session = new Session({
       capture,
       configFile: CONFIG,

@@ -16,9 +16,9 @@ import { restorePoint } from "../../engine/replication/restore.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { FOOTER } from "../fixtures/carried.ts";
-import type { Effect, Stores } from "./stores.ts";
+import { type Effect, type Stores, nameOf } from "./stores.ts";
 import { type Barrier, type Truth, Violation } from "./truth.ts";
-import { type Storm, nameOf } from "./weather.ts";
+import type { Storm } from "./weather.ts";
 
 /** Watches every storage call that took effect, on the storage itself, and knows the design's invariants by number. */
 export class Auditor {

@@ -4,8 +4,8 @@ import { readPointAt } from "../../engine/replication/points.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import { Kept } from "./kept.ts";
 import type { Machine } from "./machine.ts";
-import type { Effect, Stores } from "./stores.ts";
-import { type Storm, nameOf } from "./weather.ts";
+import { type Effect, type Stores, nameOf } from "./stores.ts";
+import type { Storm } from "./weather.ts";
 
 /** When a change was made, and when its maker began. */
 export interface Moment {

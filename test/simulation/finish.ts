@@ -34,12 +34,12 @@ export async function recover(world: World): Promise<void> {
 }
 
 export async function endFailover(world: World, machine: Machine): Promise<void> {
-  const { failover } = machine;
-  for (let tries = 0; !failover?.built && tries < TRIES; tries++) {
+  const isOver = () => !machine.failover || machine.failover.built !== undefined;
+  for (let tries = 0; !isOver() && tries < TRIES; tries++) {
     startFailover(world, machine);
     await pause(world, 2);
   }
-  if (!failover?.built && !world.storm.lied) throw new Violation(`a failover of ${machine.id} never ends`);
+  if (!isOver() && !world.storm.lied) throw new Violation(`a failover of ${machine.id} never ends`);
 }
 
 async function goOn(world: World, machine: Machine): Promise<void> {
@@ -53,6 +53,8 @@ async function goOn(world: World, machine: Machine): Promise<void> {
     await pause(world, 8, streams);
     world.start("resync", machine, tendResync);
   }
+  await pause(world, 60, () => !guest.frozen);
+  if (guest.frozen) throw new Violation(`freeze: ${machine.id} is left frozen`);
   if (!streams()) throw new Violation(`the agent of ${machine.id} never streams: ${whyOf(machine)}`);
   await guest.write(false);
   const wanted = world.newBarrier();

@@ -51,8 +51,12 @@ const reconcile = async ({ machine, services }: Plane) =>
 
 /** The beginning of `orchestrations/group-point.ts`, which the timer begins again when it was lost. */
 export async function ask(world: World, { services }: Plane, group: Group): Promise<void> {
-  const barrier = group.record.round?.id ?? world.newBarrier();
-  const wish = { group: group.key, barrier, consistency: "crash" } as const;
+  const { round } = group.record;
+  const barrier = round?.id ?? world.newBarrier();
+  const rests = round ? round.consistency === "application" : world.dice.chance(0.2);
+  if (rests) for (const { guest } of world.machines) guest.wantsRest.add(barrier);
+  const consistency = rests ? "application" : "crash";
+  const wish = { group: group.key, barrier, consistency } as const;
   const { asked } = await groupActivities.askGroup(wish, toolsOf(services));
   if (asked > 0) group.asked.add(barrier);
 }
@@ -85,7 +89,7 @@ export function failOverTogether(world: World): void {
 /** Each member's own failover begins, if not by the call that began all then by the timer. */
 export function beginTogether(world: World, { operation, point, members }: GroupFailover): void {
   world.note(`a failover of ${members.length} machines to ${point} begins`);
-  world.tally.note(`group failed over, of ${members.length}`);
+  world.tally.note(`group: failed over, of ${members.length}`);
   for (const machine of world.machines) {
     if (machine.failover || !members.includes(machine.id)) continue;
     machine.failover = { wanted: point, token: `member of ${operation}` };
@@ -106,7 +110,7 @@ export async function giveUp({ services }: Plane, { key: group, record }: Group)
 export async function tell(world: World, { guest }: Machine, cause?: Deed): Promise<void> {
   const { dice, causality } = world;
   const { running } = guest;
-  if (!running) return;
+  if (!running || guest.frozen) return;
   const deed = causality.noteDeed(guest, cause);
   await guest.write(dice.chance(0.1));
   if (world.mutation?.step !== "skip-hold") await running.capture.exports[0]?.holding?.();

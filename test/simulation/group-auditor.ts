@@ -48,8 +48,8 @@ export class GroupAuditor {
     const object = await this.#stores.target.get(name);
     if (!object) return;
     const point = decodeGroupPoint(object.body);
-    this.#tally.note("group point");
-    if (point.members.length > 1) this.#tally.note("group point of several");
+    this.#tally.note("group: point");
+    if (point.members.length > 1) this.#tally.note("group: point of several members");
     const consistencies = new Set<string>();
     for (const member of point.members) consistencies.add(await this.#checkMember(point, member));
     this.#checkMembers(point);

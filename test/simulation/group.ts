@@ -12,10 +12,10 @@ import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts"
 import type { Causality } from "./causality.ts";
 import { GroupAuditor } from "./group-auditor.ts";
 import type { Machine } from "./machine.ts";
-import type { Effect, Stores } from "./stores.ts";
+import { type Effect, type Stores, nameOf } from "./stores.ts";
 import type { Tally } from "./tally.ts";
 import { Violation } from "./truth.ts";
-import { type Storm, nameOf } from "./weather.ts";
+import type { Storm } from "./weather.ts";
 
 /** Some leave no time for a slow network, or for a timer that is late. */
 export const HOLDS: readonly Millis[] = [100, 400, 1000, 2500].map(millis);
@@ -79,12 +79,12 @@ export class Group {
     this.record = (await recordsIn(this.#stores.records).groups.get(this.key))?.value ?? before;
     const { round, members, missed } = this.record;
     if (members.length !== before.members.length)
-      this.#tally.note(members.length > before.members.length ? "group joined" : "group left");
+      this.#tally.note(members.length > before.members.length ? "group: joined" : "group: left");
     if (missed && missed.id !== before.missed?.id)
-      this.#tally.note(`group barrier missed: ${kindOf(missed.why)}`);
+      this.#tally.note(`group: barrier missed: ${kindOf(missed.why)}`);
     if (!round || this.#rounds.has(round.id)) return;
     this.#rounds.set(round.id, round);
-    this.#tally.note("group barrier asked");
+    this.#tally.note("group: barrier asked");
     for (const machine of round.members)
       if (!members.some((one) => one.machine === machine))
         throw new Violation(`group: barrier ${round.id} is asked of ${machine}, which has left`);

@@ -1,6 +1,6 @@
 import { readLog } from "../../agent/log.ts";
 import type { Capture } from "../../agent/capture.ts";
-import type { MachineId } from "../../engine/core/ids.ts";
+import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import {
   BLOCK,
   type Bytes,
@@ -71,6 +71,13 @@ export class Guest implements FileWatch {
   agents: Process[] = [];
   /** Nothing of it is there any more. */
   gone = false;
+  /** Its applications rest: they write nothing. */
+  frozen = false;
+  /** It stands written in its spool that something may be frozen. */
+  marked = false;
+  watchdog: Process | undefined;
+  /** Barriers that were asked for with the applications at rest. */
+  readonly wantsRest = new Set<BarrierId>();
   /** It was failed over: a generation from this one on is not its own. */
   fencedFrom = Infinity;
   /** Its newest generation. */
@@ -137,7 +144,7 @@ export class Guest implements FileWatch {
   /** Somewhere, something, through the agent. */
   async write(zero: boolean): Promise<void> {
     const disk = this.#dice.pick(this.disks);
-    if (!disk || !this.running) return;
+    if (!disk || !this.running || this.frozen) return;
     const all = disk.size / SECTOR;
     const large = disk.size > BLOCK && this.#dice.chance(0.15);
     const start = this.#dice.below(large ? all - BLOCK / SECTOR : all);
@@ -217,9 +224,19 @@ export class Guest implements FileWatch {
       }
   }
 
-  #placed({ id, sequence }: BarrierRecord, of: Generation): void {
+  #placed({ id, sequence, consistency }: BarrierRecord, of: Generation): void {
+    this.#checkRest(id, consistency);
     this.#truth.noteBarrier(id, { generation: of, sequence, disks: this.contents });
     this.#causality.noteBarrier(this, of, id);
+  }
+
+  /** What is said of the applications is so; and where they were to rest and do not, it is said why. */
+  #checkRest(id: BarrierId, said: BarrierRecord["consistency"]): void {
+    if (said === "application" && !this.frozen)
+      throw new Violation(`freeze: barrier ${id} claims that the applications rest, and they do not`);
+    const set = this.running?.capture.status?.barriers.find((one) => one.id === id);
+    if (said === "crash" && this.wantsRest.has(id) && set && set.why === undefined)
+      throw new Violation(`freeze: barrier ${id} does not say why the applications do not rest`);
   }
 
   renamed(_from: string, to: string): void {

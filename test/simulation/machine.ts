@@ -63,6 +63,10 @@ export interface Machine {
   begun: boolean;
   /** Replication has stopped until somebody acts. */
   stopped: boolean;
+  /** Of its replication, as noted last. */
+  trouble?: string | undefined;
+  /** Of its journal. */
+  generation?: number | undefined;
   failover: Failover | undefined;
   failovers: number;
 }

@@ -4,6 +4,10 @@ import { MUTATIONS } from "./mutations.ts";
 import { type SeedTask, runsOf } from "./pool.ts";
 import { type Run, stepsOf } from "./simulation.ts";
 import { shrink } from "./shrink.ts";
+import { KINDS, Tally } from "./tally.ts";
+
+/** Seeds after which an endless series says what happened so far. */
+const OFTEN = 1000;
 
 const USAGE = `npm run simulate -- [--seed N] [--seeds COUNT] [--steps M] [--mutate NAME] [--workers W]
 
@@ -40,18 +44,29 @@ async function main(): Promise<number> {
   const first = number("seed", Math.floor(Math.random() * 2 ** 31));
   const count = number("seeds", 1) || Infinity;
   const begun = performance.now();
+  const tally = new Tally();
   let done = 0;
   const workers = Math.min(count, number("workers", availableParallelism()));
   for await (const run of runsOf(tasks(first, count), workers)) {
     if (run.failure) return report(run);
     done++;
+    tally.add(run.counts);
     if (count === 1) console.log(summary(run));
     else if (done % 100 === 0) {
       const rate = done / ((performance.now() - begun) / 1000);
       console.log(`${done} seeds, ${rate.toFixed(1)} seeds/s`);
+      if (done % OFTEN === 0) console.log(listed(tally));
     }
   }
+  console.log(listed(tally));
   return 0;
+}
+
+/** How often each thing happened; and what never did, although it may. */
+function listed({ counts }: Tally): string {
+  const never = KINDS.filter((kind) => !counts[kind]).map((kind) => `  ${"never".padStart(9)}  ${kind}`);
+  const lines = Object.entries(counts).map(([what, times]) => `  ${String(times).padStart(9)}  ${what}`);
+  return ["what happened:", ...lines, ...never].join("\n");
 }
 
 function* tasks(first: number, count: number): Generator<SeedTask, undefined> {

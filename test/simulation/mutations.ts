@@ -43,7 +43,9 @@ export interface Mutation {
     | "any-caller"
     | "skip-hold"
     | "early-group"
-    | "wrong-base";
+    | "wrong-base"
+    | "thaw-early"
+    | "no-thaw";
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -247,6 +249,18 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     step: "early-group",
   },
   ...MUTATIONS_OF_LIFE,
+  "thaw-early": {
+    what: "the applications go on before the barrier is set",
+    caught: /^freeze: .* claims/,
+    grouped: true,
+    step: "thaw-early",
+  },
+  "no-thaw": {
+    what: "nobody has the applications go on",
+    caught: /^freeze: .* left frozen/,
+    grouped: true,
+    step: "no-thaw",
+  },
 };
 
 const halfOf = (length: number): number => Math.max(512, Math.floor(length / 1024) * 512);

@@ -25,4 +25,5 @@ export async function reprotect(world: World, machine: Machine): Promise<void> {
   machine.guest = world.guest(machine.id, machine.truth, nth, failover.built.disks);
   machine.failover = undefined;
   world.note(`${machine.id} is protected again`);
+  world.tally.note("event: protected again");
 }

@@ -20,6 +20,8 @@ export interface Call {
   readonly args: readonly unknown[];
   /** Not before that time. */
   readonly due?: Micros;
+  /** It was let through once: its body trickles, in vain, or its caller has given it up. */
+  readonly late?: "slow" | "never" | "given up";
   readonly perform: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -91,6 +93,11 @@ export class Scheduler {
 
   take(call: Call): void {
     this.#calls.splice(this.#calls.indexOf(call), 1);
+  }
+
+  /** It goes on at that time. */
+  again(call: Call, due: Micros): void {
+    this.#calls.push({ ...call, due });
   }
 
   /** Returns when every process waits for a call, or has ended: nothing here waits for anything else for long. */

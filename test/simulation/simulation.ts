@@ -83,7 +83,7 @@ export async function simulate(seed: number, steps?: number, mutation?: string):
     restored: sum("restored"),
     checkpoints: sum("checkpoints"),
     roads: world.roads,
-    counts: { ...world.tally.counts, "effect on another machine": world.causality.effects },
+    counts: { ...world.tally.counts, "group: effect on another machine": world.causality.effects },
   };
 }
 

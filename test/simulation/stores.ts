@@ -83,3 +83,7 @@ function observe<Store extends object>(inside: Store, store: keyof Stores, effec
     },
   });
 }
+
+/** The object or record that a call is about. */
+export const nameOf = ({ store, args }: { store: string; args: readonly unknown[] }): string =>
+  store === "records" ? `${args[0]}/${args[1]}` : args.length > 0 ? String(args[0]) : "";

@@ -1,8 +1,10 @@
-import { LeewardError } from "../../engine/core/errors.ts";
+import { hasCode } from "../../engine/core/errors.ts";
+import { PATIENT } from "../../engine/storage/attempt.ts";
 import type { StoredObject } from "../../engine/storage/store.ts";
 import type { Dice } from "./dice.ts";
+import { type Refusal, echo, refusalAfter, refusalBefore, timedOut } from "./refusals.ts";
 import type { Call } from "./scheduler.ts";
-import type { Stores } from "./stores.ts";
+import { type Stores, nameOf } from "./stores.ts";
 
 /** How often each thing happens to a call; `rollback`, `kill` and `hang` count per step. */
 export interface Weather {
@@ -16,6 +18,10 @@ export interface Weather {
   readonly stale: number;
   /** The body of an answer is cut or changed on its way. */
   readonly damage: number;
+  /** The body of an answer trickles, perhaps for longer than anyone waits. */
+  readonly slow: number;
+  /** Nobody answers, and what was asked for is done later, when its caller has given it up. */
+  readonly late: number;
   /** Objects that were acknowledged are gone. */
   readonly rollback: number;
   readonly kill: number;
@@ -30,12 +36,22 @@ export const CALM: Weather = {
   echo: 0,
   stale: 0,
   damage: 0,
+  slow: 0,
+  late: 0,
   rollback: 0,
   kill: 0,
   hang: 0,
 };
 const FAIR: Weather = { ...CALM, hang: 0.01 };
-const ROUGH: Weather = { ...FAIR, refuse: 0.03, timeout: 0.03, echo: 0.03, kill: 0.01 };
+const ROUGH: Weather = {
+  ...FAIR,
+  refuse: 0.03,
+  timeout: 0.03,
+  echo: 0.03,
+  slow: 0.003,
+  late: 0.003,
+  kill: 0.01,
+};
 
 export const weatherOf = (dice: Dice): Weather =>
   dice.weighted<Weather>([
@@ -53,6 +69,7 @@ export const milder = (weather: Weather): Weather => ({
   refuse: weather.refuse / 10,
   timeout: weather.timeout / 10,
 });
+
 /** Where much must succeed on several machines within seconds, calls fail seldom. */
 export const mildWeatherOf = (dice: Dice): Weather => {
   const weather = weatherOf(dice);
@@ -73,6 +90,18 @@ interface Change {
   readonly at: number;
 }
 
+/** A call that is not over, and when it goes on, in microseconds from now. */
+interface Later {
+  readonly wait: number;
+  readonly call: Call;
+}
+
+/** Of a body that does not come in time, in milliseconds. */
+const LITTLE = 30_000;
+/** In microseconds. */
+const LATEST = 5_000_000;
+const UNHEARD = { resolve: () => undefined, reject: () => undefined };
+
 /** A change is recent for this many storage calls. */
 const RECENT = 40;
 const MOST_LIES = 2;
@@ -89,6 +118,8 @@ export class Storm {
   lied = false;
   /** The call's name, and what was done to it. */
   last = "";
+  /** What was done to it, if anything but what it asked for. */
+  fault: string | undefined;
   #changes: Change[] = [];
   #calls = 0;
   /** By name, how often in a row a read of it lied. */
@@ -100,48 +131,90 @@ export class Storm {
     this.weather = weather;
   }
 
-  /** Performs the call and answers it; returns true when it took effect. */
-  async let(call: Call): Promise<boolean> {
+  /** Performs the call and answers it. Returns what is to come of it later, if anything. */
+  async let(call: Call): Promise<Later | undefined> {
     this.#calls++;
-    const fault = this.#faultFor(call);
-    this.last = `${call.process.name} ${call.store}.${call.method} ${nameOf(call)} ${fault ?? ""}`.trim();
-    if (fault === "refuse") {
-      call.reject(unavailable(call));
-      return false;
-    }
+    this.fault = undefined;
+    const fault = call.late ? undefined : this.#faultFor(call);
+    const later = await this.#do(call, fault);
+    const did = `${call.process.name} ${call.store}.${call.method} ${nameOf(call)}`;
+    this.last = `${did} ${this.fault ?? ""}`.trim();
+    return later;
+  }
+
+  async #do(call: Call, fault: keyof Weather | undefined): Promise<Later | undefined> {
+    if (call.late === "never") call.reject(timedOut(call));
+    else if (fault === "refuse") this.#answer(call, refusalBefore(call, this.#dice));
+    else if (fault === "slow") return this.#slow(call);
+    else if (fault === "late") return this.#late(call);
+    else if (fault === "stale") this.#stale(call);
+    else await this.#perform(call, fault);
     if (call.method === "get") this.#noteLie(call, fault === "stale" || fault === "damage");
-    if (fault === "stale") return this.#stale(call);
+    return undefined;
+  }
+
+  async #perform(call: Call, fault: keyof Weather | undefined): Promise<void> {
     const before = await this.#before(call);
     try {
       const answer = await call.perform();
       if (before) this.#changes.push(before);
-      if (fault === "timeout") call.reject(unavailable(call));
-      else if (fault === "echo") call.reject(echoOf(call));
+      if (fault === "timeout") this.#answer(call, refusalAfter(call, this.#dice));
+      else if (fault === "echo") this.#answer(call, echo(call));
       else call.resolve(fault === "damage" ? this.#damaged(answer) : answer);
-      return true;
     } catch (error) {
+      if (hasCode(error, "ObjectExists")) this.fault = "409 over another's";
+      else if (hasCode(error, "ObjectChanged")) this.fault = "412 over another's";
+      else if (hasCode(error, "NotFound")) this.fault = "404";
       call.reject(error);
-      return false;
     }
+  }
+
+  #answer(call: Call, { name, error }: Refusal): void {
+    this.fault = name;
+    call.reject(error);
+  }
+
+  /** As long as one try may take, and no longer: the caller then hears that there was no answer. */
+  #slow(call: Call): Later {
+    const whole = 1000 * this.#dice.below(PATIENT.tryTimeout + LITTLE);
+    const never = whole > PATIENT.tryTimeout * 1000;
+    this.fault = never ? "a body slower than its time-out" : "a slow body";
+    return {
+      wait: Math.min(whole, PATIENT.tryTimeout * 1000),
+      call: { ...call, late: never ? "never" : "slow" },
+    };
+  }
+
+  #late(call: Call): Later {
+    this.fault = "done when it was given up";
+    call.reject(timedOut(call));
+    const nobody = { ...call.process, kind: "network" };
+    return {
+      wait: this.#dice.below(LATEST),
+      call: { ...call, ...UNHEARD, process: nobody, late: "given up" },
+    };
   }
 
   #faultFor(call: Call): keyof Weather | undefined {
     if (call.store === "clock" || call.store === "files") return undefined;
     if (call.store === "cache" && (this.regionLost || this.cacheAway)) return "refuse";
-    const { refuse, timeout, echo, stale, damage } = this.weather;
+    const { refuse, timeout, echo: again, stale, damage, slow, late } = this.weather;
     const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
     const reads = call.method === "get" && call.store !== "pages";
     const objects = reads && call.store !== "records";
     if (reads && !this.#mayLie(call)) return undefined;
     const known = reads && this.#changes.some((change) => this.#mayHide(change) && isOf(change, call));
     if (call.store === "net") return this.#dice.chance(refuse + timeout) ? "refuse" : undefined;
-    const rest = 1 - refuse - timeout - echo - stale - damage;
+    const written = call.method === "put" && call.store !== "pages";
+    const rest = 1 - refuse - timeout - again - stale - damage - slow - late;
     return this.#dice.weighted<keyof Weather | undefined>([
       [refuse, "refuse"],
       [timeout, "timeout"],
-      [echo, puts ? "echo" : undefined],
+      [again, puts ? "echo" : undefined],
       [stale, known ? "stale" : undefined],
       [damage, objects && nameOf(call).endsWith(".seg") ? "damage" : undefined],
+      [slow, objects ? "slow" : undefined],
+      [late, written ? "late" : undefined],
       [rest, undefined],
     ]);
   }
@@ -174,16 +247,19 @@ export class Storm {
     return this.#calls - at < RECENT && (store !== "records" || before !== undefined);
   }
 
-  #stale(call: Call): boolean {
-    call.resolve(this.#changes.findLast((change) => isOf(change, call))?.before);
-    return false;
+  #stale(call: Call): void {
+    const before = this.#changes.findLast((change) => isOf(change, call))?.before;
+    this.fault = before === undefined ? "404 of what is there" : "what was there before";
+    call.resolve(before);
   }
 
   #damaged(answer: unknown): unknown {
     if (!isObject(answer)) return answer;
     const body = Buffer.from(answer.body);
     const at = this.#dice.below(body.length);
-    if (this.#dice.chance(0.5)) return { ...answer, body: body.subarray(0, at) };
+    const cut = this.#dice.chance(0.5);
+    this.fault = cut ? "a cut body" : "a changed body";
+    if (cut) return { ...answer, body: body.subarray(0, at) };
     body[at] = (body[at] ?? 0) ^ (1 << this.#dice.below(8));
     return { ...answer, body };
   }
@@ -208,24 +284,8 @@ export class Storm {
   }
 }
 
-/** The object or record that a call is about. */
-export const nameOf = ({ store, args }: { store: string; args: readonly unknown[] }): string =>
-  store === "records" ? `${args[0]}/${args[1]}` : args.length > 0 ? String(args[0]) : "";
-
 const isOf = (change: Change, call: Call): boolean =>
   change.store === call.store && change.name === nameOf(call);
 
 const isObject = (answer: unknown): answer is StoredObject =>
   typeof answer === "object" && answer !== null && "body" in answer;
-
-const unavailable = (call: Call) =>
-  new LeewardError(
-    call.store === "net" ? "ControlPlaneUnavailable" : "StorageUnavailable",
-    `${call.store}.${call.method} ${nameOf(call)}: no answer`,
-  );
-
-const echoOf = (call: Call) =>
-  new LeewardError(
-    call.args.includes("absent") ? "ObjectExists" : "ObjectChanged",
-    `${call.store}.${call.method} ${nameOf(call)}: met its own first try`,
-  );

@@ -7,6 +7,7 @@ import { type BarrierId, barrierId } from "../../engine/core/ids.ts";
 import { type Micros, KIB, micros, millis } from "../../engine/core/units.ts";
 import { type DataKey, newDataKey } from "../../engine/journal/key.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { createReplica } from "../../engine/replication/replica.ts";
 import { FOOTER } from "../fixtures/carried.ts";
@@ -24,10 +25,10 @@ import { mortalFiles } from "./mortal-files.ts";
 import type { Mutation } from "./mutations.ts";
 import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
-import { type Effect, type Stores, gated, memoryStores, observed } from "./stores.ts";
+import { type Effect, type Stores, gated, memoryStores, observed, nameOf } from "./stores.ts";
 import { Tally } from "./tally.ts";
 import { Truth, Violation } from "./truth.ts";
-import { Storm, mildWeatherOf, milder, nameOf, weatherOf } from "./weather.ts";
+import { Storm, mildWeatherOf, milder, weatherOf } from "./weather.ts";
 
 const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
@@ -55,6 +56,8 @@ export class World {
   readonly thins: boolean;
   /** Whose call was let through last. */
   #acting: Process | undefined;
+  /** Points are asked for with the applications at rest. */
+  readonly freezes: boolean;
   readonly tally = new Tally();
   readonly causality = new Causality();
   /** Where there is one, several machines have clocks of their own, and talk with each other. */
@@ -69,6 +72,7 @@ export class World {
     const seen = observed(this.stores, this.#effects);
     this.reached = mutation?.stores?.(seen, this.dice) ?? seen;
     const grouped = mutation === undefined ? seed % 4 === 1 : mutation.grouped === true;
+    this.freezes = grouped || (mutation === undefined && seed % 8 === 2);
     const weather = grouped ? mildWeatherOf(this.dice) : weatherOf(this.dice);
     const usual = this.thins ? milder(weather) : weather;
     this.storm = new Storm(this.dice, this.stores, { ...usual, ...mutation?.weather });
@@ -135,7 +139,7 @@ export class World {
         if (!(error instanceof LeewardError)) throw error;
         this.note(`${process.name} failed: ${error.code}`);
         if (!this.storm.lied) mustNotBeLost(process.name, error);
-        this.tally.note(`${kind.split(":")[0]} failed: ${error.code}`);
+        this.tally.note(`failed: ${kind.split(":")[0]} with ${error.code}`);
       }
     });
   }
@@ -196,8 +200,10 @@ export class World {
     if (!call) return false;
     this.scheduler.take(call);
     this.#acting = call.process;
-    await this.storm.let(call);
+    const later = await this.storm.let(call);
+    if (later) this.scheduler.again(later.call, micros(this.#now + later.wait));
     this.note(this.storm.last);
+    if (this.storm.fault) this.tally.note(`storage: ${this.storm.fault}`);
     return true;
   }
 
@@ -232,9 +238,21 @@ export class World {
     const progress = await recordsIn(this.stores.records).progress.get(machine.id);
     const problem = progress?.value.problem;
     machine.begun ||= progress !== undefined;
+    this.#countRecoveries(machine, problem?.code, progress?.value);
     machine.stopped = problem?.stopped ?? false;
     if (machine.stopped && !this.storm.lied)
       throw new Violation(`replication stopped over what passes: ${problem?.code}: ${problem?.message}`);
+  }
+
+  #countRecoveries(machine: Machine, code: string | undefined, progress: ProgressRecord | undefined): void {
+    if (machine.trouble !== code && code !== undefined) this.tally.note(`replication is in trouble: ${code}`);
+    if (machine.trouble !== undefined && code === undefined)
+      this.tally.note(`replication recovers from ${machine.trouble}`);
+    machine.trouble = code;
+    const { generation } = progress?.arrived ?? {};
+    if (machine.generation !== undefined && generation !== machine.generation)
+      this.tally.note(`a generation begins: ${progress?.resync?.reason ?? "with nothing to stand on"}`);
+    machine.generation = generation ?? machine.generation;
   }
 
   /**
