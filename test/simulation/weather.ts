@@ -122,7 +122,7 @@ export class Storm {
   fault: string | undefined;
   #changes: Change[] = [];
   #calls = 0;
-  /** By name, how often in a row a read of it lied. */
+  /** By reader and name, how often in a row a read of it lied. */
   readonly #lies = new Map<string, number>();
 
   constructor(dice: Dice, stores: Stores, weather: Weather) {
@@ -221,12 +221,12 @@ export class Storm {
 
   /** Nobody is told twice in a row what is not so: a reader asks three times. */
   #mayLie(call: Call): boolean {
-    const name = `${call.store} ${nameOf(call)}`;
+    const name = `${call.process.name} ${call.store} ${nameOf(call)}`;
     return (this.#lies.get(name) ?? 0) < MOST_LIES;
   }
 
   #noteLie(call: Call, lies: boolean): void {
-    const name = `${call.store} ${nameOf(call)}`;
+    const name = `${call.process.name} ${call.store} ${nameOf(call)}`;
     if (lies) this.#lies.set(name, (this.#lies.get(name) ?? 0) + 1);
     else this.#lies.delete(name);
   }
