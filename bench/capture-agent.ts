@@ -1,9 +1,11 @@
+import { mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Capture } from "../agent/capture.ts";
 import { Sealer } from "../agent/sealer.ts";
 import { serveNbd } from "../agent/nbd/server.ts";
-import { machineId } from "../engine/core/ids.ts";
+import { barrierId, machineId } from "../engine/core/ids.ts";
 import { GIB, MIB, bytes, generation, millis, sequence } from "../engine/core/units.ts";
 import { newDataKey } from "../engine/journal/key.ts";
 import { MemoryObjectStore } from "../engine/storage/memory.ts";
@@ -11,9 +13,13 @@ import { etagOf } from "../engine/storage/store.ts";
 
 /**
  * The agent as it stands in front of a disk, with a cache that takes everything and keeps the newest object only.
- * Arguments: disk, socket, spool, sink. Answers each message of its parent when all is uploaded.
+ * Arguments: disk, socket, spool, sink, and `bare` for one that can make no marks. A number as message has it set a barrier, which
+ * becomes a point; any other message is answered when all is uploaded.
  */
-const [disk = "", socket = "", spool = "", sink = ""] = process.argv.slice(2);
+const [disk = "", socket = "", spool = "", sink = "", kind = ""] = process.argv.slice(2);
+
+/** Where the file of marks would be made, there is a directory. */
+if (kind === "bare") mkdirSync(join(spool, "intent.tmp"));
 
 class Sink extends MemoryObjectStore {
   override async put(name: string, body: Uint8Array) {
@@ -49,6 +55,15 @@ async function quiet(): Promise<void> {
   }
 }
 
-process.on("message", () => void quiet().then(() => process.send?.("quiet")));
+async function point(n: number): Promise<void> {
+  const id = barrierId(`00000000-0000-4000-8000-${String(n).padStart(12, "0")}`);
+  await capture.requestBarrier(id);
+  await capture.point(generation(1), id);
+}
+
+process.on("message", (message: unknown) => {
+  if (typeof message === "number") void point(message);
+  else void quiet().then(() => process.send?.("quiet"));
+});
 process.on("disconnect", () => process.exit());
 process.send?.("ready");
