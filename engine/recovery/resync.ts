@@ -59,12 +59,16 @@ export function withRefused(old: ResyncProgress): ResyncProgress {
   return { ...old, refused: [...old.refused, base.generation].slice(-MOST_REFUSED) };
 }
 
-/** What is to be done for the comparison: its digests offered, or cleared away; nothing while the agent compares. */
-export function resyncDue(progress: ProgressRecord): "offer" | "clear" | undefined {
+/**
+ * What is to be done for the comparison: its digests offered, or cleared away. While the agent compares the cache may lose
+ * them, so it is looked whether they are still there.
+ */
+export function resyncDue(progress: ProgressRecord): "offer" | "look" | "clear" | undefined {
   const { resync, arrived, point } = progress;
   if (!resync || resync.endedAt !== undefined) return undefined;
   if (point?.generation === arrived.generation) return "clear";
-  return resync.offered ? undefined : "offer";
+  if (!resync.base) return undefined;
+  return resync.offered ? "look" : "offer";
 }
 
 /** The item with its generation ended, so that its agent registers anew. */

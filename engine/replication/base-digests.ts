@@ -80,6 +80,26 @@ export async function offerDigests(s: OfferRequest): Promise<void> {
   );
 }
 
+/** Whether the cache still lists everything that `offerDigests` put for the generation. One listing. */
+export async function isOffered(
+  cache: ObjectStore,
+  { machine, generation }: Pick<ComparisonPlace, "machine" | "generation">,
+  disks: readonly SizedDisk[],
+): Promise<boolean> {
+  const missing = new Set<string>([comparisonReadyName(machine, generation)]);
+  for (const { index, size } of disks) {
+    const blocks = Math.ceil(size / BLOCK);
+    for (const [level, count] of [
+      ["blocks", blocks],
+      ["nodes", Math.ceil(blocks / NODE_BLOCKS)],
+    ] as const)
+      for (let part = 0; part * PART < count; part++)
+        missing.add(comparisonName(machine, generation, index, level, part));
+  }
+  for await (const { name } of cache.list(comparisonsPrefix(machine))) missing.delete(name);
+  return missing.size === 0;
+}
+
 /** 32 bytes for each sixteen blocks: SHA-256 of their digests; the last may have fewer. */
 function nodesOf(digests: Uint8Array): Uint8Array {
   const width = NODE_BLOCKS * DIGEST_BYTES;

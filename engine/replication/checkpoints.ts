@@ -50,33 +50,58 @@ type CheckpointId = Pick<Checkpoint, "machine" | "generation" | "sequence" | "id
 const nameOf = ({ machine, generation: of, sequence: at, id }: CheckpointId): string =>
   checkpointName(machine, of, at, id);
 
-/** Puts the document if there is none; otherwise the one that is there holds. */
+/** Puts the document if there is none, or none that can be read; otherwise the one that is there holds. */
 export async function createCheckpoint(objects: ObjectStore, made: Checkpoint): Promise<Checkpoint> {
+  const name = nameOf(made);
+  const document = Buffer.from(`${JSON.stringify(made, undefined, 2)}\n`);
   try {
-    await objects.put(nameOf(made), Buffer.from(`${JSON.stringify(made, undefined, 2)}\n`), "absent");
+    await objects.put(name, document, "absent");
     return made;
   } catch (error) {
     if (!hasCode(error, "ObjectExists")) throw error;
-    return (await readCheckpoint(objects, made)) ?? made;
   }
+  const there = await look(objects, name);
+  if (there !== "damaged") return there ?? made;
+  const object = await objects.get(name);
+  if (object) await objects.put(name, document, { unchangedSince: object.etag });
+  return made;
 }
 
-/** The checkpoint of this point, if one was made and not dropped. @throws ManifestDamaged */
-export const readCheckpoint = (objects: ObjectStore, point: CheckpointId): Promise<Checkpoint | undefined> =>
-  readAt(objects, nameOf(point));
+/**
+ * The checkpoint of this point, if one was made and not dropped. A document that cannot be read is none: the replica is a
+ * cache of the journal, and whoever wants the point takes the other road, or makes the checkpoint anew.
+ * @throws ManifestVersionUnknown
+ */
+export async function readCheckpoint(
+  objects: ObjectStore,
+  point: CheckpointId,
+): Promise<Checkpoint | undefined> {
+  const found = await look(objects, nameOf(point));
+  return found === "damaged" ? undefined : found;
+}
 
-/** Newest first. @throws ManifestDamaged */
+/** Newest first, without what cannot be read. @throws ManifestVersionUnknown */
 export async function listCheckpoints(objects: ObjectStore, machine: MachineId): Promise<Checkpoint[]> {
-  const found: Checkpoint[] = [];
+  return (await lookAtAll(objects, machine)).sound;
+}
+
+async function lookAtAll(
+  objects: ObjectStore,
+  machine: MachineId,
+): Promise<{ sound: Checkpoint[]; damaged: string[] }> {
+  const sound: Checkpoint[] = [];
+  const damaged: string[] = [];
   for await (const { name } of objects.list(checkpointsPrefix(machine))) {
-    const made = await readAt(objects, name);
-    if (made) found.push(made);
+    const made = await look(objects, name);
+    if (made === "damaged") damaged.push(name);
+    else if (made) sound.push(made);
   }
-  return found.toReversed();
+  return { sound: sound.toReversed(), damaged };
 }
 
 /**
  * Drops all but the newest, oldest first: each document before its snapshots, so that no document names one that is gone.
+ * Documents that cannot be read go as well, and their snapshots a day later, see `sweepSnapshots`.
  * Returns what was dropped. May run twice.
  */
 export async function dropCheckpoints(
@@ -85,7 +110,9 @@ export async function dropCheckpoints(
   machine: MachineId,
   keep: number,
 ): Promise<Checkpoint[]> {
-  const old = (await listCheckpoints(objects, machine)).slice(keep).toReversed();
+  const { sound, damaged } = await lookAtAll(objects, machine);
+  if (damaged.length > 0) await objects.delete(damaged);
+  const old = sound.slice(keep).toReversed();
   for (const made of old) {
     await objects.delete([nameOf(made)]);
     for (const { index, snapshot } of made.disks)
@@ -125,8 +152,12 @@ export async function sweepSnapshots(
   for (const { name, id } of old) if (!named.has(id)) await pages.deleteSnapshot(name, id);
 }
 
-const readAt = (objects: ObjectStore, name: string): Promise<Checkpoint | undefined> =>
-  rereading(() => readOnce(objects, name));
+/** Undefined when there is none. */
+const look = (objects: ObjectStore, name: string): Promise<Checkpoint | "damaged" | undefined> =>
+  rereading(() => readOnce(objects, name)).catch((error: unknown) => {
+    if (hasCode(error, "ManifestDamaged")) return "damaged";
+    throw error;
+  });
 
 async function readOnce(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {
   const object = await objects.get(name);

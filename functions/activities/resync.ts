@@ -2,11 +2,11 @@ import { type ErrorCode, LeewardError } from "../../engine/core/errors.ts";
 import { ExtentSet } from "../../engine/core/extent.ts";
 import type { DiskIndex } from "../../engine/core/units.ts";
 import type { Base } from "../../engine/journal/base.ts";
-import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { resyncDue, withRefused } from "../../engine/recovery/resync.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
-import { offerDigests, withdrawDigests } from "../../engine/replication/base-digests.ts";
+import { isOffered, offerDigests, withdrawDigests } from "../../engine/replication/base-digests.ts";
 import type { Blocks } from "../../engine/replication/blocks.ts";
 import { readBase } from "../../engine/replication/lineage.ts";
 import { blockDigestsAt } from "../../engine/replication/verify.ts";
@@ -23,11 +23,14 @@ export const resyncActivities = {
     if (!progress || !STATES[item.state].replicating) return null;
     if (progress.arrived.generation !== item.generation) return null;
     const due = resyncDue(progress);
-    if (due === "offer") await offer(services, item);
+    if (due === "offer" || (due === "look" && !(await isThere(services, item)))) await offer(services, item);
     if (due === "clear") await clear(services, item);
     return null;
   },
 } satisfies Partial<Implementations>;
+
+const isThere = (services: ResyncServices, item: ItemRecord): Promise<boolean> =>
+  isOffered(cacheOf(services, item), item, sourceOf(item).disks);
 
 /** Puts what the base holds where the agent finds it. A base that cannot be read ends the generation: the next gets another. */
 async function offer(services: ResyncServices, item: ItemRecord): Promise<void> {

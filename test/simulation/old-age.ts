@@ -1,4 +1,6 @@
 import { agentActivities } from "../../functions/activities/agent.ts";
+import { checkpointsPrefix } from "../../engine/journal/names.ts";
+import { collect } from "../fixtures/collect.ts";
 import { beginFailover } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
 import { checkpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
@@ -20,6 +22,7 @@ export async function growOld(world: World): Promise<void> {
   world.note("the machines grow old");
   for (let round = 0; round < ROUNDS; round++) {
     passHours(world);
+    await spoilCheckpoint(world);
     for (const machine of world.machines) {
       if (!machine.guest.gone && !machine.failover) await live(world, machine);
       for (const _ of [1, 2]) await readSlowly(world, machine);
@@ -34,6 +37,17 @@ export async function growOld(world: World): Promise<void> {
     if (machine.failover) await endFailover(world, machine);
     await machine.auditor.everything();
   }
+}
+
+/** A document rots where it lies. What it says of the replica is lost, and nothing else. */
+async function spoilCheckpoint({ dice, stores, machines }: World): Promise<void> {
+  const machine = dice.pick(machines);
+  const all = machine ? await collect(stores.target.list(checkpointsPrefix(machine.id))) : [];
+  const name = dice.pick(all)?.name;
+  const found = name && (await stores.target.get(name));
+  if (!name || !found) return;
+  if (dice.chance(0.3)) await stores.target.delete([name]);
+  else await stores.target.put(name, found.body.subarray(0, dice.below(found.body.length)), "any");
 }
 
 /** The guest writes, and a point is asked for. */

@@ -166,6 +166,22 @@ test("the base's digests are offered to the agent, and cleared away behind the f
   expect(next.resync?.last).toMatchObject({ reason: "continuity", endedAt: now - 60e6 });
 });
 
+test("what the cache loses of the base's digests is put there again while the agent compares", async () => {
+  await register();
+  await tend();
+  const offered = async () => {
+    const names: string[] = [];
+    for await (const { name } of cache.list("")) names.push(name);
+    return names;
+  };
+  const all = await offered();
+  for (const lost of all) {
+    await cache.delete([lost]);
+    await tend();
+    expect(await offered()).toEqual(all);
+  }
+});
+
 test("blocks that were found wrong are sent whatever they hold", async () => {
   const wrong = new Map([[diskIndex(0), { start: 2, end: 3 }]]);
   const bad = badPointOf("journal", at(2), new Map(), NOW);
