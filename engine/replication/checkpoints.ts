@@ -42,9 +42,6 @@ const checkpoint = z.strictObject({
 });
 export type Checkpoint = z.infer<typeof checkpoint>;
 
-/** There was never another format. */
-const FAULTS = { damaged: "ManifestDamaged", unknown: "ManifestDamaged" } as const;
-
 type CheckpointId = Pick<Checkpoint, "machine" | "generation" | "sequence" | "id">;
 
 const nameOf = ({ machine, generation: of, sequence: at, id }: CheckpointId): string =>
@@ -162,7 +159,7 @@ const look = (objects: ObjectStore, name: string): Promise<Checkpoint | "damaged
 async function readOnce(objects: ObjectStore, name: string): Promise<Checkpoint | undefined> {
   const object = await objects.get(name);
   if (!object) return undefined;
-  const found = parseDocument(name, checkpoint, object.body, FAULTS);
+  const found = parseDocument(name, checkpoint, object.body);
   if (nameOf(found) !== name)
     throw new LeewardError("ManifestDamaged", `${name} is the checkpoint of another point, ${found.id}`);
   return found;
