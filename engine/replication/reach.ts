@@ -12,7 +12,7 @@ import { readDoom } from "./doom.ts";
 import { readOn } from "./journal-reader.ts";
 import { pathTo } from "./layer-path.ts";
 import { listPoints, readPointAt } from "./points.ts";
-import { standingLayers } from "./standing.ts";
+import { readableLayers } from "./standing.ts";
 
 /** A state at one end of a reach. */
 export interface Edge {
@@ -63,7 +63,7 @@ export async function groundsOf(objects: ObjectStore, machine: MachineId): Promi
   const grounds: Ground[] = [];
   for (const generation of new Set(places.map((place) => place.generation))) {
     const here = places.filter((place) => place.generation === generation);
-    const layers = await standingLayers(objects, machine, generation);
+    const { standing: layers } = await readableLayers(objects, machine, generation);
     const ground = { objects, machine, generation, places: here, layers };
     const reach = await reachOf(ground);
     if (reach) grounds.push({ ...ground, reach });

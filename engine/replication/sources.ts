@@ -11,7 +11,7 @@ import { pathTo, standsAlone } from "./layer-path.ts";
 import { type ReadOptions, readParts } from "./layers.ts";
 import { type LinkedStretch, type SourcePoint, type Stretch, lineageOf, stretchTo } from "./lineage.ts";
 import type { Sealed } from "./sealed.ts";
-import { standingLayers } from "./standing.ts";
+import { layersTo, readableLayers } from "./standing.ts";
 
 /** From what a point is rebuilt. */
 export interface Sources {
@@ -28,7 +28,7 @@ export interface Sources {
 /**
  * Finds what leads to the point, through the generations that it stands on, with as little to read as there is: layers as
  * far as they reach, then segments; no generation below one with a layer that stands alone. Storage calls for each
- * generation: one GET of its base document, and those of `standingLayers`.
+ * generation: one GET of its base document, and those of `readableLayers`.
  * @throws LayerDamaged, LayerVersionUnknown, ManifestDamaged, ManifestVersionUnknown, ChainBroken, BaseMissing
  */
 export async function sourcesOf(objects: ObjectStore, point: SourcePoint): Promise<Sources> {
@@ -82,7 +82,8 @@ const sourcesIn = async (
   below: Sources | undefined,
 ): Promise<Sources> => {
   const { machine, generation } = stretch.point;
-  return { ...sourcesAmong(objects, stretch, await standingLayers(objects, machine, generation)), below };
+  const layers = layersTo(await readableLayers(objects, machine, generation), stretch.point);
+  return { ...sourcesAmong(objects, stretch, layers), below };
 };
 
 /**

@@ -135,6 +135,26 @@ describe("a sweep", () => {
     expect(await brokenPoints(all)).toEqual([]);
   });
 
+  test("who found a point before it was dropped has the whole delay to read it", async () => {
+    const all = await scene();
+    const [dropped] = all.points;
+    const kept = all.points.slice(1);
+    for (const hours of [13, 37]) await sweep(request(all, all.objects, hours));
+    await compactAll(all.objects, all.story, kept, BEGIN + 37 * HOUR);
+    const prefix = layersPrefix(all.story.machine, all.story.start.generation);
+    const given = all.objects.list.bind(all.objects);
+    let sweeps = 0;
+    all.objects.list = async function* (asked: string) {
+      yield* given(asked);
+      if (asked === prefix && sweeps++ === 0) await sweep({ ...request(all, all.objects, 50), kept });
+    };
+    for (const _ of ["while its layers are listed", "before"])
+      expect(await brokenOf(all.objects, all.story, dropped ? [dropped] : [])).toEqual([]);
+    expect((await sweep({ ...request(all, all.objects, 73), kept })).deleted).toEqual([]);
+    expect((await sweep({ ...request(all, all.objects, 74), kept })).deleted).not.toEqual([]);
+    expect(await brokenOf(all.objects, all.story, kept)).toEqual([]);
+  });
+
   test("run again finds nothing more, and points that come later are whole too", async () => {
     const all = await scene();
     for (const hours of [13, 37]) await sweep(request(all, all.objects, hours));
