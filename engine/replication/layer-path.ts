@@ -74,9 +74,12 @@ function waysFrom(from: BarrierId, layers: readonly Layer[]): ReadonlyMap<Barrie
   return ways;
 }
 
-function isCloser({ last: { end: a } }: Way, { last: { end: b } }: Way, to: PathEnd): boolean {
-  if (a.id === to.id || b.id === to.id) return a.id === to.id;
-  return a.sequence > b.sequence || (a.sequence === b.sequence && a.position.next > b.position.next);
+/** Of points of an idle machine that one segment proves, the one behind which least is to be read. */
+function isCloser({ last: a }: Way, { last: b }: Way, to: PathEnd): boolean {
+  if (a.end.id === to.id || b.end.id === to.id) return a.end.id === to.id;
+  const ahead =
+    a.end.sequence - b.end.sequence || a.end.position.next - b.end.position.next || a.tail.next - b.tail.next;
+  return ahead > 0;
 }
 
 function layersOf(way: Way): Layer[] {

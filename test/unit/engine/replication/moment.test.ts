@@ -10,6 +10,7 @@ import { restorePoint } from "../../../../engine/replication/restore.ts";
 import { sourcesOf } from "../../../../engine/replication/sources.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import { carry } from "../../../fixtures/carried.ts";
+import { collect } from "../../../fixtures/collect.ts";
 import { compactAll } from "../../../fixtures/kept.ts";
 import { MemorySink } from "../../../fixtures/memory-sink.ts";
 import { prefixesOf } from "../../../fixtures/prefixes.ts";
@@ -47,11 +48,14 @@ async function told(list: Event[], options: StoryOptions = {}) {
   return { story, objects, points: await carry(story, objects, 2_000), prefixes: await prefixesOf(story) };
 }
 
-/** Takes away what layers made needless. */
+/** Takes away the objects that layers made needless: the next one begins at their tail at the latest. */
 async function dropSegments(objects: MemoryObjectStore, { machine }: Story, point: Moment): Promise<void> {
   const tail = (await sourcesOf(objects, point)).layers.at(-1)?.tail.next ?? 0;
-  for await (const { name } of objects.list(journalPrefix(machine, point.generation)))
-    if (Number(name.slice(-16, -4)) < tail) await objects.delete([name]);
+  const listed = await collect(objects.list(journalPrefix(machine, point.generation)));
+  for (const [at, { name }] of listed.entries()) {
+    const next = listed[at + 1]?.name;
+    if (next && Number(next.slice(-16, -4)) <= tail) await objects.delete([name]);
+  }
 }
 
 describe("any write", () => {
@@ -111,6 +115,26 @@ describe("any write", () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  test("behind two points that one segment proves needs nothing from before the second one", async () => {
+    const seal: Event = { kind: "seal" };
+    const idle = [
+      { kind: "barrier" },
+      seal,
+      { kind: "prove" },
+      { kind: "barrier" },
+      { kind: "prove" },
+    ] as const;
+    const story = await tell([write(0, 0, 8, 1), seal, ...idle, seal, write(0, 4, 8, 2), seal]);
+    const objects = new MemoryObjectStore();
+    const [first = fail(), second = fail()] = await carry(story, objects, 1);
+    expect(first.position).toEqual(second.position);
+    await compactAll(objects, story, [first, second]);
+    await dropSegments(objects, story, await find(objects, story, { kind: "point", id: second.id }));
+    const moment = await find(objects, story, { kind: "newest" });
+    expect(moment.sequence).toBe(2);
+    expect(await restored(objects, story, moment)).toEqual((await prefixesOf(story)).at(-1)?.disks);
   });
 
   test("of a generation that stands on a point of an older one restores through both", async () => {
