@@ -80,6 +80,9 @@ interface Landed {
   readonly digests: Uint8Array;
   /** Blocks that the base holds otherwise, ascending. */
   readonly differing: readonly number[];
+  /** Blocks [from, to) were read; the digests of the others are the base's. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -175,24 +178,31 @@ export class Comparison {
     const { base } = this.#s;
     const first = offset / BLOCK;
     const end = first + Math.ceil(length / BLOCK);
-    const digests = await this.#digestsOf(disk, index, first, end);
+    const found = await this.#digestsOf(disk, index, first, end);
+    const { digests } = found;
     if (base)
-      return { digests, differing: await base.differing({ index, size: disk.size }, first, end, digests) };
+      return { ...found, differing: await base.differing({ index, size: disk.size }, first, end, digests) };
     const differing: number[] = [];
     for (let block = first; block < end; block++)
       if (!this.#isZero(disk, block, digestAt(digests, block - first))) differing.push(block);
-    return { digests, differing };
+    return { ...found, differing };
   }
 
   /** Of blocks [first, end). Those that are not marked hold what the base does, and are not read, but for some between two that are. */
-  async #digestsOf(disk: Disk, index: DiskIndex, first: number, end: number): Promise<Uint8Array> {
+  async #digestsOf(
+    disk: Disk,
+    index: DiskIndex,
+    first: number,
+    end: number,
+  ): Promise<Omit<Landed, "differing">> {
     const { base, known, hashBlocks } = this.#s;
-    const read = (from: number, to: number) => {
+    const read = async (from: number, to: number) => {
       const length = Math.min(to * BLOCK, disk.size) - from * BLOCK;
       return length > 0 ? hashBlocks(disk, bytes(from * BLOCK), bytes(length)) : new Uint8Array();
     };
+    const all = async () => ({ digests: await read(first, end), from: first, to: end });
     const marks = known.marked?.disks[index];
-    if (!base || !marks) return read(first, end);
+    if (!base || !marks) return all();
     let from = first;
     while (from < end && !marks.has(from)) from++;
     let to = end;
@@ -200,8 +210,8 @@ export class Comparison {
     const of = { index, size: disk.size };
     const before = await base.unforced(of, first, from);
     const behind = await base.unforced(of, to, end);
-    if (!before || !behind) return read(first, end);
-    return Buffer.concat([before, await read(from, to), behind]);
+    if (!before || !behind) return all();
+    return { digests: Buffer.concat([before, await read(from, to), behind]), from, to };
   }
 
   /** What the base holds may be out of reach for a time; the disk must not. */
@@ -221,7 +231,7 @@ export class Comparison {
   }
 
   /** In one turn: no write of the guest comes between what was looked at and what is recorded. */
-  #settle(flight: Flight, { digests, differing }: Landed): void {
+  #settle(flight: Flight, { digests, differing, from: read, to: unread }: Landed): void {
     const { index, offset, length, watch } = flight;
     const known = this.#s.digests[index];
     known?.unwatch(watch);
@@ -233,9 +243,12 @@ export class Comparison {
     );
     const first = offset / BLOCK;
     const count = digests.length / DIGEST_BYTES;
+    // What the guest changed before anybody watched is not as in the base any more, whatever the marks say.
+    const isCurrent = (block: number) =>
+      !watch.touched.has(block) && ((block >= read && block < unread) || known?.hasChanged(block) !== true);
     for (const [from, to] of stretches(
       count,
-      (n) => !watch.touched.has(first + n) && this.#isNews(flight, digests, n, wanted),
+      (n) => isCurrent(first + n) && this.#isNews(flight, digests, n, wanted),
     ))
       known?.learn(first + from, digests.subarray(from * DIGEST_BYTES, to * DIGEST_BYTES));
     this.#rate.add(length);

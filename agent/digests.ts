@@ -123,6 +123,11 @@ export class DiskDigests {
     }
   }
 
+  /** Since the newest barrier, so that it will be hashed for the next. */
+  hasChanged(block: number): boolean {
+    return this.#dirty.has(block);
+  }
+
   /** Changed since the newest barrier that was proved, and what was marked. A view. */
   get unproved(): Bitmap {
     return this.#unproved.numbers;

@@ -309,7 +309,10 @@ describe("an agent that knows what changed since the base", () => {
   const at = (block: number) => block * BLOCK;
 
   /** Breaks generation 1 behind a proved point, with writes on both sides, and begins generation 2 on that point. */
-  async function broken(marked: boolean, forced?: Blocks) {
+  async function broken(
+    marked: boolean,
+    { forced, early = false }: { forced?: Blocks; early?: boolean } = {},
+  ) {
     let hashed = 0;
     const machine = testMachine([content], 64 * MIB, {
       hashBlocks: async (disk, offset, length) => {
@@ -339,6 +342,7 @@ describe("an agent that knows what changed since the base", () => {
       store: machine.store,
       key,
     });
+    if (early) write(diskOf(machine), at(350), Buffer.alloc(512, 7));
     await until(() => machine.capture.status?.mode === "streaming");
     await machine.capture.requestBarrier(barrier(8));
     await until(() => machine.capture.status?.backlog.segments === 0);
@@ -365,9 +369,17 @@ describe("an agent that knows what changed since the base", () => {
     },
   );
 
+  test("hashes what was written before it is compared, although it is not marked", async () => {
+    const { records, now } = await broken(true, { early: true });
+    expect(carriedBy(records)).toBe(3 * BLOCK + 512);
+    const proof = records.find((one) => one.kind === "proof");
+    const root = rootOf(bytes(content.length), digestsOf(now));
+    expect(proof?.kind === "proof" && proof.roots).toEqual([{ disk: 0, size: content.length, root }]);
+  });
+
   test("sends forced blocks all the same", async () => {
     const forced = new Map([[diskIndex(0), ExtentSet.of([{ start: 200, end: 201 }])]]);
-    const { records } = await broken(true, forced);
+    const { records } = await broken(true, { forced });
     expect(carriedBy(records)).toBe(4 * BLOCK);
   });
 });
