@@ -42,7 +42,8 @@ export async function endFailover(world: World, machine: Machine): Promise<void>
   if (!isOver() && !world.storm.lied) throw new Violation(`a failover of ${machine.id} never ends`);
 }
 
-async function goOn(world: World, machine: Machine): Promise<void> {
+/** @param again an agent that has just started may yet hear that its generation is over: then all is asked of the next one */
+async function goOn(world: World, machine: Machine, again = true): Promise<void> {
   const { guest } = machine;
   if (machine.stopped || world.storm.lied) loseSpool(world, guest);
   // What was asked of an agent that is being stopped is its own; the next one is asked again.
@@ -57,6 +58,7 @@ async function goOn(world: World, machine: Machine): Promise<void> {
   if (guest.frozen) throw new Violation(`freeze: ${machine.id} is left frozen`);
   if (!streams()) throw new Violation(`the agent of ${machine.id} never streams: ${whyOf(machine)}`);
   await guest.write(false);
+  const begun = generationOf(machine);
   const wanted = world.newBarrier();
   world.start("point", machine, ({ services }) =>
     agentActivities.requestBarrier(
@@ -71,9 +73,12 @@ async function goOn(world: World, machine: Machine): Promise<void> {
     if (machine.warm) world.start("checkpoint", machine, checkpoint);
   }
   await pause(world, 4);
+  if (again && generationOf(machine) !== begun) return goOn(world, machine, false);
   await mustHold(world, machine, wanted);
   killAgent(world, guest);
 }
+
+const generationOf = ({ guest }: Machine) => guest.running?.capture.status?.generation;
 
 const whyOf = ({ guest }: Machine): string => {
   const { capture } = guest.running ?? {};
