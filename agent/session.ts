@@ -99,6 +99,8 @@ export class Session {
       capture.connect({ store: openCache(access.cache.containerUrl), key });
       capture.arrived(access.generation, access.read, access.again);
     } catch (error) {
+      // It is replicated, and only its generation is over: the next look registers, as soon as after any fence.
+      if (hasCode(error, "StateNotAllowed")) return;
       this.#problem = known(error);
     }
   }

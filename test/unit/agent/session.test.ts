@@ -172,6 +172,20 @@ test("hands what was never uploaded over to the cache after a failover, and says
   expect(all.plane.handedOver).toHaveLength(calls);
 });
 
+test("registers within 15 s when its generation was ended without a failover", async () => {
+  const all = await talk();
+  configure(all);
+  await until(() => lastBeat(all)?.mode === "streaming");
+  hasty.asked.length = 0;
+  all.plane.replicated = true;
+  all.plane.active = false;
+  await until(() => all.plane.registered.length > 1);
+  all.plane.active = true;
+  await until(() => lastBeat(all)?.mode === "streaming" && all.session.problem === undefined);
+  expect(hasty.asked).toContain(15_000);
+  expect(Math.max(...hasty.asked)).toBe(15_000);
+});
+
 test("says what is wrong with its settings, and takes better ones", async () => {
   const all = await talk();
   writeFileSync(all.configFile, "{}");
