@@ -172,7 +172,8 @@ test(
     };
     const during = await agent.latencyDuring(overwrite());
     expectUnmoved(during, before, 8000);
-    expect([...rungs]).toEqual(expect.arrayContaining(["slow", "merging"]));
+    // The rung between may last for less than a heartbeat.
+    expect([...rungs]).toContain("merging");
     const said = await agent.until("merging", ({ pressure }) => pressure?.unrecorded !== undefined);
     expect(healthIn(said)?.message).toMatch(
       /writes are merged, \d+ MiB so far: .* when 90 % wait the journal breaks/,
