@@ -142,8 +142,9 @@ export class WriteIntent {
     if (!barrier || !file || this.#settling) return;
     this.#settling = true;
     try {
-      for (const [index, { synced }] of this.#disks.entries())
-        if (synced <= barrier.epoch && this.#isWorth(barrier)) await this.flush(diskIndex(index));
+      const unsynced = this.#needlessAt(barrier) ? this.#disks.entries() : [];
+      for (const [index, { synced }] of unsynced)
+        if (synced <= barrier.epoch) await this.flush(diskIndex(index));
     } catch {
       // A disk that cannot be flushed stays marked; who flushes it himself hears of it.
       return;
@@ -237,8 +238,8 @@ export class WriteIntent {
 
   #settle(file: IntentFile, id: BarrierId, { sequence, epoch }: Barrier): void {
     for (const [known, barrier] of this.#barriers) if (barrier.epoch <= epoch) this.#barriers.delete(known);
-    if (!this.#isWorth({ sequence, epoch })) return;
-    const needless = this.#disks.map((one) => needlessOf(one, epoch));
+    const needless = this.#needlessAt({ epoch });
+    if (!needless) return;
     this.#attempt(() => {
       const { boot, generation } = file.header;
       file.setHeader({ boot, generation, anchor: { sequence, id } });
@@ -249,9 +250,11 @@ export class WriteIntent {
     });
   }
 
-  #isWorth({ epoch }: Barrier): boolean {
-    const count = this.#disks.reduce((sum, one) => sum + needlessOf(one, epoch).length, 0);
-    return count > 0 && count >= this.marked * WORTH;
+  /** Of each disk; undefined when they are so few that clearing them is not worth a write. */
+  #needlessAt({ epoch }: Pick<Barrier, "epoch">): readonly (readonly number[])[] | undefined {
+    const needless = this.#disks.map((one) => needlessOf(one, epoch));
+    const count = needless.reduce((sum, regions) => sum + regions.length, 0);
+    return count > 0 && count >= this.marked * WORTH ? needless : undefined;
   }
 
   #writeAll(file: IntentFile): void {
