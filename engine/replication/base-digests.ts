@@ -31,6 +31,8 @@ import type { BlockDigests } from "./digest-walk.ts";
 
 /** Blocks under one node: 1 MiB of disk. */
 const NODE_BLOCKS = 16;
+/** Bytes of disk under one digest. */
+const COVERS = { blocks: BLOCK, nodes: BLOCK * NODE_BLOCKS } as const;
 /** Digests in one object, on both levels: 4 GiB of disk in blocks, 64 GiB in nodes; 2.3 MB. */
 const PART = 65_536;
 
@@ -87,15 +89,10 @@ export async function isOffered(
   disks: readonly SizedDisk[],
 ): Promise<boolean> {
   const missing = new Set<string>([comparisonReadyName(machine, generation)]);
-  for (const { index, size } of disks) {
-    const blocks = Math.ceil(size / BLOCK);
-    for (const [level, count] of [
-      ["blocks", blocks],
-      ["nodes", Math.ceil(blocks / NODE_BLOCKS)],
-    ] as const)
-      for (let part = 0; part * PART < count; part++)
+  for (const { index, size } of disks)
+    for (const level of ["blocks", "nodes"] as const)
+      for (let part = 0; part * PART * COVERS[level] < size; part++)
         missing.add(comparisonName(machine, generation, index, level, part));
-  }
   for await (const { name } of cache.list(comparisonsPrefix(machine))) missing.delete(name);
   return missing.size === 0;
 }
@@ -248,7 +245,7 @@ export class BaseDigests {
 
 /** As if the disk held nothing, in this part. */
 function zerosIn(size: Bytes, level: "nodes" | "blocks", part: number): Uint8Array {
-  const each = level === "blocks" ? BLOCK : BLOCK * NODE_BLOCKS;
+  const each = COVERS[level];
   const length = Math.min(PART * each, size - part * PART * each);
   const zeros = zeroDigests(bytes(length));
   return level === "blocks" ? zeros : nodesOf(zeros);

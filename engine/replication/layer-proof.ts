@@ -1,6 +1,7 @@
 import { DIGEST_BYTES } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
-import { BLOCK, type Bytes, MIB, bytes, micros, sequence } from "../core/units.ts";
+import { type Bytes, MIB, bytes, micros, sequence } from "../core/units.ts";
+import { blockCount } from "../journal/digest-tree.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import { openLayerPart } from "../journal/layer.ts";
@@ -32,7 +33,7 @@ export class LayerProof {
     this.#rebuild = new BlockRebuild(point.disks, allBlocks(point.disks), memory);
     this.#known = noBlocks(point.disks);
     this.#found = new Map(
-      point.disks.map(({ index, size }) => [index, new Uint8Array(Math.ceil(size / BLOCK) * DIGEST_BYTES)]),
+      point.disks.map(({ index, size }) => [index, new Uint8Array(blockCount(size) * DIGEST_BYTES)]),
     );
   }
 
