@@ -1,12 +1,8 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, present } from "./browser.ts";
 import { type FakeApi, TOKEN, groupId, startFakeApi } from "./fake-api.ts";
 import { iso, protectedItem } from "./fixtures.ts";
-
-const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const present = existsSync(BROWSER);
-if (!present) console.warn(`skipped: no ${BROWSER} (Debian: chromium; or set CHROMIUM)`);
 
 const MEMBERS = [{ machine: "ledger-00000001" }, { machine: "gone-00000002" }];
 
@@ -14,10 +10,7 @@ describe.skipIf(!present)("groups in the portal", () => {
   let browser: Browser;
   let api: FakeApi;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: BROWSER,
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    });
+    browser = await launchBrowser();
     api = await startFakeApi();
   });
   afterAll(async () => {

@@ -1,26 +1,13 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { type Browser, type Page, chromium } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { launchBrowser, present } from "./browser.ts";
 import { type FakeApi, type Script, TOKEN, itemId, startFakeApi, vmId } from "./fake-api.ts";
 import { LOST, POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
 
-const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const present = existsSync(BROWSER);
-if (!present) console.warn(`skipped: no ${BROWSER} (Debian: chromium; or set CHROMIUM)`);
 /** Set to keep pictures of the page. */
 const PICTURES = process.env["PICTURES"];
-
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 const MIB = 1024 * 1024;
 
@@ -31,7 +18,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
   let page: Page;
   let complaints: string[];
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser.close();

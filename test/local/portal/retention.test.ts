@@ -1,13 +1,9 @@
-import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, present } from "./browser.ts";
 import type { LeewardItem } from "../../../engine/contract/protected-item.ts";
 import { type FakeApi, TOKEN, itemId, startFakeApi } from "./fake-api.ts";
 import { POINTS, iso, protectedItem } from "./fixtures.ts";
-
-const BROWSER = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const present = existsSync(BROWSER);
-if (!present) console.warn(`skipped: no ${BROWSER} (Debian: chromium; or set CHROMIUM)`);
 
 const MIB = 1024 * 1024;
 
@@ -15,10 +11,7 @@ describe.skipIf(!present)("a machine in the portal", () => {
   let browser: Browser;
   let api: FakeApi;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: BROWSER,
-      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    });
+    browser = await launchBrowser();
     api = await startFakeApi();
   });
   afterAll(async () => {
