@@ -15,14 +15,10 @@ import {
   millis,
   sequence,
 } from "../../../engine/core/units.ts";
-import { follow } from "../../../engine/journal/chain.ts";
 import { rootOf } from "../../../engine/journal/digest-tree.ts";
 import { dataKey } from "../../../engine/journal/key.ts";
-import { segmentName } from "../../../engine/journal/names.ts";
-import { openSegment } from "../../../engine/journal/open.ts";
 import { startOf } from "../../../engine/journal/position.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
-import { checkSegment } from "../../../engine/journal/segment.ts";
 import { offerDigests, withdrawDigests } from "../../../engine/replication/base-digests.ts";
 import type { Blocks } from "../../../engine/replication/blocks.ts";
 import { LeewardError } from "../../../engine/core/errors.ts";
@@ -30,7 +26,7 @@ import { ExtentSet } from "../../../engine/core/extent.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
 import { MemoryFileSystem, memoryFiles } from "../../fixtures/memory-files.ts";
 import { Mortal } from "../../fixtures/mortal.ts";
-import { KEY_BYTES, MACHINE, barrier, diskOf, testMachine, until, write } from "./machine.ts";
+import { KEY_BYTES, MACHINE, barrier, diskOf, readJournal, testMachine, until, write } from "./machine.ts";
 
 const SIZES = [5 * MIB + 3 * BLOCK + 512, 3 * BLOCK];
 const BASE = { digest: sha256(Buffer.from("base")), id: barrier(7) };
@@ -92,21 +88,9 @@ class Scene {
     await until(() => this.capture.status?.mode !== "resync");
     await this.capture.requestBarrier(barrier(1));
     for (;;) {
-      const records = await this.#journal();
+      const records = await readJournal(this.store, startOf(generation(2), sequence(40), BASE.digest));
       if (records.some(({ kind }) => kind === "proof")) return records;
       await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  }
-
-  async #journal(): Promise<JournalRecord[]> {
-    let position = startOf(generation(2), sequence(40), BASE.digest);
-    const records: JournalRecord[] = [];
-    for (;;) {
-      const found = await this.store.get(segmentName(MACHINE, generation(2), position.next));
-      if (!found) return records;
-      const checked = checkSegment(found.body);
-      position = follow(MACHINE, position, checked);
-      records.push(...(await openSegment(checked, key)));
     }
   }
 

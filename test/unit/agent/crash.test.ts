@@ -5,19 +5,15 @@ import { digestsOf, hashHere } from "../../../agent/hash-blocks.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import { BLOCK, MIB, bytes, diskIndex, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { rootOf } from "../../../engine/journal/digest-tree.ts";
-import { follow } from "../../../engine/journal/chain.ts";
 import { dataKey } from "../../../engine/journal/key.ts";
-import { segmentName } from "../../../engine/journal/names.ts";
-import { openSegment } from "../../../engine/journal/open.ts";
 import { startOf } from "../../../engine/journal/position.ts";
 import type { JournalRecord } from "../../../engine/journal/record.ts";
-import { checkSegment } from "../../../engine/journal/segment.ts";
 import { offerDigests } from "../../../engine/replication/base-digests.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
 import { MemoryFileSystem, memoryFiles } from "../../fixtures/memory-files.ts";
 import { Mortal } from "../../fixtures/mortal.ts";
 import { Dice } from "../../simulation/dice.ts";
-import { KEY_BYTES, MACHINE, barrier, diskOf, until, write } from "./machine.ts";
+import { KEY_BYTES, MACHINE, barrier, diskOf, readJournal, until, write } from "./machine.ts";
 
 const SIZES = [10 * BLOCK + 512, 5 * BLOCK];
 const POLICY = { sealBytes: bytes(MIB / 4), sealAge: millis(5), heartbeatEvery: millis(50) };
@@ -76,7 +72,7 @@ class Machine {
     await this.streaming();
     await this.capture.requestBarrier(barrier(2));
     for (;;) {
-      const records = await this.#journal();
+      const records = await readJournal(this.store, startOf(generation(2), sequence(500), BASE));
       if (records.some(({ kind }) => kind === "proof")) return records;
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
@@ -84,18 +80,6 @@ class Machine {
 
   async streaming(): Promise<void> {
     await until(() => this.capture.status?.mode === "streaming");
-  }
-
-  async #journal(): Promise<JournalRecord[]> {
-    let position = startOf(generation(2), sequence(500), BASE);
-    const records: JournalRecord[] = [];
-    for (;;) {
-      const found = await this.store.get(segmentName(MACHINE, generation(2), position.next));
-      if (!found) return records;
-      const checked = checkSegment(found.body);
-      position = follow(MACHINE, position, checked);
-      records.push(...(await openSegment(checked, key)));
-    }
   }
 
   #terms() {

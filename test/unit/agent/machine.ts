@@ -88,7 +88,8 @@ export function testMachine(
   };
 }
 
-async function readJournal(store: ObjectStore, start: JournalPosition): Promise<JournalRecord[]> {
+/** All that a cache has of a generation, from its beginning on. */
+export async function readJournal(store: ObjectStore, start: JournalPosition): Promise<JournalRecord[]> {
   let position = start;
   const records: JournalRecord[] = [];
   for (;;) {
