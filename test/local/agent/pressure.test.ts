@@ -49,6 +49,25 @@ const gapsOf = (tries: readonly Try[]): number[] =>
 
 const well = (agent: PressedAgent) => void (agent.meddler.meddle = () => ({}));
 
+/** What was written has become a point. */
+async function withPoint(): Promise<PressedAgent> {
+  const agent = await PressedAgent.over(region);
+  await agent.write(0, randomBytes(64 * KIB));
+  await agent.point();
+  return agent;
+}
+
+const normal = ({ pressure, problem }: HeartbeatRequest): boolean =>
+  pressure?.rung === "normal" && problem === undefined;
+
+/** Sets one more point when the trouble is over, and compares all there are. */
+async function onceNormal(agent: PressedAgent): ReturnType<PressedAgent["checkPoints"]> {
+  await agent.until("the end of it", normal);
+  await agent.point();
+  await agent.caughtUp();
+  return agent.checkPoints();
+}
+
 const refusal = (status: number, code: string, headers: Record<string, string> = {}): Meddling => ({
   answer: {
     status,
@@ -74,15 +93,10 @@ function expectUnmoved(
   expect(during.longest).toBeLessThan(wait);
 }
 
-const normal = ({ pressure, problem }: HeartbeatRequest): boolean =>
-  pressure?.rung === "normal" && problem === undefined;
-
 test(
   "a cache that throttles is tried as late as it asks, and is normal again a while after it took one",
   async () => {
-    const agent = await PressedAgent.over(region);
-    await agent.write(0, randomBytes(64 * KIB));
-    await agent.point();
+    const agent = await withPoint();
     const before = await agent.latencyDuring(sleep(500));
     const tries = trouble(agent, refusal(429, "TooManyRequests", { "retry-after": "2" }));
     const slow = agent.until("the throttling", ({ problem }) => problem?.code === "StorageUnavailable");
@@ -98,10 +112,7 @@ test(
     expect(gaps.length).toBeGreaterThan(0);
     expect(Math.min(...gaps)).toBeGreaterThan(1500);
     well(agent);
-    await agent.until("the end of it", normal);
-    await agent.point();
-    await agent.caughtUp();
-    expect(await agent.checkPoints()).toEqual({ right: 2, wrong: [] });
+    expect(await onceNormal(agent)).toEqual({ right: 2, wrong: [] });
   },
   LIMIT,
 );
@@ -119,10 +130,7 @@ test(
     expect(tries).toHaveLength(tried);
     well(agent);
     agent.plane.renews = true;
-    await agent.until("the end of it", normal);
-    await agent.point();
-    await agent.caughtUp();
-    expect(await agent.checkPoints()).toEqual({ right: 1, wrong: [] });
+    expect(await onceNormal(agent)).toEqual({ right: 1, wrong: [] });
   },
   LIMIT,
 );
@@ -130,9 +138,7 @@ test(
 test(
   "a cache that is full is told from one that is slow, and is gone on with when there is room",
   async () => {
-    const agent = await PressedAgent.over(region);
-    await agent.write(0, randomBytes(64 * KIB));
-    await agent.point();
+    const agent = await withPoint();
     const tries = trouble(agent, refusal(409, "MemoryExtentStoreAtSizeLimit"));
     await agent.write(MIB, randomBytes(64 * KIB));
     const said = await agent.until("the limit", ({ problem }) => problem?.code === "StorageFull");
@@ -146,10 +152,7 @@ test(
     expect(tries.length - tried).toBeLessThanOrEqual(4);
     await agent.write(2 * MIB, randomBytes(64 * KIB));
     well(agent);
-    await agent.until("the end of it", normal);
-    await agent.point();
-    await agent.caughtUp();
-    expect(await agent.checkPoints()).toEqual({ right: 2, wrong: [] });
+    expect(await onceNormal(agent)).toEqual({ right: 2, wrong: [] });
   },
   LIMIT,
 );
@@ -157,9 +160,7 @@ test(
 test(
   "behind a slow cache writes are merged, nothing that was overwritten travels, and no point is lost",
   async () => {
-    const agent = await PressedAgent.over(region);
-    await agent.write(0, randomBytes(64 * KIB));
-    await agent.point();
+    const agent = await withPoint();
     const before = await agent.latencyDuring(sleep(500));
     const tries = trouble(agent, { delay: 8000 });
     const rungs = new Set<string>();
@@ -181,10 +182,7 @@ test(
     expect(said.pressure?.unrecorded?.bytes).toBeLessThan(8 * MIB);
     expect(tries.length).toBeLessThan(60);
     well(agent);
-    await agent.until("the end of it", normal);
-    await agent.point();
-    await agent.caughtUp();
-    expect(await agent.checkPoints()).toEqual({ right: 2, wrong: [] });
+    expect(await onceNormal(agent)).toEqual({ right: 2, wrong: [] });
     expect(agent.plane.registered).toHaveLength(1);
   },
   LIMIT,
@@ -222,9 +220,7 @@ test(
 test(
   "an agent that is killed between fence and hand-over hands over all the same",
   async () => {
-    const agent = await PressedAgent.over(region);
-    await agent.write(0, randomBytes(64 * KIB));
-    await agent.point();
+    const agent = await withPoint();
     await agent.caughtUp();
     trouble(agent, { cut: true });
     await agent.write(MIB, Buffer.alloc(4 * KIB, 1));
