@@ -1,7 +1,8 @@
 import { LeewardError } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { bytes, ordinal } from "../core/units.ts";
-import type { JournalPosition } from "./position.ts";
+import { copiesIn } from "./header.ts";
+import { type JournalPosition, withCopies } from "./position.ts";
 import { type CheckedSegment, placeOf } from "./segment.ts";
 
 /**
@@ -29,5 +30,6 @@ export function follow(
     sequence: header.to,
     time: header.to > header.from ? header.lastTime : position.time,
     bytes: bytes(position.bytes + header.dataBytes),
+    ...withCopies(position.copied, copiesIn(header)),
   };
 }

@@ -2,20 +2,16 @@ import { type Cipher, type Decipher, createCipheriv, createDecipheriv } from "no
 import { LeewardError } from "../core/errors.ts";
 import { KIB } from "../core/units.ts";
 import { getBytes, getNumber } from "./field.ts";
-import { HEADER } from "./header.ts";
+import { HEADER, HEADER_BYTES } from "./header.ts";
 import type { DataKey } from "./key.ts";
 import { TRAILER, TRAILER_BYTES } from "./segment.ts";
 
 const CIPHER = "aes-256-gcm";
 const LENGTHS = { authTagLength: TRAILER.tag.size };
 
-/** The header says how long it is; the nonce is at its end, before the reserved bytes. So it is in segments and layers. */
+/** The header says how long it is; the nonce is as far from its end in segments as in layers. */
 const headerOf = (sealed: Buffer): Buffer => sealed.subarray(0, getNumber(sealed, 0, HEADER.headerLength));
-const nonceOf = (header: Buffer): Buffer =>
-  getBytes(header, header.length - HEADER.nonce.size - HEADER.reserved.size, {
-    at: 0,
-    size: HEADER.nonce.size,
-  });
+const nonceOf = (header: Buffer): Buffer => getBytes(header, header.length - HEADER_BYTES, HEADER.nonce);
 
 /** Fills body and tag, behind a header that is written already and authenticated along with the body. */
 export function encryptInto(sealed: Buffer, stored: Buffer, key: DataKey): void {

@@ -16,12 +16,14 @@ import {
 import { ENTRY_BYTES } from "./entry.ts";
 import { getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 /** Version 1 says no more of the marks in a segment than that there are some. */
 const COARSE_VERSION = 1;
 /** Up to version 2 a copy is not told from a write of the guest. */
 const BLIND_VERSION = 2;
-export const VERSIONS: readonly number[] = [COARSE_VERSION, BLIND_VERSION, VERSION];
+/** Up to version 3 only its record tells it, and not the header. */
+const UNCOUNTED_VERSION = 3;
+export const VERSIONS: readonly number[] = [COARSE_VERSION, BLIND_VERSION, UNCOUNTED_VERSION, VERSION];
 export const MAGIC = Buffer.from("LEEWSEG\n", "latin1");
 
 /** Bound on what a reader allocates on a header's word. Writers seal far below. */
@@ -42,11 +44,12 @@ export const HEADER = {
   firstTime: { at: 112, size: 8 },
   lastTime: { at: 120, size: 8 },
   previous: { at: 128, size: 32 },
-  dataBytes: { at: 160, size: 8 },
+  dataBytes: { at: 160, size: 4 },
+  copiedBytes: { at: 164, size: 4 },
   bodyLength: { at: 168, size: 4 },
   storedLength: { at: 172, size: 4 },
   nonce: { at: 176, size: 12 },
-  reserved: { at: 188, size: 4 },
+  copiedWrites: { at: 188, size: 4 },
 } as const;
 export const HEADER_BYTES = sizeOf(HEADER);
 
@@ -67,8 +70,11 @@ export interface SegmentHeader {
   readonly firstTime: Micros;
   /** Time of the last write in it; 0 when it holds none. The clock may have stepped back in between. */
   readonly lastTime: Micros;
-  /** Guest bytes in its data records, uncompressed. */
+  /** Bytes in its data records, uncompressed. */
   readonly dataBytes: Bytes;
+  /** Those of them that a comparison copied, and how many of its writes are copies; 0 up to version 3. */
+  readonly copiedBytes: Bytes;
+  readonly copiedWrites: number;
   /** Number of records of all kinds. */
   readonly records: number;
   /** Whether it holds a barrier, digests or a proof, so that others need not be opened to look for one. */
@@ -104,6 +110,8 @@ export function writeHeader(to: Buffer, header: SegmentHeader): void {
   putNumber(to, 0, HEADER.lastTime, header.lastTime);
   putBytes(to, 0, HEADER.previous, Buffer.from(header.previous, "hex"));
   putNumber(to, 0, HEADER.dataBytes, header.dataBytes);
+  putNumber(to, 0, HEADER.copiedBytes, header.copiedBytes);
+  putNumber(to, 0, HEADER.copiedWrites, header.copiedWrites);
   putNumber(to, 0, HEADER.bodyLength, header.bodyLength);
   putNumber(to, 0, HEADER.storedLength, header.storedLength);
   putBytes(to, 0, HEADER.nonce, header.nonce);
@@ -125,6 +133,16 @@ const knownFlags = (version: number): number =>
 /** Whether its records say what the guest wrote and what a comparison copied. */
 export const tellsCopies = ({ version }: Pick<SegmentHeader, "version">): boolean => version > BLIND_VERSION;
 
+/** Whether the header counts them. */
+export const countsCopies = ({ version }: Pick<SegmentHeader, "version">): boolean =>
+  version > UNCOUNTED_VERSION;
+
+/** What the header counts. */
+export const copiesIn = ({ copiedWrites, copiedBytes }: SegmentHeader) => ({
+  writes: copiedWrites,
+  bytes: copiedBytes,
+});
+
 /** Whether `barriers` and `proofs` are exact. */
 export const isExact = ({ version }: Pick<SegmentHeader, "version">): boolean => version !== COARSE_VERSION;
 
@@ -137,7 +155,8 @@ export function readHeader(from: Buffer): SegmentHeader {
   const flags = number("flags");
   const version = number("version");
   must((flags & ~knownFlags(version)) === 0, `flags ${flags}`);
-  must(number("reserved") === 0, "reserved bytes in use");
+  const counted = number("copiedBytes") + number("copiedWrites") > 0;
+  must(!counted || countsCopies({ version }), "reserved bytes in use");
   const header: SegmentHeader = {
     version,
     machine: readMachine(getBytes(from, 0, HEADER.machine)),
@@ -149,6 +168,8 @@ export function readHeader(from: Buffer): SegmentHeader {
     firstTime: micros(number("firstTime")),
     lastTime: micros(number("lastTime")),
     dataBytes: bytes(number("dataBytes")),
+    copiedBytes: bytes(number("copiedBytes")),
+    copiedWrites: number("copiedWrites"),
     records: number("records"),
     marks: (flags & FLAGS.marks) !== 0,
     barriers: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.barriers)) !== 0,
@@ -171,10 +192,13 @@ export function readMachine(field: Buffer): MachineId {
 
 function checkSizes(header: SegmentHeader): void {
   const { from, to, records, bodyLength, storedLength, dataBytes, compressed } = header;
+  const { copiedBytes, copiedWrites } = header;
   must(to >= from && to - from <= records, `writes ${from} to ${to} in ${records} records`);
   must(bodyLength <= MAX_BODY, `a body of ${bodyLength} bytes`);
   must(records * ENTRY_BYTES <= bodyLength, `${records} records in a body of ${bodyLength} bytes`);
   must(dataBytes <= bodyLength, `${dataBytes} bytes of data in a body of ${bodyLength}`);
+  must(copiedBytes <= dataBytes, `${copiedBytes} copied bytes of ${dataBytes}`);
+  must(copiedWrites <= to - from, `${copiedWrites} copies among writes ${from} to ${to}`);
   must(
     compressed ? storedLength < bodyLength : storedLength === bodyLength,
     `a body of ${bodyLength} bytes stored in ${storedLength}`,

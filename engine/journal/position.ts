@@ -14,6 +14,14 @@ import {
   sequence,
 } from "../core/units.ts";
 
+/** What comparisons have put into a journal: no writes of the guest. */
+const copies = z.strictObject({
+  writes: z.number().int().nonnegative(),
+  /** Of data, uncompressed; a copy of zeros counts none. */
+  bytes: z.number().transform(checked(bytes)),
+});
+export type Copies = z.infer<typeof copies>;
+
 /** How far a journal has been followed: everything before `next` was read, checked and chained. */
 export interface JournalPosition {
   readonly generation: Generation;
@@ -25,8 +33,23 @@ export interface JournalPosition {
   readonly sequence: Sequence;
   /** Its wall-clock time at the source; 0 when there is none. */
   readonly time: Micros;
-  /** Bytes of guest data carried by all writes so far in this generation, uncompressed; zero records count nothing. */
+  /** Bytes of data carried by all writes so far in this generation, uncompressed; zero records count nothing. */
   readonly bytes: Bytes;
+  /** Those among all these writes that are copies, as far as segments say so; absent when there is none. */
+  readonly copied?: Copies | undefined;
+}
+
+/** With what came behind it; absent while there is nothing. */
+export function withCopies(before: Copies | undefined, more: Copies): { readonly copied?: Copies } {
+  if (!before && more.writes === 0) return {};
+  const { writes, bytes: size } = before ?? { writes: 0, bytes: 0 };
+  return { copied: { writes: writes + more.writes, bytes: bytes(size + more.bytes) } };
+}
+
+/** As they were before what came last. */
+export function withoutCopies(behind: Copies | undefined, last: Copies): { readonly copied?: Copies } {
+  if (!behind || behind.writes <= last.writes) return {};
+  return { copied: { writes: behind.writes - last.writes, bytes: bytes(behind.bytes - last.bytes) } };
 }
 
 /**
@@ -49,4 +72,5 @@ export const journalPosition = z.object({
   sequence: z.number().transform(checked(sequence)),
   time: z.number().transform(checked(micros)),
   bytes: z.number().transform(checked(bytes)),
+  copied: copies.optional(),
 });

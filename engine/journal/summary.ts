@@ -1,15 +1,19 @@
 import { DIGEST_BYTES } from "../core/digest.ts";
 import { type Bytes, type Micros, type Sequence, bytes, micros, sequence } from "../core/units.ts";
-import { type SegmentHeader, isExact } from "./header.ts";
+import { type SegmentHeader, countsCopies, isExact } from "./header.ts";
 import type { DataRecord, DigestsRecord, JournalRecord, ProofRecord } from "./record.ts";
 
 /** What a segment's header says about its records. */
 const FIELDS = ["to", "firstTime", "lastTime", "dataBytes", "records", "marks"] as const;
 const EXACT_FIELDS = [...FIELDS, "barriers", "proofs"] as const;
-export type Summary = Pick<SegmentHeader, (typeof EXACT_FIELDS)[number]>;
+const ALL_FIELDS = [...EXACT_FIELDS, "copiedBytes", "copiedWrites"] as const;
+export type Summary = Pick<SegmentHeader, (typeof ALL_FIELDS)[number]>;
 
 /** Those in which a header of its version must agree with its records. */
-export const summaryFields = (header: SegmentHeader) => (isExact(header) ? EXACT_FIELDS : FIELDS);
+export function summaryFields(header: SegmentHeader): readonly (keyof Summary)[] {
+  if (countsCopies(header)) return ALL_FIELDS;
+  return isExact(header) ? EXACT_FIELDS : FIELDS;
+}
 
 /** A record whose data may be elsewhere: only their length counts here. */
 export type RecordOutline =
@@ -26,6 +30,8 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
   let firstTime: Micros = micros(0);
   let lastTime: Micros = micros(0);
   let dataBytes: Bytes = bytes(0);
+  let copiedBytes: Bytes = bytes(0);
+  let copiedWrites = 0;
   let marks = false;
   let barriers = false;
   let proofs = false;
@@ -47,9 +53,14 @@ export function summarize(from: Sequence, records: readonly RecordOutline[]): Su
     if (to === from) firstTime = record.time;
     lastTime = record.time;
     to = sequence(wanted);
-    if (record.kind === "data") dataBytes = bytes(dataBytes + record.data.length);
+    const length = record.kind === "data" ? record.data.length : 0;
+    dataBytes = bytes(dataBytes + length);
+    if (!record.copied) return;
+    copiedBytes = bytes(copiedBytes + length);
+    copiedWrites++;
   });
-  return { to, firstTime, lastTime, dataBytes, records: records.length, marks, barriers, proofs };
+  const spans = { to, firstTime, lastTime, dataBytes, copiedBytes, copiedWrites };
+  return { ...spans, records: records.length, marks, barriers, proofs };
 }
 
 /** Empty when the record is sound in itself. */

@@ -1,5 +1,6 @@
 import { type Bytes, type Micros, type Sequence, bytes } from "../core/units.ts";
-import type { JournalPosition } from "../journal/position.ts";
+import { copiesIn } from "../journal/header.ts";
+import { type JournalPosition, withoutCopies } from "../journal/position.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 
 /**
@@ -9,6 +10,7 @@ import type { CheckedSegment } from "../journal/segment.ts";
 export class AppliedTracker {
   readonly #upTo: Sequence;
   #bytes: Bytes;
+  #copied: JournalPosition["copied"];
   #found: JournalPosition | undefined;
   /** Time of the last write before the position; known once an older segment with writes was met. */
   #time: Micros | undefined;
@@ -17,6 +19,7 @@ export class AppliedTracker {
   constructor(upTo: Sequence, end: JournalPosition) {
     this.#upTo = upTo;
     this.#bytes = end.bytes;
+    this.#copied = end.copied;
     if (end.sequence <= upTo) {
       this.#found = end;
       this.#time = end.time;
@@ -30,6 +33,8 @@ export class AppliedTracker {
       return;
     }
     this.#bytes = bytes(this.#bytes - header.dataBytes);
+    const copied = withoutCopies(this.#copied, copiesIn(header));
+    this.#copied = copied.copied;
     if (header.from > this.#upTo) return;
     this.#found = {
       generation: header.generation,
@@ -38,6 +43,7 @@ export class AppliedTracker {
       sequence: header.from,
       time: header.lastTime,
       bytes: this.#bytes,
+      ...copied,
     };
   }
 

@@ -1,7 +1,7 @@
 import { type Micros, bytes, micros } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
-import type { JournalPosition } from "../journal/position.ts";
-import type { SegmentHeader } from "../journal/header.ts";
+import { type SegmentHeader, copiesIn } from "../journal/header.ts";
+import { type JournalPosition, withoutCopies } from "../journal/position.ts";
 
 /** Finds, on a walk backward from a point, where the segment that holds its barrier begins, and which times were met. */
 export class TailTracker {
@@ -9,6 +9,7 @@ export class TailTracker {
   latest = micros(0);
   readonly #end: JournalPosition;
   #bytes: number;
+  #copied: JournalPosition["copied"];
   #found: JournalPosition | undefined;
   #time: Micros | undefined;
 
@@ -16,6 +17,7 @@ export class TailTracker {
   constructor(end: JournalPosition) {
     this.#end = end;
     this.#bytes = end.bytes;
+    this.#copied = end.copied;
   }
 
   /** To be called with each segment, newest first; `barrier` once the walk has met the point's barrier, in it or before. */
@@ -24,9 +26,19 @@ export class TailTracker {
     if (writes) this.spans(header.firstTime, header.lastTime);
     if (this.#found && writes) this.#time ??= header.lastTime;
     this.#bytes -= header.dataBytes;
+    const copied = withoutCopies(this.#copied, copiesIn(header));
+    this.#copied = copied.copied;
     if (this.#found || !barrier) return;
     const { generation, ordinal: next, previous: chain, from: sequence } = header;
-    this.#found = { generation, next, chain, sequence, time: micros(0), bytes: bytes(this.#bytes) };
+    this.#found = {
+      generation,
+      next,
+      chain,
+      sequence,
+      time: micros(0),
+      bytes: bytes(this.#bytes),
+      ...copied,
+    };
   }
 
   spans(earliest: Micros, latest: Micros): void {

@@ -11,7 +11,7 @@ import {
   PACK_FILE,
   RECORDS,
   SEGMENT_FILES,
-} from "./version-3.ts";
+} from "./version-4.ts";
 
 /** `node test/golden/write.ts`: writes the golden files of the newest version, once. What is there is never replaced. */
 await mkdir(FOLDER, { recursive: true });

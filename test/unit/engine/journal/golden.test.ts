@@ -17,16 +17,18 @@ import { checkSegment, splitPack } from "../../../../engine/journal/segment.ts";
 import * as v1 from "../../../golden/version-1.ts";
 import * as v2 from "../../../golden/version-2.ts";
 import * as v3 from "../../../golden/version-3.ts";
+import * as v4 from "../../../golden/version-4.ts";
 
 const read = (name: string, { FOLDER }: { readonly FOLDER: URL } = v1): Buffer =>
   readFileSync(new URL(name, FOLDER));
-const segmentsOf = (version: typeof v1 | typeof v2 | typeof v3) =>
+const segmentsOf = (version: typeof v1 | typeof v2 | typeof v3 | typeof v4) =>
   version.SEGMENT_FILES.map((name, i) => ({ bytes: read(name, version), records: version.RECORDS[i] ?? [] }));
 const segments = segmentsOf(v1);
 const VERSIONS = [
   [1, v1],
   [2, v2],
   [3, v3],
+  [4, v4],
 ] as const;
 
 test.each(VERSIONS)("segments of version %d open to what was sealed then", async (number, version) => {
@@ -80,6 +82,27 @@ test("a segment of version 3 says which writes are copies; one of version 2 cann
   await expect(openSegment(blind, v3.DATA_KEY)).rejects.toThrow(/not an origin/);
 });
 
+test("a segment of version 4 says in the clear how much of it is copies; one of version 3 does not", () => {
+  const said = (version: typeof v3 | typeof v4) =>
+    segmentsOf(version).map(({ bytes }) => {
+      const { copiedWrites, copiedBytes } = checkSegment(bytes).header;
+      return [copiedWrites, copiedBytes];
+    });
+  const none = [0, 0];
+  expect(said(v4)).toEqual([none, none, none, [2, 65_536]]);
+  expect(said(v3)).toEqual([none, none, none, none]);
+});
+
+test("a position counts the copies before it, as far as segments tell", () => {
+  const end = (version: typeof v3 | typeof v4) =>
+    segmentsOf(version).reduce(
+      (position, { bytes }) => follow(version.MACHINE, position, checkSegment(bytes)),
+      startOf(version.GENERATION, version.FROM),
+    );
+  expect(end(v4).copied).toEqual({ writes: 2, bytes: 65_536 });
+  expect(end(v3).copied).toBeUndefined();
+});
+
 test("both forms of a body, stored as is and compressed, are among them", () => {
   const forms = segments.map(({ bytes }) => checkSegment(bytes).header.compressed);
   expect(forms.slice(0, 2)).toEqual([true, false]);
@@ -111,7 +134,7 @@ test("a wrapped key of version 1 unwraps", async () => {
 });
 
 test("today's writer lays out the same records in the same bytes", async () => {
-  for (const { bytes, records } of [...segments, ...segmentsOf(v2), ...segmentsOf(v3)]) {
+  for (const { bytes, records } of [...segments, ...segmentsOf(v2), ...segmentsOf(v3), ...segmentsOf(v4)]) {
     const checked = checkSegment(bytes);
     const stored = Buffer.alloc(checked.header.storedLength);
     decryptInto(stored, checked.bytes, v1.DATA_KEY, "golden");

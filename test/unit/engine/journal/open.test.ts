@@ -63,6 +63,11 @@ test.each<[string, Partial<SegmentHeader>, string]>([
   ["more writes than records", { to: sequence(9) }, "writes 0 to 9 in 3 records"],
   ["more records than fit", { records: 1000, to: sequence(3) }, "1000 records in a body"],
   ["a body beyond the limit", { compressed: true, bodyLength: bytes(65 * MIB) }, "a body of 68157440 bytes"],
+  ["other bytes of copies", { copiedBytes: bytes(1) }, "header says copiedBytes 1"],
+  ["copies that are none", { copiedWrites: 1 }, "header says copiedWrites 1"],
+  ["copies, in a version that counts none", { version: 3, copiedWrites: 1 }, "reserved bytes in use"],
+  ["more copies than data", { copiedBytes: bytes(50_000) }, "50000 copied bytes"],
+  ["more copies than writes", { copiedWrites: 4 }, "4 copies among writes 0 to 3"],
   ["more data than body", { dataBytes: bytes(50_000) }, "50000 bytes of data in a body of"],
   [
     "a body that grew",
@@ -75,7 +80,7 @@ test.each<[string, Partial<SegmentHeader>, string]>([
 
 test.each<[string, number, string]>([
   ["an unknown flag", HEADER.flags.at, "flags 128"],
-  ["reserved bytes in use", HEADER.reserved.at, "reserved bytes in use"],
+  ["more copies than writes", HEADER.copiedWrites.at, "128 copies among writes"],
   ["another length of the header", HEADER.headerLength.at, "impossible header: lengths 128 and"],
   ["bytes behind the machine id", HEADER.machine.at + 63, "machine id without an end"],
 ])("a header with %s is refused", async (_, at, message) => {
