@@ -1,7 +1,7 @@
 import type { LeewardItem, ProtectedItem } from "../engine/contract/protected-item.ts";
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
-import { type AgentRecord, reportedBy } from "../engine/recovery/agent-record.ts";
+import { type AgentRecord, type Heartbeat, reportedBy } from "../engine/recovery/agent-record.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
 import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
@@ -183,6 +183,16 @@ function agentOf({ agent }: Known): LeewardItem["agent"] {
     backlog: beat?.backlog ?? { segments: 0, bytes: 0 },
     capturedBytes: beat?.captured.bytes ?? 0,
     uploadedBytes: beat?.uploaded ?? 0,
+    pressure: beat?.pressure ? pressureOf(beat.pressure) : null,
+  };
+}
+
+function pressureOf({ rung, since, unrecorded }: NonNullable<Heartbeat["pressure"]>) {
+  const { bytes, writes } = unrecorded ?? {};
+  return {
+    rung,
+    sinceTime: toIso(since),
+    unrecorded: bytes === undefined || writes === undefined ? null : { bytes, writes },
   };
 }
 

@@ -116,6 +116,15 @@ export const leewardItem = z.object({
       backlog: z.object({ segments: z.number(), bytes: z.number() }),
       capturedBytes: z.number(),
       uploadedBytes: z.number(),
+      /** What it does about a cache that takes too little; null when it did not say. */
+      pressure: z
+        .object({
+          rung: z.enum(["normal", "slow", "merging", "broken"]),
+          sinceTime: z.string(),
+          /** Changes since then that are not in the journal; `bytes` at most. */
+          unrecorded: z.object({ bytes: z.number(), writes: z.number() }).nullable(),
+        })
+        .nullable(),
     })
     .nullable(),
   shipped: z.object({ segments: z.number(), objects: z.number(), bytes: z.number() }),

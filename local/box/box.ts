@@ -2,16 +2,16 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
-import { type Azurite, startAzurite } from "../azurite/azurite.ts";
 import { type Certificates, ensureCertificates } from "../tls/certificate.ts";
 import { type Api, apiAt } from "./api.ts";
-import { type Child, flags, logFile, startChild } from "./child.ts";
+import { type Child, flags, startChild } from "./child.ts";
 import { openFrontDoor } from "./front-door.ts";
 import { tokenOf } from "./identity.ts";
-import { endVirtualMachines, lockBox, notePid } from "./lock.ts";
+import { endVirtualMachines, lockBox } from "./lock.ts";
 import { API_AUDIENCE, REGIONS } from "./place.ts";
 import { type BoxPlan, type WantedVm, planBox } from "./plan.ts";
 import { portsOf } from "./ports.ts";
+import { RegionStorage } from "./region-storage.ts";
 
 export interface BoxOptions {
   readonly directory: string;
@@ -20,8 +20,14 @@ export interface BoxOptions {
   readonly prepareDisk: (plan: BoxPlan) => Promise<void>;
   /** NCRONTAB of the recovery point timer. */
   readonly pointSchedule: string;
+  /** Most that the spool of a machine's agent holds; the agent's own default when absent. */
+  readonly spoolMebibytes?: number | undefined;
   readonly onProgress: (what: string) => void;
 }
+
+/** `cache`: all accounts of the source region; `target`: all of the target region, the control plane's records among them. */
+export const ACCOUNTS = ["cache", "target"] as const;
+export type Account = (typeof ACCOUNTS)[number];
 
 /** Azure in a box, running: every part is a process of its own and can be killed like the real one. */
 export interface Box {
@@ -38,6 +44,8 @@ export interface Box {
   loseSource(): Promise<void>;
   /** The region is back: its storage as it was, and whatever ran there runs again. */
   restoreSource(): Promise<void>;
+  /** The cache account's storage and the target account's, which one can get into trouble. */
+  readonly storage: Readonly<Record<Account, Pick<RegionStorage, "trouble" | "make">>>;
   /** SIGKILL of the Functions host, and a new one over the same state. */
   killHost(): Promise<void>;
   stop(): Promise<void>;
@@ -70,14 +78,16 @@ async function assemble(
   const certificates = await ensureCertificates(path.join(directory, "tls"));
   trust(certificates);
   withoutProxy();
-  const plan = planBox(directory, await portsOf(directory), options.machines, certificates.ca);
+  const plan = planBox(directory, await portsOf(directory), options.machines, {
+    ca: certificates.ca,
+    spoolMebibytes: options.spoolMebibytes,
+  });
   onProgress("laying out the source machine's disk; starting two regions of storage");
-  const [first, target] = await Promise.all([
-    azurite(plan, certificates, "source").then((part) => keep(running, part)),
-    azurite(plan, certificates, "target").then((part) => keep(running, part)),
+  const [source, target] = await Promise.all([
+    RegionStorage.start(plan, certificates, "source").then((part) => keep(running, part)),
+    RegionStorage.start(plan, certificates, "target").then((part) => keep(running, part)),
     options.prepareDisk(plan),
   ]);
-  let source = first;
   onProgress("starting Azure Resource Manager, which starts the machine");
   keep(running, await startChild(directory, armSpec(plan, certificates)));
   onProgress("starting the Functions host");
@@ -94,24 +104,19 @@ async function assemble(
     api: apiAt(endpoint, () => bearer),
     token,
     async loseSource() {
-      await Promise.all([source.kill(), turnRegion(plan, "lose")]);
+      await Promise.all([source.lose(), turnRegion(plan, "lose")]);
     },
     async restoreSource() {
-      // Nothing happens when it is gone; of a region that was never lost it forgets nothing.
-      await source.stop();
-      running.splice(running.indexOf(source), 1);
-      source = keep(running, await azurite(plan, certificates, "source"));
+      await source.restore();
       await turnRegion(plan, "restore");
     },
+    storage: { cache: source, target },
     async killHost() {
       await host.kill();
       running.splice(running.indexOf(host), 1);
       host = keep(running, await startHost(options, plan, certificates));
     },
-    stop: async () => {
-      await stop();
-      await target.exited;
-    },
+    stop,
   };
 }
 
@@ -128,26 +133,6 @@ function withoutProxy(): void {
 /** Makes this process trust the box's authority beside the usual ones. */
 function trust({ ca }: Certificates): void {
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), readFileSync(ca, "utf8")]);
-}
-
-async function azurite(
-  plan: BoxPlan,
-  certificates: Certificates,
-  side: "source" | "target",
-): Promise<Azurite> {
-  const { ports } = plan;
-  const started = await startAzurite({
-    directory: path.join(plan.directory, "azurite", side),
-    accounts: plan.accounts[side],
-    tls: certificates,
-    log: logFile(plan.directory, `azurite-${side}`),
-    ports:
-      side === "source"
-        ? { blob: ports.sourceBlob, table: ports.sourceTable }
-        : { blob: ports.targetBlob, table: ports.targetTable },
-  });
-  notePid(plan.directory, `azurite-${side}`, started.pid, started.exited);
-  return started;
 }
 
 const script = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));

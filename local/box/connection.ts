@@ -4,6 +4,7 @@ import { millis } from "../../engine/core/units.ts";
 import { CONTAINER } from "../../engine/journal/names.ts";
 import { containerSas } from "../../engine/storage/connect.ts";
 import type { Box } from "./box.ts";
+import type { Control } from "./control.ts";
 import { operatorOf } from "./credential.ts";
 import { REGIONS, VAULT, VAULT_GROUP } from "./place.ts";
 
@@ -11,7 +12,11 @@ import { REGIONS, VAULT, VAULT_GROUP } from "./place.ts";
  * `.box/connection.json`: all that a client needs while the box runs. The token is worth something only here. Written
  * for readers that may read at any time: gone when the box is.
  */
-export async function writeConnection(box: Box, ledgerUrl: string): Promise<{ remove(): void }> {
+export async function writeConnection(
+  box: Box,
+  ledgerUrl: string,
+  { url, token }: Control,
+): Promise<{ remove(): void }> {
   const file = path.join(box.plan.directory, "connection.json");
   const connection = {
     endpoint: box.endpoint,
@@ -26,6 +31,8 @@ export async function writeConnection(box: Box, ledgerUrl: string): Promise<{ re
       containerUrl: await containerUrl(box, box.plan.targetBlobEndpoint),
       keyFile: box.plan.keyFile,
     },
+    // For `npm run box`.
+    control: { url, token },
     sourceVms: [{ id: box.plan.sourceVm.id, url: ledgerUrl }],
   };
   writeFileSync(file, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });

@@ -66,7 +66,7 @@ export function planBox(
   directory: string,
   ports: Ports,
   [first, ...others]: readonly [WantedVm, ...WantedVm[]],
-  ca: string,
+  { ca, spoolMebibytes }: { readonly ca: string; readonly spoolMebibytes: number | undefined },
 ): BoxPlan {
   const drawn = readOrDraw(path.join(directory, "box.json"));
   const keyFile = path.join(directory, "master.key");
@@ -97,7 +97,9 @@ export function planBox(
     targetBlobEndpoint: `https://127.0.0.1:${ports.targetBlob}/${APP_POOL}`,
     targetTableEndpoint: `https://127.0.0.1:${ports.targetTable}/${APP_POOL}`,
   };
-  writeFileSync(plan.armConfig, JSON.stringify(armConfig(plan, ca), null, 2), { mode: 0o600 });
+  writeFileSync(plan.armConfig, JSON.stringify(armConfig(plan, ca, spoolMebibytes), null, 2), {
+    mode: 0o600,
+  });
   return plan;
 }
 
@@ -117,7 +119,7 @@ function readOrDraw(file: string): Secrets {
   return drawn;
 }
 
-function armConfig(plan: BoxPlan, ca: string) {
+function armConfig(plan: BoxPlan, ca: string, spoolMebibytes: number | undefined) {
   const pool = (names: readonly string[], blob: number, table: number) =>
     names.map((name) => ({
       name,
@@ -153,6 +155,7 @@ function armConfig(plan: BoxPlan, ca: string) {
       withAgent: plan.sourceVms.map(({ id }) => id),
       caFile: ca,
       keepBootImages: true,
+      ...(spoolMebibytes !== undefined && { spoolMebibytes }),
     },
     seed: seedOf(plan, APP_POOL),
   };

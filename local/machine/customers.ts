@@ -47,6 +47,8 @@ export interface CustomerFigures {
   readonly perSecond: number;
   /** Median of the last hundred answers. */
   readonly latency: Millis;
+  /** The longest of them. */
+  readonly slowest: Millis;
 }
 
 const RATE_WINDOW = 5_000_000;
@@ -92,6 +94,7 @@ export class Customers {
       refused: this.#refused,
       perSecond: recent / (RATE_WINDOW / 1_000_000),
       latency: millis(Math.round((latencies[latencies.length >> 1] ?? 0) / 1000)),
+      slowest: millis(Math.round((latencies.at(-1) ?? 0) / 1000)),
     };
   }
 

@@ -16,6 +16,8 @@ export const hypervisorConfig = z.object({
   box: z.string().min(1),
   /** VMs whose disks are reached through the agent. All others open their disk and nothing else. */
   withAgent: z.array(z.string()).default([]),
+  /** Most that an agent's spool holds; the agent's own default when absent. */
+  spoolMebibytes: z.number().int().optional(),
   /** Keeps a copy of each disk from before its VM first started, for proofs; not of VMs with an agent. */
   keepBootImages: z.boolean().default(false),
   /** PEM file of the box's authority, for NODE_EXTRA_CA_CERTS of the agents. */
@@ -121,9 +123,10 @@ export class ProcessHypervisor implements Hypervisor {
   }
 
   async #startAgent(vm: PoweredVm, directory: VmDirectory): Promise<number> {
-    const { box, caFile } = this.#config;
+    const { box, caFile, spoolMebibytes } = this.#config;
     const disks = vm.disks.flatMap(({ file }) => ["--disk", file]);
     const places = ["--spool", directory.spool, "--config", directory.agentConfig];
+    if (spoolMebibytes !== undefined) places.push("--spool-limit", String(spoolMebibytes));
     const quiesce = (what: string) => [process.execPath, QUIESCE, what, directory.info].map(quoted).join(" ");
     const freeze = ["--freeze-pre", quiesce("freeze"), "--freeze-post", quiesce("thaw")];
     return await startProcess(box, {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import { z } from "zod";
 import { LeewardError, messageOf } from "../../engine/core/errors.ts";
-import { type Ledger, orderRequest } from "./ledger.ts";
+import { type Ledger, documentRequest, orderRequest } from "./ledger.ts";
 
 const MAX_BODY = 16 * 1024;
 
@@ -16,8 +16,8 @@ interface Answer {
 }
 
 /**
- * The ledger over HTTP on 127.0.0.1: `POST /orders` (201 once durable), `GET /orders?after=&limit=`, `GET /health`,
- * `GET /integrity`, `POST /freeze` and `POST /thaw`. Errors are `{ error: { code, message, remedy } }`.
+ * The ledger over HTTP on 127.0.0.1: `POST /orders` and `POST /documents` (201 once durable), `GET /orders?after=&limit=`,
+ * `GET /health`, `GET /integrity`, `POST /freeze` and `POST /thaw`. Errors are `{ error: { code, message, remedy } }`.
  */
 export function serveLedger(
   ledger: Ledger,
@@ -48,6 +48,8 @@ async function answer(ledger: Ledger, health: () => unknown, request: IncomingMe
   switch (`${request.method} ${url.pathname}`) {
     case "POST /orders":
       return { status: 201, body: await ledger.place(checked(orderRequest, await bodyOf(request))) };
+    case "POST /documents":
+      return { status: 201, body: await ledger.file(checked(documentRequest, await bodyOf(request))) };
     case "GET /orders": {
       const { after, limit } = checked(listQuery, Object.fromEntries(url.searchParams));
       return { status: 200, body: { orders: await ledger.list(after, limit) } };
@@ -65,7 +67,7 @@ async function answer(ledger: Ledger, health: () => unknown, request: IncomingMe
     default:
       throw new LeewardError(
         "NotFound",
-        `there is no ${request.method} ${url.pathname}: POST /orders, GET /orders, GET /health, GET /integrity, POST /freeze and POST /thaw are all`,
+        `there is no ${request.method} ${url.pathname}: POST /orders, POST /documents, GET /orders, GET /health, GET /integrity, POST /freeze and POST /thaw are all`,
       );
   }
 }

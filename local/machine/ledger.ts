@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Clock, systemClock } from "../../engine/core/clock.ts";
 import { type Digest, digestOf } from "../../engine/core/digest.ts";
 import { type Micros, micros } from "../../engine/core/units.ts";
+import { archivedDocument } from "./archive.ts";
 import type { BlockDevice } from "./block-device.ts";
 import { Sqlite, type SqlValue } from "./sqlite.ts";
 import { DiskVfs } from "./sqlite-vfs.ts";
@@ -42,6 +43,17 @@ export interface Integrity {
   readonly digest: Digest;
 }
 
+/** A document that is scanned in: which one, decides all its bytes. */
+export const documentRequest = z.strictObject({
+  seed: z.number().int().min(0).max(0xffff_ffff),
+  number: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+});
+type DocumentRequest = z.infer<typeof documentRequest>;
+
+export interface FiledDocument {
+  readonly bytes: number;
+}
+
 /** The disks of a machine by what lies on them. */
 export interface LedgerDevices {
   readonly database: BlockDevice;
@@ -61,6 +73,12 @@ interface Parts {
 interface Waiting {
   readonly request: OrderRequest;
   readonly resolve: (placed: PlacedOrder) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Filing {
+  readonly document: Buffer;
+  readonly resolve: (filed: FiledDocument) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -93,6 +111,7 @@ export class Ledger {
   readonly #wasEmpty: boolean;
   #frozen = false;
   #waiting: Waiting[] = [];
+  #filing: Filing[] = [];
   #committing: Promise<void> | undefined;
   #orders: number;
   #newest: PlacedOrder;
@@ -132,6 +151,14 @@ export class Ledger {
   place(request: OrderRequest): Promise<PlacedOrder> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
+      if (!this.#committing && !this.#frozen) this.#startCommits();
+    });
+  }
+
+  /** Resolves once the document is durable in the archive, where there is no end of room for them but the disk's. */
+  file({ seed, number }: DocumentRequest): Promise<FiledDocument> {
+    return new Promise((resolve, reject) => {
+      this.#filing.push({ document: archivedDocument(seed, number), resolve, reject });
       if (!this.#committing && !this.#frozen) this.#startCommits();
     });
   }
@@ -181,19 +208,39 @@ export class Ledger {
   #startCommits(): void {
     this.#committing = this.#commitWaiting().then(() => {
       this.#committing = undefined;
-      if (this.#waiting.length > 0 && !this.#frozen) this.#startCommits();
+      if (this.#isWork) this.#startCommits();
     });
   }
 
+  get #isWork(): boolean {
+    return !this.#frozen && (this.#waiting.length > 0 || this.#filing.length > 0);
+  }
+
+  /** Documents one by one, between groups of orders: none of them is to wait for long. */
   async #commitWaiting(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#frozen) {
-      const group = this.#waiting.splice(0, GROUP);
-      try {
-        const placed = await this.#insert(group.map(({ request }) => request));
-        group.forEach(({ resolve }, index) => resolve(placed[index] ?? this.#newest));
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
+    while (this.#isWork) {
+      await this.#commitOrders(this.#waiting.splice(0, GROUP));
+      const next = this.#filing.shift();
+      if (next) await this.#commitDocument(next);
+    }
+  }
+
+  async #commitOrders(group: readonly Waiting[]): Promise<void> {
+    if (group.length === 0) return;
+    try {
+      const placed = await this.#insert(group.map(({ request }) => request));
+      group.forEach(({ resolve }, index) => resolve(placed[index] ?? this.#newest));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  }
+
+  async #commitDocument({ document, resolve, reject }: Filing): Promise<void> {
+    try {
+      await this.#sqlite.run("INSERT INTO archive(document) VALUES (?)", [document]);
+      resolve({ bytes: document.length });
+    } catch (error) {
+      reject(error);
     }
   }
 

@@ -12,8 +12,9 @@ import {
   connectTable,
   containerSas,
 } from "../../engine/storage/connect.ts";
+import { startMeddler } from "../../local/trouble/meddler.ts";
+import type { Meddling } from "../../local/trouble/meddling.ts";
 import { collect } from "../fixtures/collect.ts";
-import { type Meddling, startMeddler } from "../fixtures/meddler.ts";
 import { type Region, startRegion } from "../fixtures/region.ts";
 
 let region: Region;

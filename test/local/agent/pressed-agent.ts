@@ -22,8 +22,8 @@ import { containerSas } from "../../../engine/storage/connect.ts";
 import type { BlockDevice } from "../../../local/machine/block-device.ts";
 import { openNbdDevice } from "../../../local/machine/nbd-device.ts";
 import { waitFor } from "../../../local/demo/wait.ts";
+import { type Meddler, startMeddler } from "../../../local/trouble/meddler.ts";
 import { ControlPlaneStub } from "../../fixtures/control-plane-stub.ts";
-import { type Meddler, startMeddler } from "../../fixtures/meddler.ts";
 import type { Region } from "../../fixtures/region.ts";
 import { replayed, scratch } from "../../unit/agent/machine.ts";
 
@@ -163,10 +163,9 @@ export class PressedAgent {
   /** Its journal has ended. */
   async stopped(): Promise<void> {
     const look = async () => {
-      const status = statusFile.safeParse(
-        await readFile(join(this.#directory, "spool", "status.json"), "utf8"),
-      );
-      return status.data?.journal?.mode === "stopped" ? true : undefined;
+      // An agent that was just started has not written it yet.
+      const text = await readFile(join(this.#directory, "spool", "status.json"), "utf8").catch(() => "{}");
+      return statusFile.parse(text).journal?.mode === "stopped" ? true : undefined;
     };
     await waitFor("the end of the journal", look, PATIENCE, 50);
   }

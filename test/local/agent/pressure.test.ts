@@ -5,7 +5,8 @@ import type { HeartbeatRequest } from "../../../engine/contract/agent-api.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
 import { KIB, MIB } from "../../../engine/core/units.ts";
 import { healthOf } from "../../../engine/recovery/health.ts";
-import type { Meddling } from "../../fixtures/meddler.ts";
+import type { Meddling } from "../../../local/trouble/meddling.ts";
+import { refusal } from "../../../local/trouble/trouble.ts";
 import { type Region, startRegion } from "../../fixtures/region.ts";
 import { NOW, agent as agentRecord, protectedItem } from "../../unit/engine/recovery/fixture.ts";
 import { replayed } from "../../unit/agent/machine.ts";
@@ -47,7 +48,7 @@ const gapsOf = (tries: readonly Try[]): number[] =>
     return next ? [next.at - at] : [];
   });
 
-const well = (agent: PressedAgent) => void (agent.meddler.meddle = () => ({}));
+const well = (agent: PressedAgent) => void (agent.meddler.meddle = undefined);
 
 /** What was written has become a point. */
 async function withPoint(): Promise<PressedAgent> {
@@ -67,14 +68,6 @@ async function onceNormal(agent: PressedAgent): ReturnType<PressedAgent["checkPo
   await agent.caughtUp();
   return agent.checkPoints();
 }
-
-const refusal = (status: number, code: string, headers: Record<string, string> = {}): Meddling => ({
-  answer: {
-    status,
-    headers: { "x-ms-error-code": code, "content-type": "application/xml", ...headers },
-    body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code} was said.</Message></Error>`,
-  },
-});
 
 /** What the item's health says of such a heartbeat. */
 function healthIn({ time, ...beat }: HeartbeatRequest) {

@@ -23,6 +23,7 @@ export const agent = (secondsAgo: number): LeewardItem["agent"] => ({
   backlog: { segments: 1, bytes: 3 * MIB },
   capturedBytes: 1,
   uploadedBytes: 1,
+  pressure: null,
 });
 
 /** Typed by the contract, so that the page is tried with what the app really answers. */

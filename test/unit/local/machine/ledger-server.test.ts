@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { MIB } from "../../../../engine/core/units.ts";
+import { archivedDocument } from "../../../../local/machine/archive.ts";
 import { formatLedger } from "../../../../local/machine/format-ledger.ts";
 import { serveLedger } from "../../../../local/machine/ledger-server.ts";
 import { Ledger } from "../../../../local/machine/ledger.ts";
@@ -48,6 +49,17 @@ test("an order is answered with 201 and its id, after a flush", async () => {
   expect(device.events.slice(before)).toContain("flush");
   const found = await get(`/orders?after=${id - 1}&limit=1`);
   expect(found.body).toEqual({ orders: [expect.objectContaining({ ...good, id, placedAt })] });
+});
+
+test("a document is answered with 201 once it is in the archive, and orders go on beside it", async () => {
+  const filed = await Promise.all([
+    fetch(`${url}/documents`, { method: "POST", body: JSON.stringify({ seed: 7, number: 1 }) }),
+    post(JSON.stringify(good)),
+  ]);
+  expect(filed.map(({ status }) => status)).toEqual([201, 201]);
+  expect(await filed[0].json()).toEqual({ bytes: archivedDocument(7, 1).length });
+  const { body } = await get("/integrity");
+  expect(body).toMatchObject({ ok: true, documents: 3 });
 });
 
 test("orders that come at once get dense ids and are all kept", async () => {
