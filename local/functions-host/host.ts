@@ -160,7 +160,8 @@ function register(fn: RegisteredFunction, hub: TaskHub, http: HttpTriggers, addT
     if (!KNOWN_BINDINGS.has(binding.type.toLowerCase())) throw unsupported(fn, `the binding ${binding.type}`);
   if (type === "httptrigger") http.register(fn);
   else if (type === "timertrigger") addTimer();
-  else if (type === "orchestrationtrigger" || type === "activitytrigger") hub.register(fn, type);
+  else if (type === "orchestrationtrigger" || type === "activitytrigger" || type === "entitytrigger")
+    hub.register(fn, type);
 }
 
 const KNOWN_BINDINGS = new Set([
@@ -169,6 +170,7 @@ const KNOWN_BINDINGS = new Set([
   "timertrigger",
   "orchestrationtrigger",
   "activitytrigger",
+  "entitytrigger",
   "durableclient",
 ]);
 

@@ -5,17 +5,21 @@ import { eventName, EventType, type HistoryEvent } from "./durable/history.ts";
 import type { TaskHub } from "./durable/hub.ts";
 import type { Filter, Result } from "./durable/instances.ts";
 import { hasEnded, type Instance, type Status } from "./durable/store.ts";
+import { EntityApi } from "./entity-api.ts";
 import { jsonResponse, type Request, type Response, textResponse } from "./listener.ts";
+import { instant, jsonBody, jsonOrNull, queryOf, top } from "./management-query.ts";
 import { splitPath } from "./routes.ts";
 
 /** The management API of the Durable extension, as its own client and its published REST description expect it. */
 export class ManagementApi {
   readonly #hub: TaskHub;
   readonly #address: ClientAddress;
+  readonly #entities: EntityApi;
 
   constructor(hub: TaskHub, address: ClientAddress) {
     this.#hub = hub;
     this.#address = address;
+    this.#entities = new EntityApi(hub);
   }
 
   /** @param rest the path behind the base of the API, undecoded */
@@ -24,8 +28,7 @@ export class ManagementApi {
     const [kind = "", ...names] = parts;
     const collection = kind.toLowerCase();
     if (collection === "orchestrators" && request.method === "POST") return this.#start(request, names);
-    if (collection === "entities")
-      return textResponse(501, "entities are not emulated by the local Functions host");
+    if (collection === "entities") return this.#entities.handle(request, names);
     if (collection !== "instances") return { status: 404 };
     const [id, verb, event] = names;
     if (id === undefined) return this.#collection(request);
@@ -154,18 +157,6 @@ const isInstanceId = (id: string): boolean =>
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   id.length > 0 && id.length <= 256 && !/^@|[/\\#?\u0000-\u001f\u007f-\u009f]/.test(id);
 
-/** The body's text when it is JSON; null when there is none. */
-function jsonBody(request: Request): { text: string | null } | "invalid" {
-  if (request.body.length === 0) return { text: null };
-  const text = request.body.toString();
-  try {
-    JSON.parse(text);
-    return { text };
-  } catch {
-    return "invalid";
-  }
-}
-
 function flagOf(url: URL, name: string): boolean | undefined {
   const value = [...url.searchParams].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
   return value === undefined ? undefined : value.toLowerCase() === "true";
@@ -182,12 +173,6 @@ const STATUSES: Record<string, Status> = {
 /** Statuses of the published enumeration that no instance here ever has. */
 const NEVER = new Set(["canceled", "continuedasnew"]);
 
-const instant = z
-  .string()
-  .transform((text) => Date.parse(text))
-  .refine((time) => Number.isFinite(time), "is not an instant")
-  .optional();
-
 const statusList = z
   .string()
   .transform((text) => text.split(",").map((name) => name.trim().toLowerCase()))
@@ -195,29 +180,17 @@ const statusList = z
   .transform((names) => names.flatMap((name) => STATUSES[name] ?? []))
   .optional();
 
-/** Names of query parameters compare case-insensitively. */
-const Query = z
-  .record(z.string(), z.string())
-  .transform((query) =>
-    Object.fromEntries(
-      Object.entries(query)
-        .map(([name, value]) => [name.toLowerCase(), value])
-        .filter(([, value]) => value !== ""),
-    ),
-  )
-  .pipe(
-    z.object({
-      runtimestatus: statusList,
-      createdtimefrom: instant,
-      createdtimeto: instant,
-      instanceidprefix: z.string().optional(),
-      top: z.coerce.number().int().min(1).max(1000).default(100),
-      showinput: z
-        .string()
-        .transform((text) => text.toLowerCase() === "true")
-        .default(true),
-    }),
-  );
+const Query = queryOf({
+  runtimestatus: statusList,
+  createdtimefrom: instant,
+  createdtimeto: instant,
+  instanceidprefix: z.string().optional(),
+  top,
+  showinput: z
+    .string()
+    .transform((text) => text.toLowerCase() === "true")
+    .default(true),
+});
 
 function filterOf(query: z.output<typeof Query>): Filter {
   const { runtimestatus, createdtimefrom, createdtimeto, instanceidprefix } = query;
@@ -242,8 +215,6 @@ function statusBody(instance: Instance, showInput: boolean): Record<string, unkn
     lastUpdatedTime: secondsIso(instance.updated),
   };
 }
-
-const jsonOrNull = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
 
 const secondsIso = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
 

@@ -12,6 +12,8 @@ export interface HostSettings {
   readonly functionTimeout: Millis | undefined;
   readonly maxActivities: number;
   readonly maxOrchestrations: number;
+  /** How many operations an entity is handed at once. */
+  readonly entityBatchSize: number;
 }
 
 /**
@@ -30,6 +32,7 @@ export function readSettings(directory: string): HostSettings {
     functionTimeout: readTimeout(host.functionTimeout),
     maxActivities: durable.maxConcurrentActivityFunctions,
     maxOrchestrations: durable.maxConcurrentOrchestratorFunctions,
+    entityBatchSize: durable.maxEntityOperationBatchSize,
   };
 }
 
@@ -54,6 +57,7 @@ const HostJson = z.object({
           hubName: z.string().default("TestHubName"),
           maxConcurrentActivityFunctions: count,
           maxConcurrentOrchestratorFunctions: count,
+          maxEntityOperationBatchSize: z.number().int().min(1).default(50),
         })
         .prefault({}),
     })

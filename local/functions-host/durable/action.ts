@@ -9,6 +9,13 @@ export type Action =
   | { actionType: typeof ActionType.ContinueAsNew; input?: unknown }
   | { actionType: typeof ActionType.CreateTimer; fireAt: string; isCanceled: boolean }
   | { actionType: typeof ActionType.WaitForExternalEvent; externalEventName: string }
+  | {
+      actionType: typeof ActionType.CallEntity | typeof ActionType.SignalEntity;
+      /** "@name@key" */
+      instanceId: string;
+      operation: string;
+      input?: unknown;
+    }
   | { actionType: typeof ActionType.WhenAny | typeof ActionType.WhenAll; compoundActions: Action[] };
 
 export const ActionType = {
@@ -19,6 +26,8 @@ export const ActionType = {
   ContinueAsNew: 4,
   CreateTimer: 5,
   WaitForExternalEvent: 6,
+  CallEntity: 7,
+  SignalEntity: 9,
   WhenAny: 11,
   WhenAll: 12,
 } as const;
@@ -55,9 +64,7 @@ export interface OrchestratorState {
 }
 
 const unsupported = new Map<number, string>([
-  [7, "callEntity"],
   [8, "callHttp"],
-  [9, "signalEntity"],
   [13, "lock"],
   [14, "lock"],
 ]);

@@ -4,10 +4,8 @@ import { jsonOf, type TypedData } from "../typed-data.ts";
 import { activityFailure, unknownFunction } from "./failures.ts";
 import { type CompletionEvent, EventType, stamped } from "./history.ts";
 import { type Effects, noEffects } from "./outcome.ts";
+import { warnOfLarge } from "./payload.ts";
 import type { Store, WorkItem } from "./store.ts";
-
-/** Beyond this the real backend moves payloads to blobs, and every replay reads them. Characters. */
-const LARGE = 45 * 1024;
 
 export interface ActivityContext {
   readonly store: Store;
@@ -36,14 +34,8 @@ export async function runActivity(number: number, context: ActivityContext): Pro
 async function answerTo(item: WorkItem, context: ActivityContext): Promise<CompletionEvent> {
   try {
     const Result = await call(item, context);
-    for (const [what, text] of [
-      ["input", item.input],
-      ["result", Result],
-    ] as const)
-      if (text !== null && text.length > LARGE)
-        context.warn(
-          `the ${what} of activity ${item.name} has ${text.length} characters: keep histories small`,
-        );
+    warnOfLarge(`input of activity ${item.name}`, item.input, context.warn);
+    warnOfLarge(`result of activity ${item.name}`, Result, context.warn);
     return { EventType: EventType.TaskCompleted, TaskScheduledId: item.task, Result };
   } catch (error) {
     return {

@@ -3,9 +3,9 @@ import path from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { LeewardError, messageOf } from "../../../engine/core/errors.ts";
 
-const VERSION = 1;
-
-const SCHEMA = `
+/** What each version adds to the one before it. */
+const SCHEMAS = [
+  `
   CREATE TABLE instance(id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, status TEXT NOT NULL, input TEXT, output TEXT,
     custom TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL, execution TEXT NOT NULL,
     parent TEXT, parent_execution TEXT, parent_task INTEGER) WITHOUT ROWID;
@@ -20,8 +20,14 @@ const SCHEMA = `
     name TEXT NOT NULL, input TEXT);
   CREATE INDEX work_instance ON work(instance);
   CREATE TABLE schedule(name TEXT PRIMARY KEY, last INTEGER, next INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID;
-  PRAGMA user_version = ${VERSION};
-`;
+`,
+  `
+  CREATE TABLE entity(id TEXT PRIMARY KEY, state TEXT, updated INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE operation(number INTEGER PRIMARY KEY AUTOINCREMENT, entity TEXT NOT NULL, request TEXT NOT NULL, name TEXT NOT NULL,
+    input TEXT, caller TEXT, caller_execution TEXT);
+  CREATE INDEX operation_entity ON operation(entity);
+`,
+];
 
 type Value = string | number | null;
 
@@ -50,10 +56,14 @@ export class Database {
       this.#db.close();
       throw new LeewardError("InvalidSetting", `cannot open ${file}: ${messageOf(error)}`, error);
     }
-    const version = this.#db.prepare("PRAGMA user_version").get()?.["user_version"];
-    if (version === 0) this.#db.exec(`BEGIN; ${SCHEMA} COMMIT`);
-    else if (version !== VERSION)
-      throw new LeewardError("InvalidSetting", `${file} has version ${version}, this host knows ${VERSION}`);
+    const version = Number(this.#db.prepare("PRAGMA user_version").get()?.["user_version"]);
+    if (version > SCHEMAS.length)
+      throw new LeewardError(
+        "InvalidSetting",
+        `${file} has version ${version}, this host knows ${SCHEMAS.length}`,
+      );
+    for (const [from, schema] of SCHEMAS.entries())
+      if (from >= version) this.#db.exec(`BEGIN; ${schema} PRAGMA user_version = ${from + 1}; COMMIT`);
   }
 
   get isOpen(): boolean {

@@ -37,6 +37,7 @@ export class Dispatcher {
   /** Takes up whatever the store holds. */
   start(): void {
     for (const id of this.#o.store.instancesWithMail()) this.#ready.add(id);
+    for (const id of this.#o.store.entities.asked()) this.#ready.add(id);
     this.#queue.push(...this.#o.store.allWork());
     this.#kick();
   }

@@ -24,8 +24,14 @@ export function hiddenState(error: unknown): string | undefined {
   return at < 0 ? undefined : message.slice(at + LABEL.length);
 }
 
+/** The library asks for a newer extension where this host does not emulate something: that would lead nowhere. */
+export const inOwnWords = (error: string): string =>
+  error.startsWith("lock requires a Durable Functions extension")
+    ? "lock is not emulated by the local Functions host: let one entity hold what must change together"
+    : error;
+
 /** For a function that does not exist, in the words of the Durable extension. */
-export const unknownFunction = (name: string, kind: "orchestrator" | "activity"): string =>
+export const unknownFunction = (name: string, kind: "orchestrator" | "activity" | "entity"): string =>
   `The function '${name}' doesn't exist, is disabled, or is not an ${kind} function.`;
 
 function structured(message: string): FailureDetails | undefined {

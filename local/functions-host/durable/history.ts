@@ -13,6 +13,7 @@ export const EventType = {
   TimerFired: 11,
   OrchestratorStarted: 12,
   OrchestratorCompleted: 13,
+  EventSent: 14,
   EventRaised: 15,
   GenericEvent: 17,
   ExecutionSuspended: 19,
@@ -44,7 +45,34 @@ export type ScheduledEvent =
       InstanceId: string;
       Input: string | null;
     })
-  | (Scheduled & { EventType: typeof EventType.TimerCreated; FireAt: string });
+  | (Scheduled & { EventType: typeof EventType.TimerCreated; FireAt: string })
+  | (Scheduled & {
+      EventType: typeof EventType.EventSent;
+      Name: "op";
+      /** Of the entity: "@name@key". */
+      InstanceId: string;
+      /** JSON of an EntityRequest. */
+      Input: string;
+    });
+
+/** An operation on its way to an entity. */
+export interface EntityRequest {
+  op: string;
+  /** Nobody waits for an answer. */
+  signal?: boolean;
+  /** JSON text. */
+  input?: string;
+  /** The answer comes as an event of this name. */
+  id: string;
+  parent: string;
+  parentExecution: string;
+}
+
+export const isScheduled = (event: HistoryEvent): event is Stamp & ScheduledEvent =>
+  event.EventType === EventType.TaskScheduled ||
+  event.EventType === EventType.SubOrchestrationInstanceCreated ||
+  event.EventType === EventType.TimerCreated ||
+  event.EventType === EventType.EventSent;
 
 interface Scheduled {
   EventId: number;

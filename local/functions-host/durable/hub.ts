@@ -5,11 +5,14 @@ import type { Invoker } from "../invocation.ts";
 import { jsonOf, type TypedData } from "../typed-data.ts";
 import { runActivity } from "./activity.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { Decision } from "./decision.ts";
+import { Entities } from "./entities.ts";
+import { runOperations } from "./entity.ts";
+import { entityOf, isEntityId } from "./entity-store.ts";
 import { isRecord, unknownFunction } from "./failures.ts";
 import { Instances } from "./instances.ts";
 import { applyOutcome, type Effects, noEffects } from "./outcome.ts";
 import { Store } from "./store.ts";
-import type { Decision } from "./task-plan.ts";
 import { decideTurn } from "./turn.ts";
 
 export interface HubOptions {
@@ -19,19 +22,24 @@ export interface HubOptions {
   readonly invoker: Invoker;
   readonly maxOrchestrations: number;
   readonly maxActivities: number;
+  readonly entityBatchSize: number;
   /** Input bindings besides the trigger. */
   readonly inputs: (fn: RegisteredFunction) => Record<string, TypedData>;
   readonly warn: (message: string) => void;
 }
 
+export type DurableTrigger = "orchestrationtrigger" | "activitytrigger" | "entitytrigger";
+
 /** The task hub: durable state, what runs on it, and the commands that reach it. */
 export class TaskHub {
   readonly store: Store;
   readonly instances: Instances;
+  readonly entities: Entities;
   readonly dispatcher: Dispatcher;
   readonly #o: HubOptions;
   readonly #orchestrators = new Map<string, RegisteredFunction>();
   readonly #activities = new Map<string, RegisteredFunction>();
+  readonly #entities = new Map<string, RegisteredFunction>();
 
   constructor(options: HubOptions) {
     this.#o = options;
@@ -46,22 +54,32 @@ export class TaskHub {
       activity: (number) => this.#activity(number),
     });
     this.instances = new Instances(this.store, this.dispatcher, this.now);
+    this.entities = new Entities(this.store, this.dispatcher);
   }
 
   /** Milliseconds since 1970. */
   readonly now = (): number => Math.floor(this.#o.clock.now() / 1000);
 
   /** Names match case-insensitively, as in the Durable extension. */
-  register(fn: RegisteredFunction, kind: "orchestrationtrigger" | "activitytrigger"): void {
-    const map = kind === "orchestrationtrigger" ? this.#orchestrators : this.#activities;
-    map.set(fn.name.toLowerCase(), fn);
+  register(fn: RegisteredFunction, kind: DurableTrigger): void {
+    const maps = {
+      orchestrationtrigger: this.#orchestrators,
+      activitytrigger: this.#activities,
+      entitytrigger: this.#entities,
+    };
+    maps[kind].set(fn.name.toLowerCase(), fn);
   }
 
   hasOrchestrator(name: string): boolean {
     return this.#orchestrators.has(name.toLowerCase());
   }
 
+  hasEntity(name: string): boolean {
+    return this.#entities.has(name.toLowerCase());
+  }
+
   async #turn(id: string): Promise<Effects> {
+    if (isEntityId(id)) return runOperations(id, this.#runner(this.#entities));
     const before = this.store.instance(id);
     if (!before) return this.#discardMail(id);
     const mail = this.store.mail(id, this.now());
@@ -83,14 +101,20 @@ export class TaskHub {
   }
 
   #activity(number: number): Promise<Effects> {
-    return runActivity(number, {
+    return runActivity(number, this.#runner(this.#activities));
+  }
+
+  /** What activities and entities need to run. */
+  #runner(functions: ReadonlyMap<string, RegisteredFunction>) {
+    return {
       store: this.store,
       invoker: this.#o.invoker,
       now: this.now,
-      find: (name) => this.#activities.get(name.toLowerCase()),
-      inputs: (fn) => this.#o.inputs(fn),
-      warn: (message) => this.#o.warn(message),
-    });
+      batchSize: this.#o.entityBatchSize,
+      find: (name: string) => functions.get(name.toLowerCase()),
+      inputs: (fn: RegisteredFunction) => this.#o.inputs(fn),
+      warn: (message: string) => this.#o.warn(message),
+    };
   }
 
   async #orchestrate(name: string, trigger: string): Promise<string> {
@@ -109,6 +133,10 @@ export class TaskHub {
       return unknownFunction(task.name, "activity");
     if (task.kind === "child" && !this.hasOrchestrator(task.name))
       return unknownFunction(task.name, "orchestrator");
+    if (task.kind === "operation" && !this.hasEntity(entityOf(task.entity).name))
+      return unknownFunction(entityOf(task.entity).name, "entity");
+    if (task.kind === "child" && isEntityId(task.instanceId ?? ""))
+      return `the instance id '${task.instanceId}' begins with @, as those of entities do`;
     return undefined;
   }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { EventType, type HistoryEvent, stamped } from "./history.ts";
+import type { Decision, OperationDecision } from "./decision.ts";
+import { type EntityRequest, EventType, type HistoryEvent, stamped } from "./history.ts";
 import { hasEnded, type Instance, type Mail, type Store } from "./store.ts";
-import type { Decision } from "./task-plan.ts";
 import type { Finish, Outcome } from "./turn.ts";
 
 /** What a change of the store gives others to do. */
 export interface Effects {
-  /** Instances that have mail. */
+  /** Instances that have mail, and entities that are asked for something. */
   readonly instances: string[];
   /** Numbers of work items; they may start only once the change is durable. */
   readonly work: number[];
@@ -139,7 +139,32 @@ function schedule(
     }
     case "child":
       return startChild(store, instance, task, common, now, effects);
+    case "operation":
+      return askEntity(store, instance, task, now, effects);
   }
+}
+
+function askEntity(
+  store: Store,
+  instance: Instance,
+  { id: EventId, entity, name, input, signal }: OperationDecision,
+  now: number,
+  effects: Effects,
+): HistoryEvent {
+  const text = jsonText(input);
+  const request: EntityRequest = {
+    op: name,
+    ...(signal ? { signal } : {}),
+    ...(text === null ? {} : { input: text }),
+    id: randomUUID(),
+    parent: instance.id,
+    parentExecution: instance.execution,
+  };
+  const caller = signal ? null : { instance: instance.id, execution: instance.execution };
+  store.entities.ask({ entity, request: request.id, name, input: text, caller });
+  effects.instances.push(entity);
+  const Input = JSON.stringify(request);
+  return stamped({ EventType: EventType.EventSent, EventId, Name: "op", InstanceId: entity, Input }, now);
 }
 
 function startChild(
@@ -194,6 +219,7 @@ function startAnew(
     updated: now,
     execution: newId(),
   };
+  for (const task of outcome.operations) askEntity(store, instance, task, now, effects);
   store.deleteHistory(instance.id);
   store.deleteTimers(instance.id);
   store.updateInstance(next);
@@ -209,9 +235,14 @@ function finish(
   now: number,
   effects: Effects,
 ): void {
-  store.appendHistory(instance, outcome.events);
-  store.deleteTimers(instance.id);
   const { status, output, customStatus } = outcome;
+  const asked = outcome.operations.map((task) => askEntity(store, instance, task, now, effects));
+  const ending = [
+    stamped({ EventType: EventType.ExecutionCompleted, OrchestrationStatus: status, Result: output }, now),
+    stamped({ EventType: EventType.OrchestratorCompleted }, now),
+  ];
+  store.appendHistory(instance, [...outcome.events, ...asked, ...ending]);
+  store.deleteTimers(instance.id);
   store.updateInstance({ ...instance, status, output, customStatus, updated: now });
   const { parent } = instance;
   if (!parent) return;

@@ -1,4 +1,4 @@
-import { EventType, type HistoryEvent } from "./history.ts";
+import { EventType, type HistoryEvent, isScheduled } from "./history.ts";
 
 /**
  * The history of a failed orchestration without its failures, so that a replay runs the failed tasks again and only those.
@@ -27,11 +27,6 @@ function groupsOf(history: readonly HistoryEvent[]): Map<number, number> {
     if (isScheduled(event)) groups.set(event.EventId, event.RetryOf ?? event.EventId);
   return groups;
 }
-
-const isScheduled = (event: HistoryEvent) =>
-  event.EventType === EventType.TaskScheduled ||
-  event.EventType === EventType.SubOrchestrationInstanceCreated ||
-  event.EventType === EventType.TimerCreated;
 
 const isFailure = (event: HistoryEvent) =>
   event.EventType === EventType.TaskFailed || event.EventType === EventType.SubOrchestrationInstanceFailed;

@@ -1,4 +1,5 @@
 import { Database, integer, nullableText, type Row, text } from "./database.ts";
+import { EntityStore } from "./entity-store.ts";
 import { EventType, type HistoryEvent, type Message, type MessageBody, stamped } from "./history.ts";
 import { HistoryCache, type Past } from "./history-cache.ts";
 
@@ -45,10 +46,12 @@ export interface WorkItem {
 /** All durable state of the task hub. Every method that changes something must run inside `db.write`. */
 export class Store {
   readonly db: Database;
+  readonly entities: EntityStore;
   readonly #cache = new HistoryCache();
 
   constructor(file: string) {
     this.db = new Database(file);
+    this.entities = new EntityStore(this.db);
   }
 
   instance(id: string): Instance | undefined {

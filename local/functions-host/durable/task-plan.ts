@@ -1,24 +1,18 @@
 import { type Action, ActionType, actionName, type RetryOptions } from "./action.ts";
-import { EventType, type EventRaised, type HistoryEvent, type ScheduledEvent } from "./history.ts";
-
-/** Something new that the orchestrator asked for. `id` is the number under which the library knows the task. */
-export type Decision = { readonly id: number; readonly retryOf?: number } & (
-  | { readonly kind: "activity"; readonly name: string; readonly input: unknown }
-  | {
-      readonly kind: "child";
-      readonly name: string;
-      readonly input: unknown;
-      readonly instanceId?: string;
-      readonly version?: string;
-    }
-  | { readonly kind: "timer"; readonly fireAt: number; readonly canceled: boolean }
-);
+import { checkSame, type Decision, refuseMissing, requestOf, type TaskProps } from "./decision.ts";
+import {
+  EventType,
+  type EventRaised,
+  type HistoryEvent,
+  isScheduled,
+  type ScheduledEvent,
+} from "./history.ts";
 
 export interface TaskPlan {
   readonly decisions: readonly Decision[];
   /** Pending timers that the orchestrator has cancelled. */
   readonly canceled: readonly number[];
-  /** Tasks without an answer, cancelled timers aside. An instance ends only when there are none. */
+  /** Tasks without an answer, cancelled timers and calls of entities aside. An instance ends only when there are none. */
   readonly open: number;
   readonly continueAsNew: { readonly input: unknown } | undefined;
   /** Events that came after the decision to continue as new: they belong to the next generation. */
@@ -32,9 +26,6 @@ export interface TimerLimits {
   readonly longest: number;
   readonly piece: number;
 }
-
-/** The orchestrator no longer asks for what its history says it asked for. */
-export class NonDeterminism extends Error {}
 
 /**
  * Finds the numbers that `durable-functions` gave its tasks, and what is new since the history was written.
@@ -67,10 +58,7 @@ interface Leaf extends Node {
   readonly decision: Decision;
 }
 
-type LeafProps =
-  | { kind: "activity"; name: string; input: unknown }
-  | { kind: "child"; name: string; input: unknown; instanceId?: string; version?: string }
-  | { kind: "timer"; fireAt: number; canceled: boolean };
+type EntityAction = Extract<Action, { operation: string }>;
 
 class TaskWalk {
   readonly #actions: readonly Action[];
@@ -80,6 +68,8 @@ class TaskWalk {
   readonly #asked = new Map<number, { event: ScheduledEvent; position: number }>();
   readonly #decisions: Decision[] = [];
   readonly #open = new Map<number, Leaf>();
+  /** Calls of entities that were sent, by the name of the event that answers. */
+  readonly #calls = new Map<string, Leaf>();
   readonly #waiting = new Map<string, Node[]>();
   readonly #buffered = new Map<string, EventRaised[]>();
   readonly #carryOver: EventRaised[] = [];
@@ -94,12 +84,7 @@ class TaskWalk {
     this.#history = history;
     this.#limits = limits;
     for (const [position, event] of history.entries())
-      if (
-        event.EventType === EventType.TaskScheduled ||
-        event.EventType === EventType.SubOrchestrationInstanceCreated ||
-        event.EventType === EventType.TimerCreated
-      )
-        this.#asked.set(event.EventId, { event, position });
+      if (isScheduled(event)) this.#asked.set(event.EventId, { event, position });
   }
 
   run(): TaskPlan {
@@ -140,6 +125,11 @@ class TaskWalk {
   }
 
   #raise(event: EventRaised): boolean {
+    const call = this.#calls.get(event.Name);
+    if (call) {
+      settle(call, isError(event));
+      return true;
+    }
     if (this.#continueAsNew) {
       this.#carryOver.push(event);
       return false;
@@ -173,6 +163,9 @@ class TaskWalk {
         return this.#retried(childOf(action), action.retryOptions, parent);
       case ActionType.CreateTimer:
         return this.#timer(Date.parse(action.fireAt), action.isCanceled, parent);
+      case ActionType.CallEntity:
+      case ActionType.SignalEntity:
+        return this.#operation(action, parent);
       case ActionType.WaitForExternalEvent:
         return this.#wait(action.externalEventName, parent);
       case ActionType.WhenAll:
@@ -187,7 +180,27 @@ class TaskWalk {
     }
   }
 
-  #leaf(props: LeafProps, parent: Group | undefined, retryOf?: number | "self"): Leaf {
+  #leaf(props: TaskProps, parent: Group | undefined, retryOf?: number | "self"): Leaf {
+    const leaf = this.#numbered(props, parent, retryOf).leaf;
+    this.#open.set(leaf.decision.id, leaf);
+    return leaf;
+  }
+
+  /** An entity's answer comes as an event, and nothing waits for it at the end; of a signal there is none. */
+  #operation(action: EntityAction, parent: Group | undefined): Node {
+    const { instanceId: entity, operation: name, input } = action;
+    const signal = action.actionType === ActionType.SignalEntity;
+    const { leaf, asked } = this.#numbered({ kind: "operation", entity, name, input, signal }, parent);
+    if (signal) leaf.done = true;
+    else if (asked?.EventType === EventType.EventSent) this.#calls.set(requestOf(asked).id, leaf);
+    return leaf;
+  }
+
+  #numbered(
+    props: TaskProps,
+    parent: Group | undefined,
+    retryOf?: number | "self",
+  ): { leaf: Leaf; asked: ScheduledEvent | undefined } {
     const id = this.#ids++;
     const first = retryOf === "self" ? id : retryOf;
     const decision = { id, ...(first === undefined ? {} : { retryOf: first }), ...props };
@@ -197,12 +210,11 @@ class TaskWalk {
       this.#asked.delete(id);
       checkSame(asked.event, asked.position, decision);
     } else this.#decisions.push(decision);
-    this.#open.set(id, leaf);
-    return leaf;
+    return { leaf, asked: asked?.event };
   }
 
   /** Attempt, timer, attempt, ...: also after the last failure the library counts one more timer before it gives up. */
-  #retried(props: LeafProps, options: RetryOptions, parent: Group | undefined): Node {
+  #retried(props: TaskProps, options: RetryOptions, parent: Group | undefined): Node {
     if (options.retryTimeoutInMilliseconds !== undefined)
       throw new Error("retryTimeoutInMilliseconds leaves the orchestration stuck on Azure; do not use it");
     let attempts = 1;
@@ -282,11 +294,14 @@ class TaskWalk {
   }
 
   #checkAllAskedAgain(): void {
-    for (const { event, position } of this.#asked.values())
-      throw new NonDeterminism(
-        `history event ${position} asked for ${describeEvent(event)}, which the code does not ask for any more`,
-      );
+    for (const { event, position } of this.#asked.values()) refuseMissing(event, position);
   }
+}
+
+/** As the library tells an entity's error from its result. */
+function isError(event: EventRaised): boolean {
+  const answer: { exceptionType?: unknown } = JSON.parse(event.Input ?? "{}");
+  return typeof answer.exceptionType === "string";
 }
 
 function settle(node: Node, failed: boolean): void {
@@ -302,7 +317,7 @@ const retryDelay = (options: RetryOptions, attempts: number): number =>
     options.maxRetryIntervalInMilliseconds ?? Number.POSITIVE_INFINITY,
   );
 
-const activityOf = (action: { functionName: string; input?: unknown }): LeafProps => ({
+const activityOf = (action: { functionName: string; input?: unknown }): TaskProps => ({
   kind: "activity",
   name: action.functionName,
   input: action.input,
@@ -313,41 +328,13 @@ const childOf = (action: {
   input?: unknown;
   instanceId?: string;
   version?: string;
-}): LeafProps => ({
+}): TaskProps => ({
   kind: "child",
   name: action.functionName,
   input: action.input,
   ...(action.instanceId ? { instanceId: action.instanceId } : {}),
   ...(action.version ? { version: action.version } : {}),
 });
-
-function checkSame(event: ScheduledEvent, position: number, now: Decision): void {
-  const kind = kindOf(event);
-  const sameName =
-    event.EventType === EventType.TimerCreated ||
-    now.kind === "timer" ||
-    event.Name.toLowerCase() === now.name.toLowerCase();
-  if (kind === now.kind && sameName) return;
-  throw new NonDeterminism(
-    `history event ${position} asked for ${describeEvent(event)}, the code now asks for ${describe(now)}`,
-  );
-}
-
-const KINDS = {
-  [EventType.TaskScheduled]: "activity",
-  [EventType.SubOrchestrationInstanceCreated]: "child",
-  [EventType.TimerCreated]: "timer",
-} as const;
-
-const kindOf = (event: ScheduledEvent) => KINDS[event.EventType];
-
-const WORDS = { activity: "activity", child: "sub-orchestration", timer: "timer" } as const;
-
-const describe = (task: Decision): string =>
-  `${WORDS[task.kind]}${task.kind === "timer" ? "" : ` '${task.name}'`} (task ${task.id})`;
-
-const describeEvent = (event: ScheduledEvent): string =>
-  `${WORDS[kindOf(event)]}${event.EventType === EventType.TimerCreated ? "" : ` '${event.Name}'`} (task ${event.EventId})`;
 
 function unsupported(action: never): never {
   const { actionType }: { actionType: number } = action;

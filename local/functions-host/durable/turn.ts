@@ -1,6 +1,6 @@
 import { messageOf } from "../../../engine/core/errors.ts";
 import type { OrchestratorState } from "./action.ts";
-import { hiddenState } from "./failures.ts";
+import { hiddenState, inOwnWords } from "./failures.ts";
 import {
   type EventRaised,
   EventType,
@@ -10,8 +10,10 @@ import {
   stamped,
 } from "./history.ts";
 import type { Past } from "./history-cache.ts";
+import { warnOfLarge } from "./payload.ts";
 import { hasEnded, type Instance, type Mail } from "./store.ts";
-import { type Decision, NonDeterminism, planTasks, type TaskPlan, type TimerLimits } from "./task-plan.ts";
+import { type Decision, NonDeterminism, type OperationDecision } from "./decision.ts";
+import { planTasks, type TaskPlan, type TimerLimits } from "./task-plan.ts";
 
 /** Azure Storage's limits: a timer beyond six days is made of pieces of three. */
 const TIMER_LIMITS: TimerLimits = { longest: 6 * 86_400_000, piece: 3 * 86_400_000 };
@@ -34,6 +36,8 @@ export type Outcome = { readonly consumed: readonly Mail[] } & (
       /** JSON text. */
       readonly input: string | null;
       readonly carryOver: readonly EventRaised[];
+      /** What the last steps asked of entities. */
+      readonly operations: readonly OperationDecision[];
       readonly customStatus: string | null;
     }
   | Finish
@@ -46,6 +50,8 @@ export interface Finish {
   readonly output: string | null;
   readonly failure?: Failure;
   readonly events: readonly HistoryEvent[];
+  /** What the last steps asked of entities. */
+  readonly operations: readonly OperationDecision[];
   readonly customStatus: string | null;
 }
 
@@ -73,7 +79,7 @@ export async function decideTurn(
   const stale = mail.filter((m) => m.execution !== null && m.execution !== instance.execution);
   const live = mail.filter((m) => m.execution === null || m.execution === instance.execution);
   const end = live.find((m) => m.message.EventType === EventType.ExecutionTerminated);
-  if (end) return { ...terminated(instance, live, end.message, context.now()), consumed: mail };
+  if (end) return { ...terminated(instance, live, end.message), consumed: mail };
   if (isSuspendedBy(instance, live)) return suspended(live.filter(isPauseOrResume), stale);
   if (live.length === 0) return { kind: "nothing", consumed: stale };
   return { ...(await advance(instance, live, past, context)), consumed: mail };
@@ -94,14 +100,15 @@ function suspended(pauses: readonly Mail[], stale: readonly Mail[]): Outcome {
   return { kind: "suspend", events: pauses.map((m) => m.message), consumed };
 }
 
-function terminated(instance: Instance, live: readonly Mail[], end: Message, now: number): Finish {
+function terminated(instance: Instance, live: readonly Mail[], end: Message): Finish {
   const reason = end.EventType === EventType.ExecutionTerminated ? end.Input : "";
   return {
     kind: "finish",
     status: "Terminated",
     output: JSON.stringify(reason),
     failure: { Reason: reason, Details: reason },
-    events: [...live.map((m) => m.message), ...ending("Terminated", JSON.stringify(reason), now)],
+    events: live.map((m) => m.message),
+    operations: [],
     customStatus: instance.customStatus,
   };
 }
@@ -120,22 +127,44 @@ async function advance(
   const answer = await ask(instance, past, news, context);
   const judged = judge(instance, answer, [...past.events, ...news], context);
   const customStatus = judged.customStatus ?? instance.customStatus;
+  warnOfPayloads(instance, live, judged.state?.output, context);
   const { error, plan, state } = judged;
   if (error === undefined && plan && state && (!state.isDone || plan.open > 0))
     return { kind: "go on", events: news, plan, customStatus };
   if (error !== undefined && plan && plan.open > 0)
     return { kind: "go on", events: news, plan, customStatus };
-  if (error !== undefined) return failed(instance, error, state, news, customStatus, now);
+  const operations = operationsOf(plan);
+  if (error !== undefined)
+    return { ...failed(instance, error, state), events: news, operations, customStatus };
   if (plan?.continueAsNew) return anew(instance, plan, customStatus, context);
   const output = state?.output === undefined ? null : JSON.stringify(state.output);
   return {
     kind: "finish",
     status: "Completed",
     output,
-    events: [...news, ...ending("Completed", output, now)],
+    events: news,
+    operations,
     customStatus,
   };
 }
+
+function warnOfPayloads(
+  { name }: Instance,
+  live: readonly Mail[],
+  output: unknown,
+  { warn }: TurnContext,
+): void {
+  for (const { message } of live)
+    if (message.EventType === EventType.ExecutionStarted)
+      warnOfLarge(`input of orchestration ${name}`, message.Input, warn);
+    else if (message.EventType === EventType.EventRaised)
+      warnOfLarge(`event ${message.Name} to orchestration ${name}`, message.Input, warn);
+  if (output !== undefined) warnOfLarge(`output of orchestration ${name}`, JSON.stringify(output), warn);
+}
+
+/** All that can be new at the end: whatever else is new is still open. */
+const operationsOf = (plan: TaskPlan | undefined): OperationDecision[] =>
+  (plan?.decisions ?? []).filter((task) => task.kind === "operation");
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -156,7 +185,7 @@ async function ask(
     const hidden = hiddenState(error);
     if (hidden === undefined) return { error: messageOf(error) };
     const state: OrchestratorState = JSON.parse(hidden);
-    return { state, error: state.error ?? "unknown error" };
+    return { state, error: inOwnWords(state.error ?? "unknown error") };
   }
 }
 
@@ -218,10 +247,7 @@ function failed(
   instance: Instance,
   error: string,
   state: OrchestratorState | undefined,
-  news: readonly HistoryEvent[],
-  customStatus: string | null,
-  now: number,
-): Finish {
+): Pick<Finish, "kind" | "status" | "output" | "failure"> {
   const reason = `Orchestrator function '${instance.name}' failed: ${error}`;
   const output = JSON.stringify(reason);
   const details: Partial<Failure> = state?.failureDetails ? { FailureDetails: state.failureDetails } : {};
@@ -230,8 +256,6 @@ function failed(
     status: "Failed",
     output,
     failure: { Reason: reason, Details: error, ...details },
-    events: [...news, ...ending("Failed", output, now)],
-    customStatus,
   };
 }
 
@@ -251,11 +275,7 @@ function anew(
     kind: "start anew",
     input: input === undefined ? null : JSON.stringify(input),
     carryOver: plan.carryOver,
+    operations: operationsOf(plan),
     customStatus,
   };
 }
-
-const ending = (status: string, result: string | null, now: number): HistoryEvent[] => [
-  stamped({ EventType: EventType.ExecutionCompleted, OrchestrationStatus: status, Result: result }, now),
-  stamped({ EventType: EventType.OrchestratorCompleted }, now),
-];

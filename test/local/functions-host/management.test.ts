@@ -44,7 +44,6 @@ test.each([
   ["an unknown command", "instances/nobody/dance", "", 404],
   ["an unknown collection", "things", "", 404],
   ["a broken escape", "instances/%E0%A4%A/terminate", "", 400],
-  ["entities", "entities/counter/1", "", 501],
 ])("%s is answered with its own status", async (_, target, body, status) => {
   const headers = { "content-type": "application/json" };
   expect((await host.manage(target, { method: "POST", headers, body })).status).toBe(status);

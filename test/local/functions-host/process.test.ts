@@ -174,7 +174,6 @@ test.each([
 
 test.each([
   ["queue.ts", "function takesQueue uses the binding queueTrigger"],
-  ["entity.ts", "function counter uses the binding entityTrigger"],
   ["streaming.ts", "enableHttpStream"],
   ["route.ts", 'route "a/{x:range(1,2)}": the constraint "range(1,2)"'],
   ["load-error.ts", "this app cannot start"],

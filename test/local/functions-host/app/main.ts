@@ -1,4 +1,5 @@
 import "./activities.ts";
+import "./entities.ts";
 import "./events.ts";
 import "./http.ts";
 import "./journey.ts";

@@ -1,3 +1,0 @@
-import { app } from "durable-functions";
-
-app.entity("counter", () => undefined);
