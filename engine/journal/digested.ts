@@ -1,7 +1,7 @@
 import { sha256 } from "../core/digest.ts";
 
 /*
- * A manifest is a JSON document of format 1 that ends in the digest of all before it.
+ * A manifest is a JSON document that ends in the digest of all before it.
  */
 
 /** @param content with its keys in the schema's order: equal contents give equal bytes */

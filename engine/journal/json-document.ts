@@ -12,8 +12,9 @@ const OF_MANIFESTS: Faults = { damaged: "ManifestDamaged", unknown: "ManifestVer
 const anyVersion = z.looseObject({ format: z.number() });
 
 /**
- * What a JSON document of format 1 says. Whether it is in its canonical form shows when it is encoded anew.
+ * What a JSON document of a known format says. Whether it is in its canonical form shows when it is encoded anew.
  * @param name for messages: the object's, or what it is, as in `a manifest`
+ * @param newest the highest format that is known; all from 1 on are
  * @throws ManifestDamaged, ManifestVersionUnknown, or what stands in `faults`
  */
 export function parseDocument<Schema extends z.ZodType>(
@@ -21,11 +22,12 @@ export function parseDocument<Schema extends z.ZodType>(
   schema: Schema,
   document: Uint8Array,
   faults: Faults = OF_MANIFESTS,
+  newest = 1,
 ): z.output<Schema> {
   const json = parseJson(name, document, faults);
   const version = anyVersion.safeParse(json);
-  if (version.success && version.data.format !== 1)
-    throw new LeewardError(faults.unknown, `${name} of format ${version.data.format}; known is 1`);
+  if (version.success && !(version.data.format >= 1 && version.data.format <= newest))
+    throw new LeewardError(faults.unknown, `${name} of format ${version.data.format}; known is ${newest}`);
   const found = schema.safeParse(json);
   if (found.success) return found.data;
   throw new LeewardError(faults.damaged, `${name} is not as it should be: ${z.prettifyError(found.error)}`);

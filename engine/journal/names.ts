@@ -182,6 +182,10 @@ export function layerMade(name: string): Micros | undefined {
 export const doomName = (machine: MachineId, of: Generation): string =>
   `${layersPrefix(machine, of)}doom.json`;
 
+/** The same once more: whichever is damaged or older, the other one says what it said. */
+export const doomTwinName = (machine: MachineId, of: Generation): string =>
+  `${layersPrefix(machine, of)}doom-twin.json`;
+
 export const checkpointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}checkpoints/`;
 
 /** Says which replica snapshots hold which point; named like its point. */

@@ -126,6 +126,12 @@ export function withReserved(
   return newer ? { ...progress, reserved: { generation, sequence: upTo } } : progress;
 }
 
+/** Notes that the next checkpoint rebuilds the replica. */
+export const withRebuild = (progress: ProgressRecord, now: Micros): ProgressRecord => ({
+  ...progress,
+  rebuildSince: progress.rebuildSince ?? now,
+});
+
 /** Notes a checkpoint. One that comes late, after a newer one, moves nothing. */
 export function withApplied(
   progress: ProgressRecord,

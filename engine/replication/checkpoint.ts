@@ -18,7 +18,7 @@ import {
 } from "./checkpoints.ts";
 import type { SourcePoint } from "./lineage.ts";
 import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
-import { reserveReplica } from "./reservation.ts";
+import { type Reach, reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
 import { type Sources, countOf, lastWrites, readSources, sourcesOf, sourcesSince } from "./sources.ts";
@@ -47,6 +47,8 @@ export interface CheckpointRequest {
   readonly from: JournalPosition;
   /** Not before `from`; of its generation, or of one that stands on it. */
   readonly point: ReplicaPlace;
+  /** What the record of progress says of the replica, the point itself included. */
+  readonly reserved?: Reach | undefined;
   /** Page calls in flight; 8 when absent. */
   readonly parallel?: number;
   /** The system's when absent. */
@@ -70,7 +72,7 @@ export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
   const made = await readCheckpoint(target, point);
   if (made) return made;
   const fences = await takeFences(pages, point);
-  await reserveReplica(target, s.from, point);
+  await reserveReplica({ objects: target, from: s.from, point, reserved: s.reserved });
   await sweepSnapshots(target, pages, point, clock.now());
   const coverage = emptyCoverage(point.disks);
   const applied = await apply(s, fences, coverage);

@@ -1,4 +1,4 @@
-import { LeewardError } from "../core/errors.ts";
+import { LeewardError, hasCode, messageOf } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import type { Bytes, Generation } from "../core/units.ts";
@@ -18,28 +18,53 @@ export interface ReadOptions {
 }
 
 /**
- * The layers of a generation whose parts are all there, in the order of their ends. One listing, and one GET per layer.
- * @throws LayerDamaged, LayerVersionUnknown
+ * The layers of a generation whose parts are all there, in the order of their ends: one whose document is damaged, or
+ * that lacks a part, is passed over, as if it had not been built. One listing, and one GET per layer.
+ * @throws LayerVersionUnknown
  */
-export async function listLayers(
+export const listLayers = async (
   objects: ObjectStore,
   machine: MachineId,
   generation: Generation,
-): Promise<Layer[]> {
+): Promise<Layer[]> => (await surveyLayers(objects, machine, generation)).layers;
+
+interface LayerSurvey {
+  readonly layers: Layer[];
+  /** Documents that are there and of no use: damaged, or of layers that lack a part. */
+  readonly useless: readonly string[];
+}
+
+/** The same, with what was passed over. @throws LayerVersionUnknown */
+export async function surveyLayers(
+  objects: ObjectStore,
+  machine: MachineId,
+  generation: Generation,
+): Promise<LayerSurvey> {
   const sizes = new Map<string, Bytes>();
   const documents: string[] = [];
   for await (const { name, size } of objects.list(layersPrefix(machine, generation))) {
     sizes.set(name, size);
     if (name.endsWith(".json") && name.split("/").length > 5) documents.push(name);
   }
-  const found: Layer[] = [];
-  for await (const layer of mapInOrder(documents, PARALLEL, (name) =>
-    rereading(() => readLayer(objects, name)),
-  ))
-    if (layer?.parts.every(({ size }, part) => sizes.get(layerPartName(layer, part)) === size))
-      found.push(layer);
-  return found;
+  const layers: Layer[] = [];
+  const useless: string[] = [];
+  const read = async (name: string) => ({ name, layer: await soundLayer(objects, name) });
+  for await (const { name, layer } of mapInOrder(documents, PARALLEL, read)) {
+    if (layer === undefined) continue;
+    const whole =
+      layer !== "damaged" &&
+      layer.parts.every(({ size }, part) => sizes.get(layerPartName(layer, part)) === size);
+    if (whole) layers.push(layer);
+    else useless.push(name);
+  }
+  return { layers, useless };
 }
+
+const soundLayer = (objects: ObjectStore, name: string): Promise<Layer | "damaged" | undefined> =>
+  rereading(() => readLayer(objects, name)).catch((error: unknown) => {
+    if (hasCode(error, "LayerDamaged")) return "damaged";
+    throw error;
+  });
 
 /** Undefined when it was deleted since it was listed. */
 async function readLayer(objects: ObjectStore, name: string): Promise<Layer | undefined> {
@@ -76,11 +101,20 @@ const readPart = (objects: ObjectStore, layer: Layer, part: number): Promise<Che
 async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> {
   const name = layerPartName(layer, part);
   const object = await objects.get(name, "unchecked");
-  if (!object) throw new LeewardError("LayerDamaged", `${name} is gone`);
-  const found = naming(name, () => checkLayerPart(object.body));
+  if (!object) throw new LayerFault(layer, `${name} is gone`);
+  const found = naming(layer, name, () => checkLayerPart(object.body));
   const fault = faultOf(found, layer, part);
-  if (fault) throw new LeewardError("LayerDamaged", `${name}: ${fault} is not what its layer says`);
+  if (fault) throw new LayerFault(layer, `${name}: ${fault} is not what its layer says`);
   return found;
+}
+
+/** LayerDamaged, with the layer: who can do without it goes another way. */
+class LayerFault extends LeewardError {
+  readonly layer: Layer;
+  constructor(layer: Layer, message: string, cause?: unknown) {
+    super("LayerDamaged", message, cause);
+    this.layer = layer;
+  }
 }
 
 type Spanned = Omit<Layer, "format" | "parts" | "tail" | "earliest" | "latest">;
@@ -113,10 +147,11 @@ function faultOf({ header, digest }: CheckedLayerPart, layer: Layer, part: numbe
   return Object.entries(wanted).find(([field, value]) => found[field] !== value)?.[0];
 }
 
-function naming<Result>(name: string, read: () => Result): Result {
+function naming<Result>(layer: Layer, name: string, read: () => Result): Result {
   try {
     return read();
   } catch (error) {
+    if (hasCode(error, "LayerDamaged")) throw new LayerFault(layer, `${name}: ${messageOf(error)}`, error);
     if (error instanceof LeewardError) throw new LeewardError(error.code, `${name}: ${error.message}`, error);
     throw error;
   }

@@ -1,6 +1,6 @@
 import type { MachineId } from "../core/ids.ts";
 import { type Bytes, type Generation, bytes } from "../core/units.ts";
-import { journalPrefix, layersPrefix } from "../journal/names.ts";
+import { journalPrefix, layerMade, layersPrefix } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
 
 /** What a generation takes in storage. */
@@ -23,7 +23,7 @@ export async function stockOf(
   }
   const layers = { layers: 0, bytes: 0 };
   for await (const { name, size } of objects.list(layersPrefix(machine, generation))) {
-    if (name.endsWith(".json") && !name.endsWith("/doom.json")) layers.layers++;
+    if (layerMade(name) !== undefined && name.endsWith(".json")) layers.layers++;
     layers.bytes += size;
   }
   return {

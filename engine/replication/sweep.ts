@@ -13,6 +13,7 @@ import { NO_POINT } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import {
   doomName,
+  doomTwinName,
   journalPrefix,
   layerMade,
   layerName,
@@ -25,7 +26,7 @@ import { LONGEST_RUN } from "./compact.ts";
 import { type Doom, readDoom, writeDoom } from "./doom.ts";
 import { LOOK_BACK } from "./journal-reader.ts";
 import { type PathEnd, leadsTo, pathTo, standsAlone, standsOnBase } from "./layer-path.ts";
-import { listLayers } from "./layers.ts";
+import { surveyLayers } from "./layers.ts";
 import { segmentsOf } from "./pack.ts";
 import { standingAmong } from "./standing.ts";
 
@@ -58,6 +59,8 @@ export interface Swept {
   readonly deleted: readonly string[];
   /** The generation is over and nothing is left of it. */
   readonly empty: boolean;
+  /** Copies of the list that were made whole again. */
+  readonly healed: readonly string[];
 }
 
 /**
@@ -71,10 +74,10 @@ export interface Swept {
  */
 export async function sweep(s: SweepRequest): Promise<Swept> {
   if (s.ended && s.kept.length === 0 && (await isEmpty(s))) {
-    await s.objects.delete([doomName(s.machine, s.generation)]);
-    return { deleted: [], empty: true };
+    await s.objects.delete(doomsOf(s));
+    return { deleted: [], empty: true, healed: [] };
   }
-  const { doom, layers } = await giveUp(s);
+  const { doom, layers, useless, healed } = await giveUp(s);
   const due = s.clock() - s.delay * 1000;
   const deleted: string[] = [];
   const remove = async (names: readonly string[]) => {
@@ -86,10 +89,11 @@ export async function sweep(s: SweepRequest): Promise<Swept> {
     await remove([layerName(layer)]);
     await remove(layer.parts.map((_, part) => layerPartName(layer, part)));
   }
+  await remove(useless.filter((name) => doomed.has(name)));
   await remove(await orphans(s));
   const below = doom.segments.findLast(({ since }) => since <= due)?.below;
   if (below !== undefined) await remove(await segmentsBelow(s, below));
-  return { deleted, empty: false };
+  return { deleted, empty: false, healed };
 }
 
 /** As a limit, that of every segment. */
@@ -98,16 +102,32 @@ const ALL = ordinal(999_999_999_999);
 const BATCH = 256;
 const RACES = 30;
 
+const doomsOf = ({ machine, generation }: Pick<SweepRequest, "machine" | "generation">): string[] => [
+  doomName(machine, generation),
+  doomTwinName(machine, generation),
+];
+
+interface Given {
+  readonly doom: Doom;
+  readonly layers: readonly Layer[];
+  readonly useless: readonly string[];
+  readonly healed: readonly string[];
+}
+
 /** Decides and writes it down. */
-async function giveUp(s: SweepRequest): Promise<{ doom: Doom; layers: readonly Layer[] }> {
+async function giveUp(s: SweepRequest): Promise<Given> {
+  const { objects, machine, generation } = s;
   for (let race = 0; race < RACES; race++) {
-    const { doom: old, etag } = await readDoom(s.objects, s.machine, s.generation);
-    const layers = await listLayers(s.objects, s.machine, s.generation);
-    const doom = decide(s, old, layers);
-    if (JSON.stringify(doom) === JSON.stringify(old)) return { doom, layers };
+    const kept = await readDoom(objects, machine, generation);
+    const found = await surveyLayers(objects, machine, generation);
+    const decided = decide(s, kept.lost ? { ...kept.doom, anew: s.clock() } : kept.doom, found);
+    const given = { ...found, healed: kept.spoiled };
+    const same = JSON.stringify(decided) === JSON.stringify(kept.doom);
+    if (same && kept.spoiled.length === 0) return { ...given, doom: decided };
+    const doom = { ...decided, turn: kept.doom.turn + 1 };
     try {
-      await writeDoom(s.objects, s.machine, s.generation, { doom, etag });
-      return { doom, layers };
+      await writeDoom(objects, machine, generation, doom, kept);
+      return { ...given, doom };
     } catch (error) {
       if (!hasCode(error, "ObjectChanged") && !hasCode(error, "ObjectExists")) throw error;
     }
@@ -119,12 +139,14 @@ async function giveUp(s: SweepRequest): Promise<{ doom: Doom; layers: readonly L
 }
 
 /** Pure but for the clock. What is gone from storage comes off the list. */
-function decide(s: SweepRequest, old: Doom, layers: readonly Layer[]): Doom {
+function decide(s: SweepRequest, old: Doom, { layers, useless }: Pick<Given, "layers" | "useless">): Doom {
   const since = s.clock();
-  const names = new Set(layers.map(layerName));
+  const names = new Set([...layers.map(layerName), ...useless]);
   const before = { ...old, layers: old.layers.filter(({ name }) => names.has(name)) };
   if (s.kept.length === 0 && !s.ended) return before;
-  const { alone: left, ...listed } = before;
+  // Somebody who has read the one that was lost may still delete what stood on it: whatever it did without must stay.
+  if (old.anew !== undefined && since - old.anew <= s.delay * 1000) return before;
+  const { alone: left, anew: _, ...listed } = before;
   const standing = standingAmong(layers, listed);
   const alone = left ?? (isAlone(s, standing) ? since : undefined);
   const usable = alone === undefined ? standing : standing.filter((layer) => !standsOnBase(layer));
@@ -132,9 +154,11 @@ function decide(s: SweepRequest, old: Doom, layers: readonly Layer[]): Doom {
   const needed = new Set(paths.flat());
   const over = s.kept.length === 0;
   const given = standing.filter((layer) => !needed.has(layer) && (over || !mayBecomeNeeded(layer, since)));
+  const gone = useless.filter((name) => !before.layers.some((one) => one.name === name));
   return {
-    format: 1,
-    layers: [...before.layers, ...given.map((layer) => ({ name: layerName(layer), since }))],
+    format: 2,
+    turn: old.turn,
+    layers: [...before.layers, ...[...given.map(layerName), ...gone].map((name) => ({ name, since }))],
     segments: withBelow(s, old.segments, paths, since),
     ...(alone !== undefined && { alone }),
   };
@@ -242,7 +266,8 @@ async function endOf({ objects, machine, generation }: SweepRequest, first: Ordi
 /** Of a generation that is over; what says so is then the last to go. */
 async function isEmpty({ objects, machine, generation }: SweepRequest): Promise<boolean> {
   for await (const _ of objects.list(journalPrefix(machine, generation))) return false;
+  const dooms = doomsOf({ machine, generation });
   for await (const { name } of objects.list(layersPrefix(machine, generation)))
-    if (name !== doomName(machine, generation)) return false;
+    if (!dooms.includes(name)) return false;
   return true;
 }

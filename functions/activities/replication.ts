@@ -15,6 +15,7 @@ import {
   withApplied,
   withCut,
   withMerged,
+  withRebuild,
   withReserved,
   withShipped,
 } from "../../engine/recovery/replicating.ts";
@@ -154,6 +155,12 @@ async function settleBarriers(
   await services.records.barriers.update(machine, (old) => withMade(old, ids));
 }
 
+/** Asked before the record is told of the point: a run that dies behind that would find nothing else there. */
+async function mayGoOn(services: Services, point: ReplicaPlace) {
+  const { applied, reserved } = await progressOf(services, point.machine);
+  return applied ? standsOn(services.target, point, applied, reserved) : "no";
+}
+
 /** Brings the replica to the point, or finds that it was there. */
 export async function checkpointAt(
   services: Services,
@@ -164,18 +171,21 @@ export async function checkpointAt(
   const { replica } = targetOf(item);
   if (!replica) throw new RangeError(`machine ${machine} has no replica`);
   const pages = services.pagesAt(endpointOf(replica));
-  const { applied, rebuildSince } = await services.records.progress.update(machine, (old) =>
-    withReserved(old, point),
+  const goesOn = await mayGoOn(services, point);
+  const { applied, rebuildSince, reserved } = await services.records.progress.update(machine, (old) =>
+    withReserved(goesOn === "unknown" ? withRebuild(old, services.clock.now()) : old, point),
   );
   // One that was at work when the replica was found wrong may have left a document.
   if (rebuildSince !== undefined) await dropCheckpoints(services.target, pages, machine, 0);
-  const goesOn = applied && rebuildSince === undefined && (await standsOn(services.target, point, applied));
-  const from = goesOn ? applied : startOf(point.generation, sequence(0));
+  const from =
+    applied && goesOn === "yes" && rebuildSince === undefined
+      ? applied
+      : startOf(point.generation, sequence(0));
   const key = await services.keyOf(machine);
   const { target, clock } = services;
   let written = bytes(0);
   const onProgress = (progress: CheckpointProgress) => (written = progress.written);
-  const made = await checkpoint({ target, pages, key, from, point, clock, onProgress });
+  const made = await checkpoint({ target, pages, key, from, point, reserved, clock, onProgress });
   const appliedAt = services.clock.now();
   const merged = { bytes: bytes(Math.max(made.applied.bytes - from.bytes, 0)), written };
   await services.records.progress.update(machine, (old) => {

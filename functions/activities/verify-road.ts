@@ -2,6 +2,7 @@ import { type ErrorCode, LeewardError, hasCode } from "../../engine/core/errors.
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { type BadPoint, type Road, badPointOf, unreadablePoint } from "../../engine/recovery/bad-point.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
+import { withRebuild } from "../../engine/recovery/replicating.ts";
 import { scrubWindow, scrubbed, totalBlocks } from "../../engine/recovery/scrub.ts";
 import { verificationFor, withBad, withGood, withResyncWanted } from "../../engine/recovery/verification.ts";
 import { blocksOf, countOf } from "../../engine/replication/blocks.ts";
@@ -100,10 +101,7 @@ async function foundBad(services: VerifyServices, item: ItemRecord, bad: BadPoin
   const { machine } = item;
   const { records, target } = services;
   if (bad.road === "replica") {
-    await records.progress.update(machine, (old) => ({
-      ...old,
-      rebuildSince: old.rebuildSince ?? bad.foundAt,
-    }));
+    await records.progress.update(machine, (old) => withRebuild(old, bad.foundAt));
     await records.verification.update(machine, (old) => withBad(old, bad));
     const { replica } = targetOf(item);
     if (replica) await dropCheckpoints(target, services.pagesAt(endpointOf(replica)), machine, 0);

@@ -1,4 +1,5 @@
 import { ordinal } from "../../engine/core/units.ts";
+import { encodeDigested } from "../../engine/journal/digested.ts";
 import { parsePointName, parseSegmentName, segmentName } from "../../engine/journal/names.ts";
 import { instead } from "./instead.ts";
 import type { Mutation } from "./mutations.ts";
@@ -10,17 +11,7 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
     what: "what is given up is deleted without delay",
     caught: /^7: .* lost what it was reading/,
     thins: true,
-    stores: (stores) => ({
-      ...stores,
-      target: instead(stores.target, {
-        get: async (name, check) => {
-          const found = await stores.target.get(name, check);
-          if (!found || !name.endsWith("/doom.json")) return found;
-          const long = found.body.toString("utf8").replaceAll(/"since": \d+/g, '"since": 1');
-          return { ...found, body: Buffer.from(long) };
-        },
-      }),
-    }),
+    stores: (stores) => withDoom(stores, (text) => text.replaceAll(/"since": \d+/g, '"since": 1')),
   },
   "sweep-ahead": {
     what: "more segments go than were given up",
@@ -67,6 +58,31 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
     step: "wrong-base",
   },
 };
+
+const DOOMS = /\/doom(?:-twin)?\.json$/;
+
+/** Whatever stands in the list is believed. */
+const withDoom = (stores: Stores, change: (text: string) => string): Stores => ({
+  ...stores,
+  target: instead(stores.target, {
+    get: async (name, check) => {
+      const found = await stores.target.get(name, check);
+      return found && DOOMS.test(name)
+        ? { ...found, body: signed(change(found.body.toString("utf8"))) }
+        : found;
+    },
+  }),
+});
+
+/** With a digest that fits; what is no JSON stays as it is. */
+function signed(text: string): Buffer {
+  try {
+    const { digest: _, ...content }: Record<string, unknown> = JSON.parse(text);
+    return encodeDigested(content);
+  } catch {
+    return Buffer.from(text);
+  }
+}
 
 const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly string[]): Stores => ({
   ...stores,

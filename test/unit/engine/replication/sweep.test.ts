@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { type Ordinal, bytes, micros, millis, ordinal } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { journalPrefix, layerPartName, layersPrefix } from "../../../../engine/journal/names.ts";
+import {
+  doomName,
+  doomTwinName,
+  journalPrefix,
+  layerName,
+  layerPartName,
+  layersPrefix,
+} from "../../../../engine/journal/names.ts";
 import { compact } from "../../../../engine/replication/compact.ts";
 import { listLayers } from "../../../../engine/replication/layers.ts";
 import { sourcesOf } from "../../../../engine/replication/sources.ts";
@@ -109,7 +116,8 @@ describe("a sweep", () => {
     const { machine, start } = all.story;
     expect((await sweep({ ...over, clock: () => micros(BEGIN + 37 * HOUR) })).deleted).not.toEqual([]);
     expect(await namesOf(all.objects, journalPrefix(machine, start.generation))).toEqual([]);
-    for (let run = 0; run < 2; run++) expect(await sweep(over)).toEqual({ deleted: [], empty: true });
+    for (let run = 0; run < 2; run++)
+      expect(await sweep(over)).toEqual({ deleted: [], empty: true, healed: [] });
     expect(await namesOf(all.objects, layersPrefix(machine, start.generation))).toEqual([]);
   });
 
@@ -240,6 +248,47 @@ describe("a sweep", () => {
     await sweep({ ...request(all, slow, 13), kept: all.points.slice(2) });
     await sweep({ ...request(all, all.objects, 37), kept: all.points.slice(2) });
     expect(await brokenOf(all.objects, all.story, all.points.slice(2))).toEqual([]);
+  });
+
+  test("mends a copy of its list, and goes on as if nothing had happened", async () => {
+    const all = await scene();
+    await sweep(request(all, all.objects, 13));
+    const { machine, start } = all.story;
+    const twin = doomTwinName(machine, start.generation);
+    await all.objects.put(twin, Buffer.from("rot"), "any");
+    const { deleted, healed } = await sweep(request(all, all.objects, 37));
+    expect(healed).toEqual([twin]);
+    expect(deleted).not.toEqual([]);
+    expect((await sweep(request(all, all.objects, 38))).healed).toEqual([]);
+    expect(await brokenPoints(all)).toEqual([]);
+  });
+
+  test("whose list is lost gives nothing up before everybody who had read it is done", async () => {
+    const all = await scene();
+    await sweep(request(all, all.objects, 13));
+    const { machine, start } = all.story;
+    const names = [doomName(machine, start.generation), doomTwinName(machine, start.generation)];
+    for (const name of names) await all.objects.put(name, Buffer.from("rot"), "any");
+    expect((await sweep(request(all, all.objects, 37))).healed).toEqual(names);
+    const listed = await listLayers(all.objects, machine, start.generation);
+    for (const hours of [37, 60, 61]) {
+      expect((await sweep(request(all, all.objects, hours))).deleted).toEqual([]);
+      expect(await standingLayers(all.objects, machine, start.generation)).toEqual(listed);
+    }
+    await sweep(request(all, all.objects, 62));
+    expect((await sweep(request(all, all.objects, 87))).deleted).not.toEqual([]);
+    expect(await brokenPoints(all)).toEqual([]);
+  });
+
+  test("gives up a layer whose document rots, and deletes the document as late as any other", async () => {
+    const all = await scene();
+    const { machine, start } = all.story;
+    const [layer] = await listLayers(all.objects, machine, start.generation);
+    if (!layer) throw new Error("no layer");
+    await all.objects.put(layerName(layer), Buffer.from("rot"), "any");
+    expect(await brokenPoints(all)).toEqual([]);
+    expect((await sweep(request(all, all.objects, 13))).deleted).toEqual([]);
+    expect((await sweep(request(all, all.objects, 37))).deleted).toContain(layerName(layer));
   });
 
   test("that wakes up late deletes nothing that another one counts on", async () => {
