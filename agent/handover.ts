@@ -1,5 +1,6 @@
 import type { HandoverResponse } from "../engine/contract/agent-api.ts";
 import { type Generation, type Ordinal, ordinal } from "../engine/core/units.ts";
+import { markOf } from "../engine/journal/position.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { RunStatus } from "./run-status.ts";
 
@@ -40,8 +41,8 @@ export class Handover {
   ): Promise<Access | undefined> {
     if (status?.mode !== "stopped" || status.generation === this.#done) return undefined;
     const { generation, captured } = status;
-    const { sequence, time, bytes } = status.cached;
-    const request = { agentVersion: this.#version, generation, captured, cached: { sequence, time, bytes } };
+    const cached = markOf(status.cached);
+    const request = { agentVersion: this.#version, generation, captured, cached };
     const answer = await controlPlane.handOver(request, signal);
     const { wanted, dataKey, cache, read = ordinal(0), again = [] } = answer;
     if (!wanted) this.#done = generation;

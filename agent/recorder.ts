@@ -89,9 +89,11 @@ export class Recorder {
     });
     const payload = records.reduce((sum, { length }) => sum + length, 0);
     const at = sequence(last + ranges.length);
-    this.#spool.append({ parts: [frames], size, payload, referenced: payload, sequence: at, time }, time);
+    const copies = copied ? records.length : 0;
+    const batch = { parts: [frames], size, payload, referenced: payload, copies, sequence: at, time };
+    this.#spool.append(batch, time);
     for (const record of records) this.#references.add(this.#spool.ordinal, record);
-    this.#count(disk, payload, records.length);
+    if (!copied) this.#count(disk, payload, records.length);
   }
 
   /** @throws as `write` */
@@ -101,8 +103,9 @@ export class Recorder {
     this.#digests[disk]?.change(offset, length);
     const header = this.#room(1).subarray(0, FRAME_BYTES);
     writeFrame(header, 0, { kind: "zero", disk, sequence: at, time, offset, length, copied });
-    this.#spool.append({ parts: [header], size: FRAME_BYTES, payload: 0, sequence: at, time }, time);
-    this.#count(disk, 0, 1);
+    const copies = copied ? 1 : 0;
+    this.#spool.append({ parts: [header], size: FRAME_BYTES, payload: 0, copies, sequence: at, time }, time);
+    if (!copied) this.#count(disk, 0, 1);
   }
 
   /** Marks stand behind the newest write and take no place of their own. @throws SpoolFull, SpoolDamaged */

@@ -10,8 +10,11 @@ import {
   bytes,
   ordinal,
 } from "../engine/core/units.ts";
+import { copiesIn } from "../engine/journal/header.ts";
+import { withCopies } from "../engine/core/copies.ts";
+import { markOf } from "../engine/journal/position.ts";
 import { checkSegment } from "../engine/journal/segment.ts";
-import { type RecordOutline, summarize } from "../engine/journal/summary.ts";
+import { type RecordOutline, type Summary, summarize } from "../engine/journal/summary.ts";
 import type { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
 import type { KeptSegment } from "./kept-segments.ts";
@@ -54,7 +57,7 @@ export function recover(
   if (merging?.recording) undoCutShort(files, directory, cached.next, merging.recording);
   removeDrafts(files, directory);
   const logs: ClosedLog[] = [];
-  let end: Mark = { sequence: cached.sequence, time: cached.time, bytes: cached.bytes };
+  let end = markOf(cached);
   let next = cached.next;
   const references: { ordinal: Ordinal; record: ReferenceRecord }[] = [];
   const changes: Change[] = [];
@@ -161,9 +164,19 @@ function cutCopies(files: Files, path: string): void {
 }
 
 const behind = (
-  { sequence, time, bytes: total }: Mark,
-  { to, lastTime, dataBytes }: Pick<ReturnType<typeof summarize>, "to" | "lastTime" | "dataBytes">,
-): Mark => ({ sequence: to, time: to > sequence ? lastTime : time, bytes: bytes(total + dataBytes) });
+  { sequence, time, bytes: total, copied }: Mark,
+  {
+    to,
+    lastTime,
+    dataBytes,
+    ...copies
+  }: Pick<Summary, "to" | "lastTime" | "dataBytes" | "copiedWrites" | "copiedBytes">,
+): Mark => ({
+  sequence: to,
+  time: to > sequence ? lastTime : time,
+  bytes: bytes(total + dataBytes),
+  ...withCopies(copied, copiesIn(copies)),
+});
 
 function soundly<T>(path: string, read: () => T): T {
   try {

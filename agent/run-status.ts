@@ -4,6 +4,7 @@ import { type Bytes, type Generation, type Micros, type Ordinal, bytes } from ".
 import type { JournalPosition } from "../engine/journal/position.ts";
 import type { Barriers, RefusedBarrier, SetBarrier } from "./barrier.ts";
 import type { Comparison, ComparisonProgress } from "./comparison.ts";
+import type { Missed } from "./missed.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Pressure, Rung } from "./pressure.ts";
 import type { Recorder } from "./recorder.ts";
@@ -45,13 +46,14 @@ interface RunParts {
   readonly comparison: Comparison;
   readonly barriers: Barriers;
   readonly pressure: Pressure;
+  readonly missed: Missed;
 }
 
 export function statusOf(run: RunParts): RunStatus {
   const { state, broken, spool, outbox, comparison, barriers, pressure } = run;
   const { cached, uploaded } = state;
   const comparing = state.base ? "resync" : "initial-copy";
-  const { unrecorded } = pressure;
+  const unrecorded = unrecordedOf(run);
   return {
     generation: cached.generation,
     mode: broken ? "stopped" : comparison.place ? comparing : "streaming",
@@ -67,10 +69,25 @@ export function statusOf(run: RunParts): RunStatus {
     barriers: barriers.set,
     refused: barriers.refused,
     keptFrom: outbox.keptFrom,
-    pressure: broken
-      ? { rung: "broken", since: broken.since }
-      : { rung: pressure.rung, since: pressure.since, ...(unrecorded && { unrecorded }) },
+    pressure: {
+      ...(broken
+        ? { rung: "broken" as const, since: broken.since }
+        : { rung: pressure.rung, since: pressure.since }),
+      ...(unrecorded && { unrecorded }),
+    },
     recovered: outbox.segments === 0 && pressure.calm,
     problem: broken?.error ?? pressure.problem ?? barriers.problem,
+  };
+}
+
+/** Merged and not recorded when the journal ended, and what came behind its end. */
+function unrecordedOf({ broken, pressure, missed }: RunParts): RunStatus["pressure"]["unrecorded"] {
+  const { unrecorded: merged } = pressure;
+  const { writes, bytes: size } = missed.count;
+  if (!broken || writes === 0) return merged;
+  return {
+    since: merged?.since ?? broken.since,
+    bytes: bytes((merged?.bytes ?? 0) + size),
+    writes: (merged?.writes ?? 0) + writes,
   };
 }

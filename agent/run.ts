@@ -19,6 +19,7 @@ import { Comparison } from "./comparison.ts";
 import { DiskDigests } from "./digests.ts";
 import { syncFiles } from "./durable.ts";
 import { type Ending, endingBy, endingIn, endingOf } from "./ending.ts";
+import { Missed } from "./missed.ts";
 import type { DiskWrite } from "./nbd/export.ts";
 import { KeptState } from "./kept-state.ts";
 import { type Destination, Outbox } from "./outbox.ts";
@@ -50,6 +51,7 @@ export class Run {
   readonly #copy: Comparison;
   readonly #barriers: Barriers;
   readonly #pressure: Pressure;
+  readonly #missed: Missed;
   readonly #rotation: Rotation;
   readonly #end = new AbortController();
   #policy: CapturePolicy;
@@ -76,9 +78,9 @@ export class Run {
     this.#state = new KeptState(s.files, s.spoolDirectory, state);
     this.#broken = state.ended && endingIn(state.ended);
     if (this.#broken) this.#end.abort();
-    const { files } = s;
+    const { files, clock, pace, disks } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
-    const { logs, changes, references, end, next, kept, used } = recover(files, directory, state, s.disks);
+    const { logs, changes, references, end, next, kept, used } = recover(files, directory, state, disks);
     const opened = () => void setImmediate(() => void this.#rotation.watchAge());
     this.#spool = new Spool({
       files,
@@ -96,10 +98,10 @@ export class Run {
       (disk, index) => new DiskDigests({ files, directory, index: diskIndex(index), disk, fresh }),
     );
     const digests = this.#digests;
+    this.#missed = new Missed(digests);
     for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
     // The logs that told of them are closed from now on: once they are sealed nobody here can read them.
     for (const disk of digests) disk.save();
-    const { clock, pace, disks } = s;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     this.#rotation = new Rotation({
       spool: this.#spool,
@@ -219,6 +221,7 @@ export class Run {
       comparison: this.#copy,
       barriers: this.#barriers,
       pressure: this.#pressure,
+      missed: this.#missed,
     });
   }
 
@@ -315,8 +318,7 @@ export class Run {
     this.#unlessBroken(() => this.#pressure.prepare(size));
     for (const place of places) this.#keep(place);
     this.#unlessBroken(() => this.#record(places, act));
-    if (this.#broken)
-      for (const { disk, offset, length } of places) this.#digests[disk]?.mark(offset, length);
+    if (this.#broken) this.#missed.add(places);
   }
 
   /** A broken run still refers to the disk. Without the copies it has nothing more for the cache. */

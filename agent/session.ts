@@ -11,6 +11,7 @@ import { SOON, waitAfter } from "../engine/core/retry.ts";
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import { type Micros, type Millis, bytes, diskIndex, millis } from "../engine/core/units.ts";
 import { type DataKey, dataKey } from "../engine/journal/key.ts";
+import { markOf } from "../engine/journal/position.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Capture } from "./capture.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -157,7 +158,7 @@ export class Session {
 
   async #register(controlPlane: ControlPlane): Promise<RegisterResponse> {
     const { capture } = this.#s;
-    const { resume } = capture;
+    const { resume, status } = capture;
     try {
       return await controlPlane.register(
         {
@@ -165,6 +166,7 @@ export class Session {
           compares: true,
           disks: capture.sizes.map((size, index) => ({ index: diskIndex(index), size })),
           ...(resume && { resume }),
+          ...(!resume && status && { ended: endOf(status) }),
           ...(capture.crashed && { crashed: true }),
         },
         this.#stop.signal,
@@ -219,6 +221,13 @@ function parseJson(file: string, text: string): unknown {
 const isSpent = ({ mode, recovered, problem }: RunStatus): boolean =>
   mode === "stopped" && (recovered || problem?.code !== "SpoolFull");
 
+/** Of a generation that it cannot go on with. */
+const endOf = ({ generation, captured, pressure: { unrecorded } }: RunStatus) => ({
+  generation,
+  captured,
+  ...(unrecorded && { unrecorded }),
+});
+
 function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
   const { generation, mode, captured, cached, backlog, uploaded, written, initialCopy, problem } = status;
   return {
@@ -227,7 +236,7 @@ function heartbeatOf(status: RunStatus, time: Micros): HeartbeatRequest {
     mode,
     time,
     captured,
-    cached: { sequence: cached.sequence, time: cached.time, bytes: cached.bytes },
+    cached: markOf(cached),
     cachedNext: cached.next,
     backlog,
     uploaded,

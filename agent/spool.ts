@@ -10,6 +10,7 @@ import {
   bytes,
   ordinal,
 } from "../engine/core/units.ts";
+import { withCopies } from "../engine/core/copies.ts";
 import type { Files, OpenFile } from "./files.ts";
 
 /** A log that takes no more records. */
@@ -17,7 +18,7 @@ export interface ClosedLog {
   readonly ordinal: Ordinal;
   /** The last write before it. */
   readonly from: Sequence;
-  /** Its last write, and all guest bytes of the generation up to there. */
+  /** Its last write, and all bytes of the generation up to there. */
   readonly end: Mark;
   /** Of the file and of what it only refers to: about what the segment will have at most. */
   readonly size: number;
@@ -28,8 +29,10 @@ export interface Batch {
   /** Headers and payloads, in order. Nothing is kept after the call. */
   readonly parts: readonly Uint8Array[];
   readonly size: number;
-  /** Guest bytes in it. */
+  /** Bytes of data in it. */
   readonly payload: number;
+  /** Its writes are copies of a comparison: so many of them. */
+  readonly copies?: number;
   /** Those of them that are not in the parts, but on the disk. */
   readonly referenced?: number;
   /** The last write in it, or the one before when it holds only marks. */
@@ -47,6 +50,11 @@ export const logFile = (directory: string, of: Ordinal): string => fileOf(direct
 /** Beside a log: what it referred to and was overwritten since. */
 export const copiesFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "old");
 export const segmentFile = (directory: string, of: Ordinal): string => fileOf(directory, of, "seg");
+
+const copiesIn = ({ copies = 0, payload }: Batch) => ({
+  writes: copies,
+  bytes: bytes(copies > 0 ? payload : 0),
+});
 
 interface OpenLog {
   readonly file: OpenFile;
@@ -134,6 +142,7 @@ export class Spool {
       sequence: batch.sequence,
       time: batch.time ?? this.#end.time,
       bytes: bytes(this.#end.bytes + batch.payload),
+      ...withCopies(this.#end.copied, copiesIn(batch)),
     };
   }
 

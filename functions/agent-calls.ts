@@ -6,13 +6,14 @@ import type {
 } from "../engine/contract/agent-api.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type MachineId, machineId } from "../engine/core/ids.ts";
-import type { Generation } from "../engine/core/units.ts";
+import type { Generation, Micros } from "../engine/core/units.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
 import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/barriers.ts";
 import { withCounted } from "../engine/recovery/flow.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
+import type { Reported } from "../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { beginningOn, keepsMarks, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
 import { STATES } from "../engine/recovery/state.ts";
@@ -62,11 +63,14 @@ export async function registerAgent(
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
   checkDisks(item, request.disks);
   const { machine } = item;
-  const progress = await generationFor(services.records, machine, request.resume, async (issued, old) => {
+  const beginning = async (issued: ItemRecord, old: ProgressRecord | undefined) => {
     const kept = request.compares === true ? await chooseBase(services, issued, old) : undefined;
     const reason = reasonOf(issued, old, request.crashed);
     return beginningOn(kept, old, reason, services.clock.now());
-  });
+  };
+  const { resume, ended } = request;
+  const told = ended && endedIn(ended, services.clock.now());
+  const progress = await generationFor(services.records, machine, resume, beginning, told);
   const { resync } = progress;
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
   await noteRegistration(services, machine, request.agentVersion, access);
@@ -81,6 +85,14 @@ export async function registerAgent(
     cache: access,
     policy: capturePolicy(item),
   };
+}
+
+function endedIn(
+  { generation, captured, unrecorded }: NonNullable<RegisterRequest["ended"]>,
+  at: Micros,
+): Reported {
+  const mark = { ...captured, generation };
+  return { at, captured: mark, cached: mark, ...(unrecorded && { unrecorded }) };
 }
 
 /** Takes the agent's figures, and answers with what it is to do. */

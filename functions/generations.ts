@@ -1,7 +1,9 @@
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
 import { type Generation, type Ordinal, generation } from "../engine/core/units.ts";
+import { reportedBy } from "../engine/recovery/agent-record.ts";
 import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
+import type { Reported } from "../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import type { AllRecords } from "../engine/recovery/records.ts";
 import { beginGeneration } from "../engine/recovery/replicating.ts";
@@ -19,6 +21,7 @@ interface Resume {
  * The generation that a registering agent writes: its own while it can go on without a hole behind what has arrived,
  * otherwise a new one. The item's record issues it by compare-and-swap.
  * @param beginningFor on what a generation stands that was issued just now; on empty disks when it says nothing
+ * @param told what the agent says of the generation that it cannot go on with, if it does
  * @throws AgentFenced when the machine was failed over meanwhile
  */
 export async function generationFor(
@@ -29,6 +32,7 @@ export async function generationFor(
     item: ItemRecord,
     old: ProgressRecord | undefined,
   ) => Promise<Beginning | undefined> = nothing,
+  told?: Reported,
 ): Promise<ProgressRecord> {
   const key = itemKeyOf(machine);
   const item = (await records.items.get(key))?.value;
@@ -43,8 +47,11 @@ export async function generationFor(
   const { generation: issued } = issuedFor;
   // The base is written down before the record says that the generation has begun, and so before anyone writes it.
   const beginning = await beginningFor(issuedFor, found);
+  const reported = told ?? reportedBy((await records.agents.get(machine))?.value);
   return records.progress.upsert(machine, (old) =>
-    old && old.arrived.generation >= issued ? old : beginGeneration(machine, issued, old, beginning),
+    old && old.arrived.generation >= issued
+      ? old
+      : beginGeneration(machine, issued, old, beginning, reported),
   );
 }
 

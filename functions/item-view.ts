@@ -4,13 +4,15 @@ import type { Micros } from "../engine/core/units.ts";
 import { type AgentRecord, type Heartbeat, reportedBy } from "../engine/recovery/agent-record.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
+import { guestBytes } from "../engine/recovery/guest-writes.ts";
 import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
-import { losses } from "../engine/recovery/losses.ts";
+import { liveLosses } from "../engine/recovery/losses.ts";
 import { STATES, type ItemState } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
+import { lagBehind, marksView } from "./marks-view.ts";
 import { lostView } from "./lost-view.ts";
 import { providerDetails } from "./provider-details.ts";
 import { retentionOf } from "./retention-view.ts";
@@ -134,8 +136,8 @@ function leewardOf(
     machine: item.machine,
     state: item.state,
     generation: item.generation,
-    losses: (live && progress && losses(now, reportedBy(agent), progress.arrived)) || null,
-    watermarks: watermarks(agent, progress, verification),
+    losses: (live && progress && liveLosses(now, progress, reportedBy(agent))) || null,
+    watermarks: marksView(watermarks(agent, progress, verification)),
     policy: item.policy,
     progress: progressOf(known, job),
     agent: agentOf(known),
@@ -176,12 +178,13 @@ const percentOf = ({ done, total }: Copy) => (total > 0 ? Math.floor((100 * done
 function agentOf({ agent }: Known): LeewardItem["agent"] {
   if (!agent) return null;
   const { heartbeat: beat, heardAt, version } = agent;
+  const { captured, cached } = reportedBy(agent) ?? {};
   return {
     version,
     mode: beat?.mode ?? "starting",
     lastHeartbeat: heardAt === undefined ? null : toIso(heardAt),
-    backlog: beat?.backlog ?? { segments: 0, bytes: 0 },
-    capturedBytes: beat?.captured.bytes ?? 0,
+    backlog: { segments: beat?.backlog.segments ?? 0, ...lagBehind(captured, cached) },
+    capturedBytes: captured ? guestBytes(captured) : 0,
     uploadedBytes: beat?.uploaded ?? 0,
     pressure: beat?.pressure ? pressureOf(beat.pressure) : null,
   };

@@ -5,7 +5,8 @@ import { blockCount } from "../engine/journal/digest-tree.ts";
 import { reportedBy } from "../engine/recovery/agent-record.ts";
 import type { Flow } from "../engine/recovery/flow.ts";
 import type { Known } from "../engine/recovery/health.ts";
-import { type Reached, losses } from "../engine/recovery/losses.ts";
+import { liveLosses } from "../engine/recovery/losses.ts";
+import { type Lag, lagBehind, marksView } from "./marks-view.ts";
 import type { Rate } from "../engine/recovery/rate.ts";
 import { totalBlocks } from "../engine/recovery/scrub.ts";
 import { STATES } from "../engine/recovery/state.ts";
@@ -21,10 +22,10 @@ export function metricsOf(known: Known, now: Micros): MachineMetrics {
     machine: item.machine,
     time: toIso(now),
     generation: item.generation,
-    watermarks: marks,
-    losses: (live && progress && losses(now, reportedBy(agent), progress.arrived)) || null,
+    watermarks: marksView(marks),
+    losses: (live && progress && liveLosses(now, progress, reportedBy(agent))) || null,
     churn: {
-      bytesPerSecond: perSecond(flow?.captured),
+      bytesPerSecond: sum(flow?.disks.map(({ bytes }) => perSecond(bytes)) ?? []),
       writesPerSecond: sum(flow?.disks.map(({ writes }) => perSecond(writes)) ?? []),
     },
     backlog: backlogs(marks, flow),
@@ -54,21 +55,17 @@ function backlogs(marks: Watermarks, flow: Flow | undefined): MachineMetrics["ba
   const { captured, cached, arrived, applied } = marks;
   const inflow = perSecond(flow?.captured);
   return {
-    cache: backlog(behind(captured, cached), perSecond(flow?.cached) - inflow),
-    region: backlog(behind(captured, arrived), perSecond(flow?.arrived) - inflow),
-    replica: { bytes: behind(arrived, applied) },
+    cache: backlog(lagBehind(captured, cached), perSecond(flow?.cached) - inflow),
+    region: backlog(lagBehind(captured, arrived), perSecond(flow?.arrived) - inflow),
+    replica: lagBehind(arrived, applied),
   };
 }
 
-/** Bytes are counted in each generation: what lags behind a new one has all of it before it. */
-function behind(ahead: Reached | undefined, last: Reached | undefined): number {
-  if (!ahead) return 0;
-  return last?.generation === ahead.generation ? Math.max(ahead.bytes - last.bytes, 0) : ahead.bytes;
-}
-
-function backlog(bytes: number, draining: number): { bytes: number; etaSeconds: number | null } {
-  if (bytes === 0) return { bytes, etaSeconds: 0 };
-  return { bytes, etaSeconds: draining > 0 ? Math.ceil(bytes / draining) : null };
+/** Copies go the same way, in order: the guest's bytes are through when both are. */
+function backlog(lag: Lag, draining: number): MachineMetrics["backlog"]["cache"] {
+  const all = lag.bytes + lag.copiedBytes;
+  if (all === 0) return { ...lag, etaSeconds: 0 };
+  return { ...lag, etaSeconds: draining > 0 ? Math.ceil(all / draining) : null };
 }
 
 function disksOf(known: Known): MachineMetrics["disks"] {

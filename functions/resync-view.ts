@@ -1,5 +1,6 @@
 import type { LeewardItem } from "../engine/contract/protected-item.ts";
 import { toIso } from "../engine/core/clock.ts";
+import { lagBehind } from "./marks-view.ts";
 import type { Known } from "../engine/recovery/health.ts";
 import type { ResyncProgress } from "../engine/recovery/resync-request.ts";
 
@@ -16,6 +17,7 @@ export function resyncOf({ item, agent, progress }: Known): LeewardItem["resync"
       beganTime: toIso(requestedAt),
       base: null,
       sent: null,
+      waiting: null,
       scope: null,
       scopeReason: null,
       endedTime: null,
@@ -30,6 +32,9 @@ export function resyncOf({ item, agent, progress }: Known): LeewardItem["resync"
     beganTime: toIso(resync.begunAt),
     base: resync.base?.id ?? null,
     sent: resync.sent ?? beat?.initialCopy.sent ?? null,
+    waiting: beat
+      ? lagBehind({ ...beat.captured, generation: beat.generation }, progress?.arrived).copiedBytes
+      : null,
     scope: beat?.initialCopy.scope ?? null,
     scopeReason: beat?.initialCopy.why ?? null,
     endedTime: resync.endedAt === undefined ? null : toIso(resync.endedAt),

@@ -81,6 +81,14 @@ const GAUGES: readonly Gauge[] = [
     },
   },
   {
+    name: "leeward.backlog.copied",
+    unit: "By",
+    description: "What a comparison copied, on the same ways",
+    read: ({ backlog }, emit) => {
+      for (const [to, { copiedBytes }] of Object.entries(backlog)) emit(copiedBytes, { to });
+    },
+  },
+  {
     name: "leeward.backlog.eta",
     unit: "s",
     description: "Until the backlog is through; absent while it does not get less",
@@ -92,7 +100,7 @@ const GAUGES: readonly Gauge[] = [
   {
     name: "leeward.compression.ratio",
     unit: "1",
-    description: "Guest bytes to bytes stored",
+    description: "Bytes that arrived to bytes that were uploaded",
     read: ({ compression }, emit) => emit(compression),
   },
   {

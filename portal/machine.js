@@ -195,10 +195,11 @@ function resyncView({ resync }) {
   if (!resync || resync.state === "ended") return undefined;
   const why = REASONS[resync.reason] ?? resync.reason;
   const sent = resync.sent === null ? undefined : `${size(resync.sent)} differed so far`;
+  const waiting = resync.waiting > 0 ? `${size(resync.waiting)} of it on the way` : undefined;
   return h(
     "p",
     { class: "hint", key: "resync" },
-    `Resync: ${[resync.state, why, sent].filter(Boolean).join(", ")}.`,
+    `Resync: ${[resync.state, why, sent, waiting].filter(Boolean).join(", ")}.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { copies } from "../core/copies.ts";
 import { digestOf } from "../core/digest.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { freezeCommands } from "../core/freeze.ts";
@@ -40,10 +41,19 @@ export type CapturePolicy = z.infer<typeof capturePolicy>;
 const mark = z.object({
   sequence: z.number().transform(checked(sequence)),
   time: z.number().transform(checked(micros)),
-  /** Bytes of guest data in all writes of the generation up to `sequence`, as in `JournalPosition`. */
+  /** Bytes of data in all writes of the generation up to `sequence`, as in `JournalPosition`. */
   bytes: size,
+  /** Those among them that a comparison copied; absent when there is none. */
+  copied: copies.optional(),
 });
 export type Mark = z.infer<typeof mark>;
+
+/** Changes that are not in the journal; `bytes` at most. */
+const unrecorded = z.object({
+  since: z.number().transform(checked(micros)),
+  bytes: size,
+  writes: z.number().int(),
+});
 
 export const registerRequest = z.object({
   agentVersion: z.string().max(64),
@@ -58,6 +68,14 @@ export const registerRequest = z.object({
     .optional(),
   /** Continuity is lost because the machine crashed: no process of the agent has ended in peace, or was killed, since. */
   crashed: z.boolean().optional(),
+  /** How far the generation came that it cannot go on with: what the guest wrote in it, and behind its end. */
+  ended: z
+    .object({
+      generation: z.number().transform(checked(generation)),
+      captured: mark,
+      unrecorded: unrecorded.optional(),
+    })
+    .optional(),
   /** It can begin a generation on a base; absent from those that only copy everything. */
   compares: z.boolean().optional(),
 });
@@ -104,10 +122,7 @@ export type AgentMode = z.infer<typeof agentMode>;
 const pressure = z.object({
   rung: z.enum(["normal", "slow", "merging", "broken"]),
   since: z.number().transform(checked(micros)),
-  /** Changes that are not in the journal; `bytes` at most. */
-  unrecorded: z
-    .object({ since: z.number().transform(checked(micros)), bytes: size, writes: z.number().int() })
-    .optional(),
+  unrecorded: unrecorded.optional(),
 });
 
 export const heartbeatRequest = z.object({
@@ -140,7 +155,7 @@ export const heartbeatRequest = z.object({
     scope: z.enum(["marked", "all"]).optional(),
     why: z.string().max(600).optional(),
   }),
-  /** Guest bytes and writes of each disk since the agent's process began. */
+  /** Guest bytes and writes of each disk since the agent's process began, without copies. */
   disks: z
     .array(
       z.object({

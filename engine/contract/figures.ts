@@ -5,8 +5,18 @@ const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number
 /** What would be lost if the machine, or its whole region, were gone. */
 export const bothLosses = z.object({ vm: loss, region: loss });
 
-/** `time` in microseconds since 1970, `bytes` of guest data since the generation began. */
-const mark = z.object({ generation: z.number(), sequence: z.number(), time: z.number(), bytes: z.number() });
+/**
+ * `time` in microseconds since 1970; `bytes` of guest data since the generation began, `copiedBytes` what comparisons put
+ * into the journal besides.
+ */
+const mark = z.object({
+  generation: z.number(),
+  sequence: z.number(),
+  time: z.number(),
+  bytes: z.number(),
+  copiedBytes: z.number(),
+});
+export type MarkView = z.infer<typeof mark>;
 
 /** A mark that is missing is not known or not begun. */
 export const allWatermarks = z.object({

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { allWatermarks, bothLosses } from "./figures.ts";
 
-/** Bytes on their way, and when they will be through if all goes on as it does; null while they do not get fewer. */
-const backlog = z.object({ bytes: z.number(), etaSeconds: z.number().nullable() });
+/**
+ * Guest bytes on their way, what a comparison copied among them, and when both will be through if all goes on as it does;
+ * null while they do not get fewer.
+ */
+const backlog = z.object({
+  bytes: z.number(),
+  copiedBytes: z.number(),
+  etaSeconds: z.number().nullable(),
+});
 
-/** Means of the last minutes. */
+/** What the guest writes, as means of the last minutes. */
 const churn = z.object({ bytesPerSecond: z.number(), writesPerSecond: z.number() });
 
 /** Answer of `GET {item}/leewardMetrics`. What is not known is null; ratios are of bytes before to bytes after. */
@@ -22,11 +29,11 @@ export const machineMetrics = z.object({
     /** Captured, not yet arrived in the target region. */
     region: backlog,
     /** Arrived, not yet applied to the replica. */
-    replica: z.object({ bytes: z.number() }),
+    replica: z.object({ bytes: z.number(), copiedBytes: z.number() }),
   }),
-  /** Guest bytes that arrived to bytes that the agent uploaded, in this generation. */
+  /** Bytes that arrived, copies among them, to bytes that the agent uploaded, in this generation. */
   compression: z.number().nullable(),
-  /** Guest bytes that checkpoints merged to bytes that they wrote to the replica. */
+  /** Bytes that checkpoints merged to bytes that they wrote to the replica. */
   merge: z.number().nullable(),
   /** The share of all blocks that this round of the scrub has compared, and when a round was last whole. */
   verified: z.object({ fraction: z.number(), wholeTime: z.string().nullable() }).nullable(),

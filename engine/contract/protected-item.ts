@@ -79,6 +79,8 @@ const resync = z.object({
   /** The point that the disks are compared with; null when everything is copied. */
   base: z.string().nullable(),
   sent: z.number().nullable(),
+  /** Bytes of these that have not arrived in the target region; null while nothing is compared. */
+  waiting: z.number().nullable(),
   /** Whether `marked` regions are compared or `all`, as the agent says; and why all, where marks would have done. */
   scope: z.string().nullable(),
   scopeReason: z.string().nullable(),
@@ -113,7 +115,9 @@ export const leewardItem = z.object({
       version: z.string(),
       mode: z.string(),
       lastHeartbeat: z.string().nullable(),
-      backlog: z.object({ segments: z.number(), bytes: z.number() }),
+      /** Recorded and not in the cache: guest bytes, and what a comparison copied. */
+      backlog: z.object({ segments: z.number(), bytes: z.number(), copiedBytes: z.number() }),
+      /** Of the guest, in this generation. */
       capturedBytes: z.number(),
       uploadedBytes: z.number(),
       /** What it does about a cache that takes too little; null when it did not say. */

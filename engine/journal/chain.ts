@@ -1,8 +1,9 @@
 import { LeewardError } from "../core/errors.ts";
+import { withCopies } from "../core/copies.ts";
 import type { MachineId } from "../core/ids.ts";
 import { bytes, ordinal } from "../core/units.ts";
 import { copiesIn } from "./header.ts";
-import { type JournalPosition, withCopies } from "./position.ts";
+import type { JournalPosition } from "./position.ts";
 import { type CheckedSegment, placeOf } from "./segment.ts";
 
 /**

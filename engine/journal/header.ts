@@ -138,7 +138,10 @@ export const countsCopies = ({ version }: Pick<SegmentHeader, "version">): boole
   version > UNCOUNTED_VERSION;
 
 /** What the header counts. */
-export const copiesIn = ({ copiedWrites, copiedBytes }: SegmentHeader) => ({
+export const copiesIn = ({
+  copiedWrites,
+  copiedBytes,
+}: Pick<SegmentHeader, "copiedWrites" | "copiedBytes">) => ({
   writes: copiedWrites,
   bytes: copiedBytes,
 });

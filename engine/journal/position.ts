@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Copies, copies } from "../core/copies.ts";
 import { type Digest, NO_DIGEST, digestOf } from "../core/digest.ts";
 import { checked } from "../core/schema.ts";
 import {
@@ -13,14 +14,6 @@ import {
   ordinal,
   sequence,
 } from "../core/units.ts";
-
-/** What comparisons have put into a journal: no writes of the guest. */
-const copies = z.strictObject({
-  writes: z.number().int().nonnegative(),
-  /** Of data, uncompressed; a copy of zeros counts none. */
-  bytes: z.number().transform(checked(bytes)),
-});
-export type Copies = z.infer<typeof copies>;
 
 /** How far a journal has been followed: everything before `next` was read, checked and chained. */
 export interface JournalPosition {
@@ -39,18 +32,18 @@ export interface JournalPosition {
   readonly copied?: Copies | undefined;
 }
 
-/** With what came behind it; absent while there is nothing. */
-export function withCopies(before: Copies | undefined, more: Copies): { readonly copied?: Copies } {
-  if (!before && more.writes === 0) return {};
-  const { writes, bytes: size } = before ?? { writes: 0, bytes: 0 };
-  return { copied: { writes: writes + more.writes, bytes: bytes(size + more.bytes) } };
-}
-
-/** As they were before what came last. */
-export function withoutCopies(behind: Copies | undefined, last: Copies): { readonly copied?: Copies } {
-  if (!behind || behind.writes <= last.writes) return {};
-  return { copied: { writes: behind.writes - last.writes, bytes: bytes(behind.bytes - last.bytes) } };
-}
+/** What a position says of its last write, without its place among segments. */
+export const markOf = ({
+  sequence: at,
+  time,
+  bytes: size,
+  copied,
+}: Pick<JournalPosition, "sequence" | "time" | "bytes" | "copied">) => ({
+  sequence: at,
+  time,
+  bytes: size,
+  ...(copied && { copied }),
+});
 
 /**
  * The beginning of a generation. Sequences go on across generations: `from` is the last write before it.

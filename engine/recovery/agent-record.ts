@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { copies } from "../core/copies.ts";
 import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { type Micros, bytes, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
@@ -7,7 +8,12 @@ import type { Reported } from "./losses.ts";
 
 const size = z.number().transform(checked(bytes));
 const time = z.number().transform(checked(micros));
-const mark = z.object({ sequence: z.number().transform(checked(sequence)), time, bytes: size });
+const mark = z.object({
+  sequence: z.number().transform(checked(sequence)),
+  time,
+  bytes: size,
+  copied: copies.optional(),
+});
 
 /** What the agent does about a cache that takes too little. */
 const pressure = z.object({

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { type Micros, bytes, micros, sequence } from "../core/units.ts";
+import { madeAfter, newestOf } from "./guest-writes.ts";
 import type { Reached, Reported } from "./losses.ts";
+import type { ProgressRecord } from "./progress.ts";
 
 /** The loss that a failover announces: everything after the point or the write that it goes to. */
 export const announcement = z.object({
@@ -12,7 +14,7 @@ export const announcement = z.object({
    * source's last word.
    */
   seconds: z.number(),
-  /** Writes and guest bytes after it that the source is known to have made: more may have followed `knownUntil`. */
+  /** What the guest is known to have written after it, without copies of comparisons: more may have followed `knownUntil`. */
   writes: z.number(),
   bytes: z.number().transform(checked(bytes)),
   /** The last write that the source is known to have made, and when it said so by its own clock. */
@@ -22,23 +24,26 @@ export const announcement = z.object({
 export type Announcement = z.infer<typeof announcement>;
 
 /**
- * What everything after the chosen point or write comes to, as far as it is known. A point of an older generation than what is
- * known has all of the newer one behind it, and an unknown part of its own: the bytes are then a lower bound.
+ * What everything after the chosen point or write comes to, as far as it is known. Behind the end of a generation something may have
+ * been written that nobody heard of: then the time counts from the choice, whatever is known.
  */
-export function announce(now: Micros, point: Reached, arrived: Reached, reported?: Reported): Announcement {
-  const known = newest([point, arrived, ...(reported ? [reported.captured, reported.cached] : [])]);
-  const writes = known.sequence - point.sequence;
-  const before = known.generation === point.generation ? point.bytes : 0;
+export function announce(
+  now: Micros,
+  chosen: Reached,
+  progress: Pick<ProgressRecord, "arrived" | "from" | "ended">,
+  reported?: Reported,
+): Announcement {
+  const { arrived } = progress;
+  const made = madeAfter(chosen, progress, reported);
+  const present = newestOf(arrived, reported);
+  const known = present.sequence > chosen.sequence ? present : chosen;
   const knownUntil = micros(Math.max(reported?.at ?? 0, known.time));
+  const nothing = made.writes === 0 && chosen.generation === arrived.generation;
   return {
-    after: point.sequence,
-    seconds: Math.max(now - (writes === 0 ? Math.max(point.time, knownUntil) : point.time), 0) / 1e6,
-    writes,
-    bytes: bytes(writes === 0 ? 0 : Math.max(known.bytes - before, 0)),
+    after: chosen.sequence,
+    seconds: Math.max(now - (nothing ? Math.max(chosen.time, knownUntil) : chosen.time), 0) / 1e6,
+    ...made,
     knownSequence: known.sequence,
     knownUntil,
   };
 }
-
-const newest = (reached: readonly [Reached, ...Reached[]]): Reached =>
-  reached.reduce((a, b) => (b.sequence > a.sequence ? b : a));

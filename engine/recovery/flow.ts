@@ -5,7 +5,7 @@ import { observe, rate } from "./rate.ts";
 
 /** How fast a machine's bytes move, by what its heartbeats said. */
 export const flow = z.object({
-  /** Guest bytes written at the source, durable in the cache, arrived in the target region. */
+  /** Bytes recorded at the source, durable in the cache, arrived in the target region; copies among them. */
   captured: rate.optional(),
   cached: rate.optional(),
   arrived: rate.optional(),

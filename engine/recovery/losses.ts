@@ -1,12 +1,17 @@
+import type { Copies } from "../core/copies.ts";
 import type { Loss } from "../journal/manifest.ts";
-import { type Bytes, type Generation, type Micros, type Sequence, bytes } from "../core/units.ts";
+import type { Bytes, Generation, Micros, Sequence } from "../core/units.ts";
+import { NO_WRITES, guestBetween, madeAfter, plus } from "./guest-writes.ts";
+import type { ProgressRecord } from "./progress.ts";
 
-/** A write of a generation with the guest bytes up to it, as in `Mark` of the agent's API and in `JournalPosition`. */
+/** A write of a generation with the bytes up to it, as in `Mark` of the agent's API and in `JournalPosition`. */
 export interface Reached {
   readonly generation: Generation;
   readonly sequence: Sequence;
   readonly time: Micros;
   readonly bytes: Bytes;
+  /** What of the writes and bytes up to it comparisons had copied; absent when nothing. */
+  readonly copied?: Copies | undefined;
 }
 
 /** The agent's last word. */
@@ -26,7 +31,7 @@ export interface Losses {
 
 /**
  * VM loss: everything newer than what the cache holds. Region loss: everything newer than what the target region holds.
- * Writes and bytes are exact as of the last report. Where nothing is missing, only the time since that report is at
+ * Writes and bytes are the guest's, without copies of a comparison, and exact as of the last report. Where nothing is missing, only the time since that report is at
  * stake: an idle machine loses no writes. Undefined while nothing of the generation was reported or has arrived: there is no loss to
  * count, everything would be lost.
  */
@@ -40,15 +45,30 @@ export function losses(now: Micros, reported: Reported | undefined, arrived: Rea
 /** What is lost when everything after `kept` is gone. */
 function lossSince(now: Micros, reported: Reported, kept: Reached): Loss {
   const { captured, unrecorded } = reported;
-  const recorded = Math.max(captured.sequence - kept.sequence, 0);
+  const recorded = guestBetween(kept, captured);
   const all = unrecorded?.since ?? Math.max(reported.at, kept.time);
-  const safeUntil = recorded === 0 ? all : kept.time;
-  return {
-    seconds: Math.max(now - safeUntil, 0) / 1e6,
-    bytes: bytes((recorded === 0 ? 0 : Math.max(captured.bytes - kept.bytes, 0)) + (unrecorded?.bytes ?? 0)),
-    writes: recorded + (unrecorded?.writes ?? 0),
-  };
+  const safeUntil = recorded.writes === 0 ? all : kept.time;
+  return { seconds: secondsBetween(safeUntil, now), ...plus(recorded, unrecorded) };
 }
+
+/**
+ * Both losses as they stand. While a generation has no point of its own its disks are being copied or compared, and nothing of it can be used: then
+ * both count from the newest point that there is, whatever is in the cache or has arrived since. Undefined before the first.
+ */
+export function liveLosses(
+  now: Micros,
+  progress: ProgressRecord,
+  reported: Reported | undefined,
+): Losses | undefined {
+  const { point, arrived } = progress;
+  if (!point) return undefined;
+  if (point.generation === arrived.generation) return losses(now, reported, arrived);
+  const kept = { ...point, bytes: point.bytes ?? NO_WRITES.bytes };
+  const loss = { seconds: secondsBetween(point.time, now), ...madeAfter(kept, progress, reported) };
+  return { vm: loss, region: loss };
+}
+
+const secondsBetween = (from: number, to: Micros): number => Math.max(to - from, 0) / 1e6;
 
 const newer = (a: Reached, b: Reached): Reached =>
   a.generation > b.generation || (a.generation === b.generation && a.sequence >= b.sequence) ? a : b;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { markedSegment } from "../journal/marked-segment.ts";
+import { copies } from "../core/copies.ts";
 import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
@@ -9,12 +10,30 @@ import { resyncProgress } from "./resync-request.ts";
 
 const count = z.number().int().nonnegative();
 
+/** A generation that is over, and how far the guest's writes in it are known. */
+const endedGeneration = z.object({
+  generation: z.number().transform(checked(generation)),
+  /** The last write before it. */
+  from: z.number().transform(checked(sequence)),
+  /** The newest write in it that was reported, or has arrived. */
+  end: z.object({
+    sequence: z.number().transform(checked(sequence)),
+    bytes: z.number().transform(checked(bytes)),
+    copied: copies.optional(),
+  }),
+  /** What the guest wrote behind that, and the journal did not take. */
+  unrecorded: z.object({ writes: count, bytes: z.number().transform(checked(bytes)) }).optional(),
+});
+export type EndedGeneration = z.infer<typeof endedGeneration>;
+
 const barrier = z.object({
   kind: z.literal("barrier"),
   id: z.string().transform(checked(barrierId)),
   sequence: z.number().transform(checked(sequence)),
   time: z.number().transform(checked(micros)),
   consistency: z.enum(["crash", "application"]),
+  /** Of data in the generation, up to the barrier. */
+  bytes: z.number().transform(checked(bytes)).optional(),
 });
 
 /** How far a machine's replication is. Kind `progress`; written by replication, and by the start of a generation. */
@@ -23,6 +42,8 @@ export const progressRecord = z.object({
   machine: z.string().transform(checked(machineId)),
   /** The last write before this generation. */
   from: z.number().transform(checked(sequence)),
+  /** Generations before the present one, ascending; the newest of them. */
+  ended: z.array(endedGeneration).optional(),
   /** Everything before it is in the target region, and was checked there. */
   arrived: journalPosition,
   /** Every proof before it has become a recovery point. */
@@ -55,6 +76,9 @@ export const progressRecord = z.object({
       generation: z.number().transform(checked(generation)),
       sequence: z.number().transform(checked(sequence)),
       time: z.number().transform(checked(micros)),
+      /** Of data in the generation, and what of it comparisons had copied; unknown in records of an older Leeward. */
+      bytes: z.number().transform(checked(bytes)).optional(),
+      copied: copies.optional(),
     })
     .optional(),
   /** Since the machine was enabled: segments, objects and stored bytes that were shipped. */

@@ -1,12 +1,13 @@
 import type { MachineId } from "../core/ids.ts";
-import { type Generation, type Micros, type Ordinal, bytes, sequence } from "../core/units.ts";
+import { type Bytes, type Generation, type Micros, type Ordinal, bytes, sequence } from "../core/units.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { MarkedSegment } from "../journal/marked-segment.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
-import type { BarrierRecord } from "../journal/record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { RecoveryPolicy } from "./policy.ts";
-import { type ProgressRecord, farther } from "./progress.ts";
+import { newestOf } from "./guest-writes.ts";
+import type { Reported } from "./losses.ts";
+import { type EndedGeneration, type ProgressRecord, farther } from "./progress.ts";
 import type { Beginning } from "./resync.ts";
 import { STATES } from "./state.ts";
 
@@ -19,6 +20,7 @@ export function beginGeneration(
   of: Generation,
   old: ProgressRecord | undefined,
   beginning?: Beginning,
+  reported?: Reported,
 ): ProgressRecord {
   const from = old?.arrived.sequence ?? sequence(0);
   const start = startOf(of, from, beginning?.chain);
@@ -34,7 +36,22 @@ export function beginGeneration(
     marked: [],
     pending: [],
     shipped,
+    ...(old && { ended: [...(old.ended ?? []), endOf(old, reported)].slice(-MOST_ENDED) }),
     ...(beginning && { resync: beginning.resync }),
+  };
+}
+
+/** Of each the record has some 150 bytes. A failover to a point of an older one announces less than was lost. */
+const MOST_ENDED = 64;
+
+function endOf({ arrived, from }: ProgressRecord, reported: Reported | undefined): EndedGeneration {
+  const { generation, sequence: at, bytes: size, copied } = newestOf(arrived, reported);
+  const said = reported?.captured.generation === generation ? reported.unrecorded : undefined;
+  return {
+    generation,
+    from,
+    end: { sequence: at, bytes: size, ...(copied && { copied }) },
+    ...(said && { unrecorded: { writes: said.writes, bytes: said.bytes } }),
   };
 }
 
@@ -94,12 +111,13 @@ export function withWanted(
   return { ...progress, wanted: { ordinals: [...ordinals], since: wanted?.since ?? now } };
 }
 
-/** Notes that every proof before `to` became a point. */
+/** Notes that every proof before `to` became a point. @param bytesAt of data up to the barrier of the newest of them */
 export function withCut(
   progress: ProgressRecord,
   to: JournalPosition,
   points: readonly RecoveryPoint[],
-  pending: readonly BarrierRecord[],
+  pending: ProgressRecord["pending"],
+  bytesAt?: Bytes,
 ): ProgressRecord {
   if (to.generation !== progress.cut.generation || to.next < progress.cut.next) return progress;
   const newest = points.at(-1);
@@ -108,6 +126,8 @@ export function withCut(
     generation: newest.generation,
     sequence: newest.sequence,
     time: newest.time,
+    bytes: bytesAt ?? newest.position.bytes,
+    ...(newest.position.copied && { copied: newest.position.copied }),
   };
   const marked = progress.marked.filter(({ position }) => position.next > to.next);
   return { ...progress, cut: to, marked, pending: [...pending], ...(point && { point }) };

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { type BarrierId, type MachineId, barrierId, machineId } from "../core/ids.ts";
+import { copies } from "../core/copies.ts";
 import { checked } from "../core/schema.ts";
 import { type Generation, type Micros, bytes, generation, micros, sequence } from "../core/units.ts";
+import { markOf } from "../journal/position.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { journalPosition } from "../journal/position.ts";
 import { type BadPoint, type Road, badPoint } from "./bad-point.ts";
@@ -15,8 +17,9 @@ const verifiedPoint = z.object({
   generation: z.number().transform(checked(generation)),
   sequence: z.number().transform(checked(sequence)),
   time,
-  /** Guest bytes of the generation, counted to the point's proof. */
+  /** Of data in the generation, counted to the point's proof, and what of it comparisons had copied. */
   bytes: z.number().transform(checked(bytes)),
+  copied: copies.optional(),
   /** Where the next verification begins: see `Since`. */
   scanned: journalPosition,
 });
@@ -87,7 +90,7 @@ export function withGood(
   if (point.generation !== old.generation) return old;
   const { id, generation: of, sequence: at, time: taken, position } = point;
   const state: RoadState = {
-    point: { id, generation: of, sequence: at, time: taken, bytes: position.bytes, scanned },
+    point: { id, generation: of, ...markOf(position), sequence: at, time: taken, scanned },
     scrub,
   };
   const { problem: _, ...rest } = old;

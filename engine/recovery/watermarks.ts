@@ -1,4 +1,5 @@
 import { type AgentRecord, reportedBy } from "./agent-record.ts";
+import { markOf as markIn } from "../journal/position.ts";
 import type { Reached } from "./losses.ts";
 import type { ProgressRecord } from "./progress.ts";
 import type { VerificationRecord } from "./verification.ts";
@@ -39,7 +40,7 @@ export function watermarks(
 
 /** Of a journal position, only what a mark has. */
 const markOf = (at: Reached | undefined): Reached | undefined =>
-  at && { generation: at.generation, sequence: at.sequence, time: at.time, bytes: at.bytes };
+  at && { generation: at.generation, ...markIn(at) };
 
 function farthest(a: Reached | undefined, b: Reached | undefined): Reached | undefined {
   if (!a || !b) return a ?? b;

@@ -1,6 +1,7 @@
 import { type Bytes, type Micros, type Sequence, bytes } from "../core/units.ts";
 import { copiesIn } from "../journal/header.ts";
-import { type JournalPosition, withoutCopies } from "../journal/position.ts";
+import type { JournalPosition } from "../journal/position.ts";
+import { withoutCopies } from "../core/copies.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 
 /**

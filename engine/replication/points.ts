@@ -1,7 +1,7 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import type { BarrierId, MachineId } from "../core/ids.ts";
-import type { Bytes, DiskIndex, Generation, Ordinal } from "../core/units.ts";
+import { type Bytes, type DiskIndex, type Generation, type Ordinal, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { type Loss, type RecoveryPoint, decodeManifest, encodeManifest } from "../journal/manifest.ts";
 import type { MarkedSegment } from "../journal/marked-segment.ts";
@@ -37,7 +37,7 @@ export interface CutRequest {
   /** What `ship` noted behind the cut before, in order; all of one generation. */
   readonly marked: readonly MarkedSegment[];
   /** What the cut before returned. */
-  readonly pending: readonly BarrierRecord[];
+  readonly pending: readonly PlacedBarrier[];
   /** Both losses as they stand for a barrier. Asked once for each new point. */
   readonly lossesAt: (barrier: BarrierRecord) => Losses;
 }
@@ -46,8 +46,13 @@ export interface Cut {
   /** Points whose proofs were among the marked, oldest first; those that an earlier run created are among them. */
   readonly points: readonly RecoveryPoint[];
   /** Barriers still without a proof. Plain numbers and strings; to be persisted when `marked` is forgotten. */
-  readonly pending: readonly BarrierRecord[];
+  readonly pending: PlacedBarrier[];
+  /** Bytes of data up to the barrier of the newest point; undefined when that barrier had to be looked for. */
+  readonly bytes: Bytes | undefined;
 }
+
+/** A barrier with the bytes of data in its generation up to it. */
+type PlacedBarrier = BarrierRecord & { readonly bytes?: Bytes | undefined };
 
 /** A barrier whose proof is this far behind was abandoned by its agent; should the proof come, it is looked for. */
 const MOST_PENDING = 64;
@@ -66,15 +71,30 @@ const MOST_PENDING = 64;
 export async function cut(s: CutRequest): Promise<Cut> {
   const barriers = new Map(s.pending.map((barrier) => [barrier.id, barrier]));
   const points: RecoveryPoint[] = [];
-  for await (const { segment, after } of readMarked(s))
-    for (const record of await marksOf(segment, s.key)) {
-      if (record.kind === "barrier") barriers.set(record.id, record);
+  let newest: PlacedBarrier | undefined;
+  for await (const { segment, after } of readMarked(s)) {
+    const records = await marksOf(segment, s.key);
+    for (const record of records) {
+      if (record.kind === "barrier") barriers.set(record.id, placed(record, records, after));
       if (record.kind !== "proof") continue;
-      const barrier = barriers.get(record.barrier) ?? (await findBarrier(s, record.barrier, after));
-      points.push(await createPoint(s.target, pointOf(s, barrier, record, after)));
+      newest = barriers.get(record.barrier) ?? (await findBarrier(s, record.barrier, after));
+      points.push(await createPoint(s.target, pointOf(s, newest, record, after)));
       barriers.delete(record.barrier);
     }
-  return { points, pending: [...barriers.values()].slice(-MOST_PENDING) };
+  }
+  return { points, pending: [...barriers.values()].slice(-MOST_PENDING), bytes: newest?.bytes };
+}
+
+function placed(
+  barrier: BarrierRecord,
+  among: readonly JournalRecord[],
+  behind: JournalPosition,
+): PlacedBarrier {
+  const later = among.reduce(
+    (sum, one) => sum + (one.kind === "data" && one.sequence > barrier.sequence ? one.data.length : 0),
+    0,
+  );
+  return { ...barrier, bytes: bytes(behind.bytes - later) };
 }
 
 /** Each object once: a barrier and its proof often lie in one. @throws SegmentMissing, ChainBroken, SegmentDamaged */

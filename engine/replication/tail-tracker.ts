@@ -1,7 +1,8 @@
 import { type Micros, bytes, micros } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import { type SegmentHeader, copiesIn } from "../journal/header.ts";
-import { type JournalPosition, withoutCopies } from "../journal/position.ts";
+import type { JournalPosition } from "../journal/position.ts";
+import { withoutCopies } from "../core/copies.ts";
 
 /** Finds, on a walk backward from a point, where the segment that holds its barrier begins, and which times were met. */
 export class TailTracker {

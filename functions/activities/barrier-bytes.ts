@@ -7,15 +7,15 @@ import type { Place } from "./place.ts";
 import type { Services } from "../services.ts";
 
 /**
- * Guest bytes of the generation up to exactly the point's barrier, or the write: the position of a point lies behind its proof and counts
- * the writes between as well. Reads the few segments between the two. Where they cannot be read the position's own figure
+ * Bytes of data in the generation up to exactly the point's barrier, or the write: the position of a point lies behind its proof and counts
+ * the writes between as well. Reads the few segments between the two. Where they are damaged or gone the position's own figure
  * is given, since a point that the replica holds can be used all the same.
  */
 export async function bytesAtBarrier(services: Services, point: Place): Promise<Bytes> {
   try {
     return bytes(point.position.bytes - (await bytesBehind(services, point)));
   } catch (error) {
-    if (error instanceof LeewardError) return point.position.bytes;
+    if (error instanceof LeewardError && error.class !== "retry") return point.position.bytes;
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import {
   sourceOf,
   targetOf,
 } from "../../engine/recovery/item.ts";
-import { losses } from "../../engine/recovery/losses.ts";
+import { liveLosses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
 import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
@@ -60,7 +60,8 @@ export const failoverActivities = {
       checkpointed,
     };
     const reported = reportedBy((await services.records.agents.get(machine))?.value);
-    const reached = { ...point, bytes: await bytesAtBarrier(services, point) };
+    const { copied } = point.position;
+    const reached = { ...point, bytes: await bytesAtBarrier(services, point), copied };
     const report: FailoverReport = {
       operation,
       point: point.id,
@@ -68,9 +69,9 @@ export const failoverActivities = {
       consistency: point.consistency,
       road: roadTo(facts),
       startTime: item.job.startTime,
-      announced: announce(item.job.startTime, reached, progress.arrived, reported),
+      announced: announce(item.job.startTime, reached, progress, reported),
       moment: between(point),
-      losses: losses(item.job.startTime, reported, progress.arrived),
+      losses: liveLosses(item.job.startTime, progress, reported),
       steps: [],
     };
     await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, failover: report }));

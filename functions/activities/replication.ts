@@ -131,7 +131,7 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
       losses(now, reportedBy(agent?.value), progress.arrived) ?? sinceBarrier(now, barrier),
   });
   await services.records.progress.update(machine, (old) =>
-    withCut(old, progress.arrived, made.points, made.pending),
+    withCut(old, progress.arrived, made.points, made.pending, made.bytes),
   );
   await settleBarriers(services, machine, made.points);
   return made.points.length;

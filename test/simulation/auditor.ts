@@ -16,6 +16,7 @@ import { restorePoint } from "../../engine/replication/restore.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { FOOTER } from "../fixtures/carried.ts";
+import { checkCounts } from "./counts.ts";
 import { type Effect, type Stores, nameOf } from "./stores.ts";
 import { type Barrier, type Truth, Violation } from "./truth.ts";
 import type { Storm } from "./weather.ts";
@@ -114,6 +115,7 @@ export class Auditor {
       if (now && name !== "cut") this.#checkHeld(name, now, old);
     }
     const agent = (await records.agents.get(this.#machine))?.value;
+    checkCounts(this.#truth, progress, agent);
     for (const [name, mark] of Object.entries(watermarks(agent, progress))) {
       const old = this.#marks[name];
       const back = old && mark.generation === old.generation && mark.sequence < old.sequence;

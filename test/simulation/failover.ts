@@ -13,6 +13,7 @@ import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { readPoint } from "../../engine/replication/points.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
+import { checkAnnounced } from "./counts.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
@@ -47,7 +48,11 @@ async function fence({ machine, services }: Plane, { wanted: point, token }: Fai
  * Drains, plans and builds as `orchestrations/failover.ts` does, by the road that the plan takes. May die anywhere and
  * run again.
  */
-async function failOver(plane: Plane, failover: Failover): Promise<Built> {
+async function failOver(
+  plane: Plane,
+  failover: Failover,
+  planned: (point: BarrierId) => Promise<void>,
+): Promise<Built> {
   const { machine, services } = plane;
   const { wanted } = failover;
   if (plane.step !== "late-bump") await mustBeFenced(plane, failover);
@@ -55,6 +60,7 @@ async function failOver(plane: Plane, failover: Failover): Promise<Built> {
   const input = { machine, operation: job.operation, point: wanted };
   await failoverActivities.drain({ machine }, toolsOf(services));
   const plan = await failoverActivities.planFailover(input, toolsOf(services));
+  await planned(plan.point);
   const at = { machine, point: plan.point };
   if (plan.steps.some((step) => step.do === "checkpoint"))
     await diskActivities.checkpointTo(at, toolsOf(services));
@@ -74,7 +80,8 @@ export function startFailover(world: World, machine: Machine): void {
   if (!failover) return;
   world.start(`failover:${machine.id}`, machine, async (plane) => {
     if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
-    const built = await failOver(plane, failover).catch((error: unknown) => {
+    const planned = (point: BarrierId) => mustBeCounted(world, machine, plane, point);
+    const built = await failOver(plane, failover, planned).catch((error: unknown) => {
       // Retention dropped the point while it was being named, or died before it could put it back.
       if (world.thins && hasCode(error, "NotFound")) failover.wanted = undefined;
       throw error;
@@ -83,6 +90,23 @@ export function startFailover(world: World, machine: Machine): void {
     if (!failover.built) world.roads.push(built.road);
     failover.built ??= built;
   });
+}
+
+/** What is announced is what was lost. Who reads what is old may announce less. */
+async function mustBeCounted(
+  { storm, mutation }: World,
+  { id, truth }: Machine,
+  { truly }: Plane,
+  point: BarrierId,
+): Promise<void> {
+  if (storm.lied || storm.weather.stale > 0 || mutation) return;
+  const { items, progress, agents } = recordsIn(truly.records);
+  const failover = (await items.get(itemKeyOf(id)))?.value.failover;
+  const found = (await progress.get(id))?.value;
+  if (failover?.point !== point || !found) return;
+  const agent = (await agents.get(id))?.value;
+  const { announced } = failover;
+  checkAnnounced(truth, await readPoint(truly.target, id, point), { announced, progress: found, agent });
 }
 
 /** 8: a failover bumps the generation first, then builds. */

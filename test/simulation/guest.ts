@@ -218,7 +218,9 @@ export class Guest implements FileWatch {
       else if (record.kind !== "digests") {
         const { sequence, disk, offset } = record;
         const length = record.kind === "data" ? record.data.length : record.length;
-        const change = { sequence, disk, offset, data: this.#read(disk, offset, length) };
+        const payload = record.kind === "zero" ? 0 : length;
+        const copied = record.copied === true;
+        const change = { sequence, disk, offset, data: this.#read(disk, offset, length), payload, copied };
         this.#journalled = { generation: place, change };
         this.#truth.noteChange(place, change);
       }

@@ -1,6 +1,7 @@
 import type { Digest } from "../../engine/core/digest.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
-import type { Generation, Sequence } from "../../engine/core/units.ts";
+import { type Generation, type Sequence, bytes } from "../../engine/core/units.ts";
+import type { GuestWrites } from "../../engine/recovery/guest-writes.ts";
 import type { CheckedSegment } from "../../engine/journal/segment.ts";
 
 /** Something that must never be. */
@@ -19,6 +20,10 @@ export interface Change {
   readonly disk: number;
   readonly offset: number;
   readonly data: Buffer;
+  /** Bytes of data that the journal has for it: none for zeros. */
+  readonly payload: number;
+  /** A comparison made it, and not the guest. */
+  readonly copied: boolean;
 }
 
 /** A barrier in one generation's journal. */
@@ -73,6 +78,15 @@ export class Truth {
     if (changes?.at(-1)?.sequence === change.sequence) changes.pop();
     if (changes) changes.push(change);
     else this.#changes.set(generation, [change]);
+  }
+
+  /** What the guest itself wrote in a generation behind one write up to another. A number that was given again counts once. */
+  guestWrites(generation: Generation, after: Sequence, upTo: Sequence): GuestWrites {
+    const made = new Map<Sequence, Change>();
+    for (const change of this.#changes.get(generation) ?? [])
+      if (change.sequence > after && change.sequence <= upTo) made.set(change.sequence, change);
+    const own = [...made.values()].filter(({ copied }) => !copied);
+    return { writes: own.length, bytes: bytes(own.reduce((sum, { payload }) => sum + payload, 0)) };
   }
 
   /** The disks as they were just after the write; undefined before the generation's first barrier. */

@@ -20,7 +20,7 @@ export const agent = (secondsAgo: number): LeewardItem["agent"] => ({
   version: "0.1.0",
   mode: "streaming",
   lastHeartbeat: iso(secondsAgo),
-  backlog: { segments: 1, bytes: 3 * MIB },
+  backlog: { segments: 1, bytes: 3 * MIB, copiedBytes: 0 },
   capturedBytes: 1,
   uploadedBytes: 1,
   pressure: null,
@@ -96,7 +96,11 @@ export const protectedItem = (
   allowedOperations: string[] = ["UnplannedFailover"],
 ) =>
   item(
-    { losses, watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1 } }, ...changed },
+    {
+      losses,
+      watermarks: { captured: { generation: 1, sequence: 9000, time: 1, bytes: 1, copiedBytes: 0 } },
+      ...changed,
+    },
     allowedOperations,
   );
 const point = (name: string, secondsAgo: number, sequence: number): RecoveryPointResource => ({

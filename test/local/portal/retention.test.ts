@@ -63,13 +63,14 @@ describe.skipIf(!present)("a machine in the portal", () => {
       beganTime: iso(5),
       base: POINTS[0]?.name ?? null,
       sent: 3 * MIB,
+      waiting: MIB,
       scope: null,
       scopeReason: null,
       endedTime: null,
       last: null,
     };
     api.script.items = [protectedItem({ retention, resync })];
-    await see("Resync: comparing, somebody asked for it, 3.0 MiB differed so far.");
+    await see("Resync: comparing, somebody asked for it, 3.0 MiB differed so far, 1.0 MiB of it on the way.");
     expect(await page.getByRole("button", { name: "Resync now… ledger" }).isVisible()).toBe(false);
   });
 });

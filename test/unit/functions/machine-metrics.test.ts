@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { machineMetrics } from "../../../engine/contract/metrics.ts";
-import { MIB, bytes, diskIndex } from "../../../engine/core/units.ts";
+import { MIB, bytes, diskIndex, generation, sequence } from "../../../engine/core/units.ts";
 import { type Flow, withCounted } from "../../../engine/recovery/flow.ts";
 import type { SourceMachine } from "../../../engine/recovery/item.ts";
 import type { Known } from "../../../engine/recovery/health.ts";
 import { metricsOf } from "../../../functions/machine-metrics.ts";
 import { verificationFor } from "../../../engine/recovery/verification.ts";
-import { NOW, VM, agent, ago, position, progress, protectedItem } from "../engine/recovery/fixture.ts";
+import { NOW, POINT, VM, agent, ago, position, progress, protectedItem } from "../engine/recovery/fixture.ts";
 
 const disk = (index: number, size: number): SourceMachine["disks"][number] => ({
   index: diskIndex(index),
@@ -27,6 +27,8 @@ const source: SourceMachine = {
 };
 const item = protectedItem({ source });
 const verification = verificationFor(undefined, item.machine, item.generation, ago(60));
+
+const POINTED = { id: POINT, generation: generation(1), sequence: sequence(80), time: ago(20) };
 
 const known = (more: Partial<Known> = {}): Known => ({
   item,
@@ -76,8 +78,30 @@ test("a backlog that drains says when it is through; one that grows says nothing
   expect(backlog.cache.bytes).toBe(40_960);
   const net = 2000 * (1 - Math.exp(-2));
   expect(Math.abs((backlog.cache.etaSeconds ?? 0) - 40_960 / net)).toBeLessThan(1.5);
-  expect(backlog.region).toEqual({ bytes: 81_920, etaSeconds: null });
+  expect(backlog.region).toEqual({ bytes: 81_920, copiedBytes: 0, etaSeconds: null });
   expect(backlog.replica.bytes).toBe(80 * 4096);
+});
+
+test("copies of a comparison are a backlog of their own, and no churn, and no loss", () => {
+  const copied = (writes: number) => ({ copied: { writes, bytes: bytes(writes * 4096) } });
+  const captured = { sequence: sequence(100), time: ago(1), bytes: bytes(409_600), ...copied(60) };
+  const cached = { sequence: sequence(90), time: ago(3), bytes: bytes(368_640), ...copied(55) };
+  const point = { ...POINTED, sequence: sequence(70) };
+  const arrived = position(8, 80, copied(50));
+  const found = metricsOf(
+    known({ agent: agent({ captured, cached }), progress: progress({ arrived, point }) }),
+    NOW,
+  );
+  expect(machineMetrics.parse(found)).toEqual(found);
+  expect(found.backlog.cache).toMatchObject({ bytes: 5 * 4096, copiedBytes: 5 * 4096 });
+  expect(found.backlog.region).toMatchObject({ bytes: 10 * 4096, copiedBytes: 10 * 4096 });
+  expect(found.watermarks.captured).toMatchObject({
+    sequence: 100,
+    bytes: 40 * 4096,
+    copiedBytes: 60 * 4096,
+  });
+  expect(found.losses?.vm).toMatchObject({ writes: 5, bytes: 5 * 4096 });
+  expect(found.losses?.region).toMatchObject({ writes: 10, bytes: 10 * 4096 });
 });
 
 test("ratios are of bytes before to bytes after", () => {
@@ -98,7 +122,8 @@ test("the scrub's coverage is told for each disk: it goes through one after the 
 
 test("figures of a machine that was failed over claim no loss", () => {
   const over = protectedItem({ state: "UnplannedFailoverCommitPending" });
-  const after = known({ item: over, agent: agent(), progress: progress({ arrived: position(5, 80) }) });
+  const arrived = position(5, 80);
+  const after = known({ item: over, agent: agent(), progress: progress({ arrived, point: POINTED }) });
   expect(metricsOf(after, NOW).losses).toBeNull();
   expect(metricsOf({ ...after, item }, NOW).losses?.region.writes).toBe(20);
 });
