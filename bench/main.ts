@@ -4,6 +4,7 @@ const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   capture: () => import("./capture.ts"),
   checkpoint: () => import("./checkpoint.ts"),
   delta: () => import("./delta.ts"),
+  host: () => import("./host.ts"),
   journal: () => import("./journal.ts"),
   rebuild: () => import("./rebuild.ts"),
   merge: () => import("./merge.ts"),

@@ -29,12 +29,12 @@ export function managementLinks({ hub, origin, key }: ClientAddress, id: string)
 
 /** The value of each durableClient binding of the function: where its client finds the task hub. */
 export function clientInputs(fn: RegisteredFunction, address: ClientAddress): Record<string, TypedData> {
-  const text = { string: clientPayload(address) };
-  return Object.fromEntries(
-    Object.entries(fn.metadata.bindings)
-      .filter(([, binding]) => binding.type.toLowerCase() === "durableclient")
-      .map(([name]) => [name, text]),
+  const names = Object.keys(fn.metadata.bindings).filter(
+    (name) => fn.metadata.bindings[name]?.type.toLowerCase() === "durableclient",
   );
+  if (names.length === 0) return {};
+  const text = { string: clientPayload(address) };
+  return Object.fromEntries(names.map((name) => [name, text]));
 }
 
 function clientPayload(address: ClientAddress): string {

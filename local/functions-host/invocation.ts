@@ -13,12 +13,17 @@ import type { TypedData } from "./typed-data.ts";
 export interface Invocation {
   /** One value per input binding, by its name. */
   readonly inputs: Record<string, TypedData>;
+  /** What the trigger's value is once it is parsed, in place of the one in `inputs`. */
+  readonly trigger?: unknown;
   readonly triggerMetadata?: Record<string, TypedData>;
-  /** Sees what the handler returned, before it is turned into data. */
-  readonly inspect?: (result: unknown) => void;
+  /** Takes what the handler returned, which then is not turned into data. */
+  readonly take?: (result: unknown) => void;
   /** An orchestrator is synchronous, nothing can interrupt it. */
   readonly unlimited?: boolean;
 }
+
+/** A reason of our own spares the making of an exception for each invocation. */
+const OVER = "the function has ended";
 
 /** Calls functions, bounds their time, and knows how many are running. */
 export class Invoker {
@@ -70,7 +75,7 @@ export class Invoker {
     } finally {
       expired.catch(() => undefined);
       outcome.catch(() => undefined);
-      finished.abort();
+      finished.abort(OVER);
     }
   }
 }
@@ -95,7 +100,8 @@ async function runInvocation(
   const about: { function: string; context: unknown } = { function: fn.name, context: undefined };
   const core = coreContext(fn, id, call, about);
   const invocation = model.getInvocationModel(core);
-  const { context, inputs } = await invocation.getArguments();
+  const { context, inputs: parsed } = await invocation.getArguments();
+  const inputs = call.trigger === undefined ? parsed : [call.trigger];
   about.context = context;
   const shared = { hookData: {}, appHookData, invocationContext: context };
   const before = { ...shared, functionCallback: fn.callback, inputs };
@@ -115,8 +121,8 @@ async function runInvocation(
   await runHooks("postInvocation", core, outcome);
   core.state = undefined;
   if (outcome.error !== null && outcome.error !== undefined) throw asError(outcome.error);
-  call.inspect?.(outcome.result);
-  return invocation.getResponse(context, outcome.result);
+  call.take?.(outcome.result);
+  return invocation.getResponse(context, call.take ? undefined : outcome.result);
 }
 
 function coreContext(

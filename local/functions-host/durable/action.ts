@@ -1,3 +1,4 @@
+import { isRecord } from "./failures.ts";
 import type { FailureDetails } from "./history.ts";
 
 /** What an orchestrator asked for, as `durable-functions` 3 reports it: over the whole life of the instance, in order. */
@@ -7,7 +8,7 @@ export type Action =
   | ({ actionType: typeof ActionType.CallSubOrchestrator } & Child)
   | ({ actionType: typeof ActionType.CallSubOrchestratorWithRetry } & Child & Retried)
   | { actionType: typeof ActionType.ContinueAsNew; input?: unknown }
-  | { actionType: typeof ActionType.CreateTimer; fireAt: string; isCanceled: boolean }
+  | { actionType: typeof ActionType.CreateTimer; fireAt: string | Date; isCanceled: boolean }
   | { actionType: typeof ActionType.WaitForExternalEvent; externalEventName: string }
   | {
       actionType: typeof ActionType.CallEntity | typeof ActionType.SignalEntity;
@@ -53,7 +54,7 @@ export interface RetryOptions {
   retryTimeoutInMilliseconds?: number;
 }
 
-/** The library's answer to one turn. Trusted: it comes from the pinned library, in this process. */
+/** The library's answer to one turn, as it is or from JSON text. Trusted: it comes from the pinned library, in this process. */
 export interface OrchestratorState {
   isDone: boolean;
   actions: Action[][];
@@ -62,6 +63,10 @@ export interface OrchestratorState {
   error?: string;
   failureDetails?: FailureDetails;
 }
+
+/** Tells the library's answers from those of a handler that is not the library's. */
+export const isState = (value: unknown): value is OrchestratorState =>
+  isRecord(value) && Array.isArray(value["actions"]) && typeof value["isDone"] === "boolean";
 
 const unsupported = new Map<number, string>([
   [8, "callHttp"],

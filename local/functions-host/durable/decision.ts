@@ -1,7 +1,24 @@
 import { type EntityRequest, EventType, type ScheduledEvent } from "./history.ts";
 
 /** Something new that the orchestrator asked for. `id` is the number under which the library knows the task. */
-export type Decision = { readonly id: number; readonly retryOf?: number } & TaskProps;
+export type Decision = { readonly id: number; readonly retryOf?: number } & Encoded<TaskProps>;
+
+/** The input as JSON text, null for none. */
+type Encoded<Props> = Props extends { readonly input: unknown }
+  ? Omit<Props, "input"> & { readonly input: string | null }
+  : Props;
+
+/** @throws TypeError for an input that JSON cannot say */
+export const encoded = (props: TaskProps): Encoded<TaskProps> =>
+  props.kind === "timer" ? props : { ...props, input: jsonText(props.input) };
+
+/** Null for what JSON leaves out, as functions. @throws TypeError for what it cannot say */
+export function jsonText(value: unknown): string | null {
+  const text: string | undefined = JSON.stringify(value);
+  return text ?? null;
+}
+
+type Numbered = { readonly id: number } & TaskProps;
 
 export type TaskProps =
   | { readonly kind: "activity"; readonly name: string; readonly input: unknown }
@@ -35,14 +52,14 @@ export class NonDeterminism extends Error {}
  * Compares what history says was asked for with what the code asks for now: kind, name and receiver, as Azure does; not input.
  * @throws NonDeterminism naming both, and the place in the history
  */
-export function checkSame(event: ScheduledEvent, position: number, now: Decision): void {
+export function checkSame(event: ScheduledEvent, position: number, now: TaskProps): void {
   if (isSame(event, now)) return;
   throw new NonDeterminism(
-    `history event ${position} asked for ${describeEvent(event)}, the code now asks for ${describe(now)}`,
+    `history event ${position} asked for ${describeEvent(event)}, the code now asks for ${describe({ ...now, id: event.EventId })}`,
   );
 }
 
-function isSame(event: ScheduledEvent, now: Decision): boolean {
+function isSame(event: ScheduledEvent, now: TaskProps): boolean {
   switch (event.EventType) {
     case EventType.TaskScheduled:
       return now.kind === "activity" && isSameName(event.Name, now.name);
@@ -51,7 +68,7 @@ function isSame(event: ScheduledEvent, now: Decision): boolean {
     case EventType.TimerCreated:
       return now.kind === "timer";
     case EventType.EventSent:
-      return now.kind === "operation" && describeEvent(event) === describe(now);
+      return now.kind === "operation" && describeEvent(event) === describe({ ...now, id: event.EventId });
   }
 }
 
@@ -65,7 +82,7 @@ export function refuseMissing(event: ScheduledEvent, position: number): never {
   );
 }
 
-function describe(task: Decision): string {
+function describe(task: Numbered): string {
   const number = `(task ${task.id})`;
   switch (task.kind) {
     case "activity":

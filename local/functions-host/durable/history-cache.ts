@@ -1,11 +1,13 @@
 import type { HistoryEvent } from "./history.ts";
+import { ReplayedEvent } from "./replayed.ts";
 
-/** The history of one execution, parsed and as the text that the library is sent. */
+/** The history of one execution, as it is stored and as the library sees it. */
 export interface Past {
   readonly execution: string;
   readonly events: HistoryEvent[];
-  /** The elements of a JSON array, without its brackets. */
-  text: string;
+  readonly replayed: ReplayedEvent[];
+  /** Characters in the store. */
+  size: number;
   /** Rows in the store: one per turn. */
   turns: number;
 }
@@ -23,36 +25,38 @@ export class HistoryCache {
     if (found?.execution === execution) return found;
     this.drop(id);
     const stored = rows();
+    const events = stored.flatMap((row): HistoryEvent[] => JSON.parse(row));
     const past: Past = {
       execution,
-      events: stored.flatMap((row): HistoryEvent[] => JSON.parse(row)),
-      text: stored.map(elementsOf).join(","),
+      events,
+      replayed: events.map((event) => new ReplayedEvent(event)),
+      size: stored.reduce((sum, { length }) => sum + length, 0),
       turns: stored.length,
     };
     this.#keep(id, past);
     return past;
   }
 
+  /** @param text the events as they are stored */
   append(id: string, past: Past, events: readonly HistoryEvent[], text: string): void {
     past.events.push(...events);
-    past.text += `${past.text ? "," : ""}${elementsOf(text)}`;
+    past.replayed.push(...events.map((event) => new ReplayedEvent(event)));
+    past.size += text.length;
     past.turns++;
     this.#keep(id, past);
   }
 
   drop(id: string): void {
-    this.#size -= this.#kept.get(id)?.text.length ?? 0;
+    this.#size -= this.#kept.get(id)?.size ?? 0;
     this.#kept.delete(id);
   }
 
   #keep(id: string, past: Past): void {
     this.#kept.set(id, past);
-    this.#size += past.text.length;
+    this.#size += past.size;
     for (const oldest of this.#kept.keys()) {
       if (this.#size <= MOST_CHARACTERS || oldest === id) return;
       this.drop(oldest);
     }
   }
 }
-
-const elementsOf = (array: string): string => array.slice(1, -1);

@@ -2,8 +2,9 @@ import path from "node:path";
 import type { Clock } from "../../../engine/core/clock.ts";
 import { type RegisteredFunction, triggerOf } from "../core-api.ts";
 import type { Invoker } from "../invocation.ts";
-import { jsonOf, type TypedData } from "../typed-data.ts";
+import type { TypedData } from "../typed-data.ts";
 import { runActivity } from "./activity.ts";
+import { type Action, isState } from "./action.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Decision } from "./decision.ts";
 import { Entities } from "./entities.ts";
@@ -117,15 +118,18 @@ export class TaskHub {
     };
   }
 
-  async #orchestrate(name: string, trigger: string): Promise<string> {
+  async #orchestrate(name: string, trigger: object): Promise<unknown> {
     const fn = this.#orchestrators.get(name.toLowerCase());
     if (!fn) throw new Error(unknownFunction(name, "orchestrator"));
-    const response = await this.#o.invoker.invoke(fn, {
-      inputs: { [triggerOf(fn).name]: { string: trigger }, ...this.#o.inputs(fn) },
-      inspect: (result) => this.#warnOfSharedTasks(name, result),
+    let answer: unknown;
+    await this.#o.invoker.invoke(fn, {
+      inputs: { [triggerOf(fn).name]: {}, ...this.#o.inputs(fn) },
+      trigger,
+      take: (result) => (answer = result),
       unlimited: true,
     });
-    return jsonOf(response.returnValue) ?? "null";
+    this.#warnOfSharedTasks(name, answer);
+    return answer;
   }
 
   #refuse(task: Decision): string | undefined {
@@ -142,13 +146,15 @@ export class TaskHub {
 
   /** A defect of the library (durable-js issue 574), seen here because the same action object stands twice in its answer. */
   #warnOfSharedTasks(name: string, result: unknown): void {
-    if (isRecord(result) && sharesActions(result["actions"], new Set()))
+    if (isState(result) && result.actions.flat().some(isCompound) && sharesActions(result.actions, new Set()))
       this.#o.warn(
         `orchestrator ${name} yields a pending task again inside another Task.any or Task.all: it is scheduled twice, and ` +
           "results reach the wrong task. Use one compound task, or sub-orchestrations",
       );
   }
 }
+
+const isCompound = (action: Action): boolean => "compoundActions" in action;
 
 /** Waiting again for the same event is harmless: events have no number. */
 function sharesActions(node: unknown, seen: Set<unknown>): boolean {

@@ -119,7 +119,7 @@ function schedule(
   const common = { EventId: task.id, ...(task.retryOf === undefined ? {} : { RetryOf: task.retryOf }) };
   switch (task.kind) {
     case "activity": {
-      const input = jsonText(task.input);
+      const { input } = task;
       effects.work.push(
         store.addWork({
           instance: instance.id,
@@ -151,17 +151,16 @@ function askEntity(
   now: number,
   effects: Effects,
 ): HistoryEvent {
-  const text = jsonText(input);
   const request: EntityRequest = {
     op: name,
     ...(signal ? { signal } : {}),
-    ...(text === null ? {} : { input: text }),
+    ...(input === null ? {} : { input }),
     id: randomUUID(),
     parent: instance.id,
     parentExecution: instance.execution,
   };
   const caller = signal ? null : { instance: instance.id, execution: instance.execution };
-  store.entities.ask({ entity, request: request.id, name, input: text, caller });
+  store.entities.ask({ entity, request: request.id, name, input, caller });
   effects.instances.push(entity);
   const Input = JSON.stringify(request);
   return stamped({ EventType: EventType.EventSent, EventId, Name: "op", InstanceId: entity, Input }, now);
@@ -176,7 +175,7 @@ function startChild(
   effects: Effects,
 ): HistoryEvent {
   const id = task.instanceId ?? `${instance.execution}:${task.id}`;
-  const input = jsonText(task.input);
+  const { input } = task;
   const parent = { id: instance.id, execution: instance.execution, task: task.id };
   const start = { id, name: task.name, version: task.version ?? "", input, parent };
   if (createInstance(store, start, now)) effects.instances.push(id);
@@ -259,5 +258,3 @@ function finish(
   store.send(parent.id, message, parent.execution);
   effects.instances.push(parent.id);
 }
-
-const jsonText = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));

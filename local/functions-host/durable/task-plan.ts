@@ -1,5 +1,13 @@
 import { type Action, ActionType, actionName, type RetryOptions } from "./action.ts";
-import { checkSame, type Decision, refuseMissing, requestOf, type TaskProps } from "./decision.ts";
+import {
+  checkSame,
+  type Decision,
+  encoded,
+  jsonText,
+  refuseMissing,
+  requestOf,
+  type TaskProps,
+} from "./decision.ts";
 import {
   EventType,
   type EventRaised,
@@ -14,7 +22,7 @@ export interface TaskPlan {
   readonly canceled: readonly number[];
   /** Tasks without an answer, cancelled timers and calls of entities aside. An instance ends only when there are none. */
   readonly open: number;
-  readonly continueAsNew: { readonly input: unknown } | undefined;
+  readonly continueAsNew: { readonly input: string | null } | undefined;
   /** Events that came after the decision to continue as new: they belong to the next generation. */
   readonly carryOver: readonly EventRaised[];
   /** Events that were delivered and that nobody waited for. continueAsNew loses them, as on Azure. */
@@ -33,7 +41,7 @@ export interface TimerLimits {
  * Actions carry no numbers. The library counts tasks when they are yielded, and again during replay for each retry and each
  * piece of a long timer, so the same numbers come out only by walking actions and history together, exactly as
  * TaskOrchestrationExecutor, RetryableTask and LongTimerTask of durable-functions 3.5 do.
- * @throws NonDeterminism naming what was expected, what was found and where
+ * @throws NonDeterminism naming what was expected, what was found and where; TypeError for an input that JSON cannot say
  */
 export function planTasks(
   actions: readonly Action[],
@@ -55,7 +63,8 @@ interface Group extends Node {
 
 /** A task with a number. */
 interface Leaf extends Node {
-  readonly decision: Decision;
+  readonly id: number;
+  readonly props: TaskProps;
 }
 
 type EntityAction = Extract<Action, { operation: string }>;
@@ -74,10 +83,11 @@ class TaskWalk {
   readonly #buffered = new Map<string, EventRaised[]>();
   readonly #carryOver: EventRaised[] = [];
   #ids = 0;
-  #now = 0;
+  /** The newest time at which a turn began, as text: it is only asked for by timers and retries. */
+  #turnBegan = "";
   #next = 0;
   #current: Node | undefined;
-  #continueAsNew: { input: unknown } | undefined;
+  #continueAsNew: TaskPlan["continueAsNew"];
 
   constructor(actions: readonly Action[], history: readonly HistoryEvent[], limits: TimerLimits) {
     this.#actions = actions;
@@ -90,8 +100,8 @@ class TaskWalk {
   run(): TaskPlan {
     for (const event of this.#history) if (this.#feed(event)) this.#advance();
     this.#checkAllAskedAgain();
-    const open = [...this.#open.values()].map((leaf) => leaf.decision);
-    const canceled = open.filter((task) => task.kind === "timer" && task.canceled);
+    const open = [...this.#open.values()];
+    const canceled = open.filter(({ props }) => props.kind === "timer" && props.canceled);
     return {
       decisions: this.#decisions,
       canceled: canceled.map((task) => task.id),
@@ -105,7 +115,8 @@ class TaskWalk {
   /** True when user code may run on. */
   #feed(event: HistoryEvent): boolean {
     const { EventType: type } = event;
-    if (type === EventType.OrchestratorStarted) this.#now = Math.max(this.#now, Date.parse(event.Timestamp));
+    if (type === EventType.OrchestratorStarted && event.Timestamp > this.#turnBegan)
+      this.#turnBegan = event.Timestamp;
     if (type === EventType.ExecutionStarted) return true;
     if (type === EventType.EventRaised) return this.#raise(event);
     if (type === EventType.TimerFired) return this.#answer(event.TimerId, false);
@@ -114,6 +125,10 @@ class TaskWalk {
     if (type === EventType.TaskFailed || type === EventType.SubOrchestrationInstanceFailed)
       return this.#answer(event.TaskScheduledId, true);
     return false;
+  }
+
+  get #now(): number {
+    return Date.parse(this.#turnBegan);
   }
 
   #answer(id: number, failed: boolean): boolean {
@@ -162,7 +177,7 @@ class TaskWalk {
       case ActionType.CallSubOrchestratorWithRetry:
         return this.#retried(childOf(action), action.retryOptions, parent);
       case ActionType.CreateTimer:
-        return this.#timer(Date.parse(action.fireAt), action.isCanceled, parent);
+        return this.#timer(new Date(action.fireAt).getTime(), action.isCanceled, parent);
       case ActionType.CallEntity:
       case ActionType.SignalEntity:
         return this.#operation(action, parent);
@@ -173,7 +188,7 @@ class TaskWalk {
       case ActionType.WhenAny:
         return this.#any(action.compoundActions, parent);
       case ActionType.ContinueAsNew:
-        this.#continueAsNew = { input: action.input };
+        this.#continueAsNew = { input: jsonText(action.input) };
         return { done: true, failed: false, parent };
       default:
         return unsupported(action);
@@ -182,7 +197,7 @@ class TaskWalk {
 
   #leaf(props: TaskProps, parent: Group | undefined, retryOf?: number | "self"): Leaf {
     const leaf = this.#numbered(props, parent, retryOf).leaf;
-    this.#open.set(leaf.decision.id, leaf);
+    this.#open.set(leaf.id, leaf);
     return leaf;
   }
 
@@ -202,14 +217,15 @@ class TaskWalk {
     retryOf?: number | "self",
   ): { leaf: Leaf; asked: ScheduledEvent | undefined } {
     const id = this.#ids++;
-    const first = retryOf === "self" ? id : retryOf;
-    const decision = { id, ...(first === undefined ? {} : { retryOf: first }), ...props };
-    const leaf: Leaf = { done: false, failed: false, parent, decision };
+    const leaf: Leaf = { done: false, failed: false, parent, id, props };
     const asked = this.#asked.get(id);
     if (asked) {
       this.#asked.delete(id);
-      checkSame(asked.event, asked.position, decision);
-    } else this.#decisions.push(decision);
+      checkSame(asked.event, asked.position, props);
+    } else {
+      const first = retryOf === "self" ? id : retryOf;
+      this.#decisions.push({ id, ...(first === undefined ? {} : { retryOf: first }), ...encoded(props) });
+    }
     return { leaf, asked: asked?.event };
   }
 
@@ -229,11 +245,11 @@ class TaskWalk {
           onTimer = false;
           if (last) return settle(group, true);
           attempts++;
-          this.#leaf(props, group, first.decision.id);
+          this.#leaf(props, group, first.id);
         } else if (child.failed) {
           onTimer = true;
           const fireAt = this.#now + (last ? 0 : retryDelay(options, attempts));
-          this.#leaf({ kind: "timer", fireAt, canceled: false }, group, first.decision.id);
+          this.#leaf({ kind: "timer", fireAt, canceled: false }, group, first.id);
         } else settle(group, false);
       },
     };

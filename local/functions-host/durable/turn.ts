@@ -1,5 +1,5 @@
 import { messageOf } from "../../../engine/core/errors.ts";
-import type { OrchestratorState } from "./action.ts";
+import { isState, type OrchestratorState } from "./action.ts";
 import { hiddenState, inOwnWords } from "./failures.ts";
 import {
   type EventRaised,
@@ -11,6 +11,7 @@ import {
 } from "./history.ts";
 import type { Past } from "./history-cache.ts";
 import { warnOfLarge } from "./payload.ts";
+import { ReplayedEvent, triggerWith } from "./replayed.ts";
 import { hasEnded, type Instance, type Mail } from "./store.ts";
 import { type Decision, NonDeterminism, type OperationDecision } from "./decision.ts";
 import { planTasks, type TaskPlan, type TimerLimits } from "./task-plan.ts";
@@ -59,10 +60,10 @@ export interface Finish {
 export interface TurnContext {
   readonly now: () => number;
   /**
-   * Calls the orchestrator function with the trigger's text and returns its answer as JSON text.
+   * Calls the orchestrator function with what its trigger holds and returns its answer.
    * @throws whatever the library throws
    */
-  readonly call: (name: string, trigger: string) => Promise<string>;
+  readonly call: (name: string, trigger: object) => Promise<unknown>;
   /** A sentence saying why a task cannot be scheduled, or nothing. */
   readonly refuse: (decision: Decision) => string | undefined;
   readonly warn: (message: string) => void;
@@ -177,10 +178,9 @@ async function ask(
   context: TurnContext,
 ): Promise<Answer> {
   try {
-    const state: OrchestratorState = JSON.parse(
-      await context.call(instance.name, triggerText(instance, past, news)),
-    );
-    return { state };
+    const state = await context.call(instance.name, triggerOf(instance, past, news));
+    if (!isState(state)) return { error: "its answer is not one of durable-functions" };
+    return { state: { ...state, output: asJson(state.output), customStatus: asJson(state.customStatus) } };
   } catch (error) {
     const hidden = hiddenState(error);
     if (hidden === undefined) return { error: messageOf(error) };
@@ -189,21 +189,29 @@ async function ask(
   }
 }
 
-/** Put together from texts that exist already, so that a long history is not encoded again each turn. */
-function triggerText(instance: Instance, past: Past, news: readonly HistoryEvent[]): string {
-  const fresh = JSON.stringify(news).slice(1, -1);
-  const rest = JSON.stringify({
-    instanceId: instance.id,
-    isReplaying: past.events.length > 0,
-    parentInstanceId: instance.parent?.id ?? null,
-    upperSchemaVersion: 1,
-    upperSchemaVersionNew: 2,
-    longRunningTimerIntervalDuration: timeSpanText(TIMER_LIMITS.piece),
-    maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
-    defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
-  });
-  const history = past.text ? `${past.text},${fresh}` : fresh;
-  return `{"history":[${history}],"input":${instance.input ?? "null"},${rest.slice(1)}`;
+/** @throws TypeError for what JSON cannot say, which fails the orchestration */
+function asJson(value: unknown): unknown {
+  const text: string | undefined = JSON.stringify(value);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** What the library reads out of the trigger's JSON text; nothing of it is the store's own but the past, see replayed.ts. */
+function triggerOf(instance: Instance, past: Past, news: readonly HistoryEvent[]): object {
+  const input: unknown = JSON.parse(instance.input ?? "null");
+  return triggerWith(
+    {
+      input,
+      instanceId: instance.id,
+      isReplaying: past.events.length > 0,
+      parentInstanceId: instance.parent?.id ?? null,
+      upperSchemaVersion: 1,
+      upperSchemaVersionNew: 2,
+      longRunningTimerIntervalDuration: timeSpanText(TIMER_LIMITS.piece),
+      maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
+      defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
+    },
+    [...past.replayed, ...news.map((event) => new ReplayedEvent(event))],
+  );
 }
 
 /** .NET's TimeSpan text for whole days. */
@@ -270,10 +278,9 @@ function anew(
       `continueAsNew of ${instance.name} '${instance.id}' loses the events ${plan.unconsumed.map((e) => e.Name).join(", ")}: ` +
         "they were delivered before it and nothing waited for them",
     );
-  const input = plan.continueAsNew?.input;
   return {
     kind: "start anew",
-    input: input === undefined ? null : JSON.stringify(input),
+    input: plan.continueAsNew?.input ?? null,
     carryOver: plan.carryOver,
     operations: operationsOf(plan),
     customStatus,
