@@ -27,7 +27,7 @@ export async function endGroup(world: World, group: Group): Promise<void> {
     throw new Violation(`group: ${members.length} members never have a point: ${group.record.missed?.why}`);
 }
 
-async function protectedOf({ machines, stores }: World, group: Group): Promise<Machine[]> {
+export async function protectedOf({ machines, stores }: World, group: Group): Promise<Machine[]> {
   const { items } = recordsIn(stores.records);
   const isProtected = async (id: MachineId) => (await items.get(itemKeyOf(id)))?.value.state === "Protected";
   const found: Machine[] = [];
@@ -47,7 +47,7 @@ async function stream(world: World, machine: Machine): Promise<void> {
 }
 
 /** One barrier from its beginning to its end, or the end of one that was begun. */
-async function turn(world: World, group: Group, members: readonly Machine[]): Promise<void> {
+export async function turn(world: World, group: Group, members: readonly Machine[]): Promise<void> {
   const [first] = members;
   if (!first) return;
   await pause(world, 3);

@@ -3,8 +3,11 @@ import { type GroupPoint, decodeGroupPoint } from "../../engine/journal/group-ma
 import type { GroupRound } from "../../engine/recovery/group.ts";
 import { readGroupPoints } from "../../engine/replication/group-points.ts";
 import { listPoints, readPointAt } from "../../engine/replication/points.ts";
-import { pointName } from "../../engine/journal/names.ts";
+import { parsePointName, pointName } from "../../engine/journal/names.ts";
+import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Causality } from "./causality.ts";
+import type { Moment } from "./deletions.ts";
+import { Kept } from "./kept.ts";
 import type { Machine } from "./machine.ts";
 import type { Stores } from "./stores.ts";
 import type { Tally } from "./tally.ts";
@@ -22,6 +25,7 @@ export class GroupAuditor {
   readonly #group: GroupId;
   readonly #roundOf: (id: BarrierId) => GroupRound | undefined;
   readonly #tally: Tally;
+  readonly #kept = new Kept();
 
   constructor(s: {
     stores: Stores;
@@ -56,6 +60,21 @@ export class GroupAuditor {
     this.#checkCut(point);
     if (point.consistency === "application" && consistencies.has("crash"))
       throw new Violation(`group: point ${point.id} claims more than its members' points`);
+    // In the order of their instants, whatever their members' journals are.
+    this.#kept.made(name, { id: point.id, time: point.time, generation: 1, sequence: point.time });
+  }
+
+  /** Manifests go, of the group's points or of its members': only what the policy lets go, and the group's first. @throws Violation */
+  async deleted(names: readonly string[], policy: RetentionPolicy, at: Moment): Promise<void> {
+    if (this.#storm.lied) return;
+    this.#kept.dropped({ names, ...at }, policy);
+    this.#tally.note("group: point thinned", names.filter((name) => name.startsWith("groups/")).length);
+    const parts = names.flatMap((name) => parsePointName(name) ?? []);
+    if (parts.length === 0) return;
+    for (const { id, members } of await readGroupPoints(this.#stores.target, this.#group))
+      for (const { machine } of members)
+        if (parts.some((part) => part.id === id && part.machine === machine))
+          throw new Violation(`group: point ${id} is kept, and ${machine}'s part of it was dropped`);
   }
 
   /** Every member has it: of its own journal, and as the manifest says. */

@@ -10,6 +10,7 @@ import {
 import { recordsIn } from "../../engine/recovery/records.ts";
 import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Causality } from "./causality.ts";
+import type { Moment } from "./deletions.ts";
 import { GroupAuditor } from "./group-auditor.ts";
 import type { Machine } from "./machine.ts";
 import { type Effect, type Stores, nameOf } from "./stores.ts";
@@ -67,8 +68,11 @@ export class Group {
   }
 
   /** @throws Violation */
-  async after(effect: Effect): Promise<void> {
+  async after(effect: Effect, at: Moment): Promise<void> {
     const name = nameOf(effect);
+    const { settings } = this.record;
+    if (effect.store === "target" && effect.method === "delete")
+      await this.auditor.deleted([effect.args[0]].flat().map(String), settings.retention, at);
     if (effect.store === "records" && name === `group/${this.key}`) await this.#changed();
     if (effect.store === "target" && effect.method === "put" && name.startsWith(`groups/${this.key}/`))
       await this.auditor.pointed(name);

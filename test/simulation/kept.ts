@@ -1,8 +1,15 @@
 import type { BarrierId } from "../../engine/core/ids.ts";
 import type { Micros } from "../../engine/core/units.ts";
-import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import { Violation } from "./truth.ts";
+
+/** Of a machine, or of a group, which has one generation and whose points are in the order of their instants. */
+export interface KeptPoint {
+  readonly id: BarrierId;
+  readonly generation: number;
+  readonly sequence: number;
+  readonly time: Micros;
+}
 
 /** Who deletes, and when that began: what was known before then it must have known. */
 interface Deletion {
@@ -12,15 +19,15 @@ interface Deletion {
 }
 
 /**
- * What the policy promises of a machine's points, said as its user would: nothing of it comes from the product's own
- * decision, which counts intervals. Here only ages and distances count.
+ * What the policy promises of the points of a machine or of a group, said as its user would: nothing of it comes from the
+ * product's own decision, which counts intervals. Here only ages and distances count.
  */
 export class Kept {
-  readonly #points = new Map<string, RecoveryPoint>();
+  readonly #points = new Map<string, KeptPoint>();
   /** Since when they are known to be verified. */
   readonly #verified = new Map<BarrierId, Micros>();
 
-  made(name: string, point: RecoveryPoint): void {
+  made(name: string, point: KeptPoint): void {
     this.#points.set(name, point);
   }
 
@@ -46,13 +53,13 @@ export class Kept {
   }
 }
 
-const inOrder = (a: RecoveryPoint, b: RecoveryPoint): number =>
+const inOrder = (a: KeptPoint, b: KeptPoint): number =>
   a.generation - b.generation || a.sequence - b.sequence || (a.id < b.id ? -1 : 1);
 
 /** Undefined when it may go. */
 function faultOf(
-  { time }: RecoveryPoint,
-  left: readonly RecoveryPoint[],
+  { time }: KeptPoint,
+  left: readonly KeptPoint[],
   { window, ladder }: RetentionPolicy,
   now: number,
 ): string | undefined {

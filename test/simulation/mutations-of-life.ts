@@ -51,6 +51,18 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
       }),
     }),
   },
+  "half-kept": {
+    what: "whoever thins points of a machine sees none of its group's",
+    caught: /^group: .* part of it was dropped/,
+    grouped: true,
+    thins: true,
+    stores: (stores) => ({
+      ...stores,
+      target: instead(stores.target, {
+        list: (prefix) => (/^groups\/.*\/points\//.test(prefix) ? nothing() : stores.target.list(prefix)),
+      }),
+    }),
+  },
   "wrong-base": {
     what: "a disk is compared with another point than its generation stands on",
     caught: /^point .* differs/,
@@ -83,6 +95,8 @@ function signed(text: string): Buffer {
     return Buffer.from(text);
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly string[]): Stores => ({
   ...stores,

@@ -1,4 +1,4 @@
-import { type Bytes, SECTOR, ordinal } from "../../engine/core/units.ts";
+import { type Bytes, ordinal } from "../../engine/core/units.ts";
 import { parseSegmentName, segmentName } from "../../engine/journal/names.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { type Fence, type PageStore, type SnapshotId, etagOf } from "../../engine/storage/store.ts";
@@ -8,6 +8,7 @@ import { encodeMark, readLog } from "../../agent/log.ts";
 import type { GuestFault } from "./guest.ts";
 import { instead } from "./instead.ts";
 import { MUTATIONS_OF_LIFE } from "./mutations-of-life.ts";
+import { MUTATIONS_OF_MARKS } from "./mutations-of-marks.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
@@ -205,15 +206,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
       open: (path, mode) => ({ ...files.open(path, mode), sync: async () => undefined }),
     }),
   },
-  "intent-late": {
-    what: "a region's mark is written some time after the region",
-    caught: /^point .* differs/,
-    // A crash must follow a point that a crash was followed by.
-    steps: 1500,
-    often: { crash: 3, point: 6, flush: 2, checkpoint: 0.2, wake: 0.2 },
-    weather: { refuse: 0, timeout: 0, kill: 0, rollback: 0, hang: 0 },
-    files: lateMarks,
-  },
+  ...MUTATIONS_OF_MARKS,
   "late-barrier": {
     what: "a write slips in between a barrier's instant and its record",
     caught: /^4: /,
@@ -273,26 +266,6 @@ function nextOf(names: readonly string[]): string[] {
 
 function withPages(change: (pages: PageStore, dice: Dice) => Partial<PageStore>): Mutation["stores"] {
   return (stores, dice) => ({ ...stores, pages: instead(stores.pages, change(stores.pages, dice)) });
-}
-
-/** A mark waits until others go. */
-function lateMarks(files: Files): Files {
-  return {
-    ...files,
-    open: (path, mode) => {
-      const file = files.open(path, mode);
-      if (mode !== "durable") return file;
-      const write = (parts: readonly Uint8Array[], at?: number): number => {
-        const data = Buffer.concat(parts);
-        const before = Buffer.alloc(data.length);
-        file.read(before, at ?? 0);
-        const marks =
-          data.length === SECTOR && data.some((byte, n) => n >= 8 && (byte & ~(before[n] ?? 0)) !== 0);
-        return marks ? data.length : file.write([data], at);
-      };
-      return { ...file, write };
-    },
-  };
 }
 
 /** A barrier is held back until the next record, and stands behind it when that is a write. */

@@ -5,6 +5,8 @@ import { beginFailover } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
 import { checkpoint, replicate, retain, tendResync, toolsOf } from "./control-plane.ts";
 import { endFailover } from "./finish.ts";
+import { protectedOf, turn } from "./finish-group.ts";
+import { failOverTogether } from "./group-actions.ts";
 import { pause } from "./pause.ts";
 import { passHours } from "./hours.ts";
 import type { Machine } from "./machine.ts";
@@ -29,6 +31,7 @@ export async function growOld(world: World): Promise<void> {
       for (const _ of [1, 2]) work(world, machine);
       if (round === ROUNDS - 2 && world.dice.chance(0.3)) await beginFailover(world, machine);
     }
+    await together(world, round);
     await pause(world, 5);
     for (const process of world.scheduler.alive()) process.state = "awake";
     await pause(world, 5);
@@ -37,6 +40,17 @@ export async function growOld(world: World): Promise<void> {
     if (machine.failover) await endFailover(world, machine);
     await machine.auditor.everything();
   }
+  await world.group?.auditor.everything();
+}
+
+/** A common point is asked for, and at last perhaps failed over to, while members' points are thinned. */
+async function together(world: World, round: number): Promise<void> {
+  const { group, dice } = world;
+  if (!group) return;
+  const members = await protectedOf(world, group);
+  const there = members.length > 0 && members.every(({ guest }) => !guest.gone);
+  for (let points = 0; there && points < 2; points++) await turn(world, group, members);
+  if (round === ROUNDS - 2 && dice.chance(0.3)) failOverTogether(world);
 }
 
 /** A document rots where it lies. What it says of the replica is lost, and nothing else. */

@@ -43,6 +43,7 @@ export const KINDS: readonly string[] = [
   "group: joined",
   "group: left",
   "group: point of several members",
+  "group: point thinned",
   "storage: 404 of what is there",
   "storage: 409 over another's",
   "storage: 409 over its own first try",

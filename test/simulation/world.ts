@@ -14,7 +14,7 @@ import { FOOTER } from "../fixtures/carried.ts";
 import { Auditor } from "./auditor.ts";
 import { Causality } from "./causality.ts";
 import { type Plane, servicesOver, toolsOf } from "./control-plane.ts";
-import { Deletions } from "./deletions.ts";
+import { Deletions, type Moment } from "./deletions.ts";
 import { Dice } from "./dice.ts";
 import { beginTogether } from "./group-actions.ts";
 import { Group, HOLDS } from "./group.ts";
@@ -31,6 +31,9 @@ import { Truth, Violation } from "./truth.ts";
 import { Storm, mildWeatherOf, milder, weatherOf } from "./weather.ts";
 
 const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
+
+/** Seeds whose points are thinned, of each 64; one of them has a group as well, which makes its life dear. */
+const THINNING: ReadonlySet<number> = new Set([13, 15, 31, 47, 63]);
 
 /** Both regions, the machines, and everything that is at work. */
 export class World {
@@ -65,7 +68,7 @@ export class World {
 
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
-    this.thins = mutation?.thins ?? (mutation === undefined && seed % 16 === 15);
+    this.thins = mutation?.thins ?? (mutation === undefined && THINNING.has(seed % 64));
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
     this.stores = memoryStores();
@@ -210,13 +213,13 @@ export class World {
   /** Until every process waits; then everything that changed is judged. @throws Violation */
   async settle(): Promise<void> {
     await this.scheduler.settle();
+    const at = { now: this.#now, begun: this.#acting?.since ?? this.#now };
     for (const effect of this.#effects.splice(0)) {
-      await this.#watchGroup(effect);
+      await this.#watchGroup(effect, at);
       const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
       await machine.auditor.after(effect);
-      const at = { now: this.#now, begun: this.#acting?.since ?? this.#now };
       await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
       if (effect.store !== "records") continue;
       await this.#watchProblem(machine);
@@ -227,9 +230,9 @@ export class World {
     if (this.scheduler.crash) throw this.scheduler.crash;
   }
 
-  async #watchGroup(effect: Effect): Promise<void> {
+  async #watchGroup(effect: Effect, at: Moment): Promise<void> {
     const before = this.group?.record.failover?.operation;
-    await this.group?.after(effect);
+    await this.group?.after(effect, at);
     const begun = this.group?.record.failover;
     if (begun && begun.operation !== before) beginTogether(this, begun);
   }
