@@ -2,7 +2,7 @@ import { text } from "./database.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { EventType, type HistoryEvent, type MessageBody, stamped } from "./history.ts";
 import { createInstance, newId } from "./outcome.ts";
-import { withoutFailures } from "./rewind.ts";
+import { failedChildren, withoutFailures } from "./rewind.ts";
 import { hasEnded, type Instance, instanceOf, type Status, type Store } from "./store.ts";
 
 /** What became of a command: each maps to one status code of the management API. */
@@ -64,22 +64,35 @@ export class Instances {
     return this.#tell(id, { EventType: EventType.ExecutionResumed, Reason: reason });
   }
 
-  /** Lets a failed orchestration try what failed once more. */
+  /** Lets a failed orchestration try what failed once more, in its failed sub-orchestrations too. */
   async rewind(id: string, reason: string): Promise<Result> {
     const instance = this.#store.instance(id);
     if (!instance) return "not found";
     if (instance.status !== "Failed") return "not failed";
-    this.#store.db.write(() => {
-      const kept = withoutFailures(this.#store.past(instance).events);
-      const running: Instance = { ...instance, status: "Running", output: null, updated: this.#now() };
-      this.#store.deleteHistory(id);
-      this.#store.updateInstance(running);
-      this.#store.appendHistory(running, kept);
-      const poke: MessageBody = { EventType: EventType.GenericEvent, Data: `rewound: ${reason}` };
-      this.#store.send(id, stamped(poke, this.#now()), running.execution);
-    });
-    await this.#settle(id);
+    const instances = this.#store.db.write(() => this.#rewind(instance, reason));
+    await this.#settle(...instances);
     return "accepted";
+  }
+
+  /** The ids of all that was rewound. */
+  #rewind(instance: Instance, reason: string): string[] {
+    const { events } = this.#store.past(instance);
+    const rewound = new Set<number>();
+    const children: string[] = [];
+    for (const { id, task } of failedChildren(events)) {
+      const child = this.#store.instance(id);
+      if (child?.status !== "Failed" || !isChildOf(child, instance, task)) continue;
+      rewound.add(task);
+      children.push(...this.#rewind(child, reason));
+    }
+    const kept = withoutFailures(events, rewound);
+    const running: Instance = { ...instance, status: "Running", output: null, updated: this.#now() };
+    this.#store.deleteHistory(instance.id);
+    this.#store.updateInstance(running);
+    this.#store.appendHistory(running, kept);
+    const poke: MessageBody = { EventType: EventType.GenericEvent, Data: `rewound: ${reason}` };
+    this.#store.send(instance.id, stamped(poke, this.#now()), running.execution);
+    return [instance.id, ...children];
   }
 
   async get(id: string): Promise<Instance | undefined> {
@@ -134,11 +147,14 @@ export class Instances {
     return "accepted";
   }
 
-  async #settle(id: string): Promise<void> {
-    this.#dispatcher.note({ instances: [id], work: [] });
+  async #settle(...instances: string[]): Promise<void> {
+    this.#dispatcher.note({ instances, work: [] });
     await this.#store.db.durable();
   }
 }
+
+const isChildOf = ({ parent }: Instance, { id, execution }: Instance, task: number): boolean =>
+  parent?.id === id && parent.execution === execution && parent.task === task;
 
 const tokenOf = (instance: Instance): string =>
   Buffer.from(JSON.stringify([instance.created, instance.id])).toString("base64url");

@@ -1,31 +1,57 @@
-import { EventType, type HistoryEvent, isScheduled } from "./history.ts";
+import { EventType, type HistoryEvent, isScheduled, type ScheduledEvent } from "./history.ts";
+
+/** A sub-orchestration whose failure reached the parent: the last attempt's, when it was retried. */
+export interface FailedChild {
+  readonly id: string;
+  /** Its number in the parent. */
+  readonly task: number;
+}
+
+export function failedChildren(history: readonly HistoryEvent[]): FailedChild[] {
+  return failedGroups(history).flatMap((group) => {
+    const last = group.findLast((event) => event.EventType === EventType.SubOrchestrationInstanceCreated);
+    return last?.EventType === EventType.SubOrchestrationInstanceCreated
+      ? [{ id: last.InstanceId, task: last.EventId }]
+      : [];
+  });
+}
 
 /**
  * The history of a failed orchestration without its failures, so that a replay runs the failed tasks again and only those.
  * A retried task counts as failed when all its attempts did; then its attempts and the timers between them go too.
+ * @param rewound numbers of sub-orchestrations that are rewound themselves: they stay asked for, only their failure goes
  */
-export function withoutFailures(history: readonly HistoryEvent[]): HistoryEvent[] {
+export function withoutFailures(
+  history: readonly HistoryEvent[],
+  rewound: ReadonlySet<number>,
+): HistoryEvent[] {
+  const gone = new Set<number>();
+  for (const group of failedGroups(history)) {
+    const waited = group.find((event) => rewound.has(event.EventId));
+    // The library counts one more timer after the last attempt; it went by at once.
+    for (const { EventId: id } of group) if (!waited || id > waited.EventId) gone.add(id);
+  }
+  return history.filter(
+    (event) => !concerns(event, gone) && !(isFailure(event) && rewound.has(event.TaskScheduledId)),
+  );
+}
+
+/** What was asked for in vain: the attempts of one task and the timers between them belong together. */
+function failedGroups(history: readonly HistoryEvent[]): ScheduledEvent[][] {
   const failed = new Set<number>();
   const succeeded = new Set<number>();
+  const groups = new Map<number, ScheduledEvent[]>();
   for (const event of history)
     if (isFailure(event)) failed.add(event.TaskScheduledId);
     else if (isSuccess(event)) succeeded.add(event.TaskScheduledId);
-  const groups = groupsOf(history);
-  const gone = new Set<number>();
-  for (const [id, first] of groups) {
-    const members = [...groups].filter(([, other]) => other === first).map(([member]) => member);
-    const failedForGood = members.some((m) => failed.has(m)) && !members.some((m) => succeeded.has(m));
-    if (failedForGood) gone.add(id);
-  }
-  return history.filter((event) => !concerns(event, gone));
-}
-
-/** The first attempt's number, by the number of each task. */
-function groupsOf(history: readonly HistoryEvent[]): Map<number, number> {
-  const groups = new Map<number, number>();
-  for (const event of history)
-    if (isScheduled(event)) groups.set(event.EventId, event.RetryOf ?? event.EventId);
-  return groups;
+    else if (isScheduled(event)) {
+      const first = event.RetryOf ?? event.EventId;
+      groups.set(first, [...(groups.get(first) ?? []), event]);
+    }
+  return [...groups.values()].filter(
+    (group) =>
+      group.some(({ EventId: id }) => failed.has(id)) && !group.some(({ EventId: id }) => succeeded.has(id)),
+  );
 }
 
 const isFailure = (event: HistoryEvent) =>

@@ -10,6 +10,7 @@ import {
   stamped,
 } from "./history.ts";
 import type { Past } from "./history-cache.ts";
+import { changeBehind } from "./replay-failure.ts";
 import { warnOfLarge } from "./payload.ts";
 import { ReplayedEvent, triggerWith } from "./replayed.ts";
 import { hasEnded, type Instance, type Mail } from "./store.ts";
@@ -125,8 +126,11 @@ async function advance(
     stamped({ EventType: EventType.OrchestratorStarted }, now),
     ...live.map((m) => m.message),
   ];
+  const history = [...past.events, ...news];
   const answer = await ask(instance, past, news, context);
-  const judged = judge(instance, answer, [...past.events, ...news], context);
+  const judged = answer.state
+    ? judge(instance, answer, history, context)
+    : { error: await libraryError(instance, answer.error, history, context) };
   const customStatus = judged.customStatus ?? instance.customStatus;
   warnOfPayloads(instance, live, judged.state?.output, context);
   const { error, plan, state } = judged;
@@ -169,7 +173,8 @@ const operationsOf = (plan: TaskPlan | undefined): OperationDecision[] =>
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-type Answer = { state: OrchestratorState; error?: string } | { state?: undefined; error: string };
+type Answer = GoodAnswer | { state?: undefined; error: string };
+type GoodAnswer = { state: OrchestratorState; error?: string };
 
 async function ask(
   instance: Instance,
@@ -228,11 +233,10 @@ interface Judgement {
 /** Works out what the answer asks for; what cannot be granted is an error of the orchestration. */
 function judge(
   instance: Instance,
-  answer: Answer,
+  answer: GoodAnswer,
   history: readonly HistoryEvent[],
   context: TurnContext,
 ): Judgement {
-  if (!answer.state) return { error: answer.error };
   const { state, error } = answer;
   const customStatus = state.customStatus === undefined ? undefined : JSON.stringify(state.customStatus);
   if (customStatus !== undefined && customStatus.length > MOST_CUSTOM_STATUS)
@@ -245,10 +249,29 @@ function judge(
     const refusal = plan.decisions.map((task) => context.refuse(task)).find((reason) => reason !== undefined);
     return refusal === undefined ? { ...base, plan } : { ...base, error: refusal };
   } catch (failure) {
-    const prefix =
-      failure instanceof NonDeterminism ? `Non-deterministic orchestrator '${instance.name}': ` : "";
-    return { ...base, error: `${prefix}${messageOf(failure)}` };
+    return { ...base, error: explained(instance, failure) };
   }
+}
+
+async function libraryError(
+  instance: Instance,
+  error: string,
+  history: readonly HistoryEvent[],
+  context: TurnContext,
+): Promise<string> {
+  const none = { execution: instance.execution, events: [], text: "", turns: 0 };
+  const change = await changeBehind(
+    history,
+    TIMER_LIMITS,
+    async (part) => (await ask(instance, none, part, context)).state,
+  );
+  return change ? explained(instance, change) : error;
+}
+
+function explained(instance: Instance, failure: unknown): string {
+  const prefix =
+    failure instanceof NonDeterminism ? `Non-deterministic orchestrator '${instance.name}': ` : "";
+  return `${prefix}${messageOf(failure)}`;
 }
 
 function failed(

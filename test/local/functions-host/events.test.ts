@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { ledger, times } from "./app/ledger.ts";
+import { times } from "./app/ledger.ts";
 
 const host = useFixture();
 
@@ -217,14 +217,4 @@ test("the parent of a terminated sub-orchestration gets the reason as an error",
   const id = await host.begin("parentOfWaiting", {});
   await host.command(`${id}-waits`, "terminate", "by hand");
   expect((await host.status(id)).output).toContain("by hand");
-});
-
-test("rewind runs only what failed again", async () => {
-  const id = await host.begin("rewindable", {});
-  await host.advance(1);
-  expect((await host.status(id)).runtimeStatus).toBe("Failed");
-  expect(await host.command(id, "rewind")).toBe(202);
-  await host.advance(1);
-  expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: `${id} after 4` });
-  expect(ledger.filter((line) => line === `${id} before`)).toHaveLength(1);
 });

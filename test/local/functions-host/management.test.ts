@@ -171,11 +171,6 @@ test("restart begins again with the same input, under a new id or the same", asy
   expect((await host.manage(same, { method: "POST" })).status).toBe(202);
 });
 
-test("only a failed instance can be rewound", async () => {
-  const { instanceId } = await host.run("chain", { steps: 1 });
-  expect(await host.command(instanceId, "rewind")).toBe(412);
-});
-
 test("the client of the app starts, raises, waits and reads status", async () => {
   const c = await client();
   const id = await c.startNew("waits", { instanceId: "by-client", input: { a: 1 } });

@@ -1,8 +1,10 @@
 import "./activities.ts";
+import "./changing.ts";
 import "./entities.ts";
 import "./events.ts";
 import "./http.ts";
 import "./journey.ts";
 import "./orchestrations.ts";
 import "./random.ts";
+import "./rewinding.ts";
 import "./timers.ts";

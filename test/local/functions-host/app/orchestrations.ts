@@ -134,6 +134,11 @@ app.orchestration("custom", function* ({ df }: OrchestrationContext) {
   return "done";
 });
 
+app.orchestration("retryTimeout", function* ({ df }: OrchestrationContext) {
+  const options = Object.assign(new RetryOptions(1000, 3), { retryTimeoutInMilliseconds: 5000 });
+  yield df.callActivityWithRetry("echo", options, 1);
+});
+
 app.orchestration("customTooLarge", function* ({ df }: OrchestrationContext) {
   df.setCustomStatus("x".repeat(20_000));
   yield df.callActivity("echo", 1);
@@ -147,18 +152,8 @@ app.orchestration("unknownChild", function* ({ df }: OrchestrationContext) {
   yield df.callSubOrchestrator("noSuchOrchestrator", {});
 });
 
-app.orchestration("entityCaller", function* ({ df }: OrchestrationContext) {
+app.orchestration("httpCaller", function* ({ df }: OrchestrationContext) {
   yield df.callHttp({ method: "GET", url: "http://127.0.0.1:1/" });
-});
-
-/** What the code of `changing` asks for first. A test changes it under a running instance. */
-export const changing = { first: "activity" };
-
-app.orchestration("changing", function* ({ df }: OrchestrationContext) {
-  if (changing.first === "activity") yield df.callActivity("echo", 1);
-  else if (changing.first === "other activity") yield df.callActivity("greet", "x");
-  else if (changing.first === "timer") yield df.createTimer(new Date(df.currentUtcDateTime.getTime() + 1000));
-  if (changing.first !== "nothing") yield df.waitForExternalEvent("go");
 });
 
 app.orchestration("yieldsTwice", function* ({ df }: OrchestrationContext) {
