@@ -259,7 +259,7 @@ async function libraryError(
   history: readonly HistoryEvent[],
   context: TurnContext,
 ): Promise<string> {
-  const none = { execution: instance.execution, events: [], text: "", turns: 0 };
+  const none = { execution: instance.execution, events: [], replayed: [], size: 0, turns: 0 };
   const change = await changeBehind(
     history,
     TIMER_LIMITS,
