@@ -71,9 +71,19 @@ test(`orchestrations end right under ${KILLS} kill -9, no decision taken twice (
     expect(ends).toContainEqual({ runtimeStatus: "Completed", output: expect.objectContaining({ key }) });
   const reasons = reasonsIn(path.join(data, "ledger"));
   expect([...reasons].filter(([, from]) => from.size > 1)).toEqual([]);
-  // three generations of six steps and their three children of six, each exactly known
-  expect(reasons.size).toBe(keys.length * (3 * 6 + 3 * 6));
+  // three generations of eight steps and their three children of eight, each exactly known
+  expect(reasons.size).toBe(keys.length * (3 * 8 + 3 * 8));
+  // two of them, each time, are an entity's
+  await expect.poll(() => milestones(host, data, "total")).toBe(keys.length * 6 * 2);
+  for (const key of keys) {
+    expect(await milestones(host, data, key)).toBe(3 * 2);
+    expect(await milestones(host, data, `${key}%2F0`)).toBe(2);
+  }
 }, 120_000);
+
+async function milestones(host: ChildHost, data: string, key: string): Promise<unknown> {
+  return (await manage(host, data, `entities/milestones/${key}`)).json();
+}
 
 async function startJourneys(host: ChildHost, data: string, from: number): Promise<string[]> {
   const keys = Array.from({ length: JOURNEYS }, (_, i) => `j${from + i}`);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { app, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { app, EntityId, type OrchestrationContext, RetryOptions } from "durable-functions";
 import { type Flow, result } from "./flow.ts";
 import { note } from "./ledger.ts";
 
@@ -28,6 +28,16 @@ app.activity("stumble", {
   },
 });
 
+/** Counts the legs that it is told of, tells the total of all, and gives something that nobody can guess. */
+app.entity<number>("milestones", async ({ df }) => {
+  const leg = df.getInput<Leg>();
+  if (leg) note(JSON.stringify(leg));
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+  df.setState((df.getState(() => 0) ?? 0) + 1);
+  if (leg) df.signalEntity(new EntityId("milestones", "total"), "count");
+  df.return(randomUUID());
+});
+
 /** Every step depends upon what came before, so a decision taken twice would show in the ledger as two reasons. */
 app.orchestration("journey", function* ({ df }: OrchestrationContext): Flow {
   const { key, generation } = df.getInput<{ key: string; generation: number }>();
@@ -42,6 +52,9 @@ app.orchestration("journey", function* ({ df }: OrchestrationContext): Flow {
   yield df.createTimer(new Date(df.currentUtcDateTime.getTime() + 30));
   const options = new RetryOptions(5, 30);
   from = moment(yield* result<string>(df.callActivityWithRetry("stumble", options, leg())));
+  const milestones = new EntityId("milestones", key);
+  from = moment(yield* result<string>(df.callEntity(milestones, "pass", leg())));
+  df.signalEntity(milestones, "pass", leg());
   const child = { key: `${key}/${generation}`, generation: 9 };
   if (generation < 9) from = moment(JSON.stringify(yield* result(df.callSubOrchestrator("journey", child))));
   from = moment(yield* result<string>(df.callActivity("travel", leg())));
