@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import type { Outcome, Program, TaskNode } from "./app/random.ts";
+import type { Outcome, Program, Signal, TaskNode } from "./app/random.ts";
 
 const BATCHES = 30;
 const BATCH = 20;
@@ -44,18 +44,22 @@ const { outer: programs } = fc.letrec<{
     seconds: fc.constantFrom(3600, 864_000),
     cancel: fc.boolean(),
   });
+  const call = fc.record({ kind: fc.constant("call" as const), value: fc.nat(9), fails: fc.boolean() });
+  const signal: fc.Arbitrary<Signal> = fc.record({ kind: fc.constant("signal" as const), value: fc.nat(9) });
   const event = fc.constantFrom("a", "b", "c").map((name) => ({ kind: "event" as const, name }));
   const depth = { maxDepth: 3, depthSize: "small" as const };
   return {
-    quick: fc.oneof(depth, activity, failure, all(fc.oneof(activity, failure))),
-    task: fc.oneof(depth, activity, failure, retry, sleep, all(tie("task")), sub, any),
+    quick: fc.oneof(depth, activity, failure, call, all(fc.oneof(activity, failure, call))),
+    task: fc.oneof(depth, activity, failure, call, retry, sleep, all(tie("task")), sub, any),
     child: fc.record({
-      steps: fc.array(tie("task"), { maxLength: 3 }),
+      steps: fc.array(fc.oneof(tie("task"), signal), { maxLength: 3 }),
       fails: fc.boolean(),
       rest: fc.option(tie("child"), depth),
     }),
     outer: fc.record({
-      steps: fc.array(fc.oneof(tie("task"), event, all(fc.oneof(tie("task"), event))), { maxLength: 5 }),
+      steps: fc.array(fc.oneof(tie("task"), signal, event, all(fc.oneof(tie("task"), event))), {
+        maxLength: 5,
+      }),
       fails: fc.boolean(),
       rest: fc.constant(null),
     }),
@@ -81,43 +85,70 @@ async function begin(program: Program): Promise<string> {
   return id;
 }
 
-function expectedOf(program: Program): [string, unknown] {
-  const outcome = modelOf(program);
-  return [outcome === "failed" ? "Failed" : "Completed", outcome];
+/** Status, outcome, and what the instance's own sum came to. */
+type End = [status: string, outcome: unknown, sum: unknown];
+
+function expectedOf(program: Program): End {
+  const entity = new Sum();
+  const outcome = modelOf(program, entity);
+  return [outcome === "failed" ? "Failed" : "Completed", outcome, entity.asked ? entity.sum : "none"];
 }
 
-async function endOf(id: string): Promise<[string, unknown]> {
+async function endOf(id: string): Promise<End> {
   for (let months = 0; months < 100; months++) {
     const { runtimeStatus, output } = await host.status(id);
-    if (runtimeStatus === "Failed") return [runtimeStatus, "failed"];
-    if (runtimeStatus === "Completed") return [runtimeStatus, output];
+    if (runtimeStatus === "Failed") return [runtimeStatus, "failed", await sumOf(id)];
+    if (runtimeStatus === "Completed") return [runtimeStatus, output, await sumOf(id)];
     await host.advance(30 * 86_400);
   }
-  return ["did not end", id];
+  return ["did not end", id, undefined];
+}
+
+async function sumOf(id: string): Promise<unknown> {
+  const answer = await host.manage(`entities/sum/${id}`);
+  return answer.status === 404 ? "none" : answer.json();
 }
 
 /** Each event node once, in any order. */
 function eventsOf(program: Program): string[] {
-  const events = (node: TaskNode): string[] => {
+  const events = (node: TaskNode | Signal): string[] => {
     if (node.kind === "event") return [node.name];
     return node.kind === "all" ? node.tasks.flatMap(events) : [];
   };
   return program.steps.flatMap(events);
 }
 
-function modelOf({ steps, fails, rest }: Program): Outcome[] | "failed" {
-  const outcomes = steps.map(outcomeOf);
+/** The entity of one instance. */
+class Sum {
+  sum = 0;
+  asked = false;
+
+  add(value: number): number {
+    this.asked = true;
+    return (this.sum += value);
+  }
+}
+
+function modelOf({ steps, fails, rest }: Program, entity: Sum): Outcome[] | "failed" {
+  const outcomes: Outcome[] = [];
+  for (const step of steps)
+    if (step.kind === "signal") entity.add(step.value);
+    else outcomes.push(outcomeOf(step, entity));
   if (!rest) return fails ? "failed" : outcomes;
-  const more = modelOf(rest);
+  const more = modelOf(rest, entity);
   return more === "failed" ? "failed" : [...outcomes, ...more];
 }
 
-function outcomeOf(node: TaskNode): Outcome {
+function outcomeOf(node: TaskNode, entity: Sum): Outcome {
   switch (node.kind) {
     case "activity":
       return node.value;
     case "failure":
       return "failed";
+    case "call": {
+      const sum = entity.add(node.value);
+      return node.fails ? "failed" : sum;
+    }
     case "retry":
       return node.failures < node.attempts ? `${node.key} after ${node.failures + 1}` : "failed";
     case "sleep":
@@ -125,11 +156,14 @@ function outcomeOf(node: TaskNode): Outcome {
     case "event":
       return `event ${node.name}`;
     case "child":
-      return modelOf(node.program);
+      return modelOf(node.program, new Sum());
     case "any":
-      return outcomeOf(node.quick);
+      return outcomeOf(node.quick, entity);
     case "all": {
-      const outcomes = node.tasks.map((task) => (task.kind === "any" ? "done" : outcomeOf(task)));
+      const outcomes = node.tasks.map((task) => {
+        const outcome = outcomeOf(task, entity);
+        return task.kind === "any" ? "done" : outcome;
+      });
       return outcomes.includes("failed") ? "failed" : outcomes;
     }
   }

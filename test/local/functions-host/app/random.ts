@@ -1,4 +1,4 @@
-import { app, type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { app, EntityId, type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
 import { type Flow, result } from "./flow.ts";
 
 /** Anything that can stand inside Task.all and Task.any. */
@@ -8,13 +8,21 @@ export type TaskNode =
   | { kind: "retry"; key: string; failures: number; attempts: number; first: number }
   | { kind: "sleep"; seconds: number }
   | { kind: "event"; name: string }
+  /** Adds to the instance's own sum, whose new value is the outcome; then it may fail. */
+  | { kind: "call"; value: number; fails: boolean }
   | { kind: "child"; program: Program; attempts: number }
   | { kind: "all"; tasks: TaskNode[] }
   /** `quick` needs no time, the timer hours. */
   | { kind: "any"; quick: TaskNode; seconds: number; cancel: boolean };
 
+/** What is told to the instance's own sum, and not waited for. */
+export interface Signal {
+  kind: "signal";
+  value: number;
+}
+
 export interface Program {
-  steps: TaskNode[];
+  steps: (TaskNode | Signal)[];
   /** Fails at its end. */
   fails: boolean;
   /** Continues as new with the rest. */
@@ -25,11 +33,22 @@ export type Outcome = number | string | Outcome[];
 
 type Df = OrchestrationContext["df"];
 
+app.entity<number>("sum", ({ df }) => {
+  const sum = (df.getState(() => 0) ?? 0) + (df.getInput<number>() ?? 0);
+  df.setState(sum);
+  if (df.operationName === "addAndFail") throw new Error("on purpose");
+  df.return(sum);
+});
+
+const sumOf = (df: Df) => new EntityId("sum", df.instanceId);
+
 /** Carries out a random program: each step gives an outcome, and an error is one too. */
 app.orchestration("program", function* ({ df }: OrchestrationContext): Flow<Outcome[] | undefined> {
   const { program, before } = df.getInput<{ program: Program; before: Outcome[] }>();
   const outcomes = [...before];
-  for (const step of program.steps) outcomes.push(yield* outcomeOf(df, step));
+  for (const step of program.steps)
+    if (step.kind === "signal") df.signalEntity(sumOf(df), "add", step.value);
+    else outcomes.push(yield* outcomeOf(df, step));
   if (program.rest) {
     df.continueAsNew({ program: program.rest, before: outcomes });
     return undefined;
@@ -71,6 +90,8 @@ function taskOf(df: Df, node: TaskNode): Task {
       return df.createTimer(after(df, node.seconds));
     case "event":
       return df.waitForExternalEvent(node.name);
+    case "call":
+      return df.callEntity(sumOf(df), node.fails ? "addAndFail" : "add", node.value);
     case "child":
       return node.attempts > 1
         ? df.callSubOrchestratorWithRetry("program", retries(1000, node.attempts), {
