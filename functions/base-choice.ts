@@ -1,11 +1,16 @@
 import { LeewardError } from "../engine/core/errors.ts";
 import type { Generation } from "../engine/core/units.ts";
-import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { type PointPlace, pointName } from "../engine/journal/names.ts";
 import { type ItemRecord, sourceOf } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
-import { type KeptBase, baseOf, createBase, lineageOf } from "../engine/replication/lineage.ts";
+import {
+  type HeldPoint,
+  type KeptBase,
+  baseOf,
+  createBase,
+  lineageOf,
+} from "../engine/replication/lineage.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
 import type { Services } from "./services.ts";
 
@@ -16,7 +21,8 @@ const MOST_STRETCHES = 64;
 
 /**
  * Writes down on which point the generation stands: the newest of older generations that is not known to be bad; where one of
- * its generation is, the newest that was verified. Undefined when there is none: everything is copied then.
+ * its generation is, the newest that was verified. What old disks became the base of counts as a point here. Undefined
+ * when there is none: everything is copied then.
  */
 export async function chooseBase(
   { target, records }: Pick<Services, "target" | "records">,
@@ -25,16 +31,19 @@ export async function chooseBase(
 ): Promise<KeptBase | undefined> {
   const known = (await records.verification.get(item.machine))?.value;
   const refused = new Set(old?.resync?.refused);
-  const places = (await listPoints(target, item.machine))
-    .filter((place) => place.generation < item.generation)
+  const readable = [...(await listPoints(target, item.machine)), ...seedOf(old)]
+    .toSorted((a, b) => a.generation - b.generation || a.sequence - b.sequence)
+    .filter(({ generation }) => generation < item.generation && !refused.has(generation))
     .filter((place) => mayBeBase(known, place));
-  const readable = places.filter(({ generation }) => !refused.has(generation));
   for (const place of readable.slice(-MOST_TRIED).toReversed()) {
     const point = await soundPoint(target, item, place, refused);
     if (point) return createBase(target, baseOf(item.generation, point));
   }
   return undefined;
 }
+
+const seedOf = (old: ProgressRecord | undefined): HeldPoint[] =>
+  old?.seed ? [{ machine: old.machine, ...old.seed }] : [];
 
 /** A point that was not verified may have what was wrong with a later one. */
 function mayBeBase(known: VerificationRecord | undefined, place: PointPlace): boolean {
@@ -49,11 +58,11 @@ const hasBad = (known: VerificationRecord | undefined, of: Generation): boolean 
 async function soundPoint(
   target: Services["target"],
   item: ItemRecord,
-  { machine, generation, sequence, id }: PointPlace,
+  place: PointPlace | HeldPoint,
   refused: ReadonlySet<Generation>,
-): Promise<RecoveryPoint | undefined> {
+): Promise<HeldPoint | undefined> {
   try {
-    const point = await readPointAt(target, pointName(machine, generation, sequence, id));
+    const point = "disks" in place ? place : await pointAt(target, place);
     const { disks } = sourceOf(item);
     const same =
       disks.length === point.disks.length &&
@@ -66,3 +75,6 @@ async function soundPoint(
     throw error;
   }
 }
+
+const pointAt = (target: Services["target"], { machine, generation, sequence, id }: PointPlace) =>
+  readPointAt(target, pointName(machine, generation, sequence, id));

@@ -38,6 +38,7 @@ export async function generationFor(
   const item = (await records.items.get(key))?.value;
   if (!item) throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
   const found = (await records.progress.get(machine))?.value;
+  mustReplicate(item);
   if (found && resume && goesOn(item, found, resume)) return found;
   if (!found) {
     const first = beginGeneration(machine, item.generation, undefined);
@@ -78,9 +79,13 @@ export const endGeneration = (
   );
 
 function issueNext(item: ItemRecord): ItemRecord {
-  if (!STATES[item.state].replicating)
-    throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
+  mustReplicate(item);
   return { ...item, generation: generation(item.generation + 1) };
+}
+
+function mustReplicate({ machine, state }: ItemRecord): void {
+  if (!STATES[state].replicating)
+    throw new LeewardError("AgentFenced", `machine ${machine} is ${state}: its journal is closed`);
 }
 
 async function created(records: AllRecords, first: ProgressRecord): Promise<boolean> {

@@ -34,6 +34,8 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
     "UnplannedFailoverCommitPendingStatesBegin",
     "Failed over; commit is pending",
   ],
+  Reversed: ["UnplannedFailoverCommitted", "Failed over, and protected in the other direction"],
+  Reversing: ["Reprotecting", "The old disks become the base of the other direction"],
 };
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
@@ -68,7 +70,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       friendlyName: lastSegment(item.vmId),
       protectionState,
       protectionStateDescription,
-      activeLocation: item.state === "UnplannedFailoverCommitPending" ? "Recovery" : "Primary",
+      activeLocation: STATES[item.state].over ? "Recovery" : "Primary",
       testFailoverState: "None",
       allowedOperations: [...STATES[item.state].allowed],
       replicationHealth: overall(item, errors),

@@ -3,6 +3,7 @@ import { MIB, type Micros } from "../engine/core/units.ts";
 import type { ProtectedItem } from "../engine/contract/protected-item.ts";
 import type { Known } from "../engine/recovery/health.ts";
 import { type ItemRecord, type SourceDisk, lastSegment } from "../engine/recovery/item.ts";
+import { STATES } from "../engine/recovery/state.ts";
 import { targetDisk } from "../engine/recovery/target-names.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 
@@ -14,7 +15,7 @@ export function providerDetails(known: Known, now: Micros, job: JobStatus | unde
   const { source, target } = item;
   const { point } = progress ?? {};
   const percentage = percentageOf(known, job);
-  const failedOver = item.state === "UnplannedFailoverCommitPending";
+  const failedOver = STATES[item.state].over;
   return {
     instanceType: "A2A",
     fabricObjectId: item.vmId,

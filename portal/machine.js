@@ -11,6 +11,8 @@ const STATES = {
   FailingOver: ["busy", "Failing over"],
   FailoverFailed: ["bad", "Failover failed"],
   UnplannedFailoverCommitPending: ["done", "Failed over"],
+  Reversed: ["done", "Failed over, protected back"],
+  Reversing: ["busy", "Old disks become the base"],
 };
 const POINTS_SHOWN = 20;
 
@@ -188,6 +190,7 @@ const REASONS = {
   verification: "a point was found bad",
   operator: "somebody asked for it",
   schedule: "it was due",
+  reversal: "the direction was turned around",
 };
 
 /** A comparison that is under way; the bytes of its progress are shown above. */

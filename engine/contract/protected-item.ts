@@ -73,7 +73,7 @@ const resyncResult = z.object({
 const resync = z.object({
   /** Behind `comparing` come the proof and the first point: `proving`, then `ended`. */
   state: z.enum(["requested", "preparing", "comparing", "proving", "ended"]),
-  /** `continuity`, `crash`, `verification`, `operator` or `schedule`. */
+  /** `continuity`, `crash`, `verification`, `operator`, `schedule` or `reversal`. */
   reason: z.string(),
   beganTime: z.string(),
   /** The point that the disks are compared with; null when everything is copied. */

@@ -4,6 +4,8 @@ import { BLOCK, type Bytes } from "../core/units.ts";
 
 /** Children of a node: a change of one block costs 8 KiB of hashing per level. */
 const FAN_OUT = 256;
+/** Blocks under one node of the lowest level. */
+export const NODE_BLOCKS = FAN_OUT;
 const PURPOSE = "leeward digest tree 1";
 
 /** SHA-256 of a whole block of zeros. A shorter last block of zeros has another: see `zeroDigests`. */
@@ -25,6 +27,28 @@ export function zeroDigests(size: Bytes): Uint8Array {
  * @throws RangeError when there are more or fewer digests than blocks
  */
 export const rootOf = (size: Bytes, digests: Uint8Array): Digest => new DigestTree(size, digests).root();
+
+/**
+ * The node over at most `NODE_BLOCKS` blocks that lie side by side; of a disk with a single block, that block's digest.
+ * @param digests 32 bytes for each of them
+ */
+export const nodeOver = (size: Bytes, digests: Uint8Array): Uint8Array =>
+  blockCount(size) === 1 ? digests : hash("sha256", digests, "buffer");
+
+/**
+ * The disk's root, for who has seen its blocks one after the other and kept their nodes alone: 2 MiB for 1 TiB.
+ * @param nodes as `nodeOver` gives them, all of the disk, in order
+ */
+export function rootOver(size: Bytes, nodes: Uint8Array): Digest {
+  let level = nodes;
+  while (level.length > DIGEST_BYTES) {
+    const above = new Uint8Array(Math.ceil(level.length / DIGEST_BYTES / FAN_OUT) * DIGEST_BYTES);
+    for (let node = 0; node * DIGEST_BYTES < above.length; node++)
+      above.set(nodeOf(level, node), node * DIGEST_BYTES);
+    level = above;
+  }
+  return topOf(size, level);
+}
 
 /** Where the digests of a disk's blocks are kept, 32 bytes for each. */
 export interface Leaves {
@@ -104,11 +128,14 @@ export class DigestTree {
       for (const node of changed) level.set(nodeOf(below, node), node * DIGEST_BYTES);
     });
     this.#fresh = new Set();
-    const size = Buffer.alloc(8);
-    size.writeBigUInt64LE(BigInt(this.size));
-    const top = this.#levels.at(-1) ?? this.#leaves.read(0, 1);
-    return digestOf(createHash("sha256").update(PURPOSE).update(size).update(top).digest("hex"));
+    return topOf(this.size, this.#levels.at(-1) ?? this.#leaves.read(0, 1));
   }
+}
+
+function topOf(size: Bytes, top: Uint8Array): Digest {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(size));
+  return digestOf(createHash("sha256").update(PURPOSE).update(length).update(top).digest("hex"));
 }
 
 class ArrayLeaves implements Leaves {

@@ -98,6 +98,12 @@ export function comparisonGeneration(name: string): Generation | undefined {
   return found ? unlessImpossible(() => generation(Number(found[1]))) : undefined;
 }
 
+/** Prefix of the documents that say how far old disks have become the base of a generation. */
+export const seedsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}seeds/`;
+
+export const seedName = (machine: MachineId, of: Generation): string =>
+  `${seedsPrefix(machine)}${digits(of, 6)}.json`;
+
 export const pointsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}points/`;
 
 /** Points sort by generation, then by sequence. */

@@ -136,6 +136,17 @@ const failoverReport = z.object({
 });
 export type FailoverReport = z.infer<typeof failoverReport>;
 
+/** The machine was given to the other direction, whose record names what it is from here on. */
+const reversal = z.object({
+  /** The region that replicates it from now on: the one that it was failed over from. */
+  to: z.string(),
+  /** Issued with it: the first generation there. */
+  generation: z.number().transform(checked(generation)),
+  /** No write of this direction has a later number. */
+  sequence: z.number().transform(checked(sequence)),
+  at: time,
+});
+
 /** One protected machine. Kind `item`; changed only by ETag compare-and-swap: it is the authority on who may write. */
 export const itemRecord = z.object({
   format: z.literal(1),
@@ -167,6 +178,8 @@ export const itemRecord = z.object({
     ended: z.boolean(),
   }),
   failover: failoverReport.optional(),
+  /** While it is `Reversed`, and `Reversing` on the other side. */
+  reversal: reversal.optional(),
   /** Why the newest job failed, if so. */
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });

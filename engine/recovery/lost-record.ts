@@ -3,6 +3,7 @@ import { machineId, operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type Micros, bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
 import type { ItemRecord } from "./item.ts";
+import { STATES } from "./state.ts";
 
 const count = z.number().int().nonnegative();
 const time = z.number().transform(checked(micros));
@@ -71,7 +72,7 @@ const DAY = 86_400_000_000;
  */
 export function lossesDue(now: Micros, item: ItemRecord, old: LostRecord | undefined): boolean {
   const { failover, state } = item;
-  if (state !== "UnplannedFailoverCommitPending" || !failover) return false;
+  if (!STATES[state].over || !failover) return false;
   const known = lostFor(old, item);
   if (isComplete(known)) return false;
   if (known.handover && known.handover.at >= known.checkedAt) return true;

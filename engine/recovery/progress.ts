@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { digestOf } from "../core/digest.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { markedSegment } from "../journal/marked-segment.ts";
 import { copies } from "../core/copies.ts";
-import { bytes, generation, micros, ordinal, sequence } from "../core/units.ts";
+import { bytes, diskIndex, generation, micros, ordinal, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
 import { resyncProgress } from "./resync-request.ts";
@@ -67,6 +68,22 @@ export const progressRecord = z.object({
     .object({
       generation: z.number().transform(checked(generation)),
       sequence: z.number().transform(checked(sequence)),
+    })
+    .optional(),
+  /** What the disks of this region held when the machine was taken over: a base without a manifest. */
+  seed: z
+    .object({
+      generation: z.number().transform(checked(generation)),
+      id: z.string().transform(checked(barrierId)),
+      sequence: z.number().transform(checked(sequence)),
+      position: journalPosition,
+      disks: z.array(
+        z.object({
+          index: z.number().transform(checked(diskIndex)),
+          size: z.number().transform(checked(bytes)),
+          root: z.string().transform(checked(digestOf)),
+        }),
+      ),
     })
     .optional(),
   /** The newest recovery point. */

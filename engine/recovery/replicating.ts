@@ -22,7 +22,7 @@ export function beginGeneration(
   beginning?: Beginning,
   reported?: Reported,
 ): ProgressRecord {
-  const from = old?.arrived.sequence ?? sequence(0);
+  const from = sequence(Math.max(old?.arrived.sequence ?? 0, beginning?.after ?? 0));
   const start = startOf(of, from, beginning?.chain);
   const shipped = old?.shipped ?? { segments: 0, objects: 0, bytes: bytes(0) };
   const { problem: _, wanted: __, resync: ___, ...kept } = old ?? {};

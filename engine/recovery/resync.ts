@@ -1,5 +1,5 @@
 import { type Digest, NO_DIGEST } from "../core/digest.ts";
-import { type Micros, generation } from "../core/units.ts";
+import { type Micros, type Sequence, generation } from "../core/units.ts";
 import type { Base } from "../journal/base.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
@@ -11,6 +11,8 @@ const MOST_REFUSED = 20;
 export interface Beginning {
   readonly chain: ProgressRecord["arrived"]["chain"];
   readonly resync: ResyncProgress;
+  /** Sequences go on after this one as well: it was written in the other direction. */
+  readonly after?: Sequence | undefined;
 }
 
 /** The first generation begins with nothing to compare with, for no reason. */
@@ -78,13 +80,17 @@ export const endedFor = (item: ItemRecord, resync: NonNullable<ItemRecord["resyn
   resync,
 });
 
-/** Why the generation that is to begin does: what was asked for, unless that was before the present one began. */
+/**
+ * Why the generation that is to begin does: what was asked for, unless that was before the present one began. The first one
+ * behind a turn of the direction follows on what the old disks held.
+ */
 export function reasonOf(
   { resync: asked }: ItemRecord,
   old: ProgressRecord | undefined,
   crashed = false,
 ): ResyncReason {
   if (asked && asked.requestedAt >= (old?.resync?.begunAt ?? 0)) return asked.reason;
+  if (old?.seed && old.seed.generation === old.arrived.generation) return "reversal";
   return crashed ? "crash" : "continuity";
 }
 

@@ -6,7 +6,9 @@ export type ItemEvent =
   | "protected"
   | "failover"
   | "failoverFailed"
-  | "failedOver";
+  | "failedOver"
+  | "reverse"
+  | "takeOver";
 
 export const ITEM_STATES = [
   "Enabling",
@@ -16,6 +18,8 @@ export const ITEM_STATES = [
   "FailingOver",
   "FailoverFailed",
   "UnplannedFailoverCommitPending",
+  "Reversed",
+  "Reversing",
 ] as const;
 export type ItemState = (typeof ITEM_STATES)[number];
 
@@ -28,6 +32,8 @@ interface StateRow {
   readonly busy: boolean;
   /** The agent's journal is taken in and shipped. */
   readonly replicating: boolean;
+  /** It was failed over: it runs where it was built. */
+  readonly over: boolean;
   readonly next: Partial<Record<ItemEvent, ItemState>>;
 }
 
@@ -37,30 +43,35 @@ export const STATES: Record<ItemState, StateRow> = {
     allowed: [],
     busy: true,
     replicating: true,
+    over: false,
     next: { enable: "Enabling", copying: "InitialReplication", enableFailed: "EnableFailed" },
   },
   EnableFailed: {
     allowed: [],
     busy: false,
     replicating: false,
+    over: false,
     next: { enable: "Enabling", enableFailed: "EnableFailed" },
   },
   InitialReplication: {
     allowed: [],
     busy: true,
     replicating: true,
+    over: false,
     next: { copying: "InitialReplication", protected: "Protected", enableFailed: "EnableFailed" },
   },
   Protected: {
     allowed: ["UnplannedFailover", "RepairReplication"],
     busy: false,
     replicating: true,
+    over: false,
     next: { protected: "Protected", failover: "FailingOver" },
   },
   FailingOver: {
     allowed: [],
     busy: true,
     replicating: false,
+    over: false,
     next: {
       failover: "FailingOver",
       failedOver: "UnplannedFailoverCommitPending",
@@ -71,13 +82,31 @@ export const STATES: Record<ItemState, StateRow> = {
     allowed: ["UnplannedFailover"],
     busy: false,
     replicating: false,
+    over: false,
     next: { failover: "FailingOver", failoverFailed: "FailoverFailed" },
   },
   UnplannedFailoverCommitPending: {
     allowed: [],
     busy: false,
     replicating: false,
-    next: { failedOver: "UnplannedFailoverCommitPending" },
+    over: true,
+    next: { failedOver: "UnplannedFailoverCommitPending", reverse: "Reversed" },
+  },
+  // It was failed over, and is protected in the other direction: its record there says how.
+  Reversed: {
+    allowed: [],
+    busy: false,
+    replicating: false,
+    over: true,
+    next: { reverse: "Reversed", takeOver: "Reversing" },
+  },
+  // Taken over from the other direction: the old disks become the base of what is to come.
+  Reversing: {
+    allowed: [],
+    busy: true,
+    replicating: false,
+    over: false,
+    next: { takeOver: "Reversing", copying: "InitialReplication" },
   },
 };
 

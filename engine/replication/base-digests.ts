@@ -202,10 +202,16 @@ export class BaseDigests {
    * @throws as `differing`
    */
   async unforced(disk: SizedDisk, first: number, end: number): Promise<Uint8Array | undefined> {
+    const digests = await this.offered(disk, first, end);
+    for (let n = 0; n < end - first; n++) if (FORCED.equals(at(digests, n))) return undefined;
+    return digests;
+  }
+
+  /** Those of blocks [first, end), as they were offered. @throws as `differing` */
+  async offered(disk: SizedDisk, first: number, end: number): Promise<Uint8Array> {
     const digests = new Uint8Array((end - first) * DIGEST_BYTES);
     for (let block = first; block < end; block++)
       digests.set(await this.#digest(disk, "blocks", block), (block - first) * DIGEST_BYTES);
-    for (let n = 0; n < end - first; n++) if (FORCED.equals(at(digests, n))) return undefined;
     return digests;
   }
 

@@ -102,7 +102,7 @@ export async function createBase(objects: ObjectStore, base: Base): Promise<Kept
 }
 
 /** The base that this point makes for the generation. */
-export const baseOf = (of: Generation, point: RecoveryPoint): Base => ({
+export const baseOf = (of: Generation, point: HeldPoint): Base => ({
   format: 1,
   machine: point.machine,
   generation: of,

@@ -3,6 +3,7 @@ import { type Generation, type Micros, generation, ordinal } from "../../engine/
 import { segmentName } from "../../engine/journal/names.ts";
 import { type FailoverReport, type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
 import { type LostRecord, lostFor } from "../../engine/recovery/lost-record.ts";
+import { STATES } from "../../engine/recovery/state.ts";
 import { type LossLedger, findLedger, keepLedger, readLosses } from "../../engine/replication/loss-ledger.ts";
 import type { OldJournal } from "../../engine/replication/lost-writes.ts";
 import { IMPATIENT } from "../../engine/storage/attempt.ts";
@@ -14,7 +15,7 @@ export const lossActivities = {
   async readLosses({ machine }, { services }) {
     const item = await itemOf(services, machine);
     const { failover } = item;
-    if (item.state !== "UnplannedFailoverCommitPending" || !failover) return null;
+    if (!STATES[item.state].over || !failover) return null;
     const problem = await read(services, item, failover);
     const ledger = await findLedger(services.target, machine, failover.operation);
     const now = services.clock.now();

@@ -1,15 +1,8 @@
-import { type ErrorCode, LeewardError } from "../../engine/core/errors.ts";
-import { ExtentSet } from "../../engine/core/extent.ts";
-import type { DiskIndex } from "../../engine/core/units.ts";
-import type { Base } from "../../engine/journal/base.ts";
 import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { resyncDue, withRefused } from "../../engine/recovery/resync.ts";
 import { STATES } from "../../engine/recovery/state.ts";
-import type { VerificationRecord } from "../../engine/recovery/verification.ts";
-import { isOffered, offerDigests, withdrawDigests } from "../../engine/replication/base-digests.ts";
-import type { Blocks } from "../../engine/replication/blocks.ts";
-import { readBase } from "../../engine/replication/lineage.ts";
-import { blockDigestsAt } from "../../engine/replication/verify.ts";
+import { isOffered, withdrawDigests } from "../../engine/replication/base-digests.ts";
+import { isUnreadable, offerBase } from "../base-offer.ts";
 import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -35,43 +28,16 @@ const isThere = (services: ResyncServices, item: ItemRecord): Promise<boolean> =
 /** Puts what the base holds where the agent finds it. A base that cannot be read ends the generation: the next gets another. */
 async function offer(services: ResyncServices, item: ItemRecord): Promise<void> {
   const { machine, generation: of } = item;
-  const { target, records, keyOf } = services;
   try {
-    const kept = await readBase(target, machine, of);
-    if (!kept) throw new LeewardError("BaseMissing", `generation ${of} of ${machine} has lost its base`);
-    const { base, digest } = kept;
-    const point = { machine, ...base.point };
-    const key = await keyOf(machine);
-    const digests = await blockDigestsAt({ objects: target, key, point });
-    const place = { machine, generation: of, digest, id: point.id };
-    const forced = wrongBlocks((await records.verification.get(machine))?.value, base);
-    await offerDigests({ cache: cacheOf(services, item), key, place, disks: point.disks, digests, forced });
+    await offerBase(services, item, cacheOf(services, item));
   } catch (error) {
-    if (!(error instanceof LeewardError) || !UNREADABLE.has(error.code)) throw error;
+    if (!isUnreadable(error)) throw error;
     await refuse(services, item);
     return;
   }
-  await records.progress.update(machine, (old) =>
+  await services.records.progress.update(machine, (old) =>
     old.resync && old.arrived.generation === of ? { ...old, resync: { ...old.resync, offered: true } } : old,
   );
-}
-
-const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
-  "BaseMissing",
-  "SegmentDamaged",
-  "SegmentMissing",
-  "ChainBroken",
-  "LayerDamaged",
-  "ManifestDamaged",
-]);
-
-/** Of points of the base's generation that were found bad: the target has them wrong whatever its digests say. */
-function wrongBlocks(known: VerificationRecord | undefined, { point }: Base): Blocks {
-  const wrong = new Map<DiskIndex, ExtentSet>(point.disks.map(({ index }) => [index, new ExtentSet()]));
-  for (const { road, generation: of, blocks } of known?.bad ?? [])
-    if (road === "journal" && of === point.generation)
-      for (const { disk, block } of blocks) wrong.get(disk)?.add(block, block + 1);
-  return wrong;
 }
 
 async function refuse(

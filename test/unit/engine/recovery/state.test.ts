@@ -15,6 +15,8 @@ const EVENTS: readonly ItemEvent[] = [
   "failover",
   "failoverFailed",
   "failedOver",
+  "reverse",
+  "takeOver",
 ];
 
 test("an item lives from enablement to a failover that waits for its commit", () => {
@@ -36,6 +38,13 @@ test.each(ITEM_STATES)("an event that led to %s may come twice", (state) => {
     ITEM_STATES.some((from) => from !== state && nextState(from, event) === state),
   );
   for (const event of leading) expect(nextState(state, event)).toBe(state);
+});
+
+test("a machine that was failed over goes to the other direction, and may come back", () => {
+  const life: ItemEvent[] = ["reverse", "takeOver", "copying", "protected"];
+  let state: ItemState = "UnplannedFailoverCommitPending";
+  const seen = life.map((event) => (state = nextState(state, event) ?? "Enabling"));
+  expect(seen).toEqual(["Reversed", "Reversing", "InitialReplication", "Protected"]);
 });
 
 test("nothing is replicated once a failover has begun", () => {

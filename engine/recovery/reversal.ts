@@ -1,0 +1,108 @@
+import { LeewardError } from "../core/errors.ts";
+import type { OperationId } from "../core/ids.ts";
+import { type Generation, type Micros, type Sequence, generation } from "../core/units.ts";
+import {
+  type ItemRecord,
+  type SourceMachine,
+  type TargetMachine,
+  lastSegment,
+  move,
+  sourceOf,
+} from "./item.ts";
+
+/*
+ * A machine that was failed over is protected towards the region that it came from. Each direction has its records, its
+ * journal and its accounts in the region that it leads to, so the turn is two writes, in two places: the side that had the
+ * machine gives it away, then the other one takes it over. Between the two nobody may replicate it. The number of the first
+ * generation goes along: what either side ever wrote is older.
+ */
+
+/** What the giving side writes down. */
+export interface Turn {
+  /** The failover whose machine is to be protected: a call that comes late, behind the next failover, is none of that one. */
+  readonly failover: OperationId;
+  /** The region that takes the machine over. */
+  readonly to: string;
+  /** The last write of this direction that anybody knows of. */
+  readonly sequence: Sequence;
+  readonly now: Micros;
+}
+
+/**
+ * The item once it is given away: whatever of this direction wakes up finds its journal closed, as it was since the
+ * failover. May come twice.
+ * @throws StateNotAllowed when it is not failed over, or by another failover
+ */
+export function beginReversal(old: ItemRecord, { failover, to, sequence, now }: Turn): ItemRecord {
+  if (old.job.operation !== failover)
+    throw notAllowed(old, `${failover} is not the failover that it was moved by`);
+  if (old.state === "Reversed" && old.reversal) return old;
+  const from = sourceOf(old).region;
+  if (from !== to) throw notAllowed(old, `it was failed over from ${from}, not from ${to}`);
+  return {
+    ...move(old, "reverse"),
+    reversal: { to, generation: generation(old.generation + 1), sequence, at: now },
+  };
+}
+
+/** What the taking side knows of the machine as it runs now, and where it is to be built next time. */
+export interface Terms {
+  readonly source: SourceMachine;
+  readonly target: TargetMachine;
+  readonly now: Micros;
+}
+
+/**
+ * The item of the taking side, which replicates nothing before the old disks are a base. May come twice, and late.
+ * @param own what this side has of the machine: from before it gave it away, if it ever had it
+ * @throws StateNotAllowed when the other side has not given the machine away; InvalidRequest for other disks
+ */
+export function takeOver(own: ItemRecord | undefined, given: ItemRecord, terms: Terms): ItemRecord {
+  const { reversal } = given;
+  if (given.state !== "Reversed" || !reversal)
+    throw notAllowed(given, "it was not given to the other direction");
+  if (own && own.generation >= reversal.generation) return own;
+  if (own && own.state !== "Reversed") throw notAllowed(own, "this side has it already");
+  checkDisks(given, terms);
+  const { failover: _, failure: __, resync: ___, group: ____, ...kept } = own ?? given;
+  return {
+    ...kept,
+    state: "Reversing",
+    generation: reversal.generation,
+    reversal,
+    source: terms.source,
+    target: terms.target,
+    job: { ...given.job, kind: "enable", startTime: terms.now, ended: false },
+  };
+}
+
+/** The item once its old disks are a base: agents may register. The number of the base's generation is over. */
+export function withSeed(old: ItemRecord, seeded: Generation): ItemRecord {
+  if (old.state !== "Reversing" || old.generation !== seeded) return old;
+  const { reversal: _, ...rest } = move(old, "copying");
+  return { ...rest, generation: generation(seeded + 1) };
+}
+
+/** The item once what its base stood on was found unreadable: the old disks are read into another generation. */
+export const seededAnew = (old: ItemRecord, refused: Generation): ItemRecord =>
+  old.state === "Reversing" && old.generation === refused
+    ? { ...old, generation: generation(refused + 1) }
+    : old;
+
+function checkDisks(given: ItemRecord, { source }: Terms): void {
+  const before = sourceOf(given).disks;
+  const same =
+    before.length === source.disks.length &&
+    before.every(({ index, size }, n) => {
+      const disk = source.disks[n];
+      return disk?.index === index && disk.size === size;
+    });
+  if (!same)
+    throw new LeewardError(
+      "InvalidRequest",
+      `${lastSegment(given.id)}: its disks are not those that it was protected with`,
+    );
+}
+
+const notAllowed = (item: ItemRecord, why: string): LeewardError =>
+  new LeewardError("StateNotAllowed", `${lastSegment(item.id)} is ${item.state}: ${why}`);

@@ -1,0 +1,55 @@
+import { type ErrorCode, LeewardError } from "../engine/core/errors.ts";
+import { ExtentSet } from "../engine/core/extent.ts";
+import type { DiskIndex } from "../engine/core/units.ts";
+import type { Base } from "../engine/journal/base.ts";
+import type { ItemRecord } from "../engine/recovery/item.ts";
+import type { VerificationRecord } from "../engine/recovery/verification.ts";
+import { offerDigests } from "../engine/replication/base-digests.ts";
+import type { Blocks } from "../engine/replication/blocks.ts";
+import { type KeptBase, readBase } from "../engine/replication/lineage.ts";
+import { blockDigestsAt } from "../engine/replication/verify.ts";
+import type { ObjectStore } from "../engine/storage/store.ts";
+import type { Services } from "./services.ts";
+
+/**
+ * Puts what the generation's base holds, block by block, where it is to be compared with. Returns the base.
+ * @throws BaseMissing when its document is gone; what reading its journal throws
+ */
+export async function offerBase(
+  { target, records, keyOf }: Pick<Services, "target" | "records" | "keyOf">,
+  { machine, generation: of }: Pick<ItemRecord, "machine" | "generation">,
+  to: ObjectStore,
+): Promise<KeptBase> {
+  const kept = await readBase(target, machine, of);
+  if (!kept) throw new LeewardError("BaseMissing", `generation ${of} of ${machine} has lost its base`);
+  const { base, digest } = kept;
+  const point = { machine, ...base.point };
+  const key = await keyOf(machine);
+  const digests = await blockDigestsAt({ objects: target, key, point });
+  const place = { machine, generation: of, digest, id: point.id };
+  const forced = wrongBlocks((await records.verification.get(machine))?.value, base);
+  await offerDigests({ cache: to, key, place, disks: point.disks, digests, forced });
+  return kept;
+}
+
+/** Of points of the base's generation that were found bad: the target has them wrong whatever its digests say. */
+function wrongBlocks(known: VerificationRecord | undefined, { point }: Base): Blocks {
+  const wrong = new Map<DiskIndex, ExtentSet>(point.disks.map(({ index }) => [index, new ExtentSet()]));
+  for (const { road, generation: of, blocks } of known?.bad ?? [])
+    if (road === "journal" && of === point.generation)
+      for (const { disk, block } of blocks) wrong.get(disk)?.add(block, block + 1);
+  return wrong;
+}
+
+/** The base's journal does not say any more what it held. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof LeewardError && UNREADABLE.has(error.code);
+
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
+  "BaseMissing",
+  "SegmentDamaged",
+  "SegmentMissing",
+  "ChainBroken",
+  "LayerDamaged",
+  "ManifestDamaged",
+]);
