@@ -105,6 +105,7 @@ async function report(box: Box, terminal: Terminal, signal: AbortSignal): Promis
 
 const guide = (box: Box, ledgers: readonly string[]) => `
   portal         ${box.portal}
+  orchestrations ${box.orchestrations}   (what the control plane is doing, as timelines)
   control plane  ${box.endpoint}   (what a client needs is in ${box.plan.directory}/connection.json)
   the shop       ${ledgers.map((url) => `${url}/orders`).join(" and ") || "no machine runs"}   (customers order all the time)
 

@@ -56,6 +56,8 @@ function update(node, item) {
 
 function setProp(node, name, value) {
   if (name.startsWith("on")) node[name] = value ?? null;
+  // An attribute would need 'unsafe-inline' in the page's policy.
+  else if (name === "style") node.style.cssText = value ?? "";
   else if (value === undefined || value === false || value === null) node.removeAttribute(name);
   else node.setAttribute(name, value === true ? "" : String(value));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
+import { readKeys } from "../functions-host/keys.ts";
 import { type Certificates, ensureCertificates } from "../tls/certificate.ts";
 import { type Api, apiAt } from "./api.ts";
 import { type Child, flags, startChild } from "./child.ts";
@@ -37,6 +38,8 @@ export interface Box {
   readonly endpoint: string;
   /** http URL that leads a browser to the portal, signed in. */
   readonly portal: string;
+  /** The same for the Functions host's page of orchestrations. */
+  readonly orchestrations: string;
   readonly api: Api;
   /** A bearer token of the box's operator for this audience; the control plane's own by default. */
   token(audience?: string): Promise<string>;
@@ -94,13 +97,15 @@ async function assemble(
   let host = keep(running, await startHost(options, plan, certificates));
   const endpoint = `https://127.0.0.1:${plan.ports.host}`;
   const token = (audience = API_AUDIENCE) => tokenOf(plan, audience);
-  const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal, token));
+  const { durable } = readKeys(path.join(plan.directory, "host"));
+  const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal, token, durable));
   const bearer = await token();
   return {
     plan,
     certificates,
     endpoint,
     portal: door.url,
+    orchestrations: door.orchestrations,
     api: apiAt(endpoint, () => bearer),
     token,
     async loseSource() {

@@ -2,21 +2,37 @@ import { randomBytes } from "node:crypto";
 import { type Server, createServer } from "node:http";
 import { request } from "node:https";
 
+export interface FrontDoor {
+  /** To the portal, signed in: as secret as a token. */
+  readonly url: string;
+  /** To the Functions host's page of orchestrations, with its key: as secret as that. */
+  readonly orchestrations: string;
+  stop(): Promise<void>;
+}
+
 /**
  * The control plane over plain http on loopback, for browsers: they would warn of the box's certificate, which nobody
- * but the box trusts. Clients use the https endpoint. `url` leads to the portal, signed in: it is as secret as a token.
+ * but the box trusts. Clients use the https endpoint.
+ * @param token a fresh bearer token for the portal
+ * @param hostKey the Functions host's key of the Durable webhooks
  */
 export async function openFrontDoor(
   endpoint: string,
   port: number,
   token: () => Promise<string>,
-): Promise<{ url: string; stop(): Promise<void> }> {
+  hostKey: string,
+): Promise<FrontDoor> {
   const entry = `/${randomBytes(9).toString("base64url")}`;
+  const doors = new Map([
+    [entry, async () => `/portal/#token=${await token()}`],
+    [`${entry}/orchestrations`, async () => `/admin/durable/#key=${hostKey}`],
+  ]);
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url = "/" } = incoming;
-    if (url === entry) {
-      token().then(
-        (fresh) => outgoing.writeHead(302, { location: `/portal/#token=${fresh}` }).end(),
+    const door = doors.get(url);
+    if (door) {
+      door().then(
+        (location) => outgoing.writeHead(302, { location }).end(),
         () => outgoing.writeHead(503, { "retry-after": "1" }).end(),
       );
       return;
@@ -35,6 +51,7 @@ export async function openFrontDoor(
   await listen(server, port);
   return {
     url: `http://127.0.0.1:${port}${entry}`,
+    orchestrations: `http://127.0.0.1:${port}${entry}/orchestrations`,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

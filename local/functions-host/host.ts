@@ -8,6 +8,7 @@ import { clientInputs } from "./client-binding.ts";
 import { type LogSink, type RegisteredFunction, registry, triggerOf } from "./core-api.ts";
 import { TaskHub } from "./durable/hub.ts";
 import { HttpTriggers } from "./http-trigger.ts";
+import { Inspector } from "./inspector.ts";
 import { Invoker } from "./invocation.ts";
 import { type Keys, readKeys } from "./keys.ts";
 import { Listener } from "./listener.ts";
@@ -115,7 +116,8 @@ function serve(
   const context = { clock, db: hub.store.db, invoker, now: hub.now, inputs, failed };
   for (const fn of registry.functions.values())
     register(fn, hub, http, () => timers.set(fn.name.toLowerCase(), new TimerTrigger(fn, context)));
-  const router = new Router({ api: new ManagementApi(hub, address), http, timers, keys });
+  const inspector = new Inspector(hub.instances, keys, hub.now);
+  const router = new Router({ api: new ManagementApi(hub, address), http, inspector, timers, keys });
   listeners.rpc.serve((request) => router.rpc(request));
   listeners.open.serve((request) => router.handle(request));
   hub.dispatcher.start();

@@ -1,5 +1,6 @@
 import type { HttpTriggers } from "./http-trigger.ts";
 import { keyOf } from "./http-trigger.ts";
+import type { Inspector } from "./inspector.ts";
 import { type Keys, opens } from "./keys.ts";
 import { type Request, type Response, textResponse } from "./listener.ts";
 import type { ManagementApi } from "./management-api.ts";
@@ -8,10 +9,13 @@ import type { TimerTrigger } from "./timer-trigger.ts";
 const WEBHOOK = "/runtime/webhooks/durabletask/";
 const RPC = "/durabletask/";
 const ADMIN = "/admin/functions/";
+const INSPECTOR = "/admin/durable";
 
 export interface RouterParts {
   readonly api: ManagementApi;
   readonly http: HttpTriggers;
+  /** The page on which orchestrations are looked at. */
+  readonly inspector: Inspector;
   /** By the function's name in lower case. */
   readonly timers: ReadonlyMap<string, TimerTrigger>;
   readonly keys: Keys;
@@ -27,7 +31,7 @@ export class Router {
 
   /** The public listener. */
   async handle(request: Request): Promise<Response> {
-    const { keys, api, http } = this.#parts;
+    const { keys, api, http, inspector } = this.#parts;
     const path = request.path.toLowerCase();
     if (path.startsWith(WEBHOOK)) {
       if (!opens(keyOf(request), keys.durable, keys.master)) return { status: 401 };
@@ -37,6 +41,8 @@ export class Router {
       if (!opens(keyOf(request), keys.master)) return { status: 401 };
       return this.#fire(request, path.slice(ADMIN.length));
     }
+    if (path === INSPECTOR || path.startsWith(`${INSPECTOR}/`))
+      return decoding(() => inspector.handle(request, request.path.slice(INSPECTOR.length)));
     return http.handle(request);
   }
 

@@ -1,4 +1,4 @@
-import { text } from "./database.ts";
+import { integer, text } from "./database.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { EventType, type HistoryEvent, type MessageBody, stamped } from "./history.ts";
 import { createInstance, newId } from "./outcome.ts";
@@ -14,7 +14,12 @@ export interface Filter {
   readonly createdFrom?: number;
   readonly createdTo?: number;
   readonly idPrefix?: string;
+  /** Of the orchestrator. */
+  readonly name?: string;
 }
+
+/** By the time at which instances were created. */
+export type Order = "oldest first" | "newest first";
 
 export interface Page {
   readonly instances: readonly Instance[];
@@ -105,9 +110,15 @@ export class Instances {
     return this.#store.past(instance).events;
   }
 
-  async list(filter: Filter, top: number, after: string | undefined): Promise<Page> {
-    const { where, values } = conditions(filter, after);
-    const rows = this.#store.db.all(`SELECT * FROM instance WHERE ${where} ORDER BY created, id LIMIT ?`, [
+  async list(
+    filter: Filter,
+    top: number,
+    after: string | undefined,
+    order: Order = "oldest first",
+  ): Promise<Page> {
+    const { where, values } = conditions(filter, after, order);
+    const by = order === "oldest first" ? "created, id" : "created DESC, id DESC";
+    const rows = this.#store.db.all(`SELECT * FROM instance WHERE ${where} ORDER BY ${by} LIMIT ?`, [
       ...values,
       top + 1,
     ]);
@@ -115,6 +126,19 @@ export class Instances {
     const instances = rows.slice(0, top).map(instanceOf);
     const last = rows.length > top ? instances.at(-1) : undefined;
     return { instances, next: last && tokenOf(last) };
+  }
+
+  /** How many there are of each name and status. */
+  counts(): { name: string; status: string; count: number }[] {
+    return this.#store.db
+      .all("SELECT name, status, count(*) AS count FROM instance GROUP BY name, status ORDER BY name")
+      .map((row) => ({ name: text(row, "name"), status: text(row, "status"), count: integer(row, "count") }));
+  }
+
+  /** Numbers of the tasks whose timers will still fire. */
+  pendingTimers(id: string): Set<number> {
+    const rows = this.#store.db.all("SELECT task FROM timer WHERE instance = ?", [id]);
+    return new Set(rows.map((row) => integer(row, "task")));
   }
 
   async purge(id: string): Promise<number> {
@@ -174,6 +198,7 @@ function positionOf(token: string): [number, string] {
 function conditions(
   filter: Filter,
   after: string | undefined,
+  order: Order = "oldest first",
 ): { where: string; values: (string | number)[] } {
   const parts: string[] = ["1"];
   const values: (string | number)[] = [];
@@ -185,6 +210,8 @@ function conditions(
   if (filter.createdFrom !== undefined) add("created >= ?", filter.createdFrom);
   if (filter.createdTo !== undefined) add("created <= ?", filter.createdTo);
   if (filter.idPrefix) add("substr(id, 1, length(?)) = ?", filter.idPrefix, filter.idPrefix);
-  if (after !== undefined) add("(created, id) > (?, ?)", ...positionOf(after));
+  if (filter.name !== undefined) add("name = ? COLLATE NOCASE", filter.name);
+  if (after !== undefined)
+    add(`(created, id) ${order === "oldest first" ? ">" : "<"} (?, ?)`, ...positionOf(after));
   return { where: parts.join(" AND "), values };
 }

@@ -3,7 +3,7 @@ import { EntityStore } from "./entity-store.ts";
 import { EventType, type HistoryEvent, type Message, type MessageBody, stamped } from "./history.ts";
 import { HistoryCache, type Past } from "./history-cache.ts";
 
-const STATUSES = ["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated"] as const;
+export const STATUSES = ["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated"] as const;
 export type Status = (typeof STATUSES)[number];
 
 const ENDED: readonly Status[] = ["Completed", "Failed", "Terminated"];

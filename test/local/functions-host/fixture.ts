@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import type { Clock } from "../../../engine/core/clock.ts";
 import { injectCoreApi } from "../../../local/functions-host/core-api.ts";
 import { type Host, startHost } from "../../../local/functions-host/host.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -23,13 +24,18 @@ export interface Status {
   historyEvents?: Record<string, unknown>[];
 }
 
-/** A host in this process, with the test app and a clock that the test moves. */
+/** A host in this process, with the test app and, unless told otherwise, a clock that the test moves. */
 export class Fixture {
   readonly clock = new VirtualClock("2030-01-01T00:00:00Z");
+  readonly #hostClock: Clock;
   readonly logs: string[] = [];
   #host: Host | undefined;
   #data = "";
   #count = 0;
+
+  constructor(hostClock?: Clock) {
+    this.#hostClock = hostClock ?? this.clock;
+  }
 
   get host(): Host {
     if (!this.#host) throw new Error("the host is not running");
@@ -50,7 +56,7 @@ export class Fixture {
       app: APP,
       data: this.#data,
       port: 0,
-      clock: this.clock,
+      clock: this.#hostClock,
       log: ({ level, message }) => this.logs.push(`${level} ${message}`),
     });
   }

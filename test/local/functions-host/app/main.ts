@@ -7,4 +7,5 @@ import "./journey.ts";
 import "./orchestrations.ts";
 import "./random.ts";
 import "./rewinding.ts";
+import "./showcase.ts";
 import "./timers.ts";
