@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { launchBrowser, present } from "../portal/browser.ts";
 import { Fixture } from "./fixture.ts";
-import { changing } from "./app/orchestrations.ts";
+import { changing } from "./app/changing.ts";
 
 const host = new Fixture(systemClock);
 beforeAll(() => host.open());
@@ -173,10 +173,10 @@ describe.skipIf(!present)("in a browser", () => {
   });
 
   test("code that was changed under an instance is told as that", async () => {
+    changing.steps = ["echo"];
     const id = await host.begin("changing", undefined, "changed");
-    changing.first = "timer";
+    changing.steps = ["timer"];
     await host.raise(id, "go", 1);
-    changing.first = "activity";
     const page = await open("instance/changed");
     await page.getByRole("heading", { name: "The code does not fit the history" }).waitFor();
     expect(await page.getByRole("alert").innerText()).toMatch(
