@@ -6,7 +6,7 @@ import { BLOCK, type Bytes } from "../core/units.ts";
 const FAN_OUT = 256;
 /** Blocks under one node of the lowest level. */
 export const NODE_BLOCKS = FAN_OUT;
-const PURPOSE = "leeward digest tree 1";
+export const PURPOSE = "leeward digest tree 1";
 
 /** SHA-256 of a whole block of zeros. A shorter last block of zeros has another: see `zeroDigests`. */
 export const ZERO_BLOCK: Digest = sha256(Buffer.alloc(BLOCK));

@@ -14,29 +14,34 @@ const chain = z.string().transform(checked(digestOf));
 const time = z.number().transform(checked(micros));
 
 /** A recovery point as a place between two layers, or with NO_POINT the beginning of the generation. */
-const place = z.strictObject({ id, sequence: at, position: journalPosition.strict() });
-export type LayerEnd = z.infer<typeof place>;
+export const layerEnd = z.strictObject({ id, sequence: at, position: journalPosition.strict() });
+export type LayerEnd = z.infer<typeof layerEnd>;
+
+/** One part as it is stored. */
+export const layerPart = z.strictObject({
+  size: z.number().transform(checked(bytes)),
+  digest: chain,
+  marks: z.boolean(),
+});
 
 /** A layer: with this document, and not before, its parts are one. */
 const layer = z.strictObject({
-  format: z.literal(1),
+  /** 2: its parts are in the order of the disks, so that merging reads each of them once and holds one. */
+  format: z.union([z.literal(1), z.literal(2)]),
   machine: z.string().transform(checked(machineId)),
   generation: z.number().transform(checked(generation)),
   /** Names the run of a compactor that made it. */
   build: id,
   /** When that began, by its clock. */
   made: time,
-  begin: place,
-  end: place,
+  begin: layerEnd,
+  end: layerEnd,
   /** Before the segment that holds the end's barrier: from it on segments say what comes after the layer. */
   tail: journalPosition.strict(),
   /** Earliest and latest time of a write in what was merged; both 0 when there was none. */
   earliest: time,
   latest: time,
-  parts: z
-    .array(z.strictObject({ size: z.number().transform(checked(bytes)), digest: chain, marks: z.boolean() }))
-    .min(1)
-    .max(1_000_000),
+  parts: z.array(layerPart).min(1).max(1_000_000),
 });
 export type Layer = z.infer<typeof layer>;
 
@@ -53,7 +58,7 @@ export function encodeLayer(made: Layer): Buffer {
 
 /** @throws LayerDamaged when the bytes are not, one by one, what `encodeLayer` wrote; LayerVersionUnknown */
 export function decodeLayer(name: string, document: Uint8Array): Layer {
-  const found = parseDocument(name, withDigest, document, FAULTS);
+  const found = parseDocument(name, withDigest, document, FAULTS, 2);
   const { digest: _, ...made } = found;
   const fault = faultOf(made);
   if (fault) throw damaged(`${name}: ${fault}`);

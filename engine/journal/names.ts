@@ -184,6 +184,50 @@ export function layerMade(name: string): Micros | undefined {
   return found ? micros(Number(found[1])) : undefined;
 }
 
+/** Which run of a compactor made a layer's part; undefined for any other name. */
+export const layerBuild = (name: string): string | undefined =>
+  /\/layers\/\d{6}\/[^/]+\/[^/]+\/\d{16}-([0-9a-f-]{36})-\d{6}\.lay$/.exec(name)?.[1];
+
+/** Prefix of layers that are being built in pieces, for all generations. */
+export const worksPrefix = (machine: MachineId): string => `${machinePrefix(machine)}works/`;
+
+/** Prefix of those of one generation. */
+export const workPrefix = (machine: MachineId, of: Generation): string =>
+  `${worksPrefix(machine)}${digits(of, 6)}/`;
+
+/** Which layer is to be built. */
+export interface WorkPlace {
+  readonly machine: MachineId;
+  readonly generation: Generation;
+  readonly begin: { readonly id: BarrierId };
+  readonly end: { readonly id: BarrierId };
+  /** It takes in what its generation stands on. */
+  readonly alone: boolean;
+}
+
+/** The document that says how far a layer is: one for each that is wanted, so that two compactors find the same. */
+export const workName = ({ machine, generation: of, begin, end, alone }: WorkPlace): string =>
+  `${workPrefix(machine, of)}${end.id}-${begin.id}${alone ? "-alone" : ""}.json`;
+
+/** Prefix of what a build keeps until its layer is there; stands for the build on `doom.json`. */
+export const workRunsPrefix = (
+  place: Pick<LayerPlace, "machine" | "generation" | "made" | "build">,
+): string => `${workPrefix(place.machine, place.generation)}${digits(place.made, 16)}-${place.build}/`;
+
+/** One part of a sorted run. */
+export const workRunName = (
+  place: Pick<LayerPlace, "machine" | "generation" | "made" | "build">,
+  run: number,
+  kind: "writes" | "marks",
+  part: number,
+): string => `${workRunsPrefix(place)}${digits(run, 6)}-${kind}-${digits(part, 6)}.lay`;
+
+/** When the build of this part of a run was begun, and which it is; undefined for any other name. */
+export function workOfRun(name: string): { made: Micros; build: string } | undefined {
+  const found = /\/works\/\d{6}\/(\d{16})-([0-9a-f-]{36})\/[^/]+\.lay$/.exec(name);
+  return found ? { made: micros(Number(found[1])), build: found[2] ?? "" } : undefined;
+}
+
 /** Says what of a generation's layers and segments is given up, and since when. */
 export const doomName = (machine: MachineId, of: Generation): string =>
   `${layersPrefix(machine, of)}doom.json`;
