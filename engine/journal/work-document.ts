@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { copies } from "../core/copies.ts";
 import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
@@ -103,6 +104,7 @@ const work = z.strictObject({
     earliest: time,
     latest: time,
     bytes: size,
+    copied: copies.optional(),
     found: position.optional(),
     time: time.optional(),
   }),

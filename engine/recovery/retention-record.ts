@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type MachineId, machineId } from "../core/ids.ts";
+import { type MachineId, barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type Micros, type Millis, bytes, generation, micros, millis } from "../core/units.ts";
 import type { Decision } from "./retention.ts";
@@ -19,6 +19,20 @@ export type Stock = z.infer<typeof stock>;
 const merged = z.object({ layers: count, journalBytes: size, dataBytes: size, storedBytes: size });
 export type Merged = z.infer<typeof merged>;
 
+/** A layer that is built in pieces, over many turns. */
+const building = z.object({
+  /** Where it ends. */
+  point: z.string().transform(checked(barrierId)),
+  stage: z.enum(["sorting", "merging"]),
+  /** Of this stage. */
+  done: size,
+  total: size,
+  /** When it was begun, and when it last went on. */
+  since: time,
+  at: time,
+});
+export type Building = z.infer<typeof building>;
+
 /** What retention did, and what it left. Kind `retention`; written by retention alone. */
 export const retentionRecord = z.object({
   format: z.literal(1),
@@ -33,6 +47,7 @@ export const retentionRecord = z.object({
   dropped: count,
   deletedObjects: count,
   merged,
+  building: building.optional(),
   stock: stock.optional(),
   /** Of all generations before it nothing is left. */
   oldest: z.number().transform(checked(generation)),
@@ -63,6 +78,17 @@ export function withThinned(
     .map(([every, points]) => ({ every, points }))
     .toSorted((a, b) => a.every - b.every);
   return { ...old, kept, dropped: old.dropped + dropped };
+}
+
+/** Notes how far the layer is that takes many turns; undefined when there is none. */
+export function withBuilding(
+  old: RetentionRecord,
+  now: Omit<Building, "since"> | undefined,
+): RetentionRecord {
+  const { building: before, ...rest } = old;
+  if (!now) return rest;
+  const since = before?.point === now.point ? before.since : now.at;
+  return { ...rest, building: { ...now, since } };
 }
 
 /** Counts a layer that was built. */

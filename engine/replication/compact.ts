@@ -72,23 +72,43 @@ const MOST_BLOCKS = 100_000;
  * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong; ManifestDamaged when digests and roots
  *   differ; PointBad when blocks and digests do; RangeError when no layer ends at `begin`; TimedOut
  */
-export async function compact(s: CompactRequest): Promise<Compacted> {
+export async function compact(s: CompactRequest, known?: Planned | LayerThere): Promise<Compacted> {
   const { objects, end } = s;
   const made = s.clock();
+  const planned = known ?? (await planOf(s));
+  if ("layer" in planned) return planned;
+  const { begin, sources, journalBytes } = planned;
+  const { layer, dataBytes } = await write(s, made, begin, sources);
+  if (s.clock() - made > LONGEST_RUN)
+    throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
+  await objects.put(layerName(layer), encodeLayer(layer), "any");
+  return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
+}
+
+/** What a layer is to be made of. */
+export interface Planned {
+  readonly begin: LayerEnd;
+  readonly sources: Sources;
+  /** Guest bytes of the journal between its ends. */
+  readonly journalBytes: Bytes;
+}
+
+/** It needs not be made. */
+type LayerThere = Pick<Compacted, "layer">;
+
+/** The layer that is there already between the two points, or what to make it of. @throws as `compact` */
+export async function planOf(s: CompactRequest): Promise<Planned | LayerThere> {
+  const { objects, end } = s;
   const all = await standingLayers(objects, end.machine, end.generation);
   const begin = await beginningOf(s, all);
   const there = all.find((layer) => isSame(layer.begin, begin) && layer.end.id === end.id);
   if (there) return { layer: there };
   const sources = await sourcesFrom(s, begin, all);
-  const { layer, dataBytes } = await write(s, made, begin, sources);
-  if (s.clock() - made > LONGEST_RUN)
-    throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
-  await objects.put(layerName(layer), encodeLayer(layer), "any");
   const journalBytes = bytes(
     [...generationsOf(sources)].reduce((sum, { point }) => sum + point.position.bytes, 0) -
       begin.position.bytes,
   );
-  return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
+  return { begin, sources, journalBytes };
 }
 
 /** Of beginnings of the generation one may stand on its base, and one on nothing. */

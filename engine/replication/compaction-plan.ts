@@ -28,19 +28,25 @@ export const MOST_ON_THE_WAY = 2 * MOST_LAYERS;
  * Nothing is built over a gap between layers that no longer has its segments: the way to a point behind it goes by a base.
  * @param points the kept ones that no longer change much, in the order of the journal
  * @param under the way to what the generation stands on, oldest first
+ * @param isBusy whether the layer is being built over several turns: what does not need it comes first. Of a way that ends
+ *   there nothing behind is built, which would take as long.
  */
 export function nextCompaction<Point extends PathEnd>(
   points: readonly Point[],
   layers: readonly Layer[],
   under: readonly Layer[] = [],
+  isBusy: (next: Compaction<Point>) => boolean = () => false,
 ): Compaction<Point> | undefined {
   let last: Point | undefined;
   for (const end of points) {
     const way = pathTo(layers, NO_POINT, end);
-    const next = endsAt(way, end)
+    const leads = endsAt(way, end);
+    const next = leads
       ? better({ layers, under, last, end, way })
       : { begin: way.at(-1)?.end.id, end, alone: false };
-    if (next) return next;
+    const busy = next !== undefined && isBusy(next);
+    if (next && !busy) return next;
+    if (!leads) return undefined;
     last = end;
   }
   return undefined;

@@ -66,6 +66,14 @@ const soundLayer = (objects: ObjectStore, name: string): Promise<Layer | "damage
     throw error;
   });
 
+/** @throws LayerDamaged when it is gone, or another than its name says; LayerVersionUnknown */
+export const layerNamed = (objects: ObjectStore, name: string): Promise<Layer> =>
+  rereading(async () => {
+    const layer = await readLayer(objects, name);
+    if (layer) return layer;
+    throw new LeewardError("LayerDamaged", `${name} is gone`);
+  });
+
 /** Undefined when it was deleted since it was listed. */
 async function readLayer(objects: ObjectStore, name: string): Promise<Layer | undefined> {
   const object = await objects.get(name);
@@ -95,7 +103,7 @@ export async function* readParts(
 }
 
 /** @throws LayerDamaged when the part is gone or is not the one that the document names */
-const readPart = (objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> =>
+export const readPart = (objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> =>
   rereading(() => readPartOnce(objects, layer, part));
 
 async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): Promise<CheckedLayerPart> {

@@ -137,7 +137,7 @@ export const isWrite = (record: JournalRecord): record is WriteRecord =>
 export const lengthOf = (record: WriteRecord): number =>
   record.kind === "data" ? record.data.length : record.length;
 
-function checkInside(segment: Sealed, record: WriteRecord, size: Bytes | undefined): void {
+export function checkInside(segment: Sealed, record: WriteRecord, size: Bytes | undefined): void {
   const end = record.offset + lengthOf(record);
   if (size !== undefined && end <= size) return;
   throw new LeewardError(
@@ -147,7 +147,7 @@ function checkInside(segment: Sealed, record: WriteRecord, size: Bytes | undefin
 }
 
 /** The parts of the write that no newer one covers. */
-function* claim(record: WriteRecord, covered: ExtentSet | undefined): Generator<Run> {
+export function* claim(record: WriteRecord, covered: ExtentSet | undefined): Generator<Run> {
   const { disk, offset } = record;
   for (const { start, end } of covered?.claim(offset, offset + lengthOf(record)) ?? [])
     yield {

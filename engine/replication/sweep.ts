@@ -15,12 +15,18 @@ import {
   doomName,
   doomTwinName,
   journalPrefix,
+  layerBuild,
   layerMade,
   layerName,
   layerPartName,
   layersPrefix,
   parseSegmentName,
+  workName,
+  workOfRun,
+  workPrefix,
+  workRunsPrefix,
 } from "../journal/names.ts";
+import type { Work } from "../journal/work-document.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { LONGEST_RUN } from "./compact.ts";
 import { type Doom, readDoom, writeDoom } from "./doom.ts";
@@ -29,6 +35,7 @@ import { type PathEnd, leadsTo, pathTo, standsAlone, standsOnBase } from "./laye
 import { surveyLayers } from "./layers.ts";
 import { segmentsOf } from "./pack.ts";
 import { standingAmong } from "./standing.ts";
+import { layersOf, segmentsFrom } from "./works.ts";
 
 export interface SweepRequest {
   readonly objects: ObjectStore;
@@ -49,6 +56,8 @@ export interface SweepRequest {
   readonly leavesBase?: boolean;
   /** Of `kept`: every write behind it stays reachable, so its segments do. */
   readonly writesFrom?: PathEnd | undefined;
+  /** Layers that are being built in pieces, of any generation: what they read stays. */
+  readonly works?: readonly Work[];
   /** What was given up is deleted after so long: who began to read it has that much time. */
   readonly delay: Millis;
   readonly clock: () => Micros;
@@ -69,7 +78,7 @@ export interface Swept {
  * What to give up is decided on the layers that stand, without those that are given up already, and written by
  * compare-and-swap before anything is deleted: of two sweepers the second decides again, on what the first one left. A
  * layer counts only while its document and all of its parts are there. May die anywhere and run again.
- * Storage calls: three listings, one GET per layer, one PUT at most, and the deletions.
+ * Storage calls: four listings, one GET per layer, one PUT at most, and the deletions.
  * @throws LayerDamaged, LayerVersionUnknown; ObjectChanged when others were faster too many times
  */
 export async function sweep(s: SweepRequest): Promise<Swept> {
@@ -85,6 +94,10 @@ export async function sweep(s: SweepRequest): Promise<Swept> {
     deleted.push(...names);
   };
   const doomed = new Set(doom.layers.filter(({ since }) => since <= due).map(({ name }) => name));
+  for (const work of worksIn(s).filter((each) => doomed.has(workRunsPrefix(each)))) {
+    await remove(await namesOf(s, workRunsPrefix(work)));
+    await remove([workName(work)]);
+  }
   for (const layer of layers.filter((each) => doomed.has(layerName(each)))) {
     await remove([layerName(layer)]);
     await remove(layer.parts.map((_, part) => layerPartName(layer, part)));
@@ -141,24 +154,32 @@ async function giveUp(s: SweepRequest): Promise<Given> {
 /** Pure but for the clock. What is gone from storage comes off the list. */
 function decide(s: SweepRequest, old: Doom, { layers, useless }: Pick<Given, "layers" | "useless">): Doom {
   const since = s.clock();
-  const names = new Set([...layers.map(layerName), ...useless]);
+  const works = worksIn(s);
+  const names = new Set([...layers.map(layerName), ...useless, ...works.map(workRunsPrefix)]);
   const before = { ...old, layers: old.layers.filter(({ name }) => names.has(name)) };
   if (s.kept.length === 0 && !s.ended) return before;
   // Somebody who has read the one that was lost may still delete what stood on it: whatever it did without must stay.
   if (old.anew !== undefined && since - old.anew <= s.delay * 1000) return before;
-  const { alone: left, anew: _, ...listed } = before;
+  const { alone: leftAlone, anew: _, ...listed } = before;
   const standing = standingAmong(layers, listed);
-  const alone = left ?? (isAlone(s, standing) ? since : undefined);
+  const alone = leftAlone ?? (isAlone(s, standing) ? since : undefined);
   const usable = alone === undefined ? standing : standing.filter((layer) => !standsOnBase(layer));
   const paths = s.kept.map((point) => pathTo(usable, NO_POINT, point));
-  const needed = new Set(paths.flat());
   const over = s.kept.length === 0;
-  const given = standing.filter((layer) => !needed.has(layer) && (over || !mayBecomeNeeded(layer, since)));
-  const gone = useless.filter((name) => !before.layers.some((one) => one.name === name));
+  const listedNames = new Set(before.layers.map(({ name }) => name));
+  const left = works.filter(
+    (work) => !listedNames.has(workRunsPrefix(work)) && (over || isLeft(work, since)),
+  );
+  const needed = new Set([...paths.flat().map(layerName), ...(s.works ?? []).flatMap(layersOf)]);
+  const unneeded = standing.filter(
+    (layer) => !needed.has(layerName(layer)) && (over || !mayBecomeNeeded(layer, since)),
+  );
+  const gone = useless.filter((name) => !listedNames.has(name));
+  const given = [...unneeded.map(layerName), ...gone, ...left.map(workRunsPrefix)];
   return {
     format: 2,
     turn: old.turn,
-    layers: [...before.layers, ...[...given.map(layerName), ...gone].map((name) => ({ name, since }))],
+    layers: [...before.layers, ...given.map((name) => ({ name, since }))],
     segments: withBelow(s, old.segments, paths, since),
     ...(alone !== undefined && { alone }),
   };
@@ -178,6 +199,13 @@ function isAlone({ kept, leavesBase }: SweepRequest, standing: readonly Layer[])
   });
 }
 
+/** Of this generation. */
+const worksIn = ({ works = [], generation }: SweepRequest): readonly Work[] =>
+  works.filter((work) => work.generation === generation);
+
+/** Nobody has gone on with it for long: another layer is wanted by now. */
+const isLeft = ({ touched }: Work, now: Micros): boolean => now - touched >= LONGEST_RUN;
+
 /** A layer that is new may be the first of several that are only useful together. */
 const mayBecomeNeeded = ({ made }: Layer, now: Micros): boolean => now - made < LONGEST_RUN;
 
@@ -187,8 +215,9 @@ function withBelow(
   paths: readonly (readonly Layer[])[],
   since: Micros,
 ): Doom["segments"] {
-  const { kept, delay, keepFrom = ALL } = s;
-  const below = Math.min(keepFrom, ...kept.map((point, i) => firstNeeded(s, point, paths[i] ?? [])));
+  const { kept, delay, keepFrom = ALL, works = [] } = s;
+  const read = works.map((work) => segmentsFrom(work, s.generation) ?? ALL);
+  const below = Math.min(keepFrom, ...read, ...kept.map((point, i) => firstNeeded(s, point, paths[i] ?? [])));
   const last = old.at(-1);
   const isOften = last !== undefined && since - last.since < (delay * 1000) / STEPS;
   if (below <= (last?.below ?? 0) || isOften) return old;
@@ -215,17 +244,34 @@ function firstNeeded(
 /** Of the delay: so many entries are kept at most. */
 const STEPS = 16;
 
-/** Parts of runs that died before their document, and of layers that were half deleted. */
-async function orphans({ objects, machine, generation, clock, delay }: SweepRequest): Promise<string[]> {
+/** Parts of runs that died before their document, of layers that were half deleted, and of builds that are no more. */
+async function orphans(s: SweepRequest): Promise<string[]> {
+  const { objects, machine, generation, clock, delay } = s;
+  const builds = new Set<string | undefined>(worksIn(s).map(({ build }) => build));
   const documents = new Set<string>();
   const parts: string[] = [];
   for await (const { name } of objects.list(layersPrefix(machine, generation)))
     if (name.endsWith(".lay")) parts.push(name);
     else documents.add(name);
   const oldest = clock() - Math.max(2 * LONGEST_RUN, delay * 1000);
-  return parts.filter(
-    (name) => !documents.has(name.replace(/-\d{6}\.lay$/, ".json")) && (layerMade(name) ?? Infinity) < oldest,
+  const lonely = parts.filter(
+    (name) =>
+      !documents.has(name.replace(/-\d{6}\.lay$/, ".json")) &&
+      !builds.has(layerBuild(name)) &&
+      (layerMade(name) ?? Infinity) < oldest,
   );
+  const runs = await namesOf(s, workPrefix(machine, generation));
+  const left = runs.filter((name) => {
+    const run = workOfRun(name);
+    return run !== undefined && !builds.has(run.build) && run.made < oldest;
+  });
+  return [...lonely, ...left];
+}
+
+async function namesOf({ objects }: SweepRequest, prefix: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of objects.list(prefix)) names.push(name);
+  return names;
 }
 
 /**
@@ -269,5 +315,6 @@ async function isEmpty({ objects, machine, generation }: SweepRequest): Promise<
   const dooms = doomsOf({ machine, generation });
   for await (const { name } of objects.list(layersPrefix(machine, generation)))
     if (!dooms.includes(name)) return false;
+  for await (const _ of objects.list(workPrefix(machine, generation))) return false;
   return true;
 }

@@ -1,8 +1,18 @@
-import { type Micros, bytes, micros } from "../core/units.ts";
+import { type Bytes, type Micros, bytes, micros } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import { type SegmentHeader, copiesIn } from "../journal/header.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import { withoutCopies } from "../core/copies.ts";
+
+/** What a tracker knows, for one that goes on from there. */
+export interface TailState {
+  readonly earliest: Micros;
+  readonly latest: Micros;
+  readonly bytes: Bytes;
+  readonly copied?: JournalPosition["copied"];
+  readonly found?: JournalPosition | undefined;
+  readonly time?: Micros | undefined;
+}
 
 /** Finds, on a walk backward from a point, where the segment that holds its barrier begins, and which times were met. */
 export class TailTracker {
@@ -14,11 +24,26 @@ export class TailTracker {
   #found: JournalPosition | undefined;
   #time: Micros | undefined;
 
-  /** @param end where the walk begins */
-  constructor(end: JournalPosition) {
+  /**
+   * @param end where the walk begins
+   * @param known of a tracker that came so far
+   */
+  constructor(end: JournalPosition, known?: TailState) {
     this.#end = end;
-    this.#bytes = end.bytes;
-    this.#copied = end.copied;
+    this.#bytes = known?.bytes ?? end.bytes;
+    this.#copied = known ? known.copied : end.copied;
+    this.#found = known?.found;
+    this.#time = known?.time;
+    this.earliest = known?.earliest ?? micros(0);
+    this.latest = known?.latest ?? micros(0);
+  }
+
+  get state(): TailState {
+    const { earliest, latest } = this;
+    const found = this.#found && { found: this.#found };
+    const time = this.#time !== undefined && { time: this.#time };
+    const copied = this.#copied && { copied: this.#copied };
+    return { earliest, latest, bytes: bytes(this.#bytes), ...copied, ...found, ...time };
   }
 
   /** To be called with each segment, newest first; `barrier` once the walk has met the point's barrier, in it or before. */
@@ -53,7 +78,10 @@ export class TailTracker {
    * @param older the newest layer below the segments, when the walk went on with layers or ended at one
    * @param behind whether a later barrier, or a write behind the point's, was met
    */
-  result(older: Layer | undefined, behind: boolean): JournalPosition | undefined {
+  result(
+    older: { readonly tail: JournalPosition; readonly end: Pick<Layer["end"], "position"> } | undefined,
+    behind: boolean,
+  ): JournalPosition | undefined {
     if (this.#found && !behind) return this.#end;
     const time = this.#time ?? older?.end.position.time ?? micros(0);
     return this.#found ? { ...this.#found, time } : older?.tail;

@@ -3,36 +3,46 @@ import type { MachineId } from "../../engine/core/ids.ts";
 import type { Generation, Micros } from "../../engine/core/units.ts";
 import { unreadablePoint } from "../../engine/recovery/bad-point.ts";
 import type { Layer } from "../../engine/journal/layer-document.ts";
-import { noRetention, withLayer } from "../../engine/recovery/retention-record.ts";
+import { noRetention, withBuilding, withLayer } from "../../engine/recovery/retention-record.ts";
 import { standingOf, verificationFor, withBad } from "../../engine/recovery/verification.ts";
-import { compact } from "../../engine/replication/compact.ts";
-import { nextCompaction } from "../../engine/replication/compaction-plan.ts";
+import { type Compacted, compact, planOf } from "../../engine/replication/compact.ts";
+import { type Compaction, nextCompaction } from "../../engine/replication/compaction-plan.ts";
 import { type EndingPoint, layerEnds } from "../../engine/replication/layer-ends.ts";
 import { type HeldPoint, readBase } from "../../engine/replication/lineage.ts";
+import { SLICES, type SliceLimits, compactSlices, inputBytes } from "../../engine/replication/slices.ts";
 import { generationsOf, sourcesOf } from "../../engine/replication/sources.ts";
 import { standingLayers } from "../../engine/replication/standing.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
 
-/** One turn stays well below an activity's time-out, unless a single layer takes longer. */
+/** One turn stays well below an activity's time-out, whatever is built in it: see `SLICES`. */
 const TURN = 180 * 1e6;
 
-/** Builds the layers that kept points should have, generation by generation, until there is none left or the turn is over. */
+/**
+ * Builds the layers that kept points should have, generation by generation, until there is none left or the turn is over.
+ * One that takes longer than a turn is built in pieces, behind everything that does not wait for it.
+ */
 export async function compactFor(
   services: RetentionServices,
   machine: MachineId,
+  limits: SliceLimits = SLICES,
 ): Promise<RetainResult["state"]> {
   const decided = await decide(services, machine);
   if (!decided) return "ended";
   const end = services.clock.now() + TURN;
+  const isEnough = () => services.clock.now() >= end;
+  const large: Wanted[] = [];
   for (const [of, points] of candidatesOf(decided)) {
     const under = await layersUnder(services, decided, of);
-    while (await buildNext(services, machine, of, { points, under })) {
+    const scene: Scene = { machine, of, points, under, limits, large };
+    while (await buildNext(services, scene)) {
       if (await isOver(services, machine)) return "ended";
-      if (services.clock.now() >= end) return "more";
+      if (isEnough()) return "more";
     }
   }
-  return "done";
+  const state = await goOn(services, large, { limits, isEnough });
+  if (state === "done") await note(services, machine, undefined);
+  return state;
 }
 
 type Candidate = HeldPoint & EndingPoint & { readonly time?: Micros };
@@ -55,26 +65,92 @@ function candidatesOf(decided: Decided): ReadonlyMap<Generation, Candidate[]> {
 const inOrder = (a: Candidate, b: Candidate): number =>
   a.generation - b.generation || a.sequence - b.sequence || a.position.next - b.position.next;
 
-/** False when nothing is to be built. */
-async function buildNext(
-  services: RetentionServices,
-  machine: MachineId,
-  of: Generation,
-  { points, under }: { readonly points: Candidate[]; readonly under: readonly Layer[] },
-): Promise<boolean> {
-  const { target, records, clock, keyOf } = services;
+type Wanted = Compaction<Candidate>;
+
+interface Scene {
+  readonly machine: MachineId;
+  readonly of: Generation;
+  readonly points: Candidate[];
+  readonly under: readonly Layer[];
+  readonly limits: SliceLimits;
+  /** Those that are to be built in pieces. */
+  readonly large: Wanted[];
+}
+
+const isSame = (a: Wanted, b: Wanted): boolean =>
+  a.begin === b.begin && a.end.id === b.end.id && a.alone === b.alone;
+
+/** False when nothing is to be built, or nothing small enough. */
+async function buildNext(services: RetentionServices, scene: Scene): Promise<boolean> {
+  const { machine, of, points, under, limits, large } = scene;
+  const { target, clock, keyOf } = services;
   const layers = await standingLayers(target, machine, of);
-  const next = nextCompaction(layerEnds(points, layers), layers, under);
+  const next = nextCompaction(layerEnds(points, layers), layers, under, (one) =>
+    large.some((other) => isSame(one, other)),
+  );
   if (!next) return false;
   const key = await keyOf(machine);
+  const request = { objects: target, key, ...next, clock: () => clock.now() };
+  const planned = await planOf(request);
+  if (!("layer" in planned) && inputBytes(planned) > limits.oneGo) {
+    large.push(next);
+    return true;
+  }
   try {
-    const { built } = await compact({ objects: target, key, ...next, clock: () => clock.now() });
-    if (built) await records.retention.upsert(machine, (old = noRetention(machine)) => withLayer(old, built));
+    await noteBuilt(services, machine, await compact(request, planned));
   } catch (error) {
     await foundBad(services, next.end, error);
     points.splice(points.indexOf(next.end), 1);
   }
   return true;
+}
+
+/** Goes on with the first of the large ones. */
+async function goOn(
+  services: RetentionServices,
+  large: readonly Wanted[],
+  { limits, isEnough }: { readonly limits: SliceLimits; readonly isEnough: () => boolean },
+): Promise<"more" | "done"> {
+  const { target, clock, keyOf } = services;
+  for (const next of large) {
+    const { machine } = next.end;
+    const key = await keyOf(machine);
+    const request = { objects: target, key, ...next, clock: () => clock.now(), limits, enough: isEnough };
+    try {
+      const sliced = await compactSlices(request);
+      if (sliced === "given up") continue;
+      if ("progress" in sliced) {
+        await note(services, machine, { point: next.end.id, ...sliced.progress, at: clock.now() });
+        return "more";
+      }
+      await noteBuilt(services, machine, sliced);
+    } catch (error) {
+      await foundBad(services, next.end, error);
+    }
+    return "more";
+  }
+  return "done";
+}
+
+async function noteBuilt(
+  { records }: RetentionServices,
+  machine: MachineId,
+  { built }: Compacted,
+): Promise<void> {
+  if (!built) return;
+  await records.retention.upsert(machine, (old = noRetention(machine)) =>
+    withLayer(withBuilding(old, undefined), built),
+  );
+}
+
+async function note(
+  { records }: RetentionServices,
+  machine: MachineId,
+  now: Parameters<typeof withBuilding>[1],
+): Promise<void> {
+  const known = (await records.retention.get(machine))?.value;
+  if (now === undefined && known?.building === undefined) return;
+  await records.retention.upsert(machine, (old = noRetention(machine)) => withBuilding(old, now));
 }
 
 /** The way to what a generation stands on; none when it began with empty disks, or needs that no more. */

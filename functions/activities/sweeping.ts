@@ -6,6 +6,7 @@ import { writesBehind } from "../../engine/recovery/reachable-writes.ts";
 import { type Stock, noRetention, withSwept } from "../../engine/recovery/retention-record.ts";
 import { stockOf } from "../../engine/replication/stock.ts";
 import { type SweepRequest, type Swept, sweep } from "../../engine/replication/sweep.ts";
+import { listWorks } from "../../engine/replication/works.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
 
@@ -21,9 +22,10 @@ export async function sweepFor(
   let { oldest } = decided.record;
   let deletedObjects = 0;
   let stock: Stock | undefined;
+  const works = await listWorks(target, machine);
   for (let of = oldest; of <= newest; of = generation(of + 1)) {
     if (await isOver(services, machine)) return "ended";
-    const swept = await sweepGeneration(services, decided, of);
+    const swept = await sweepGeneration(services, decided, { of, works });
     deletedObjects += swept.deleted.length;
     if (swept.empty) await target.delete([baseName(machine, of)]);
     if (swept.empty && of === oldest) oldest = generation(of + 1);
@@ -39,13 +41,14 @@ export async function sweepFor(
 const sweepGeneration = (
   { target, clock }: RetentionServices,
   decided: Decided,
-  of: Generation,
+  { of, works }: { readonly of: Generation; readonly works: SweepRequest["works"] },
 ): Promise<Swept> =>
   sweep({
     objects: target,
     machine: decided.item.machine,
     generation: of,
     ...needsOf(decided, of),
+    works,
     delay: decided.item.policy.retention.deleteDelay,
     clock: () => clock.now(),
   });
