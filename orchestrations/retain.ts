@@ -11,22 +11,30 @@ const ONCE: readonly Millis[] = [];
 
 const STEPS = ["thin", "compact", "sweep"] as const;
 
-/** So many turns of building layers in a row; what is left then waits for the next run, behind a sweep. */
-const MOST_TURNS = 100;
+/** So many turns of building layers in a row; a sweep comes next, and new points are thinned, before it goes on. */
+const MOST_TURNS = 10;
+/** Some five hours of turns: what is left then waits for the next run. */
+const MOST_ROUNDS = 10;
 
 /**
  * Thins points, then merges segments into layers, then deletes what no kept point needs: each step decides anew on what
- * it finds, so it may die anywhere and run twice. Beside shipping and verification, and behind both. Ends after one
- * round; the timer function starts the next. Input: `Machine`; instance id: `retain-{machine}`.
+ * it finds, so it may die anywhere and run twice. Goes round again while there are layers to build, so that one that
+ * takes days holds up nothing else. Beside shipping and verification, and behind both; the timer function starts the next
+ * run. Input: `Machine`; instance id: `retain-{machine}`.
  */
 export function* retain(context: OrchestrationContext): Generator<Task, void, never> {
   const { machine } = context.df.getInput<Machine>();
-  for (const step of STEPS)
-    for (let turn = 0; turn < MOST_TURNS; turn++) {
-      const state = yield* persist(context, step, { machine });
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    let left = false;
+    for (const step of STEPS) {
+      let state: RetainResult["state"] | "gaveUp" = "more";
+      for (let turn = 0; turn < MOST_TURNS && state === "more"; turn++)
+        state = yield* persist(context, step, { machine });
       if (state === "ended" || state === "gaveUp") return;
-      if (state !== "more") break;
+      left ||= state === "more";
     }
+    if (!left) return;
+  }
 }
 
 function* persist(

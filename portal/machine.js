@@ -209,12 +209,15 @@ function resyncView({ resync }) {
 /** What is kept, how densely, and what that takes in storage. */
 function retentionView({ retention, state }) {
   if (!retention || (state !== "Protected" && state !== "InitialReplication")) return undefined;
-  const { points, segments, layers, merge, compression } = retention;
+  const { points, segments, layers, building, merge, compression } = retention;
   const kept = points.map(({ every, points: many }) =>
     every === 0 ? `${many} recent` : `${many} of every ${intervalOf(every)}`,
   );
   const stored = segments && `${count(segments.objects, "segment object")} (${size(segments.bytes)})`;
   const layered = layers && `${count(layers.layers, "layer")} (${size(layers.bytes)})`;
+  const large =
+    building &&
+    `a large layer is being built (${building.stage}, ${size(building.done)} of ${size(building.total)})`;
   const ratios = [
     merge > 0 && `merged ${merge.toFixed(1)} to 1`,
     compression > 0 && `compressed ${compression.toFixed(1)} to 1`,
@@ -222,7 +225,7 @@ function retentionView({ retention, state }) {
   return h(
     "p",
     { class: "hint", key: "retention" },
-    `Kept: ${[kept.join(" and ") || "no point yet", layered, stored, ...ratios].filter(Boolean).join(", ")}.`,
+    `Kept: ${[kept.join(" and ") || "no point yet", layered, stored, large, ...ratios].filter(Boolean).join(", ")}.`,
   );
 }
 

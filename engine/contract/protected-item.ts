@@ -57,6 +57,17 @@ const retention = z.object({
   /** What the journal takes in the target's storage as of the last run. */
   segments: z.object({ objects: z.number(), bytes: z.number() }).nullable(),
   layers: z.object({ layers: z.number(), bytes: z.number() }).nullable(),
+  /** A large layer that is built in pieces; null while there is none. `done` of `total` are bytes of its stage. */
+  building: z
+    .object({
+      point: z.string(),
+      stage: z.enum(["sorting", "merging"]),
+      done: z.number(),
+      total: z.number(),
+      beganTime: z.string(),
+      lastTime: z.string(),
+    })
+    .nullable(),
   /** Of all layers built: guest bytes written between their ends to bytes that are left of them, and these to bytes stored. */
   merge: z.number().nullable(),
   compression: z.number().nullable(),

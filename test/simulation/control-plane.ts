@@ -4,6 +4,7 @@ import {
   cutArrived,
   shipFrom,
 } from "../../functions/activities/replication.ts";
+import { compactFor } from "../../functions/activities/compaction.ts";
 import { resyncActivities } from "../../functions/activities/resync.ts";
 import { retentionActivities } from "../../functions/activities/retention.ts";
 import { itemOf, progressOf } from "../../functions/activities/tools.ts";
@@ -21,6 +22,7 @@ import { readBase } from "../../engine/replication/lineage.ts";
 import { cut as cutPoints, newestPoint, readPoints } from "../../engine/replication/points.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, ship } from "../../engine/replication/ship.ts";
+import type { SliceLimits } from "../../engine/replication/slices.ts";
 import { blockDigestsAt } from "../../engine/replication/verify.ts";
 import { type ObjectStore, etagOf } from "../../engine/storage/store.ts";
 import { collect } from "../fixtures/collect.ts";
@@ -138,14 +140,27 @@ async function offerOther({ machine, services, stores }: Plane): Promise<void> {
 }
 
 /** One round of `orchestrations/retain.ts`: what fails is tried again by the next. */
-export async function retain({ machine, services }: Plane): Promise<void> {
+export async function retain({ machine, services, dice, packsLittle }: Plane): Promise<void> {
   for (const step of ["thin", "compact", "sweep"] as const)
     for (let turn = 0; turn < 5; turn++) {
-      const { state } = await retentionActivities[step]({ machine }, toolsOf(services));
+      const { state } =
+        step === "compact" && packsLittle
+          ? { state: await compactFor(services, machine, sliceLimits(dice)) }
+          : await retentionActivities[step]({ machine }, toolsOf(services));
       if (state === "ended") return;
       if (state !== "more") break;
     }
 }
+
+/** Most layers are large here: built in pieces, over many turns, by whoever comes. */
+const sliceLimits = (dice: Dice): SliceLimits => ({
+  oneGo: bytes(dice.pick([0, 0, 20_000, 200_000]) ?? 0),
+  chunk: bytes(4000 + dice.below(60_000)),
+  runPart: bytes(2000 + dice.below(10_000)),
+  layerPart: bytes(4000 + dice.below(20_000)),
+  save: bytes(4000 + dice.below(40_000)),
+  fanIn: 2 + dice.below(4),
+});
 
 /** Services that do not see the newer half of the points. */
 export function onOlderBase(services: Services): Services {

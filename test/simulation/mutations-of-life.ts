@@ -1,6 +1,7 @@
 import { ordinal } from "../../engine/core/units.ts";
 import { encodeDigested } from "../../engine/journal/digested.ts";
 import { parsePointName, parseSegmentName, segmentName } from "../../engine/journal/names.ts";
+import { decodeWork, encodeWork } from "../../engine/journal/work-document.ts";
 import { instead } from "./instead.ts";
 import type { Mutation } from "./mutations.ts";
 import type { Stores } from "./stores.ts";
@@ -63,6 +64,20 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
       }),
     }),
   },
+  "skip-slice": {
+    what: "a piece of a layer is forgotten",
+    caught: /^7: retain.* lost what it was reading|^7: point .* cannot be restored|^point .* differs/,
+    thins: true,
+    stores: (stores, dice) => ({
+      ...stores,
+      target: instead(stores.target, {
+        put: async (name, body, ...rest) => {
+          const isWork = name.includes("/works/") && name.endsWith(".json");
+          return stores.target.put(name, isWork && dice.chance(0.2) ? withoutRun(body) : body, ...rest);
+        },
+      }),
+    }),
+  },
   "wrong-base": {
     what: "a disk is compared with another point than its generation stands on",
     caught: /^point .* differs/,
@@ -102,6 +117,12 @@ const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly
   ...stores,
   target: instead(stores.target, { delete: (names) => stores.target.delete(more(names)) }),
 });
+
+/** Without the run that was sorted last. */
+function withoutRun(document: Uint8Array): Uint8Array {
+  const work = decodeWork("a work", document);
+  return work.legs.length > 0 ? encodeWork({ ...work, sorted: work.sorted.slice(0, -1) }) : document;
+}
 
 /** As many as lie between what is given up and what is still read. */
 function behind(name: string): string[] {

@@ -27,6 +27,7 @@ import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { type Effect, type Stores, gated, memoryStores, observed, nameOf } from "./stores.ts";
 import { Tally } from "./tally.ts";
+import { WorksWatch } from "./works-watch.ts";
 import { Truth, Violation } from "./truth.ts";
 import { Storm, mildWeatherOf, milder, weatherOf } from "./weather.ts";
 
@@ -63,6 +64,7 @@ export class World {
   readonly freezes: boolean;
   readonly tally = new Tally();
   readonly causality = new Causality();
+  readonly #works = new WorksWatch(this.tally);
   /** Where there is one, several machines have clocks of their own, and talk with each other. */
   readonly group: Group | undefined;
 
@@ -216,6 +218,7 @@ export class World {
     const at = { now: this.#now, begun: this.#acting?.since ?? this.#now };
     for (const effect of this.#effects.splice(0)) {
       await this.#watchGroup(effect, at);
+      this.#works.after(effect, this.#acting?.name ?? "");
       const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;

@@ -29,6 +29,14 @@ describe.skipIf(!present)("a machine in the portal", () => {
       dropped: 900,
       deletedObjects: 1200,
       built: 40,
+      building: {
+        point: "5f0c9a52-3e1d-4c8b-9a53-0f6f6a1d2b3c",
+        stage: "merging",
+        done: 100 * MIB,
+        total: 1024 * MIB,
+        beganTime: iso(4000),
+        lastTime: iso(60),
+      },
       segments: { objects: 0, bytes: 0 },
       layers: { layers: 9, bytes: 512 * MIB },
       merge: 3.26,
@@ -40,7 +48,7 @@ describe.skipIf(!present)("a machine in the portal", () => {
     const see = (text: string) => page.getByText(text).first().waitFor();
     await page.goto(`${api.url}/portal#token=${TOKEN}`);
     await see(
-      "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), merged 3.3 to 1, compressed 1.9 to 1.",
+      "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), a large layer is being built (merging, 100 MiB of 1 GiB), merged 3.3 to 1, compressed 1.9 to 1.",
     );
     await page.getByRole("button", { name: "Resync now… ledger" }).click();
     const dialog = page.getByRole("dialog", { name: "Resync ledger?" });

@@ -1,12 +1,10 @@
-import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { generation, micros, ordinal } from "../../../engine/core/units.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { newScrub } from "../../../engine/recovery/scrub.ts";
 import { ITEM, protectedItem } from "../engine/recovery/fixture.ts";
-import type { ObjectStore } from "../../../engine/storage/store.ts";
-import { failing } from "../../fixtures/failing.ts";
+import { delayed, failing } from "../../fixtures/failing.ts";
 import { wrongWrite } from "../../fixtures/verified.ts";
 import {
   DAY,
@@ -251,17 +249,3 @@ describe("retention that dies or runs twice at once", { timeout: 120_000 }, () =
     );
   });
 });
-
-/** The store, each of whose calls waits for some turns of the event loop first. */
-const delayed = (store: ObjectStore, dice: Iterator<number>): ObjectStore =>
-  new Proxy(store, {
-    get(target, name) {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== "function" || name === "list")
-        return typeof method === "function" ? method.bind(target) : method;
-      return async (...args: unknown[]): Promise<unknown> => {
-        for (let turns: number = dice.next().value ?? 0; turns > 0; turns--) await setImmediate();
-        return Reflect.apply(method, target, args);
-      };
-    },
-  });

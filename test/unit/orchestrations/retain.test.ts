@@ -24,8 +24,14 @@ test("layers are built turn by turn before the sweep", () => {
 
 test("layers without end do not keep the sweep from its work", () => {
   const { trace } = play({ compact: () => state("more") });
-  expect(trace.at(-1)).toBe("sweep");
-  expect(trace).toHaveLength(102);
+  const round = ["thin", ...Array<string>(10).fill("compact"), "sweep"];
+  expect(trace).toEqual(Array(10).fill(round).flat());
+});
+
+test("a round follows while there are layers to build, and none when there are none", () => {
+  const { trace } = play({ compact: (_, nth) => state(nth < 12 ? "more" : "done") });
+  const turns = (count: number) => Array<string>(count).fill("compact");
+  expect(trace).toEqual(["thin", ...turns(10), "sweep", "thin", ...turns(3), "sweep"]);
 });
 
 test.each(["thin", "compact", "sweep"])("it ends at %s when the machine is no longer replicated", (step) => {
