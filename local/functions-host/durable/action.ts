@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { isRecord } from "./failures.ts";
 import type { FailureDetails } from "./history.ts";
 
@@ -67,6 +68,20 @@ export interface OrchestratorState {
 /** Tells the library's answers from those of a handler that is not the library's. */
 export const isState = (value: unknown): value is OrchestratorState =>
   isRecord(value) && Array.isArray(value["actions"]) && typeof value["isDone"] === "boolean";
+
+/** Whether both ask for the same, whatever the input. */
+export function isSameAction(a: Action, b: Action | undefined): boolean {
+  if (b === undefined || a.actionType !== b.actionType) return false;
+  if (a.actionType === ActionType.CallActivity)
+    return b.actionType === a.actionType && a.functionName === b.functionName;
+  if ("compoundActions" in a)
+    return (
+      "compoundActions" in b &&
+      a.compoundActions.length === b.compoundActions.length &&
+      a.compoundActions.every((child, i) => isSameAction(child, b.compoundActions[i]))
+    );
+  return isDeepStrictEqual({ ...a, input: null }, { ...b, input: null });
+}
 
 const unsupported = new Map<number, string>([
   [8, "callHttp"],

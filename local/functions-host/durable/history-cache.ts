@@ -1,11 +1,13 @@
 import type { HistoryEvent } from "./history.ts";
-import { ReplayedEvent } from "./replayed.ts";
+import { type ReplayedEvent, replayed } from "./replayed.ts";
+import { Planner } from "./planner.ts";
 
 /** The history of one execution, as it is stored and as the library sees it. */
 export interface Past {
   readonly execution: string;
   readonly events: HistoryEvent[];
   readonly replayed: ReplayedEvent[];
+  readonly planner: Planner;
   /** Characters in the store. */
   size: number;
   /** Rows in the store: one per turn. */
@@ -29,7 +31,8 @@ export class HistoryCache {
     const past: Past = {
       execution,
       events,
-      replayed: events.map((event) => new ReplayedEvent(event)),
+      replayed: replayed(events),
+      planner: new Planner(),
       size: stored.reduce((sum, { length }) => sum + length, 0),
       turns: stored.length,
     };
@@ -40,7 +43,7 @@ export class HistoryCache {
   /** @param text the events as they are stored */
   append(id: string, past: Past, events: readonly HistoryEvent[], text: string): void {
     past.events.push(...events);
-    past.replayed.push(...events.map((event) => new ReplayedEvent(event)));
+    past.replayed.push(...replayed(events));
     past.size += text.length;
     past.turns++;
     this.#keep(id, past);

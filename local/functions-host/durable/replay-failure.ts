@@ -1,7 +1,7 @@
 import type { OrchestratorState } from "./action.ts";
 import { NonDeterminism } from "./decision.ts";
 import type { HistoryEvent } from "./history.ts";
-import { planTasks, type TimerLimits } from "./task-plan.ts";
+import { Planner } from "./planner.ts";
 
 /**
  * What is wrong when the library itself fails in a replay, in words of its own: mostly it is handed the answer to another kind of
@@ -11,7 +11,6 @@ import { planTasks, type TimerLimits } from "./task-plan.ts";
  */
 export async function changeBehind(
   history: readonly HistoryEvent[],
-  limits: TimerLimits,
   ask: (history: readonly HistoryEvent[]) => Promise<OrchestratorState | undefined>,
 ): Promise<NonDeterminism | undefined> {
   let good = 0;
@@ -24,7 +23,7 @@ export async function changeBehind(
     else bad = middle;
   }
   try {
-    if (state) planTasks(state.actions.flat(), history.slice(0, good), limits);
+    if (state) new Planner().plan(state.actions.flat(), history.slice(0, good), []);
   } catch (error) {
     if (error instanceof NonDeterminism) return error;
   }

@@ -1,4 +1,4 @@
-import type { HistoryEvent } from "./history.ts";
+import { EventType, type HistoryEvent } from "./history.ts";
 
 /**
  * An event as the library sees it once it has read its trigger: the same values as the JSON text gives, made once instead of
@@ -17,6 +17,17 @@ export class ReplayedEvent {
     return new Date(this.#time);
   }
 }
+
+/** Of what was asked for and of where a turn ended the library learns nothing: it passes over such events. */
+const PASSED_OVER: ReadonlySet<number> = new Set([
+  EventType.TaskScheduled,
+  EventType.SubOrchestrationInstanceCreated,
+  EventType.TimerCreated,
+  EventType.OrchestratorCompleted,
+]);
+
+export const replayed = (events: readonly HistoryEvent[]): ReplayedEvent[] =>
+  events.filter((event) => !PASSED_OVER.has(event.EventType)).map((event) => new ReplayedEvent(event));
 
 /**
  * What an orchestrator's trigger holds once its text is parsed. The history is not enumerable: the library looks through all

@@ -35,22 +35,6 @@ export interface TimerLimits {
   readonly piece: number;
 }
 
-/**
- * Finds the numbers that `durable-functions` gave its tasks, and what is new since the history was written.
- *
- * Actions carry no numbers. The library counts tasks when they are yielded, and again during replay for each retry and each
- * piece of a long timer, so the same numbers come out only by walking actions and history together, exactly as
- * TaskOrchestrationExecutor, RetryableTask and LongTimerTask of durable-functions 3.5 do.
- * @throws NonDeterminism naming what was expected, what was found and where; TypeError for an input that JSON cannot say
- */
-export function planTasks(
-  actions: readonly Action[],
-  history: readonly HistoryEvent[],
-  limits: TimerLimits,
-): TaskPlan {
-  return new TaskWalk(actions, history, limits).run();
-}
-
 interface Node {
   done: boolean;
   failed: boolean;
@@ -69,13 +53,19 @@ interface Leaf extends Node {
 
 type EntityAction = Extract<Action, { operation: string }>;
 
-class TaskWalk {
-  readonly #actions: readonly Action[];
-  readonly #history: readonly HistoryEvent[];
+/**
+ * Finds the numbers that `durable-functions` gave its tasks, and what is new since the history was written.
+ *
+ * Actions carry no numbers. The library counts tasks when they are yielded, and again during replay for each retry and each
+ * piece of a long timer, so the same numbers come out only by walking actions and history together, exactly as
+ * TaskOrchestrationExecutor, RetryableTask and LongTimerTask of durable-functions 3.5 do.
+ */
+export class TaskWalk {
+  #actions: readonly Action[];
   readonly #limits: TimerLimits;
   /** What history says was asked for, by task number; emptied as the walk meets it. */
   readonly #asked = new Map<number, { event: ScheduledEvent; position: number }>();
-  readonly #decisions: Decision[] = [];
+  #decisions: Decision[] = [];
   readonly #open = new Map<number, Leaf>();
   /** Calls of entities that were sent, by the name of the event that answers. */
   readonly #calls = new Map<string, Leaf>();
@@ -89,16 +79,29 @@ class TaskWalk {
   #current: Node | undefined;
   #continueAsNew: TaskPlan["continueAsNew"];
 
+  /** @param history what stands in it was asked for before */
   constructor(actions: readonly Action[], history: readonly HistoryEvent[], limits: TimerLimits) {
     this.#actions = actions;
-    this.#history = history;
     this.#limits = limits;
     for (const [position, event] of history.entries())
       if (isScheduled(event)) this.#asked.set(event.EventId, { event, position });
   }
 
-  run(): TaskPlan {
-    for (const event of this.#history) if (this.#feed(event)) this.#advance();
+  /** For the next turn, whose actions begin with those of this one, and whose decisions were all carried out. */
+  goOn(actions: readonly Action[]): this {
+    this.#actions = actions;
+    this.#decisions = [];
+    return this;
+  }
+
+  /** Whether nothing starts until something that is waited for has come. */
+  get isWaiting(): boolean {
+    return this.#current !== undefined && !this.#current.done;
+  }
+
+  /** @throws NonDeterminism naming what was expected, what was found and where; TypeError for an input that JSON cannot say */
+  walk(events: readonly HistoryEvent[]): TaskPlan {
+    for (const event of events) if (this.#feed(event)) this.#advance();
     this.#checkAllAskedAgain();
     const open = [...this.#open.values()];
     const canceled = open.filter(({ props }) => props.kind === "timer" && props.canceled);

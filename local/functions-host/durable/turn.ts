@@ -12,13 +12,11 @@ import {
 import type { Past } from "./history-cache.ts";
 import { changeBehind } from "./replay-failure.ts";
 import { warnOfLarge } from "./payload.ts";
-import { ReplayedEvent, triggerWith } from "./replayed.ts";
+import { replayed, triggerWith } from "./replayed.ts";
 import { hasEnded, type Instance, type Mail } from "./store.ts";
 import { type Decision, NonDeterminism, type OperationDecision } from "./decision.ts";
-import { planTasks, type TaskPlan, type TimerLimits } from "./task-plan.ts";
-
-/** Azure Storage's limits: a timer beyond six days is made of pieces of three. */
-const TIMER_LIMITS: TimerLimits = { longest: 6 * 86_400_000, piece: 3 * 86_400_000 };
+import { TIMER_LIMITS } from "./planner.ts";
+import type { TaskPlan } from "./task-plan.ts";
 
 /** In UTF-16 units: beyond it the real extension fails the orchestration. */
 const MOST_CUSTOM_STATUS = 16 * 1024;
@@ -126,11 +124,10 @@ async function advance(
     stamped({ EventType: EventType.OrchestratorStarted }, now),
     ...live.map((m) => m.message),
   ];
-  const history = [...past.events, ...news];
   const answer = await ask(instance, past, news, context);
   const judged = answer.state
-    ? judge(instance, answer, history, context)
-    : { error: await libraryError(instance, answer.error, history, context) };
+    ? judge(instance, answer, past, news, context)
+    : { error: await libraryError(instance, answer.error, [...past.events, ...news], context) };
   const customStatus = judged.customStatus ?? instance.customStatus;
   warnOfPayloads(instance, live, judged.state?.output, context);
   const { error, plan, state } = judged;
@@ -176,9 +173,11 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 type Answer = GoodAnswer | { state?: undefined; error: string };
 type GoodAnswer = { state: OrchestratorState; error?: string };
 
+type Replayable = Pick<Past, "events" | "replayed">;
+
 async function ask(
   instance: Instance,
-  past: Past,
+  past: Replayable,
   news: readonly HistoryEvent[],
   context: TurnContext,
 ): Promise<Answer> {
@@ -201,7 +200,7 @@ function asJson(value: unknown): unknown {
 }
 
 /** What the library reads out of the trigger's JSON text; nothing of it is the store's own but the past, see replayed.ts. */
-function triggerOf(instance: Instance, past: Past, news: readonly HistoryEvent[]): object {
+function triggerOf(instance: Instance, past: Replayable, news: readonly HistoryEvent[]): object {
   const input: unknown = JSON.parse(instance.input ?? "null");
   return triggerWith(
     {
@@ -215,7 +214,7 @@ function triggerOf(instance: Instance, past: Past, news: readonly HistoryEvent[]
       maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
       defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
     },
-    [...past.replayed, ...news.map((event) => new ReplayedEvent(event))],
+    past.replayed.concat(replayed(news)),
   );
 }
 
@@ -234,7 +233,8 @@ interface Judgement {
 function judge(
   instance: Instance,
   answer: GoodAnswer,
-  history: readonly HistoryEvent[],
+  past: Past,
+  news: readonly HistoryEvent[],
   context: TurnContext,
 ): Judgement {
   const { state, error } = answer;
@@ -245,7 +245,7 @@ function judge(
     };
   const base = { state, error, ...(customStatus === undefined ? {} : { customStatus }) };
   try {
-    const plan = planTasks(state.actions.flat(), history, TIMER_LIMITS);
+    const plan = past.planner.plan(state.actions.flat(), past.events, news);
     const refusal = plan.decisions.map((task) => context.refuse(task)).find((reason) => reason !== undefined);
     return refusal === undefined ? { ...base, plan } : { ...base, error: refusal };
   } catch (failure) {
@@ -259,10 +259,9 @@ async function libraryError(
   history: readonly HistoryEvent[],
   context: TurnContext,
 ): Promise<string> {
-  const none = { execution: instance.execution, events: [], replayed: [], size: 0, turns: 0 };
+  const none = { events: [], replayed: [] };
   const change = await changeBehind(
     history,
-    TIMER_LIMITS,
     async (part) => (await ask(instance, none, part, context)).state,
   );
   return change ? explained(instance, change) : error;
