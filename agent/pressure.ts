@@ -179,6 +179,19 @@ export class Pressure {
     return new LeewardError(code, `${causeOf(uplink)}; ${share} % of the spool waits, ${this.#doing()}`);
   }
 
+  /** Of a journal that a cache in trouble has broken: what stands between it and the next generation, as well. */
+  afterBreak(error: LeewardError): LeewardError {
+    if (error.code !== "SpoolFull") return error;
+    const uplink = this.#s.uplink();
+    const way = uplink.state === "well" ? "the cache takes it now" : causeOf(uplink);
+    const calm = this.#s.calm() / 1000;
+    return new LeewardError(
+      "SpoolFull",
+      `${error.message}: the journal broke, and points before stay valid; ${way}; a comparison begins when what waits is in the cache, and that has been well for ${calm} s`,
+      error,
+    );
+  }
+
   #doing(): string {
     if (!this.#unrecorded) return `segments grow; at ${100 * MARKS.merge} % writes are merged`;
     return (

@@ -76,7 +76,7 @@ export function statusOf(run: RunParts): RunStatus {
       ...(unrecorded && { unrecorded }),
     },
     recovered: outbox.segments === 0 && pressure.calm,
-    problem: broken?.error ?? pressure.problem ?? barriers.problem,
+    problem: broken ? pressure.afterBreak(broken.error) : (pressure.problem ?? barriers.problem),
   };
 }
 

@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
+import { pressureView } from "./pressure.js";
 
 /** What each state of an item means to its owner, and how it is coloured. */
 const STATES = {
@@ -18,7 +19,7 @@ const POINTS_SHOWN = 20;
 
 export function machineView(item, model, actions) {
   const { leeward = {}, allowedOperations = [] } = item.properties;
-  const [kind, words] = STATES[leeward.state] ?? ["busy", leeward.state ?? item.properties.protectionState];
+  const [kind, words] = stateOf(item);
   const titleId = `machine-${item.name}`;
   return h(
     "article",
@@ -31,6 +32,7 @@ export function machineView(item, model, actions) {
       h("span", { class: "hint" }, journeyOf(item, model)),
     ),
     problemsView(item),
+    pressureView(leeward),
     progressView(item),
     leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
     agentView(leeward),
@@ -62,6 +64,15 @@ export function machineView(item, model, actions) {
         ),
     ),
   );
+}
+
+/** Nobody is to read "Protected" in green while what is written now would be lost. */
+function stateOf({ properties: { leeward = {}, protectionState, replicationHealth } }) {
+  const found = STATES[leeward.state] ?? ["busy", leeward.state ?? protectionState];
+  if (leeward.state !== "Protected") return found;
+  if (leeward.agent?.pressure?.rung === "broken") return ["bad", "Protected up to the break"];
+  if (replicationHealth === "Critical") return ["bad", "Protected, with errors"];
+  return replicationHealth === "Warning" ? ["busy", "Protected, with warnings"] : found;
 }
 
 export const nameOfMachine = (item) => item.properties.friendlyName ?? item.name;
@@ -114,6 +125,10 @@ function lossesView({ points, properties }, region) {
   const { state, losses } = properties.leeward ?? {};
   if (state !== "Protected" && state !== "InitialReplication") return undefined;
   // Before the first point there is nothing to fail over to, however much has arrived.
+  const unknown =
+    points.length > 0
+      ? ["unknown", "the agent has not said yet"]
+      : ["everything", "there is no recovery point yet"];
   const counted = points.length > 0 ? losses : undefined;
   return h(
     "div",
@@ -121,27 +136,25 @@ function lossesView({ points, properties }, region) {
     lossView(
       "VM loss",
       counted?.vm,
+      unknown,
       "If only this machine died now: the writes that the cache in its region does not hold yet.",
     ),
     lossView(
       "Region loss",
       counted?.region,
+      unknown,
       `If its whole region were lost now: the writes that have not arrived in ${region} yet.`,
     ),
   );
 }
 
-function lossView(name, loss, sentence) {
+function lossView(name, loss, [figure, why], sentence) {
   return h(
     "section",
     { class: "loss", key: name },
     h("h3", null, name),
-    h("p", { class: "figure" }, loss ? duration(loss.seconds) : "everything"),
-    h(
-      "p",
-      { class: "facts" },
-      loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : "there is no recovery point yet",
-    ),
+    h("p", { class: "figure" }, loss ? duration(loss.seconds) : figure),
+    h("p", { class: "facts" }, loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : why),
     h("p", { class: "hint" }, sentence),
   );
 }

@@ -145,7 +145,12 @@ test("more than fits breaks the journal; the guest and the points before do not 
     recovered: false,
   });
   expect(all.capture.resume).toBeUndefined();
+  const missed = all.capture.status?.pressure.unrecorded?.bytes ?? 0;
   fill(all, 0, SIZE, MIB);
+  expect(all.capture.status?.pressure.unrecorded?.bytes).toBe(missed + SIZE);
+  expect(all.capture.status?.problem?.message).toMatch(
+    /points before stay valid; .*a comparison begins when/,
+  );
   all.cache.trouble = "none";
   await until(() => all.capture.status?.recovered === true);
   const [point] = replayed(await all.machine.journal(), [SIZE], barrier(1));
