@@ -187,7 +187,7 @@ function lostBy(item, wanted, point, region) {
 function lostWith(item, point, region) {
   if (!point) return "there is no recovery point to fail over to.";
   const since = `everything that ${nameOfMachine(item)} wrote after ${clock(point.properties.recoveryPointTime)}, ${duration(secondsSince(point.properties.recoveryPointTime))} ago`;
-  const { losses, watermarks } = item.properties.leeward ?? {};
+  const { agent, losses, watermarks } = item.properties.leeward ?? {};
   const { generation, sequence } = point.properties.leeward ?? {};
   const captured = watermarks?.captured;
   // Sequences compare within one generation only.
@@ -195,7 +195,8 @@ function lostWith(item, point, region) {
     return `${since}.`;
   const { writes, bytes } = losses.region;
   const away = `${count(writes, "write")} (${size(bytes)}) of them not yet in ${region}`;
-  return `${since}: ${count(captured.sequence - sequence, "write")} so far, ${away}.`;
+  const unrecorded = agent?.pressure?.unrecorded?.writes ?? 0;
+  return `${since}: ${count(captured.sequence - sequence + unrecorded, "write")} so far, ${away}.`;
 }
 
 function buttons(model, actions, kind, words, disabled = false) {

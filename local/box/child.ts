@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import path from "node:path";
+import { closeSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { lastWords, openLog } from "../process/log-file.ts";
+import { forgetPid, writePid } from "../process/pid-file.ts";
 
 export interface ChildSpec {
   /** Names the pid file and the log, e.g. `host`. */
@@ -39,10 +40,7 @@ const READY_MILLIS = 60_000;
  * @throws Error with the end of the log when it dies or is silent for a minute.
  */
 export async function startChild(box: string, spec: ChildSpec): Promise<Child> {
-  const log = logFile(box, spec.name);
-  mkdirSync(path.dirname(log), { recursive: true });
-  mkdirSync(path.join(box, "pids"), { recursive: true });
-  const out = openSync(log, "a");
+  const out = openLog(box, spec.name);
   const child = spawn(
     process.execPath,
     [...NODE_FLAGS, ...(spec.nodeFlags ?? []), spec.script, ...spec.args],
@@ -57,20 +55,18 @@ export async function startChild(box: string, spec: ChildSpec): Promise<Child> {
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${spec.name} could not be started: ${process.execPath}`);
-  writeFileSync(pidFile(box, spec.name), `${pid}\n`);
-  void exited.then(() => rmSync(pidFile(box, spec.name), { force: true }));
+  writePid(box, spec.name, pid);
+  void exited.then(() => forgetPid(box, spec.name));
   try {
     const ready = await firstLine(child, exited, spec.name);
     return handle(child, pid, spec.name, ready, exited);
   } catch (cause) {
     child.kill("SIGKILL");
-    throw new Error(`${messageOf(cause)}\n${tail(log)}`, { cause });
+    throw new Error(`${messageOf(cause)}\n${lastWords(box, spec.name)}`, { cause });
   }
 }
 
 const NODE_FLAGS = ["--disable-warning=ExperimentalWarning"];
-const pidFile = (box: string, name: string) => path.join(box, "pids", `${name}.pid`);
-export const logFile = (box: string, name: string): string => path.join(box, "logs", `${name}.log`);
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function firstLine(child: ChildProcess, exited: Promise<void>, name: string): Promise<unknown> {
@@ -108,12 +104,4 @@ function handle(
     clearTimeout(timer);
   };
   return { name, pid, ready, exited, alive, stop, kill };
-}
-
-function tail(file: string): string {
-  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-  return lines
-    .slice(-15)
-    .map((line) => `    ${line}`)
-    .join("\n");
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { forgetPid, pidNames, readNumber, readPid } from "../process/pid-file.ts";
 
 /**
  * One supervisor for one box. The lock names the process that holds it; the lock of a dead process is taken over, and the
@@ -21,21 +22,11 @@ export function lockBox(box: string): { release(): void } {
 
 /** Ends what a supervisor that was killed has left: only pids that it wrote down and that still run our scripts. */
 function endOrphans(box: string): void {
-  const directory = path.join(box, "pids");
-  for (const name of readNames(directory)) {
-    const file = path.join(directory, name);
-    const pid = readNumber(file);
+  for (const name of pidNames(box)) {
+    const pid = readPid(box, name);
     if (pid !== undefined && isOfBox(pid)) process.kill(pid, "SIGKILL");
-    rmSync(file, { force: true });
+    forgetPid(box, name);
   }
-}
-
-/** Keeps a pid file for a process that was started elsewhere, until it is gone. */
-export function notePid(box: string, name: string, pid: number, exited: Promise<void>): void {
-  const file = path.join(box, "pids", `${name}.pid`);
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, `${pid}\n`);
-  void exited.then(() => rmSync(file, { force: true }));
 }
 
 const SHUTDOWN_MILLIS = 6000;
@@ -45,13 +36,12 @@ const SHUTDOWN_MILLIS = 6000;
  * their agents, then the agents.
  */
 export async function endVirtualMachines(box: string): Promise<void> {
-  const directory = path.join(box, "pids");
   for (const kind of ["machine-", "agent-"]) {
-    const files = readNames(directory).filter((name) => name.startsWith(kind));
-    const pids = files
-      .map((name) => readNumber(path.join(directory, name)))
-      .filter((pid) => pid !== undefined);
-    const ours = pids.filter(isOfBox);
+    const names = pidNames(box).filter((name) => name.startsWith(kind));
+    const ours = names
+      .map((name) => readPid(box, name))
+      .filter((pid) => pid !== undefined)
+      .filter(isOfBox);
     for (const pid of ours) process.kill(pid, "SIGTERM");
     const until = performance.now() + SHUTDOWN_MILLIS;
     while (ours.some(isOfBox) && performance.now() < until) await sleep(50);
@@ -67,22 +57,5 @@ function isOfBox(pid: number): boolean {
     return OURS.test(readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " "));
   } catch {
     return false;
-  }
-}
-
-function readNumber(file: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(file, "utf8").trim());
-    return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readNames(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => name.endsWith(".pid"));
-  } catch {
-    return [];
   }
 }

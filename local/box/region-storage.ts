@@ -1,10 +1,10 @@
 import path from "node:path";
 import { type Azurite, startAzurite } from "../azurite/azurite.ts";
 import type { Certificates } from "../tls/certificate.ts";
+import { logFile } from "../process/log-file.ts";
+import { forgetPid, writePid } from "../process/pid-file.ts";
 import { type Meddler, startMeddler } from "../trouble/meddler.ts";
 import { type Trouble, meddleFor } from "../trouble/trouble.ts";
-import { logFile } from "./child.ts";
-import { notePid } from "./lock.ts";
 import type { BoxPlan } from "./plan.ts";
 
 type Side = "source" | "target";
@@ -103,6 +103,7 @@ async function start({ directory, accounts }: BoxPlan, tls: Certificates, side: 
     tls,
     log: logFile(directory, name),
   });
-  notePid(directory, name, started.pid, started.exited);
+  writePid(directory, name, started.pid);
+  void started.exited.then(() => forgetPid(directory, name));
   return started;
 }

@@ -6,7 +6,7 @@ import type { Box } from "../box/box.ts";
 import { REGIONS } from "../box/place.ts";
 import { Customers } from "../machine/customers.ts";
 import { machineInfoOf, machinesIn, vmDirectory } from "../machine/vm-directory.ts";
-import { isAlive } from "../machine/vm-process.ts";
+import { isAlive } from "../process/pid-file.ts";
 import { type ItemView, itemView } from "./item-view.ts";
 
 /** The protected item of the box's one machine, and what is asked of it. */

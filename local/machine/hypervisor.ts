@@ -6,9 +6,11 @@ import { z } from "zod";
 import { agentConfig } from "../../engine/contract/agent-api.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
 import type { Hypervisor, PoweredVm, VmExtension } from "../arm/hypervisor.ts";
+import { lastWords } from "../process/log-file.ts";
+import { isAlive } from "../process/pid-file.ts";
 import { nbdUrl } from "./disk-url.ts";
 import { type VmDirectory, bootImageOf, machineInfoOf, vmDirectory } from "./vm-directory.ts";
-import { isAlive, killProcess, lastWords, runningProcess, startProcess } from "./vm-process.ts";
+import { killProcess, runningProcess, startProcess } from "./vm-process.ts";
 
 /** `hypervisor` in the simulator's configuration. */
 export const hypervisorConfig = z.object({
@@ -67,7 +69,7 @@ export class ProcessHypervisor implements Hypervisor {
     const { key } = vmDirectory(box, vm);
     this.#running.delete(key);
     for (const name of [machineName(key), agentName(key)]) {
-      const pid = await runningProcess(box, name);
+      const pid = runningProcess(box, name);
       if (pid !== undefined) await killProcess(box, name, pid);
     }
   }
@@ -103,17 +105,17 @@ export class ProcessHypervisor implements Hypervisor {
 
   async #adopt(vm: PoweredVm, directory: VmDirectory): Promise<Running | undefined> {
     const { box } = this.#config;
-    const machine = await runningProcess(box, machineName(directory.key));
+    const machine = runningProcess(box, machineName(directory.key));
     const info = await machineInfoOf(directory);
     if (machine === undefined || info?.pid !== machine || !(await isHealthy(info.url, machine)))
       return undefined;
-    return { vm, directory, machine, agent: await runningProcess(box, agentName(directory.key)) };
+    return { vm, directory, machine, agent: runningProcess(box, agentName(directory.key)) };
   }
 
   async #start(vm: PoweredVm, directory: VmDirectory): Promise<Running> {
     await this.powerOff(vm.id);
     if (vm.disks.length === 0) throw new Error(`${vm.name} has no disk`);
-    const agent = this.#hasAgent(vm.id) ? await this.#startAgent(vm, directory) : undefined;
+    const agent = this.#hasAgent(vm.id) ? this.#startAgent(vm, directory) : undefined;
     if (agent === undefined && this.#config.keepBootImages) await keepBootImages(vm, directory);
     const urls = vm.disks.map(({ file }, n) =>
       agent === undefined ? pathToFileURL(file).href : nbdUrl(directory.socket, `disk${n}`),
@@ -122,14 +124,14 @@ export class ProcessHypervisor implements Hypervisor {
     return { vm, directory, machine, agent };
   }
 
-  async #startAgent(vm: PoweredVm, directory: VmDirectory): Promise<number> {
+  #startAgent(vm: PoweredVm, directory: VmDirectory): number {
     const { box, caFile, spoolMebibytes } = this.#config;
     const disks = vm.disks.flatMap(({ file }) => ["--disk", file]);
     const places = ["--spool", directory.spool, "--config", directory.agentConfig];
     if (spoolMebibytes !== undefined) places.push("--spool-limit", String(spoolMebibytes));
     const quiesce = (what: string) => [process.execPath, QUIESCE, what, directory.info].map(quoted).join(" ");
     const freeze = ["--freeze-pre", quiesce("freeze"), "--freeze-post", quiesce("thaw")];
-    return await startProcess(box, {
+    return startProcess(box, {
       name: agentName(directory.key),
       script: AGENT,
       args: [...disks, "--listen", `unix:${directory.socket}`, ...places, ...freeze],
@@ -150,14 +152,14 @@ export class ProcessHypervisor implements Hypervisor {
     const port = former ? new URL(former.url).port : "0";
     const disks = urls.flatMap((url) => ["--disk", url]);
     const args = [...disks, "--port", port, "--name", vm.name, "--info", directory.info];
-    const pid = await startProcess(box, { name, script: MACHINE, args, env: {} });
+    const pid = startProcess(box, { name, script: MACHINE, args, env: {} });
     const limit = performance.now() + START_LIMIT_MILLIS;
     while (!(await this.#isUp(directory, pid))) {
       const noAgent = agent !== undefined && !isAlive(agent);
       if (noAgent || !isAlive(pid) || performance.now() > limit) {
         await this.powerOff(vm.id);
-        const words = await lastWords(box, noAgent ? agentName(directory.key) : name);
-        throw new Error(`${vm.name} did not come up: ${words}`);
+        const words = lastWords(box, noAgent ? agentName(directory.key) : name);
+        throw new Error(`${vm.name} did not come up:\n${words}`);
       }
       await sleep(WATCH_MILLIS);
     }
@@ -177,7 +179,7 @@ export class ProcessHypervisor implements Hypervisor {
       if (isAlive(running.agent)) continue;
       await sleep(RESTART_MILLIS);
       if (!this.#isCurrent(running)) return;
-      running.agent = await this.#startAgent(vm, directory);
+      running.agent = this.#startAgent(vm, directory);
       // Powered off while it was started: nobody else would know of it.
       if (!this.#isCurrent(running))
         await killProcess(this.#config.box, agentName(directory.key), running.agent);

@@ -2,9 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { MIB, bytes, diskIndex } from "../../engine/core/units.ts";
-import { itemView } from "../../local/demo/item-view.ts";
 import { allOrders, checkIntegrity } from "../../local/demo/ledger-client.ts";
-import { customersAt, ledgerOf, sourceLedger } from "../../local/demo/scene.ts";
+import { ledgerOf } from "../../local/demo/scene.ts";
 import { bootImage } from "../../local/demo/target-disk.ts";
 import { vantageOn } from "../../local/demo/vantage.ts";
 import { waitFor } from "../../local/demo/wait.ts";
@@ -24,10 +23,7 @@ const SIZES = [192 * MIB, 48 * MIB, 16 * MIB] as const;
 const box = new BoxFixture();
 let customers: Customers | undefined;
 beforeAll(() => box.open("*/2 * * * * *", [{ name: "ledger", disks: SIZES }], 24 * MIB));
-afterAll(async () => {
-  await customers?.stop();
-  await box.close();
-});
+afterAll(() => box.close());
 
 const POLICY = {
   sealAge: 1000,
@@ -37,26 +33,13 @@ const POLICY = {
   checkpointInterval: 5000,
 };
 
-const point = z.object({
-  name: z.string(),
-  properties: z.object({
-    recoveryPointType: z.string(),
-    leeward: z.looseObject({ disks: z.array(z.object({ size: z.number() })), verified: z.unknown() }),
-  }),
-});
-const points = async () =>
-  z
-    .object({ value: z.array(point) })
-    .parse((await box.call("GET", `${box.item("Ledger")}/recoveryPoints`)).body).value;
-const item = async () => itemView.parse((await box.call("GET", box.item("Ledger"))).body);
-
 test("a machine with three disks comes to application-consistent points, and orders go on", async () => {
   expect((await box.protect("Ledger", POLICY)).status).toBe(202);
-  customers = customersAt(await sourceLedger(box.box), box.directory, 7);
+  customers = await box.openShop(7);
   const found = await waitFor(
     "two application-consistent points",
     async () => {
-      const application = (await points()).filter(
+      const application = (await box.points()).filter(
         (one) => one.properties.recoveryPointType === "AppConsistent",
       );
       return application.length >= 2 ? application : undefined;
@@ -70,13 +53,13 @@ test("a machine with three disks comes to application-consistent points, and ord
     async () => (customers?.figures.acknowledged ?? 0) > before || undefined,
     30_000,
   );
-  const crash = (await points()).filter((one) => one.properties.recoveryPointType === "CrashConsistent");
+  const crash = (await box.points()).filter((one) => one.properties.recoveryPointType === "CrashConsistent");
   expect(crash.length).toBeGreaterThan(0);
 });
 
 test("after the loss of the region the newest application-consistent point needs no recovery, on any disk", async () => {
   await box.box.loseSource();
-  await customers?.stop();
+  await box.closeShop();
   const body = {
     properties: {
       providerSpecificDetails: { instanceType: "A2A" },
@@ -85,24 +68,17 @@ test("after the loss of the region the newest application-consistent point needs
   };
   const sent = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, body);
   expect(sent.status).toBe(202);
-  const failedOver = await waitFor(
-    "the failover",
-    async () => {
-      const now = await item();
-      const { state } = now.properties.leeward;
-      if (state === "FailoverFailed")
-        throw new Error((await box.names(`${box.vault}/replicationJobs`)).join(" "));
-      return state === "UnplannedFailoverCommitPending" ? now : undefined;
-    },
-    240_000,
-  );
-  const { failover, machine } = failedOver.properties.leeward;
+  const failedOver = await box.until("the failover", ({ leeward: { state } }) => {
+    if (state === "FailoverFailed") throw new Error("the failover failed");
+    return state === "UnplannedFailoverCommitPending";
+  });
+  const { failover, machine } = failedOver.leeward;
   const sight = await vantageOn(box.box, machine, failover?.point ?? "");
   expect(sight.point.consistency).toBe("application");
 
   const digests = await blockDigestsAt(sight);
   for (const [index, size] of SIZES.entries()) {
-    const file = bootImage(box.box, failedOver, index) ?? "";
+    const file = bootImage(box.box, { properties: failedOver }, index) ?? "";
     expect(statSync(file).size).toBe(size);
     const content = readFileSync(file);
     const read = async (offset: number, length: number) => content.subarray(offset, offset + length);
@@ -110,7 +86,7 @@ test("after the loss of the region the newest application-consistent point needs
     expect(await verifyImage(read, bytes(size), proved)).toEqual([]);
   }
 
-  const vm = armId(failedOver.properties.providerSpecificDetails.recoveryFabricObjectId ?? "");
+  const vm = armId(failedOver.providerSpecificDetails.recoveryFabricObjectId ?? "");
   const url = await waitFor("the ledger", () => ledgerOf(box.box, vm), 30_000);
   const integrity = z
     .object({ ok: z.boolean(), logEmpty: z.boolean(), last: z.number(), taped: z.number() })
@@ -128,7 +104,7 @@ test("after the loss of the region the newest application-consistent point needs
 });
 
 test("the target VM has its OS disk, and the data disks at the source's LUNs", async () => {
-  const vm = (await item()).properties.providerSpecificDetails.recoveryFabricObjectId ?? "";
+  const vm = (await box.look()).providerSpecificDetails.recoveryFabricObjectId ?? "";
   const arm = `https://127.0.0.1:${box.box.plan.ports.arm}`;
   const token = await box.box.token("https://management.azure.com");
   const answer = await fetch(`${arm}${vm}?api-version=2024-07-01`, {

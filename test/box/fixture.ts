@@ -5,7 +5,11 @@ import { z } from "zod";
 import { type Box, type BoxOptions, openBox } from "../../local/box/box.ts";
 import { tokenOf } from "../../local/box/identity.ts";
 import { API_AUDIENCE } from "../../local/box/place.ts";
+import { leewardItem } from "../../engine/contract/protected-item.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "../../local/demo/ledger-disk.ts";
+import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
+import { waitFor } from "../../local/demo/wait.ts";
+import type { Customers } from "../../local/machine/customers.ts";
 
 const API_VERSION = "2025-08-01";
 
@@ -16,11 +20,47 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** A box of its own, and plain HTTP to its control plane. */
+const itemView = z.object({
+  properties: z.object({
+    protectionState: z.string(),
+    replicationHealth: z.string(),
+    healthErrors: z.array(
+      z.object({ errorCode: z.string(), errorMessage: z.string(), recommendedAction: z.string() }),
+    ),
+    providerSpecificDetails: z.object({ recoveryFabricObjectId: z.string().nullish() }),
+    leeward: leewardItem,
+  }),
+});
+/** Properties of an item, as far as tests read them. */
+type Seen = z.infer<typeof itemView>["properties"];
+
+const pointList = z.object({
+  value: z.array(
+    z.object({
+      name: z.string(),
+      properties: z.object({
+        recoveryPointTime: z.string(),
+        recoveryPointType: z.string(),
+        leeward: z.looseObject({
+          generation: z.number(),
+          disks: z.array(z.looseObject({ size: z.number() })),
+          verified: z.unknown(),
+        }),
+      }),
+    }),
+  ),
+});
+type SeenPoint = z.infer<typeof pointList>["value"][number];
+
+/** Long enough for a machine at which everything else is tested too. */
+const PATIENCE = 240_000;
+
+/** A box of its own, plain HTTP to its control plane, and customers at its first machine's ledger. */
 export class BoxFixture {
   readonly directory = mkdtempSync(path.join(tmpdir(), "leeward-box-"));
   #box: Box | undefined;
   #token = "";
+  #customers: Customers | undefined;
 
   get box(): Box {
     if (!this.#box) throw new Error("the box is not open");
@@ -36,6 +76,7 @@ export class BoxFixture {
     pointSchedule = "*/2 * * * * *",
     machines: BoxOptions["machines"] = [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
     archiveBytes?: number,
+    spoolMebibytes?: number,
   ): Promise<void> {
     this.#box = await openBox({
       directory: this.directory,
@@ -44,14 +85,62 @@ export class BoxFixture {
         for (const [n, vm] of sourceVms.entries()) await prepareLedgerDisks(vm, 1 + n, archiveBytes);
       },
       pointSchedule,
+      spoolMebibytes,
       onProgress: () => undefined,
     });
     this.#token = await this.#box.token();
   }
 
   async close(): Promise<void> {
+    await this.closeShop();
     await this.#box?.stop();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Customers order at the first machine from now on. */
+  async openShop(seed: number): Promise<Customers> {
+    await this.closeShop();
+    return (this.#customers = customersAt(await sourceLedger(this.box), this.directory, seed));
+  }
+
+  /** They are gone, and their log is whole. */
+  async closeShop(): Promise<void> {
+    await this.#customers?.stop();
+    this.#customers = undefined;
+  }
+
+  /** The item, as the API shows it now. */
+  async look(name = "Ledger"): Promise<Seen> {
+    return itemView.parse((await this.call("GET", this.item(name))).body).properties;
+  }
+
+  /** The first look at the item of which this holds. @param patience in milliseconds */
+  until(what: string, holds: (now: Seen) => boolean, patience = PATIENCE, name = "Ledger"): Promise<Seen> {
+    const look = async () => {
+      const now = await this.look(name);
+      return holds(now) ? now : undefined;
+    };
+    return waitFor(what, look, patience);
+  }
+
+  /** Protection of the first machine is asked for, and there. */
+  async protected(policy: unknown, name = "Ledger"): Promise<Seen> {
+    const { status, body } = await this.protect(name, policy);
+    if (status !== 202) throw new Error(`${status}: ${JSON.stringify(body)}`);
+    return this.until(
+      "the protection",
+      ({ protectionState }) => protectionState === "Protected",
+      PATIENCE,
+      name,
+    );
+  }
+
+  /** Recovery points of the item, oldest first. */
+  async points(name = "Ledger"): Promise<SeenPoint[]> {
+    const { body } = await this.call("GET", `${this.item(name)}/recoveryPoints`);
+    return pointList
+      .parse(body)
+      .value.toSorted((a, b) => a.properties.recoveryPointTime.localeCompare(b.properties.recoveryPointTime));
   }
 
   item(name: string): string {

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
 import { MIB } from "../../engine/core/units.ts";
-import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
 import { waitFor } from "../../local/demo/wait.ts";
-import type { Customers } from "../../local/machine/customers.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
 
 /*
@@ -12,12 +9,8 @@ import { BoxFixture, errorOf } from "./fixture.ts";
  */
 
 const box = new BoxFixture();
-let customers: Customers | undefined;
 beforeAll(() => box.open());
-afterAll(async () => {
-  await customers?.stop();
-  await box.close();
-});
+afterAll(() => box.close());
 
 const POLICY = {
   sealAge: 1000,
@@ -27,68 +20,28 @@ const POLICY = {
   verifyInterval: 2000,
 };
 
-const view = z.object({
-  properties: z.object({
-    protectionState: z.string(),
-    healthErrors: z.array(z.looseObject({ errorCode: z.string(), errorMessage: z.string() })),
-    leeward: z.object({
-      generation: z.number(),
-      resync: z
-        .looseObject({
-          state: z.string(),
-          reason: z.string().nullish(),
-          base: z.string().nullish(),
-          sent: z.number().nullish(),
-        })
-        .nullable(),
-      verification: z.looseObject({ verifiedPoint: z.string().nullable() }).nullable(),
-    }),
-  }),
-});
-const look = async () => view.parse((await box.call("GET", box.item("Ledger"))).body).properties;
-
-const points = z.object({
-  value: z.array(
-    z.object({
-      name: z.string(),
-      properties: z.object({ leeward: z.looseObject({ generation: z.number(), verified: z.unknown() }) }),
-    }),
-  ),
-});
 const pointsIn = async (which: (generation: number) => boolean) =>
-  points
-    .parse((await box.call("GET", `${box.item("Ledger")}/recoveryPoints`)).body)
-    .value.filter(({ properties }) => which(properties.leeward.generation));
+  (await box.points()).filter(({ properties }) => which(properties.leeward.generation));
 const first = (generation: number) => generation === 1;
 const later = (generation: number) => generation > 1;
 
 const repair = () => box.call("POST", `${box.item("Ledger")}/repairReplication`);
 
 test("a repair that an operator asks for sends only what differs, and new points follow", async () => {
-  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
-  await waitFor(
-    "the protection",
-    async () => ((await look()).protectionState === "Protected" ? true : undefined),
-    240_000,
-  );
-  customers = customersAt(await sourceLedger(box.box), box.directory, 3);
+  await box.protected(POLICY);
+  await box.openShop(3);
   await waitFor("points", async () => ((await pointsIn(first)).length >= 2 ? true : undefined), 120_000);
   const before = (await pointsIn(first)).map(({ name }) => name);
 
   const asked = await repair();
   expect(asked.status).toBe(200);
-  expect(view.parse(asked.body).properties.leeward.generation).toBe(2);
+  expect(asked.body).toMatchObject({ properties: { leeward: { generation: 2 } } });
   const again = await repair();
   expect(errorOf(again)).toMatchObject({ status: 409, code: "Conflict" });
 
-  const { leeward, protectionState } = await waitFor(
+  const { leeward, protectionState } = await box.until(
     "the end of the comparison",
-    async () => {
-      const now = await look();
-      const { state, reason } = now.leeward.resync ?? {};
-      return state === "ended" && reason === "operator" ? now : undefined;
-    },
-    240_000,
+    ({ leeward: { resync } }) => resync?.state === "ended" && resync.reason === "operator",
   );
   expect(protectionState).toBe("Protected");
   expect(leeward.generation).toBeGreaterThan(1);
@@ -109,7 +62,7 @@ test("the points that follow are what the source had, block by block, over both 
   const { healthErrors } = await waitFor(
     "a verified point of the next generation",
     async () => {
-      const now = await look();
+      const now = await box.look();
       const { verifiedPoint } = now.leeward.verification ?? {};
       return (await pointsIn(later)).some(({ name }) => name === verifiedPoint) ? now : undefined;
     },

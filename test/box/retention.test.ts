@@ -8,12 +8,9 @@ import { containerSas } from "../../engine/storage/connect.ts";
 import { sourcesOf } from "../../engine/replication/sources.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import { operatorOf } from "../../local/box/credential.ts";
-import { type ItemView, itemView } from "../../local/demo/item-view.ts";
-import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
+import type { LeewardItem } from "../../engine/contract/protected-item.ts";
 import { bootImage } from "../../local/demo/target-disk.ts";
 import { vantageOn } from "../../local/demo/vantage.ts";
-import { waitFor } from "../../local/demo/wait.ts";
-import type { Customers } from "../../local/machine/customers.ts";
 import { leeward } from "../fixtures/leeward.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
 
@@ -24,12 +21,8 @@ import { BoxFixture, errorOf } from "./fixture.ts";
  */
 
 const box = new BoxFixture();
-let customers: Customers | undefined;
 beforeAll(() => box.open());
-afterAll(async () => {
-  await customers?.stop();
-  await box.close();
-});
+afterAll(() => box.close());
 
 const POLICY = {
   sealAge: 500,
@@ -52,45 +45,37 @@ const POLICY = {
 
 const MANY = 1000;
 
-const look = async (): Promise<ItemView> => itemView.parse((await box.call("GET", box.item("Ledger"))).body);
-const seen = (what: string, holds: (now: ItemView["properties"]["leeward"]) => boolean) =>
-  waitFor(
-    what,
-    async () => {
-      const now = await look();
-      return holds(now.properties.leeward) ? now : undefined;
-    },
-    500_000,
-  );
+/** A round of retention waits for points to grow old. */
+const seen = (what: string, holds: (now: LeewardItem) => boolean) =>
+  box.until(what, ({ leeward: now }) => holds(now), 500_000);
 
 test("points are thinned, layers built, and the segments that they replace deleted", async () => {
-  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
-  await seen("the protection", ({ state }) => state === "Protected");
-  customers = customersAt(await sourceLedger(box.box), box.directory, 7);
-  const { properties } = await seen("segments to be deleted", ({ retention }) =>
+  await box.protected(POLICY);
+  await box.openShop(7);
+  const { leeward: now } = await seen("segments to be deleted", ({ retention }) =>
     Boolean(retention && retention.dropped > 3 && retention.deletedObjects > 10 && retention.built > 3),
   );
-  const { retention, machine } = properties.leeward;
+  const { retention, machine } = now;
   expect(retention?.layers?.layers).toBeGreaterThan(0);
   expect(retention?.points.map(({ every }) => every)).toEqual([0, 8000]);
-  const { objects } = await vantageOn(box.box, machine, properties.leeward.latestPoint?.id ?? "");
+  const { objects } = await vantageOn(box.box, machine, now.latestPoint?.id ?? "");
   const [first] = await names(objects.list(journalPrefix(machineId(machine), generation(1))));
   expect(first).not.toContain("/000000000000.seg");
 });
 
 test("points are verified on layers: all blocks, and each new point", async () => {
-  const before = await look();
-  const since = before.properties.leeward.retention?.lastRun ?? "";
-  const { properties } = await seen(
+  const { leeward: before } = await box.look();
+  const since = before.retention?.lastRun ?? "";
+  const { leeward: now } = await seen(
     "a round of the scrub",
     ({ verification }) => (verification?.coverage.wholeTime ?? "") > since,
   );
-  expect(properties.leeward.verification?.bad).toEqual([]);
+  expect(now.verification?.bad).toEqual([]);
 });
 
 test("a kept point is restored and proved at the command line", async () => {
-  const { properties } = await look();
-  const { machine } = properties.leeward;
+  const { leeward: now } = await box.look();
+  const { machine } = now;
   const listed = (await box.names(`${box.item("Ledger")}/recoveryPoints`)).at(-1) ?? "";
   const { url } = await containerSas({
     endpoint: box.box.plan.targetBlobEndpoint,
@@ -126,11 +111,11 @@ test("an operator may begin a resync, once at a time, but change no policy and s
   expect((await box.call("POST", `${item}/repairReplication`, undefined, asked)).status).toBe(200);
   const another = await box.call("POST", `${item}/repairReplication`, undefined, attendant);
   expect(errorOf(another)).toMatchObject({ status: 409, code: "Conflict" });
-  const { properties } = await seen(
+  const { leeward: now } = await seen(
     "a point behind the comparison",
     ({ generation: of, resync }) => of > 1 && resync?.state === "ended",
   );
-  expect(properties.leeward.resync).toMatchObject({ reason: "operator", base: expect.any(String) });
+  expect(now.resync).toMatchObject({ reason: "operator", base: expect.any(String) });
 });
 
 test("without a window for any write, layers alone are left of a machine that stands still", async () => {
@@ -149,22 +134,21 @@ test("without a window for any write, layers alone are left of a machine that st
   expect(body).toMatchObject({
     properties: { leeward: { policy: { retention: { anyWriteWindow: 0, interval: 2000 } } } },
   });
-  await customers?.stop();
-  customers = undefined;
+  await box.closeShop();
   await seen(
     "a point behind the last write",
     ({ latestPoint, watermarks }) => latestPoint?.sequence === watermarks["captured"]?.sequence,
   );
   await box.powerOff();
   // What its agent sealed behind the last point stays: a barrier that was never proved, and what the machine wrote in going down.
-  const { properties } = await seen(
+  const { leeward: now } = await seen(
     "layers alone",
     ({ retention }) => (retention?.segments?.objects ?? MANY) <= 4,
   );
-  const { retention, machine } = properties.leeward;
+  const { retention, machine } = now;
   expect(retention?.segments?.bytes).toBeLessThan(256 * 1024);
   expect(retention?.layers?.bytes).toBeGreaterThan(100_000);
-  const { objects } = await vantageOn(box.box, machine, properties.leeward.latestPoint?.id ?? "");
+  const { objects } = await vantageOn(box.box, machine, now.latestPoint?.id ?? "");
   const left = await names(objects.list(`machines/${machine}/`));
   const kinds = new Set(left.map((name) => name.split("/")[2]).filter((kind) => kind !== "journal"));
   expect([...kinds].toSorted((a, b) => (a ?? "").localeCompare(b ?? ""))).toEqual([
@@ -176,8 +160,8 @@ test("without a window for any write, layers alone are left of a machine that st
 });
 
 test("a failover builds the disk from layers, byte for byte", async () => {
-  const { properties } = await look();
-  const { machine } = properties.leeward;
+  const { leeward: now } = await box.look();
+  const { machine } = now;
   const oldest = (await box.names(`${box.item("Ledger")}/recoveryPoints`)).at(-2) ?? "";
   const sight = await vantageOn(box.box, machine, oldest);
   const { layers, ranges } = await sourcesOf(sight.objects, sight.point);
@@ -187,18 +171,15 @@ test("a failover builds the disk from layers, byte for byte", async () => {
     properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: oldest } },
   });
   expect(sent.status).toBe(202);
-  const ended = await waitFor(
+  const ended = await box.until(
     "the failover",
-    async () => {
-      const now = await look();
-      return now.properties.leeward.failover?.endTime ? now : undefined;
-    },
+    ({ leeward: { failover } }) => Boolean(failover?.endTime),
     120_000,
   );
-  expect(ended.properties.leeward.failover).toMatchObject({ point: oldest, road: "upload" });
+  expect(ended.leeward.failover).toMatchObject({ point: oldest, road: "upload" });
   const [disk] = sight.point.disks;
   const digests = (await blockDigestsAt(sight)).get(disk?.index ?? fail());
-  const file = await open(bootImage(box.box, ended, disk?.index ?? fail()) ?? "", "r");
+  const file = await open(bootImage(box.box, { properties: ended }, disk?.index ?? fail()) ?? "", "r");
   try {
     const read = async (offset: number, length: number) => {
       const buffer = Buffer.alloc(length);

@@ -7,9 +7,7 @@ import { AzureObjectStore } from "../../engine/storage/azure-object.ts";
 import { AzurePageStore } from "../../engine/storage/azure-page.ts";
 import { connectContainer } from "../../engine/storage/connect.ts";
 import { operatorOf } from "../../local/box/credential.ts";
-import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
 import { waitFor } from "../../local/demo/wait.ts";
-import type { Customers } from "../../local/machine/customers.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
 
 /*
@@ -19,12 +17,8 @@ import { BoxFixture, errorOf } from "./fixture.ts";
  */
 
 const box = new BoxFixture();
-let customers: Customers | undefined;
 beforeAll(() => box.open());
-afterAll(async () => {
-  await customers?.stop();
-  await box.close();
-});
+afterAll(() => box.close());
 
 const POLICY = {
   sealAge: 1000,
@@ -36,61 +30,16 @@ const POLICY = {
   replica: "warm",
 };
 
-const view = z.object({
-  properties: z.object({
-    protectionState: z.string(),
-    healthErrors: z.array(z.looseObject({ errorCode: z.string(), errorMessage: z.string() })),
-    leeward: z.object({
-      machine: z.string(),
-      generation: z.number(),
-      watermarks: z.looseObject({ verified: z.looseObject({ sequence: z.number() }).optional() }),
-      verification: z
-        .looseObject({
-          verifiedPoint: z.string().nullable(),
-          coverage: z.looseObject({ fraction: z.number(), wholeTime: z.string().nullable() }),
-          replica: z.looseObject({ verifiedPoint: z.string().nullable() }),
-          bad: z.array(z.looseObject({ road: z.string(), point: z.string(), blocks: z.array(z.unknown()) })),
-        })
-        .nullable(),
-    }),
-  }),
-});
-type View = z.infer<typeof view>["properties"];
-
-const look = async (): Promise<View> =>
-  view.parse((await box.call("GET", box.item("Ledger"))).body).properties;
-const seen = (what: string, holds: (now: View) => boolean, patience = 240_000) =>
-  waitFor(
-    what,
-    async () => {
-      const now = await look();
-      return holds(now) ? now : undefined;
-    },
-    patience,
-  );
-
-const points = z.object({
-  value: z.array(
-    z.object({
-      name: z.string(),
-      properties: z.object({ leeward: z.looseObject({ verified: z.unknown(), generation: z.number() }) }),
-    }),
-  ),
-});
-const pointList = async () =>
-  points.parse((await box.call("GET", `${box.item("Ledger")}/recoveryPoints`)).body).value;
-
 test("a point becomes verified, on both roads, and all blocks were read", async () => {
-  expect((await box.protect("Ledger", POLICY)).status).toBe(202);
-  await seen("the protection", ({ protectionState }) => protectionState === "Protected");
-  customers = customersAt(await sourceLedger(box.box), box.directory, 7);
-  const { leeward, healthErrors } = await seen("both roads verified", ({ leeward: { verification } }) =>
+  await box.protected(POLICY);
+  await box.openShop(7);
+  const { leeward, healthErrors } = await box.until("both roads verified", ({ leeward: { verification } }) =>
     Boolean(verification?.verifiedPoint && verification.replica.verifiedPoint),
   );
   expect(healthErrors).toEqual([]);
   expect(leeward.verification).toMatchObject({ bad: [], coverage: { wholeTime: expect.any(String) } });
-  expect(leeward.watermarks.verified?.sequence).toBeGreaterThan(0);
-  const found = (await pointList()).find(({ name }) => name === leeward.verification?.verifiedPoint);
+  expect(leeward.watermarks["verified"]?.sequence).toBeGreaterThan(0);
+  const found = (await box.points()).find(({ name }) => name === leeward.verification?.verifiedPoint);
   expect(found?.properties.leeward.verified).toBe(true);
 });
 
@@ -110,7 +59,7 @@ async function replicaPages(name: string): Promise<AzurePageStore> {
 }
 
 test("a page of the replica that became wrong is found and named, then rebuilt and verified again", async () => {
-  const { leeward } = await look();
+  const { leeward } = await box.look();
   const name = replicaName(machineId(leeward.machine), diskIndex(0));
   const pages = await replicaPages(name);
   // The archive's last block is not written by anyone: only the scrub can find it.
@@ -124,13 +73,13 @@ test("a page of the replica that became wrong is found and named, then rebuilt a
     },
     20_000,
   );
-  const bad = await seen("the health error", ({ healthErrors }) =>
+  const bad = await box.until("the health error", ({ healthErrors }) =>
     healthErrors.some(({ errorCode }) => errorCode === "ReplicaDiffers"),
   );
   const error = bad.healthErrors.find(({ errorCode }) => errorCode === "ReplicaDiffers");
   expect(error?.errorMessage).toContain(`disk 0 block ${offset / 65536}`);
-  expect(error?.["recommendedAction"]).toContain("rebuilt from the journal");
-  const repaired = await seen(
+  expect(error?.recommendedAction).toContain("rebuilt from the journal");
+  const repaired = await box.until(
     "the repair",
     ({ healthErrors, leeward: { verification } }) =>
       healthErrors.length === 0 && verification?.replica.verifiedPoint !== null,
@@ -140,7 +89,7 @@ test("a page of the replica that became wrong is found and named, then rebuilt a
 });
 
 test("a damaged journal makes the point bad, and a new generation begins and is verified", async () => {
-  const before = await look();
+  const before = await box.look();
   const machine = machineId(before.leeward.machine);
   const objects = new AzureObjectStore(
     connectContainer(box.box.plan.targetBlobEndpoint, CONTAINER, operatorOf(box.box)),
@@ -152,22 +101,22 @@ test("a damaged journal makes the point bad, and a new generation begins and is 
     await objects.put(name, body, "any");
     break;
   }
-  const found = await seen("the health error", ({ healthErrors }) =>
+  const found = await box.until("the health error", ({ healthErrors }) =>
     healthErrors.some(({ errorCode }) => errorCode === "SegmentDamaged"),
   );
   expect(found.healthErrors[0]?.errorMessage).toContain("a resync was begun");
   const bad = found.leeward.verification?.bad.at(-1)?.point;
-  expect((await pointList()).find(({ name }) => name === bad)?.properties.leeward.verified).toBe("bad");
+  expect((await box.points()).find(({ name }) => name === bad)?.properties.leeward.verified).toBe("bad");
   const refused = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, {
     properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: bad } },
   });
   expect(errorOf(refused)).toMatchObject({ status: 409, code: "PointBad" });
-  const mended = await seen(
+  const mended = await box.until(
     "a verified point of the next generation",
     ({ healthErrors, leeward: { verification, generation: of } }) =>
       of > before.leeward.generation && healthErrors.length === 0 && verification?.verifiedPoint !== bad,
   );
-  const verified = (await pointList()).find(
+  const verified = (await box.points()).find(
     ({ name }) => name === mended.leeward.verification?.verifiedPoint,
   );
   expect(verified?.properties.leeward).toMatchObject({
@@ -177,8 +126,7 @@ test("a damaged journal makes the point bad, and a new generation begins and is 
 });
 
 test("a failover to the latest verified point takes it", async () => {
-  await customers?.stop();
-  customers = undefined;
+  await box.closeShop();
   const sent = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, {
     properties: {
       providerSpecificDetails: { instanceType: "A2A" },
@@ -199,5 +147,5 @@ test("a failover to the latest verified point takes it", async () => {
     properties: z.object({ leeward: z.object({ failover: z.looseObject({ point: z.string() }) }) }),
   });
   const { point } = shape.parse(ended.body).properties.leeward.failover;
-  expect((await pointList()).find(({ name }) => name === point)?.properties.leeward.verified).toBe(true);
+  expect((await box.points()).find(({ name }) => name === point)?.properties.leeward.verified).toBe(true);
 });

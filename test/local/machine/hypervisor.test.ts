@@ -14,7 +14,7 @@ import { ProcessHypervisor } from "../../../local/machine/hypervisor.ts";
 import type { Order } from "../../../local/machine/ledger.ts";
 import { compareOrders, ordersProved } from "../../../local/machine/proof.ts";
 import { type MachineInfo, machineInfoOf, vmDirectory } from "../../../local/machine/vm-directory.ts";
-import { isAlive } from "../../../local/machine/vm-process.ts";
+import { isAlive } from "../../../local/process/pid-file.ts";
 
 const id = armId("/subscriptions/s/resourceGroups/Shop/providers/Microsoft.Compute/virtualMachines/ledger");
 const SIZE = bytes(16 * MIB);
