@@ -6,12 +6,15 @@ export const HELP = `Azure in a box: two regions, the control plane and a machin
 
   npm start                          bring the box up (or resume what is in .box/) and leave it running
   npm start -- --demo                tell the whole story unattended, prove it, and clean up
+  npm run box -- help                what the box that runs can be told to do, from another terminal
 
 Options
   --replica warm|none   road to the target disk in the demo: import of the replica, or built from the
                         journal alone (default warm)
   --seed N              randomness of the workload and of --kill-host (default: drawn, and printed)
   --kill-host N         kill the Functions host N times at random moments of the story, and start it again
+  --trouble             demo: the cache account fills up until the journal breaks, and is well again, before the
+                        region is lost (about a minute longer)
   --json                demo: print the report as JSON on standard output, progress on standard error
   --keep                demo: leave the box's files for a look (in .box/demo)
   --fresh               begin with an empty box, deleting what is in .box/
@@ -23,6 +26,7 @@ Exit codes: 0 done and proved, 1 something failed or a proof did not hold, 2 wro
 const schema = z.object({
   demo: z.boolean().default(false),
   json: z.boolean().default(false),
+  trouble: z.boolean().default(false),
   keep: z.boolean().default(false),
   fresh: z.boolean().default(false),
   help: z.boolean().default(false),
@@ -35,6 +39,7 @@ const schema = z.object({
 export interface Options {
   readonly demo: boolean;
   readonly json: boolean;
+  readonly trouble: boolean;
   readonly keep: boolean;
   readonly fresh: boolean;
   readonly help: boolean;
@@ -54,6 +59,7 @@ export function parseOptions(args: readonly string[]): Options {
     options: {
       demo: flag,
       json: flag,
+      trouble: flag,
       keep: flag,
       fresh: flag,
       help: flag,

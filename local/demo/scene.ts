@@ -33,8 +33,8 @@ const BRISK = {
 /** Of the timer that looks for points that are due. */
 export const BRISK_SCHEDULE = "*/2 * * * * *";
 
-/** The body of the one call that enables protection. */
-export function enableBody(box: Box, replica: "warm" | "none") {
+/** The body of the one call that enables protection. @param more of the policy */
+export function enableBody(box: Box, replica: "warm" | "none", more: Readonly<Record<string, unknown>> = {}) {
   const group = `/subscriptions/${box.plan.subscription}/resourceGroups`;
   return {
     properties: {
@@ -44,7 +44,7 @@ export function enableBody(box: Box, replica: "warm" | "none") {
         fabricObjectId: box.plan.sourceVm.id,
         recoveryResourceGroupId: `${group}/shop-recovery`,
       },
-      leeward: { policy: { ...BRISK, replica } },
+      leeward: { policy: { ...BRISK, replica, ...more } },
     },
   };
 }

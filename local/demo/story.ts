@@ -7,6 +7,7 @@ import type { Customers } from "../machine/customers.ts";
 import type { Options } from "../options.ts";
 
 import { type ItemView, jobView, pointsView } from "./item-view.ts";
+import { TROUBLED_LADDER, TROUBLED_SPOOL_MEBIBYTES, troubleCache } from "./cache-trouble.ts";
 import { HostKiller } from "./killer.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "./ledger-disk.ts";
 import { type Evidence, proveAll } from "./proofs.ts";
@@ -46,6 +47,7 @@ export async function tellStory(options: Options, terminal: Terminal, signal: Ab
       machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
       prepareDisk: (plan) => prepareLedgerDisks(plan.sourceVm, options.seed),
       pointSchedule: BRISK_SCHEDULE,
+      spoolMebibytes: options.trouble ? TROUBLED_SPOOL_MEBIBYTES : undefined,
       onProgress: (what) => line.update(what),
     });
     return { value: opened, detail: "two regions, Resource Manager, Functions host, a machine" };
@@ -68,6 +70,7 @@ async function play(options: Options, told: Told, box: Box, begun: number): Prom
   const customers = await openShop(told, box, options);
   try {
     await killer.during("enable", () => protect(told, scene, options, customers));
+    if (options.trouble) await trouble(told, scene, customers);
     const before = await killer.during("replicate", () => replicate(told, scene, customers));
     const lost = await loseRegion(told, box, customers);
     const failedOver = await killer.during("failover", () => failOver(told, scene));
@@ -132,10 +135,20 @@ const openShop = (told: Told, box: Box, { seed }: Options): Promise<Customers> =
     return { value: customers, detail: `the ledger takes orders at ${url}` };
   });
 
-const protect = (told: Told, scene: Scene, { replica }: Options, customers: Customers): Promise<void> =>
+const trouble = (told: Told, scene: Scene, customers: Customers): Promise<void> =>
+  step(told, "trouble the cache", async (line) => ({
+    value: undefined,
+    ...(await troubleCache(scene, customers, (what) => line.update(what))),
+  }));
+
+const protect = (told: Told, scene: Scene, options: Options, customers: Customers): Promise<void> =>
   step(told, "protect", async (line) => {
     const { api } = scene.box;
-    const operation = await api.start("PUT", scene.itemPath, enableBody(scene.box, replica));
+    const operation = await api.start(
+      "PUT",
+      scene.itemPath,
+      enableBody(scene.box, options.replica, options.trouble ? { retryLadder: TROUBLED_LADDER } : {}),
+    );
     await finished(scene, operation, ENABLE_LIMIT, async () =>
       line.update(...progressOf(await scene.item())),
     );

@@ -18,6 +18,14 @@ export const TROUBLE_WORDS: Readonly<Record<Trouble, string>> = {
 
 export const isTrouble = (word: string): word is Trouble => TROUBLES.some((one) => one === word);
 
+/** Azure's own sentences, where it documents them. */
+const SAID: Readonly<Record<string, string>> = {
+  ServerBusy: "The server is currently unable to receive requests. Please retry your request.",
+  InsufficientStorage: "The account has no room for it.",
+  AuthorizationPermissionMismatch:
+    "This request is not authorized to perform this operation using this permission.",
+};
+
 const SLOW = { rate: 512 * 1024, delay: 300 };
 
 /**
@@ -51,7 +59,7 @@ export const refusal = (
   answer: {
     status,
     headers: { "x-ms-error-code": code, "content-type": "application/xml", ...headers },
-    body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code} was said.</Message></Error>`,
+    body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${SAID[code] ?? code}</Message></Error>`,
   },
 });
 

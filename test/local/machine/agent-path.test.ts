@@ -46,9 +46,9 @@ test("a machine behind its agent stalls while the agent is killed, and loses no 
     for (let kills = 0; kills < 2; kills += 1) {
       const before = customers.figures.acknowledged;
       await until(() => customers.figures.acknowledged > before + 50);
-      const pid = await agent();
+      const pid = agent();
       process.kill(pid ?? 0, "SIGKILL");
-      await until(async () => ![undefined, pid].includes(await agent()));
+      await until(() => ![undefined, pid].includes(agent()));
     }
     const after = customers.figures.acknowledged;
     await until(() => customers.figures.acknowledged > after + 50);
@@ -62,7 +62,7 @@ test("a machine behind its agent stalls while the agent is killed, and loses no 
     expect(customers.log.unanswered).toEqual([]);
     const log = await customers.stop();
     await hypervisor.powerOff(id);
-    expect(await agent()).toBeUndefined();
+    expect(agent()).toBeUndefined();
 
     const device = await openFileDevice(file);
     const ledger = await Ledger.open({ database: device });

@@ -98,7 +98,7 @@ test("a VM whose disk is no ledger does not come up, and says why", async () => 
     ...vm,
     disks: [{ slot: "os" as const, name: "x", file: path.join(box, "none"), size: SIZE }],
   };
-  await expect(hypervisor.powerOn(blank)).rejects.toThrow(/did not come up: .*none/);
+  await expect(hypervisor.powerOn(blank)).rejects.toThrow(/did not come up:\s.*none/);
   expect(await hypervisor.state(id)).toBe("stopped");
 });
 
