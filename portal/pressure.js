@@ -46,16 +46,14 @@ function sentencesOf({ rung, unrecorded }, resync) {
       "Fewer and larger segments are sent, so both losses may be some seconds longer. Points are made as before, and nothing of the journal is lost.",
       GUEST,
     ];
-  const changed = unrecorded
-    ? `${size(unrecorded.bytes)} in ${count(unrecorded.writes, "write")}`
-    : "Nothing yet";
+  const changed = unrecorded && `${size(unrecorded.bytes)} in ${count(unrecorded.writes, "write")}`;
   if (rung === "merging")
     return [
-      `${changed} not in the journal yet: only the newest content of each place will be, once there is room. Until then no new point is made.`,
+      `${changed ? `${changed} are not in the journal yet` : "Nothing has changed yet"}: of each place only the newest content will be, once there is room. Until then no new point is made.`,
       GUEST,
     ];
   return [
-    `All points up to the break can be failed over to. ${changed} written since then is in no journal: it would be lost.`,
+    `All points up to the break can be failed over to. ${changed ? `${changed} since then are in no journal, and would be lost.` : "Nothing was written since then."}`,
     resync && resync.state !== "ended"
       ? "A comparison with the newest point is being prepared."
       : "When the cache takes data again, what waits goes there first; a comparison with the newest point then begins by itself, and points follow.",

@@ -148,7 +148,7 @@ export const CATALOGUE = {
   SpoolFull: entry(
     "retry",
     503,
-    "The cache account takes less than the machine writes. The journal stops, and a new generation begins by itself when there is space.",
+    "The cache account took too little for too long, and the journal ended. Mend what the message says of it (room, access, throughput): a new generation begins by itself then.",
   ),
   CacheBehind: entry(
     "retry",

@@ -39,11 +39,11 @@ describe.skipIf(!present)("a machine whose cache is in trouble", () => {
 
     const unrecorded = { bytes: 12 * MIB, writes: 345 };
     script.items = [under({ rung: "merging", sinceTime: iso(20), unrecorded })];
-    await see(/12\.0 MiB in 345 writes not in the journal yet/);
+    await see(/12\.0 MiB in 345 writes are not in the journal yet/);
     expect(await here()).toBe("Writes merged");
 
     script.items = [under({ rung: "broken", sinceTime: iso(10), unrecorded })];
-    await see(/12\.0 MiB in 345 writes written since then is in no journal: it would be lost/);
+    await see(/12\.0 MiB in 345 writes since then are in no journal, and would be lost/);
     expect(await here()).toBe("Journal broken");
     await see("Protected up to the break");
     await see(/a comparison with the newest point then begins by itself/);
