@@ -24,12 +24,14 @@ export interface AzuriteOptions {
   readonly ports?: { readonly blob: number; readonly table: number };
 }
 
-/** One Azurite process: blob and table storage of one region, over https, for bearer tokens and SAS. */
+/** One Azurite process: blob, table and queue storage of one region, over https, for bearer tokens and SAS. */
 export interface Azurite {
   readonly pid: number;
-  readonly ports: { readonly blob: number; readonly table: number };
+  readonly ports: { readonly blob: number; readonly table: number; readonly queue: number };
   blobEndpoint(account: string): string;
   tableEndpoint(account: string): string;
+  /** At a port of its own at each start: nothing of the box needs queues, tests of the Functions host do. */
+  queueEndpoint(account: string): string;
   /** Resolves when the process is gone, by whatever cause. */
   readonly exited: Promise<void>;
   /** Stops cleanly: everything acknowledged is on disk. Does nothing when it is gone. */
@@ -68,7 +70,6 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
 
 const program = () => createRequire(import.meta.url).resolve("azurite/dist/src/azurite.js");
 
-/** Azurite always starts its queue service as well; nobody uses it. */
 function flags({ directory, tls, ports }: AzuriteOptions): string[] {
   const listen = { blob: ports?.blob ?? 0, queue: 0, table: ports?.table ?? 0 };
   const services = Object.entries(listen).flatMap(([service, port]) => [
@@ -91,7 +92,7 @@ const environment = ({ accounts, tls }: AzuriteOptions): NodeJS.ProcessEnv => ({
 const accountList = (accounts: readonly string[]) =>
   accounts.map((name) => `${name}:${randomBytes(64).toString("base64")}`).join(";");
 
-/** Resolves with the ports as soon as both services said that they listen. */
+/** Resolves with the ports as soon as all services said that they listen. */
 async function listening(child: ChildProcess, lines: Interface): Promise<Azurite["ports"]> {
   let settle: NodeJS.Timeout | undefined;
   const ports = new Map<string, number>();
@@ -101,10 +102,10 @@ async function listening(child: ChildProcess, lines: Interface): Promise<Azurite
       child.once("error", reject);
       child.once("exit", (code, signal) => reject(new Error(`it ended with ${signal ?? code}`)));
       lines.on("line", (line) => {
-        const found = /Azurite (Blob|Table) service is successfully listening at \S+:(\d+)$/.exec(line);
+        const found = /Azurite (Blob|Table|Queue) service is successfully listening at \S+:(\d+)$/.exec(line);
         if (found?.[1]) ports.set(found[1], Number(found[2]));
-        const [blob, table] = [ports.get("Blob"), ports.get("Table")];
-        if (blob !== undefined && table !== undefined) resolve({ blob, table });
+        const [blob, table, queue] = ["Blob", "Table", "Queue"].map((service) => ports.get(service));
+        if (blob !== undefined && table !== undefined && queue !== undefined) resolve({ blob, table, queue });
       });
     });
   } finally {
@@ -124,6 +125,7 @@ function running(child: ChildProcess, ports: Azurite["ports"], exited: Promise<v
     ports,
     blobEndpoint: (account) => `https://127.0.0.1:${ports.blob}/${account}`,
     tableEndpoint: (account) => `https://127.0.0.1:${ports.table}/${account}`,
+    queueEndpoint: (account) => `https://127.0.0.1:${ports.queue}/${account}`,
     exited,
     kill: () => end("SIGKILL"),
     async stop() {

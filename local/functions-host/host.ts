@@ -13,6 +13,7 @@ import { Invoker } from "./invocation.ts";
 import { type Keys, readKeys } from "./keys.ts";
 import { Listener } from "./listener.ts";
 import { ManagementApi } from "./management-api.ts";
+import { QueueTrigger } from "./queue-trigger.ts";
 import { Router } from "./router.ts";
 import { type HostSettings, readSettings } from "./settings.ts";
 import { TimerTrigger } from "./timer-trigger.ts";
@@ -103,34 +104,42 @@ function serve(
   const inputs = (fn: RegisteredFunction) => clientInputs(fn, address);
   const failed = (fn: RegisteredFunction, error: unknown) =>
     log({ level: "error", category: "function", message: traceOf(error), function: fn.name });
+  const warn = (message: string) => log({ level: "warning", category: "host", message });
   const hub = new TaskHub({
     ...settings,
     data: path.resolve(options.data),
     clock,
     invoker,
     inputs,
-    warn: (message) => log({ level: "warning", category: "host", message }),
+    warn,
   });
   const http = new HttpTriggers(settings.routePrefix, { invoker, keys, inputs, failed });
   const timers = new Map<string, TimerTrigger>();
   const context = { clock, db: hub.store.db, invoker, now: hub.now, inputs, failed };
+  const queues: QueueTrigger[] = [];
+  const queueContext = { clock, invoker, settings: settings.queues, inputs, failed, warn };
   for (const fn of registry.functions.values())
-    register(fn, hub, http, () => timers.set(fn.name.toLowerCase(), new TimerTrigger(fn, context)));
+    register(fn, hub, {
+      httptrigger: () => http.register(fn),
+      timertrigger: () => timers.set(fn.name.toLowerCase(), new TimerTrigger(fn, context)),
+      queuetrigger: () => queues.push(new QueueTrigger(fn, queueContext)),
+    });
   const inspector = new Inspector(hub.instances, keys, hub.now);
   const router = new Router({ api: new ManagementApi(hub, address), http, inspector, timers, keys });
   listeners.rpc.serve((request) => router.rpc(request));
   listeners.open.serve((request) => router.handle(request));
   hub.dispatcher.start();
-  for (const timer of timers.values()) void timer.start();
+  for (const trigger of [...timers.values(), ...queues]) void trigger.start();
   return {
     url: listeners.open.origin,
     hub,
     keys,
-    idle: () => settled(hub, invoker),
+    idle: () => settled(hub, invoker, queues),
     stop: async () => {
       hub.dispatcher.stop();
-      for (const timer of timers.values()) timer.stop();
-      await Promise.all([closeAll(listeners, GRACE), within(GRACE, invoker.idle())]);
+      for (const trigger of [...timers.values(), ...queues]) trigger.stop();
+      const ending = Promise.all([invoker.idle(), ...queues.map((queue) => queue.idle())]);
+      await Promise.all([closeAll(listeners, GRACE), within(GRACE, ending)]);
       await terminateApp();
       hub.store.db.close();
     },
@@ -138,16 +147,17 @@ function serve(
 }
 
 /** What the clock has just woken gets a round of the event loop to begin. */
-async function settled(hub: TaskHub, invoker: Invoker): Promise<void> {
+async function settled(hub: TaskHub, invoker: Invoker, queues: readonly QueueTrigger[]): Promise<void> {
   do {
     await setImmediate();
+    await Promise.all(queues.map((queue) => queue.idle()));
     await invoker.idle();
     await hub.dispatcher.idle();
   } while (invoker.running > 0);
 }
 
 /** Of real time: at the end of it what still runs is left to itself. */
-async function within(limit: Millis, work: Promise<void>): Promise<void> {
+async function within(limit: Millis, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   const expired = setTimeout(limit, undefined, { signal: over.signal }).catch(() => undefined);
   await Promise.race([work, expired]);
@@ -155,13 +165,16 @@ async function within(limit: Millis, work: Promise<void>): Promise<void> {
 }
 
 /** Refuses loudly, by name, whatever this host does not emulate. */
-function register(fn: RegisteredFunction, hub: TaskHub, http: HttpTriggers, addTimer: () => void): void {
+function register(
+  fn: RegisteredFunction,
+  hub: TaskHub,
+  add: Record<"httptrigger" | "timertrigger" | "queuetrigger", () => void>,
+): void {
   const { type } = triggerOf(fn);
   if (fn.metadata.retryOptions) throw unsupported(fn, "a retry policy of the function itself");
   for (const binding of Object.values(fn.metadata.bindings))
     if (!KNOWN_BINDINGS.has(binding.type.toLowerCase())) throw unsupported(fn, `the binding ${binding.type}`);
-  if (type === "httptrigger") http.register(fn);
-  else if (type === "timertrigger") addTimer();
+  if (type === "httptrigger" || type === "timertrigger" || type === "queuetrigger") add[type]();
   else if (type === "orchestrationtrigger" || type === "activitytrigger" || type === "entitytrigger")
     hub.register(fn, type);
 }
@@ -170,6 +183,7 @@ const KNOWN_BINDINGS = new Set([
   "httptrigger",
   "http",
   "timertrigger",
+  "queuetrigger",
   "orchestrationtrigger",
   "activitytrigger",
   "entitytrigger",

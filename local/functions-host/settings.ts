@@ -3,7 +3,9 @@ import path from "node:path";
 import { z } from "zod";
 import { LeewardError, messageOf } from "../../engine/core/errors.ts";
 import type { Millis } from "../../engine/core/units.ts";
+import { checked } from "../../engine/core/schema.ts";
 import { timeSpan } from "./invocation.ts";
+import type { QueueSettings } from "./queue-trigger.ts";
 
 export interface HostSettings {
   readonly routePrefix: string;
@@ -14,6 +16,7 @@ export interface HostSettings {
   readonly maxOrchestrations: number;
   /** How many operations an entity is handed at once. */
   readonly entityBatchSize: number;
+  readonly queues: QueueSettings;
 }
 
 /**
@@ -33,6 +36,7 @@ export function readSettings(directory: string): HostSettings {
     maxActivities: durable.maxConcurrentActivityFunctions,
     maxOrchestrations: durable.maxConcurrentOrchestratorFunctions,
     entityBatchSize: durable.maxEntityOperationBatchSize,
+    queues: host.extensions.queues,
   };
 }
 
@@ -47,11 +51,32 @@ export function substitute(text: string, where: string): string {
 }
 
 const count = z.number().int().min(1).default(10);
+const span = z.string().transform(
+  checked((text) => {
+    const found = timeSpan(text);
+    if (found === undefined) throw new RangeError("has no end");
+    return found;
+  }),
+);
+const Queues = z
+  .object({
+    batchSize: z.number().int().min(1).max(32).default(16),
+    newBatchThreshold: z.number().int().min(0).optional(),
+    maxDequeueCount: z.number().int().min(1).default(5),
+    visibilityTimeout: span.prefault("00:00:00"),
+    maxPollingInterval: span.prefault("00:01:00"),
+    messageEncoding: z.enum(["base64", "none"]).default("base64"),
+  })
+  .transform((queues) => ({
+    ...queues,
+    newBatchThreshold: queues.newBatchThreshold ?? Math.floor(queues.batchSize / 2),
+  }));
 const HostJson = z.object({
   functionTimeout: z.string().default("00:30:00"),
   extensions: z
     .object({
       http: z.object({ routePrefix: z.string().default("api") }).prefault({}),
+      queues: Queues.prefault({}),
       durableTask: z
         .object({
           hubName: z.string().default("TestHubName"),

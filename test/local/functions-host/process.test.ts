@@ -183,7 +183,7 @@ test.each([
 });
 
 test.each([
-  ["queue.ts", "function takesQueue uses the binding queueTrigger"],
+  ["queue.ts", "function writesQueue uses the binding queue"],
   ["streaming.ts", "enableHttpStream"],
   ["route.ts", 'route "a/{x:range(1,2)}": the constraint "range(1,2)"'],
   ["load-error.ts", "this app cannot start"],
@@ -191,6 +191,21 @@ test.each([
   const entry = path.join(import.meta.dirname, "refused", file);
   const args = ["--app", APP, "--entry", entry, "--data", newFolder(), "--port", "0"];
   await expect(spawned(args)).rejects.toThrow(message);
+});
+
+test.each([
+  ["blob", "blobTrigger"],
+  ["eventGrid", "eventGridTrigger"],
+  ["eventHub", "eventHubTrigger"],
+  ["serviceBus", "serviceBusTrigger"],
+  ["cosmos", "cosmosDBTrigger"],
+  ["warmup", "warmupTrigger"],
+])("a trigger of %s is refused at start, by name", async (kind, binding) => {
+  const entry = path.join(import.meta.dirname, "refused/other.ts");
+  const args = ["--app", APP, "--entry", entry, "--data", newFolder(), "--port", "0"];
+  await expect(spawned(args, { REFUSED: kind })).rejects.toThrow(
+    `function other uses the binding ${binding}`,
+  );
 });
 
 test("a schedule that is none is named at start", async () => {

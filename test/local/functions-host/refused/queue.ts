@@ -1,3 +1,7 @@
-import { app } from "@azure/functions";
+import { app, output } from "@azure/functions";
 
-app.storageQueue("takesQueue", { queueName: "q", connection: "", handler: () => undefined });
+app.timer("writesQueue", {
+  schedule: "0 0 0 1 1 *",
+  return: output.storageQueue({ queueName: "q", connection: "" }),
+  handler: () => "message",
+});
