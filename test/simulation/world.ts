@@ -224,9 +224,10 @@ export class World {
       if (!machine) continue;
       await machine.auditor.after(effect);
       await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
-      if (effect.store !== "records") continue;
-      await this.#watchProblem(machine);
-      if (!this.storm.lied && !this.mutation) await mustBeSound(this.stores, machine.id);
+      const progress = text === `progress/${machine.id}`;
+      if (progress) await this.#watchProblem(machine);
+      const judged = progress || text === `verification/${machine.id}`;
+      if (judged && !this.storm.lied && !this.mutation) await mustBeSound(this.stores, machine.id);
     }
     for (const machine of this.machines) await machine.deletions?.settled(machine);
     for (const { truth } of this.machines) if (truth.fault) throw truth.fault;

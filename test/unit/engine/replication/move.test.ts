@@ -7,7 +7,7 @@ import { groundsOf } from "../../../../engine/replication/reach.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import { carry } from "../../../fixtures/carried.ts";
 import { compactAll } from "../../../fixtures/kept.ts";
-import { MemorySink } from "../../../fixtures/memory-sink.ts";
+import { CountingSink } from "../../../fixtures/memory-sink.ts";
 import { prefixesOf } from "../../../fixtures/prefixes.ts";
 import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
 import { POINT, write } from "../../../fixtures/verified.ts";
@@ -22,9 +22,9 @@ async function told(list: Event[]) {
 const at = (objects: MemoryObjectStore, { key, machine }: Story, sequence: Moment["sequence"]) =>
   findMoment({ objects, key, machine }, { kind: "write", sequence });
 
-const newSinks = () => DISKS.map(({ size }) => new MemorySink(size));
-const mapped = (sinks: readonly MemorySink[]) => new Map(sinks.map((sink, n) => [diskIndex(n), sink]));
-const writtenTo = (sinks: readonly MemorySink[]) =>
+const newSinks = () => DISKS.map(({ size }) => new CountingSink(size));
+const mapped = (sinks: readonly CountingSink[]) => new Map(sinks.map((sink, n) => [diskIndex(n), sink]));
+const writtenTo = (sinks: readonly CountingSink[]) =>
   sinks.reduce((sum, { times }) => sum + times.filter((count) => count > 0).length, 0);
 
 test("images that are moved forward and back hold each state to the byte, with layers too", async () => {

@@ -14,7 +14,7 @@ import { ship } from "../../../../engine/replication/ship.ts";
 import { blockDigestsAt, verifyImage } from "../../../../engine/replication/verify.ts";
 import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
 import type { ObjectStore } from "../../../../engine/storage/store.ts";
-import { MemorySink } from "../../../fixtures/memory-sink.ts";
+import { CountingSink } from "../../../fixtures/memory-sink.ts";
 import {
   DISKS,
   type Event,
@@ -90,8 +90,8 @@ describe("from the cache to a disk", () => {
         const story = await tell(list);
         const objects = new MemoryObjectStore();
         for (const [i, point] of (await carry(story, objects, how)).entries()) {
-          const sinks = DISKS.map(({ size }) => new MemorySink(size));
-          const sinkFor = async ({ index }: { index: number }) => sinks[index] ?? new MemorySink(0);
+          const sinks = DISKS.map(({ size }) => new CountingSink(size));
+          const sinkFor = async ({ index }: { index: number }) => sinks[index] ?? new CountingSink(0);
           await restorePoint({ objects, key: story.key, point, sinkFor, memory: bytes(memory) });
           for (const [disk, sink] of sinks.entries()) {
             expect(sink.content.equals(story.moments[i]?.disks[disk] ?? Buffer.alloc(0))).toBe(true);
