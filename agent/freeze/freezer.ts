@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FreezeCommands } from "../../engine/core/freeze.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
-import { isAlive } from "../process-identity.ts";
+import { millis } from "../../engine/core/units.ts";
+import type { FreezeMachine, WatchdogProcess } from "./machine.ts";
 import { markerIn, readMarker } from "./marker.ts";
+import { nodeMachine } from "./node-machine.ts";
 import { thaw } from "./thaw.ts";
-import type { FreezeTask, Thawed, WatchdogWord } from "./watchdog.ts";
+import type { FreezeTask, Thawed } from "./watch.ts";
 
 /** The applications stand still. */
 export interface Frozen {
@@ -25,23 +25,28 @@ export const noFreezer: Freezer = {
   freeze: () => Promise.reject(new LeewardError("FreezeFailed", "the agent has no freeze commands")),
 };
 
-const WATCHDOG = new URL("./watchdog.ts", import.meta.url);
-
 /** Freezes by the machine's own commands, run by a watchdog that undoes it even when this process is gone. */
 export class CommandFreezer implements Freezer {
   readonly #marker: string;
   readonly #commands: () => FreezeCommands | undefined;
+  readonly #machine: FreezeMachine;
 
   /** @param commands as they are configured at the moment */
-  constructor(spoolDirectory: string, commands: () => FreezeCommands | undefined) {
+  constructor(
+    spoolDirectory: string,
+    commands: () => FreezeCommands | undefined,
+    machine: FreezeMachine = nodeMachine,
+  ) {
     this.#marker = markerIn(spoolDirectory);
     this.#commands = commands;
+    this.#machine = machine;
   }
 
   /** What an earlier process may have left frozen goes on. Call once the spool is locked. @throws ThawFailed */
   async recover(): Promise<void> {
-    for (let left = readMarker(this.#marker); left; left = readMarker(this.#marker)) {
-      if (isAlive(left.watchdog)) await sleep(WATCH_MILLIS);
+    const { files } = this.#machine;
+    for (let left = readMarker(files, this.#marker); left; left = readMarker(files, this.#marker)) {
+      if (this.#machine.isAlive(left.watchdog)) await this.#machine.sleep(LOOK);
       else await this.#thaw(left);
     }
   }
@@ -50,14 +55,15 @@ export class CommandFreezer implements Freezer {
     const commands = this.#commands();
     if (!commands) throw new LeewardError("FreezeFailed", "the agent has no freeze commands");
     await this.recover();
-    const watchdog = new Watchdog({ commands, marker: this.#marker });
+    const machine = this.#machine;
+    const watchdog = new Watchdog(machine, { commands, marker: this.#marker });
     const until = await watchdog.frozen.catch(async (error: unknown) => {
       await this.#ended(watchdog, commands);
       throw error;
     });
     return {
       get holds() {
-        return process.hrtime.bigint() < until;
+        return machine.now() < until;
       },
       thaw: async () => {
         watchdog.thaw();
@@ -74,12 +80,12 @@ export class CommandFreezer implements Freezer {
   }
 
   async #thaw(how: Pick<FreezeCommands, "post" | "postTimeout">): Promise<void> {
-    const why = await thaw(this.#marker, how);
+    const why = await thaw(this.#machine, this.#marker, how);
     if (why !== undefined) throw thawFailed(how.post, why);
   }
 }
 
-const WATCH_MILLIS = 50;
+const LOOK = millis(50);
 
 const thawFailed = (post: string, why: string) =>
   new LeewardError("ThawFailed", `the post command ${JSON.stringify(post)} failed: ${why}`);
@@ -90,9 +96,9 @@ class Watchdog {
   readonly frozen: Promise<bigint>;
   /** Its last word; undefined when it was killed before it. */
   readonly thawed: Promise<Thawed | undefined>;
-  readonly #child: ChildProcess;
+  readonly #process: WatchdogProcess;
 
-  constructor(task: FreezeTask) {
+  constructor(machine: FreezeMachine, task: FreezeTask) {
     const frozen = Promise.withResolvers<bigint>();
     const thawed = Promise.withResolvers<Thawed | undefined>();
     this.frozen = frozen.promise;
@@ -101,31 +107,21 @@ class Watchdog {
       frozen.reject(
         new LeewardError("FreezeFailed", `the pre command ${JSON.stringify(task.commands.pre)}: ${why}`),
       );
-    const child = (this.#child = start());
-    child.on("message", (word: WatchdogWord) => {
-      if ("frozen" in word) frozen.resolve(word.frozen);
-      else if ("failed" in word) failed(word.failed);
-      else thawed.resolve(word);
+    this.#process = machine.startWatchdog({
+      word: (word) => {
+        if ("frozen" in word) frozen.resolve(word.frozen);
+        else if ("failed" in word) failed(word.failed);
+        else thawed.resolve(word);
+      },
+      gone: (why) => {
+        failed(why === undefined ? "its watchdog was killed" : `its watchdog: ${why}`);
+        thawed.resolve(undefined);
+      },
     });
-    const gone = (error?: unknown) => {
-      failed(error instanceof Error ? `its watchdog: ${error.message}` : "its watchdog was killed");
-      thawed.resolve(undefined);
-    };
-    child.once("error", gone);
-    child.once("exit", () => gone());
-    child.send(task, () => undefined);
+    this.#process.send(task);
   }
 
   thaw(): void {
-    if (this.#child.connected) this.#child.send("thaw", () => undefined);
+    this.#process.send("thaw");
   }
 }
-
-/** In a session of its own: what ends the agent's group or terminal must not end it. */
-const start = (): ChildProcess =>
-  fork(WATCHDOG, {
-    detached: true,
-    serialization: "advanced",
-    execArgv: [],
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-  });

@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { checked } from "../../engine/core/schema.ts";
 import { millis } from "../../engine/core/units.ts";
+import type { FreezeMachine } from "./machine.ts";
 
 const identity = z.object({ pid: z.number().int().positive(), start: z.string() });
 
@@ -18,25 +18,22 @@ export type FreezeMarker = z.infer<typeof freezeMarker>;
 
 export const markerIn = (spoolDirectory: string): string => join(spoolDirectory, "freeze.json");
 
+type Files = FreezeMachine["files"];
+
 /** On stable storage before it returns: the file system may be about to be frozen. @throws the file system's error */
-export function writeMarker(path: string, marker: FreezeMarker): void {
+export function writeMarker(files: Files, path: string, marker: FreezeMarker): void {
   const draft = `${path}.tmp`;
-  const file = openSync(draft, "w", 0o600);
-  try {
-    writeSync(file, JSON.stringify(marker));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(draft, path);
+  files.write(draft, JSON.stringify(marker));
+  files.sync(draft);
+  files.rename(draft, path);
 }
 
-export const removeMarker = (path: string): void => rmSync(path, { force: true });
+export const removeMarker = (files: Files, path: string): void => files.remove(path);
 
 /** Undefined when there is none. One that cannot be read was never whole: its freeze did not begin. */
-export function readMarker(path: string): FreezeMarker | undefined {
+export function readMarker(files: Pick<Files, "read">, path: string): FreezeMarker | undefined {
   try {
-    return freezeMarker.parse(JSON.parse(readFileSync(path, "utf8")));
+    return freezeMarker.parse(JSON.parse(files.read(path).toString("utf8")));
   } catch {
     return undefined;
   }

@@ -190,7 +190,7 @@ function refuseSecond(world: World, guest: Guest): void {
 
 function crashMachine(world: World, guest: Guest): void {
   killAgent(world, guest);
-  if (guest.watchdog) world.scheduler.kill(guest.watchdog);
+  for (const process of guest.helpers.splice(0)) world.scheduler.kill(process);
   guest.frozen = false;
   guest.crash();
   world.note(`${guest.principal} crashes`);

@@ -139,7 +139,7 @@ const overWire = (body: unknown): unknown => JSON.parse(JSON.stringify(body));
 function inControlPlane<T>(world: World, what: string, answer: Answer<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     world.scheduler.start("api", async (process) => {
-      process.killed = () =>
+      process.gone = () =>
         reject(new LeewardError("ControlPlaneUnavailable", `${what}: the connection was closed`));
       try {
         resolve(await answer(world.toolsOf(process)));

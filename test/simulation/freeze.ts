@@ -1,130 +1,137 @@
-import type { Freezer, Frozen } from "../../agent/freeze/freezer.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
-import { type Millis, millis } from "../../engine/core/units.ts";
-import type { Guest } from "./guest.ts";
-import type { Process } from "./scheduler.ts";
+import { CommandFreezer } from "../../agent/freeze/freezer.ts";
+import type {
+  Command,
+  FreezeMachine,
+  WatchdogListener,
+  WatchdogProcess,
+} from "../../agent/freeze/machine.ts";
+import { type FreezeTask, type WatchdogWord, watch } from "../../agent/freeze/watch.ts";
+import { type FreezeCommands, freezeCommands } from "../../engine/core/freeze.ts";
+import { millis } from "../../engine/core/units.ts";
+import { runScript } from "./freeze-scripts.ts";
+import { type Guest, SPOOL } from "./guest.ts";
+import { type Process, wasKilled } from "./scheduler.ts";
 import type { World } from "./world.ts";
 
-/*
- * A model of the freeze commands and of the watchdog that runs them, behind the agent's own seam. The watchdog itself
- * has tests of its own, with real processes.
- */
-
-const HOLD = millis(4000);
-const PRE_TIMEOUT = millis(3000);
-/** How often the watchdog looks whether its agent is still there, and how long it waits between tries of the post command. */
-const LOOK = millis(200);
-
-interface Task {
-  asked: boolean;
-  readonly frozen: (until: number) => void;
-  readonly failed: (why: string) => void;
-  readonly thawed: () => void;
-}
-
-/** How an agent's process brings the applications of its guest to rest. */
-export const freezerOf = (world: World, guest: Guest, agent: Process): Freezer => ({
-  freeze: () => freeze(world, guest, agent),
+const COMMANDS: FreezeCommands = freezeCommands.parse({
+  pre: "pre",
+  post: "post",
+  preTimeout: 3000,
+  postTimeout: 3000,
+  hold: 4000,
 });
+/** As `agent/main.ts` tries again what an earlier process may have left frozen. */
+const AGAIN = millis(10_000);
 
-/** As an agent does when it starts: what was left frozen goes on, unless a watchdog still sees to it. */
+/** How an agent's process brings the applications of its guest to rest: the product's own way, over this machine. */
+export const freezerOf = (world: World, guest: Guest, agent: Process): CommandFreezer =>
+  new CommandFreezer(SPOOL, () => COMMANDS, machineFor(world, guest, agent));
+
+/** As an agent does when it starts. */
 export async function thawLeft(world: World, guest: Guest, agent: Process): Promise<void> {
+  const freezer = freezerOf(world, guest, agent);
   const clock = world.clockOf(agent, guest.clock);
-  while (guest.marked) {
-    if (guest.watchdog && isThere(guest.watchdog)) await clock.sleep(LOOK);
-    else await thaw(world, guest, agent);
-  }
+  while (
+    await freezer.recover().then(
+      () => false,
+      () => true,
+    )
+  )
+    await clock.sleep(AGAIN);
 }
 
+/** The guest's machine as one of its processes reaches it. What a killed process still does reaches nothing. */
+function machineFor(world: World, guest: Guest, process: Process): FreezeMachine {
+  const { scheduler, mutation } = world;
+  const clock = world.clockOf(process, guest.clock);
+  const lasts = COMMANDS.hold + 2;
+  return {
+    files: world.filesOf(guest, process),
+    now: () => BigInt(world.now) * 1000n,
+    sleep: async (duration, signal) => {
+      if (mutation?.step === "thaw-early" && duration === lasts) return;
+      await clock.sleep(duration, signal);
+    },
+    pid: pidOf(process),
+    identityOf: (pid) => ({ pid, start: "" }),
+    isAlive: ({ pid }) => guest.helpers.some((one) => pidOf(one) === pid && isThere(one)),
+    start: (command) => start(world, guest, process, command),
+    killGroup: (pid) => {
+      const found = guest.helpers.find((one) => pidOf(one) === pid);
+      if (!found || process.state === "dead" || mutation?.step === "no-kill") return;
+      scheduler.kill(found);
+    },
+    startWatchdog: (listener) => startWatchdog(world, guest, process, listener),
+  };
+}
+
+const pidOf = ({ name }: Process): number => Number(name.split("-")[1]);
 const isThere = ({ state }: Process): boolean => state === "awake" || state === "asleep";
 
-async function freeze(world: World, guest: Guest, agent: Process): Promise<Frozen> {
-  await thawLeft(world, guest, agent);
-  const begun = Promise.withResolvers<number>();
-  const ended = Promise.withResolvers<void>();
-  const task: Task = {
-    asked: false,
-    frozen: begun.resolve,
-    failed: (why) => begun.reject(new LeewardError("FreezeFailed", why)),
-    thawed: ended.resolve,
-  };
-  const clock = world.clockOf(agent, guest.clock);
-  const dog = world.scheduler.start("watchdog", (process) => watch(world, guest, agent, process, task));
-  guest.watchdog = dog;
-  dog.killed = () => {
-    world.tally.note("freeze: the watchdog is killed");
-    task.failed("its watchdog was killed");
-    ended.resolve();
-  };
-  const over = async () => {
-    await ended.promise;
-    if (guest.marked) await thaw(world, guest, agent);
-  };
-  const until = await begun.promise.catch(async (error: unknown) => {
-    await over();
-    throw error;
+/** A command as a process of its own. It does nothing when its parent dies before the gate is opened. */
+function start(world: World, guest: Guest, parent: Process, command: string): Command {
+  const gate = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<string | undefined>();
+  if (parent.state === "dead") return { ...NEVER, ended: ended.promise };
+  const skips = world.mutation?.step === "no-thaw" && command === COMMANDS.post;
+  const own = world.scheduler.start("command", async (process) => {
+    await gate.promise;
+    ended.resolve(skips ? undefined : await runScript(world, guest, process, command));
+  });
+  guest.helpers.push(own);
+  own.gone = () => ended.resolve("it was ended by SIGKILL");
+  let opened = false;
+  whenGone(parent, () => {
+    if (!opened) world.scheduler.kill(own);
   });
   return {
-    get holds() {
-      return clock.now() < until;
+    pid: pidOf(own),
+    ended: ended.promise,
+    begin: () => {
+      if (parent.state === "dead") return;
+      opened = true;
+      gate.resolve();
     },
-    thaw: async () => {
-      task.asked = true;
-      await over();
+    words: () => "",
+  };
+}
+
+const NEVER = { pid: undefined, begin: () => undefined, words: () => "" };
+
+/** A process of its own, which runs what the product's does. */
+function startWatchdog(world: World, guest: Guest, agent: Process, heard: WatchdogListener): WatchdogProcess {
+  const over = new AbortController();
+  const task = Promise.withResolvers<FreezeTask>();
+  if (agent.state === "dead") return { send: () => undefined };
+  const dog = world.scheduler.start("watchdog", async (own) => {
+    const say = (word: WatchdogWord) => {
+      if (own.state !== "dead" && isThere(agent)) heard.word(word);
+    };
+    say(await watch(machineFor(world, guest, own), await task.promise, over.signal, say));
+  });
+  guest.helpers.push(dog);
+  dog.gone = () => {
+    if (wasKilled(dog)) world.tally.note("freeze: the watchdog is killed");
+    heard.gone();
+  };
+  whenGone(agent, () => {
+    if (isThere(dog)) world.tally.note("freeze: the watchdog outlives its agent");
+    over.abort();
+  });
+  return {
+    send: (message) => {
+      if (agent.state === "dead") return;
+      if (message === "thaw") over.abort();
+      else task.resolve(message);
     },
   };
 }
 
-async function watch(world: World, guest: Guest, agent: Process, dog: Process, task: Task): Promise<void> {
-  const clock = world.clockOf(dog, guest.clock);
-  guest.marked = true;
-  const why = await pre(world, guest, dog);
-  if (why === undefined) {
-    const until = clock.now() + HOLD * 1000;
-    if (world.mutation?.step === "thaw-early") guest.frozen = false;
-    task.frozen(until);
-    while (!task.asked && isThere(agent) && clock.now() < until) await clock.sleep(LOOK);
-  } else task.failed(why);
-  if (!isThere(agent)) world.tally.note("freeze: the watchdog outlives its agent");
-  await thaw(world, guest, dog);
-  task.thawed();
-}
-
-/** Succeeds, fails, half done or not at all, or hangs until it is killed. */
-async function pre(world: World, guest: Guest, dog: Process): Promise<string | undefined> {
-  const { dice, tally } = world;
-  const how = dice.pick(["succeeds", "succeeds", "succeeds", "fails", "fails half done", "hangs"]) ?? "";
-  tally.note(`freeze: pre ${how}`);
-  const takes = how === "hangs" ? PRE_TIMEOUT : millis(dice.below(1500));
-  await run(world, guest, dog, "pre", takes);
-  guest.frozen = how !== "fails";
-  return how === "succeeds" ? undefined : how;
-}
-
-/** Again until it succeeds. */
-async function thaw(world: World, guest: Guest, process: Process): Promise<void> {
-  if (world.mutation?.step === "no-thaw") {
-    guest.marked = false;
-    return;
-  }
-  while (world.dice.chance(0.2)) {
-    world.tally.note("freeze: post fails");
-    await run(world, guest, process, "post", LOOK);
-  }
-  await run(world, guest, process, "post", millis(world.dice.below(300)));
-  guest.frozen = false;
-  guest.marked = false;
-  world.tally.note("freeze: thawed");
-}
-
-/** A command, as a call of the process that runs it: it may die on the way. */
-async function run(
-  world: World,
-  { clock }: Guest,
-  process: Process,
-  method: string,
-  takes: Millis,
-): Promise<void> {
-  await world.clockOf(process, clock).sleep(takes);
-  await world.scheduler.call({ process, store: "files", method, args: [], perform: async () => undefined });
+/** Also does this when the process is gone. */
+function whenGone(process: Process, act: () => void): void {
+  const before = process.gone;
+  process.gone = () => {
+    before?.();
+    act();
+  };
 }

@@ -73,9 +73,10 @@ export class Guest implements FileWatch {
   gone = false;
   /** Its applications rest: they write nothing. */
   frozen = false;
-  /** It stands written in its spool that something may be frozen. */
-  marked = false;
-  watchdog: Process | undefined;
+  /** Watchdogs and freeze commands, those that have ended among them. */
+  helpers: Process[] = [];
+  /** How often in a row the post command has failed. */
+  postFailures = 0;
   /** Barriers that were asked for with the applications at rest. */
   readonly wantsRest = new Set<BarrierId>();
   /** It was failed over: a generation from this one on is not its own. */

@@ -46,7 +46,8 @@ export interface Mutation {
     | "early-group"
     | "wrong-base"
     | "thaw-early"
-    | "no-thaw";
+    | "no-thaw"
+    | "no-kill";
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = {
@@ -243,16 +244,22 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   ...MUTATIONS_OF_LIFE,
   "thaw-early": {
-    what: "the applications go on before the barrier is set",
+    what: "the watchdog does not wait before it has the applications go on",
     caught: /^freeze: .* claims/,
     grouped: true,
     step: "thaw-early",
   },
   "no-thaw": {
-    what: "nobody has the applications go on",
+    what: "the post command is not run, and counts as having succeeded",
     caught: /^freeze: .* left frozen/,
     grouped: true,
     step: "no-thaw",
+  },
+  "no-kill": {
+    what: "a pre command that takes too long is left to itself, and freezes what was thawed",
+    caught: /^freeze: .* left frozen/,
+    grouped: true,
+    step: "no-kill",
   },
 };
 

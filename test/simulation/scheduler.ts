@@ -8,9 +8,11 @@ export interface Process {
   readonly kind: string;
   state: "awake" | "asleep" | "dead" | "ended";
   readonly since: Micros;
-  /** What others must hear when it is killed. */
-  killed?: () => void;
+  /** What others must hear when it has ended, or was killed. */
+  gone?: () => void;
 }
+
+export const wasKilled = ({ state }: Process): boolean => state === "dead";
 
 /** A call that waits for its turn: of a storage, of files, over the network, or a sleep. */
 export interface Call {
@@ -52,6 +54,7 @@ export class Scheduler {
       if (error !== undefined) this.crash ??= error instanceof Error ? error : new Error(messageOf(error));
       process.state = "ended";
       this.#forget(process);
+      process.gone?.();
     };
     body(process).then(() => end(), end);
     return process;
@@ -61,7 +64,7 @@ export class Scheduler {
     if (process.state === "dead" || process.state === "ended") return;
     process.state = "dead";
     this.#forget(process);
-    process.killed?.();
+    process.gone?.();
   }
 
   alive(kind?: string): Process[] {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { CommandFreezer } from "../../../agent/freeze/freezer.ts";
 import { markerIn, readMarker } from "../../../agent/freeze/marker.ts";
+import { nodeFiles } from "../../../agent/node-files.ts";
 import { isAlive } from "../../../agent/process-identity.ts";
 import { type FreezeCommands, freezeCommands } from "../../../engine/core/freeze.ts";
 import { scratch, until } from "../../unit/agent/machine.ts";
@@ -162,7 +163,7 @@ test.each([
   ["post", /thaw: done/],
 ])("a watchdog that is killed during %s is stood in for", async (step, words) => {
   const { here, agent } = await agentDuring(step);
-  process.kill(readMarker(markerIn(here.spool))?.watchdog.pid ?? 0, "SIGKILL");
+  process.kill(readMarker(nodeFiles, markerIn(here.spool))?.watchdog.pid ?? 0, "SIGKILL");
   if (step === "frozen") agent.send("thaw");
   expect(await said(agent)).toMatch(words);
   await atRest(here);
@@ -175,7 +176,7 @@ test.each(["pre", "frozen"])(
   "when agent and watchdog are killed during %s, the next agent thaws",
   async (step) => {
     const { here, agent } = await agentDuring(step);
-    const marker = readMarker(markerIn(here.spool));
+    const marker = readMarker(nodeFiles, markerIn(here.spool));
     process.kill(marker?.watchdog.pid ?? 0, "SIGKILL");
     agent.kill("SIGKILL");
     await once(agent, "exit");
