@@ -2,7 +2,7 @@ import { z } from "zod";
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
-import type { RecoveryPoint } from "../engine/journal/manifest.ts";
+import type { Loss, RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
 import { type Reach, groundsOf } from "../engine/replication/reach.ts";
@@ -64,11 +64,14 @@ function windows(reaches: readonly Reach[]): string[] {
   ]);
 }
 
+/** Of a manifest that was made again from the journal nobody knows. */
+const secondsOf = (loss: Loss | undefined): string => loss?.seconds.toFixed(1) ?? "-";
+
 function table(points: readonly RecoveryPoint[], all: number): string[] {
   const lines = points.map(
     ({ id, time, consistency, generation, sequence, losses }) =>
       `${id}  ${toIso(time)}  ${consistency.padEnd(11)}  ${String(generation).padStart(3)}  ${String(sequence).padStart(12)}` +
-      `  ${losses.vm.seconds.toFixed(1).padStart(8)}  ${losses.region.seconds.toFixed(1).padStart(11)}`,
+      `  ${secondsOf(losses?.vm).padStart(8)}  ${secondsOf(losses?.region).padStart(11)}`,
   );
   const heading = `${"point".padEnd(36)}  ${"time".padEnd(27)}  consistency  gen         write  VM loss s  region loss s`;
   return [heading, ...lines, `${points.length} of ${all} points`];

@@ -7,7 +7,9 @@ import { MIB, diskIndex } from "../engine/core/units.ts";
 import { checked } from "../engine/core/schema.ts";
 import type { DataKey } from "../engine/journal/key.ts";
 import type { Moment } from "../engine/replication/moment.ts";
+import type { Healed } from "../engine/replication/pass-over.ts";
 import { rawImage } from "../engine/replication/raw-image.ts";
+import { readHealed } from "../engine/replication/read-healed.ts";
 import {
   type RestoreProgress,
   type RestoreRequest,
@@ -19,6 +21,7 @@ import { type Evidence, proveImage } from "./prove.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import {
   SOURCE_HELP,
+  type KeyedSource,
   SOURCE_OPTIONS,
   STATE_HELP,
   STATE_OPTIONS,
@@ -76,7 +79,21 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   const { out, machine } = options;
   if (existsSync(out) && !options.force) throw new UsageError(`${out} exists; --force replaces it`);
   const objects = await openSource(options.from);
-  const source = { objects, machine, key: await keyFor(objects, options) };
+  const found = { objects, machine, key: await keyFor(objects, options) };
+  await readHealed(found, (healed) => restore({ ...found, objects: healed }, options, signal), tell);
+}
+
+/** What is damaged and can be made again is, for this reader alone. */
+function tell(healed: readonly Healed[]): void {
+  for (const { name, what } of healed) console.error(`${name} ${what}`);
+}
+
+async function restore(
+  source: KeyedSource,
+  options: z.infer<typeof schema>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { out, machine } = options;
   const moment = await momentFor(source, options);
   const disk = moment.disks.find(({ index }) => index === options.disk);
   if (!disk) throw new UsageError(`machine ${machine} has no disk ${options.disk}`);

@@ -40,11 +40,12 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, barriers, group, lost, job] = await Promise.all([
+  const [agent, progress, verification, retention, healing, barriers, group, lost, job] = await Promise.all([
     services.records.agents.get(item.machine),
     services.records.progress.get(item.machine),
     services.records.verification.get(item.machine),
     services.records.retention.get(item.machine),
+    services.records.healing.get(item.machine),
     services.records.barriers.get(item.machine),
     item.group === undefined ? undefined : services.records.groups.get(item.group),
     services.records.lost.get(item.machine),
@@ -56,6 +57,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
     progress: progress?.value,
     verification: verification?.value,
     retention: retention?.value,
+    healing: healing?.value,
     barriers: barriers?.value,
     lost: lost?.value,
   };

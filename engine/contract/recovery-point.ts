@@ -26,8 +26,8 @@ const recoveryPointResource = z.object({
       verified: z.union([z.boolean(), z.enum(["bad", "suspect"])]),
       /** Why it is not what was asked for, such as application-consistent; of the newest such points. */
       unmet: z.string().optional(),
-      /** As they were when the point was made. */
-      losses: z.object({ vm: loss, region: loss }),
+      /** As they were when the point was made; null when its manifest was lost and made again from the journal. */
+      losses: z.object({ vm: loss, region: loss }).nullable(),
       /** `root` is the digest tree over the disk's 64 KiB blocks, taken at the source. */
       disks: z.array(z.object({ index: z.number(), name: z.string(), size: z.number(), root: z.string() })),
     }),

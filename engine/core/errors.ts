@@ -100,6 +100,11 @@ export const CATALOGUE = {
     502,
     "The storage refused this request. Its own code in the message says why.",
   ),
+  StorageLied: entry(
+    "retry",
+    500,
+    "An object was damaged or gone, and was made again from what is kept elsewhere; nothing is to be done for it. See who else may write to the storage account, and whether soft delete and versioning are on: the next object may be one that there is only once.",
+  ),
   TelemetryRefused: entry(
     "retry",
     502,

@@ -20,7 +20,8 @@ export type Loss = z.infer<typeof loss>;
 
 /** A recovery point: a barrier that lies, with everything before it, in the target region. */
 const recoveryPoint = z.strictObject({
-  format: z.literal(1),
+  /** 2 for one that was made again, of what the journal holds: what was lost then is not known any more. */
+  format: z.union([z.literal(1), z.literal(2)]),
   machine: z.string().transform(checked(machineId)),
   generation: z.number().transform(checked(generation)),
   /** The id of its barrier. */
@@ -44,8 +45,8 @@ const recoveryPoint = z.strictObject({
     )
     .min(1)
     .max(64),
-  /** Both losses as they were when the point was cut. */
-  losses: z.strictObject({ vm: loss, region: loss }),
+  /** Both losses as they were when the point was cut; null in format 2. */
+  losses: z.strictObject({ vm: loss, region: loss }).nullable(),
 });
 export type RecoveryPoint = z.infer<typeof recoveryPoint>;
 
@@ -60,7 +61,7 @@ export function encodeManifest(point: RecoveryPoint): Buffer {
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
 export function decodeManifest(document: Uint8Array): RecoveryPoint {
-  const { digest: _, ...point } = parseDocument("a manifest", withDigest, document);
+  const { digest: _, ...point } = parseDocument("a manifest", withDigest, document, undefined, NEWEST);
   const fault = faultOf(point);
   if (fault) throw damaged(`the manifest of point ${point.id}: ${fault}`);
   if (!encodeManifest(point).equals(document))
@@ -69,13 +70,15 @@ export function decodeManifest(document: Uint8Array): RecoveryPoint {
 }
 
 /** Empty when the parts agree with each other. */
-function faultOf({ generation: of, sequence: at, position, disks }: RecoveryPoint): string {
+function faultOf({ format, generation: of, sequence: at, position, disks, losses }: RecoveryPoint): string {
+  if ((format === 1) !== (losses !== null)) return `its losses do not fit format ${format}`;
   if (position.generation !== of) return `its position is in generation ${position.generation}, not ${of}`;
   if (position.sequence < at) return `its position ends at write ${position.sequence}, before ${at}`;
   const disordered = disks.some(({ index }, i) => index <= (disks[i - 1]?.index ?? -1));
   return disordered ? "its disks are out of order" : "";
 }
 
+const NEWEST = 2;
 const withDigest = recoveryPoint.extend({ digest: z.string().transform(checked(digestOf)) });
 
 const damaged = (message: string) => new LeewardError("ManifestDamaged", message);

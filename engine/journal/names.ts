@@ -130,6 +130,13 @@ export function parsePointName(name: string): PointPlace | undefined {
   }));
 }
 
+/** Prefix of the lists of points; they sort by generation. */
+export const registersPrefix = (machine: MachineId): string => `${machinePrefix(machine)}registers/`;
+
+/** Which points of a generation there are: one that is listed and has no manifest has lost it. */
+export const registerName = (machine: MachineId, of: Generation): string =>
+  `${registersPrefix(machine)}${digits(of, 6)}.json`;
+
 export const groupPointsPrefix = (group: GroupId): string => `groups/${group}/points/`;
 
 /** Points of a group sort by the instant that they were set for. */

@@ -1,6 +1,7 @@
 import { CATALOGUE, isErrorCode } from "../core/errors.ts";
 import type { Micros } from "../core/units.ts";
 import type { AgentRecord, BarriersRecord } from "./agent-record.ts";
+import type { HealingRecord } from "./healing-record.ts";
 import type { LostRecord } from "./lost-record.ts";
 import type { ItemRecord } from "./item.ts";
 import type { ProgressRecord } from "./progress.ts";
@@ -23,6 +24,7 @@ export interface Known {
   readonly progress: ProgressRecord | undefined;
   readonly verification?: VerificationRecord | undefined;
   readonly retention?: RetentionRecord | undefined;
+  readonly healing?: HealingRecord | undefined;
   readonly barriers?: BarriersRecord | undefined;
   readonly lost?: LostRecord | undefined;
 }
@@ -39,6 +41,7 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
     silence(known, now),
     lag(known, now),
     unmetBarrier(known),
+    healed(known, now),
   ];
   return found
     .filter((error) => error !== undefined)
@@ -150,4 +153,22 @@ function unmetBarrier({ barriers, item }: Known): HealthError | undefined {
   if ((barriers?.met?.[code] ?? 0) > since) return undefined;
   const level = "Warning";
   return { code, level, message: why, remedy: remedyOf(code), since };
+}
+
+/** For so long somebody is told of what was healed. */
+const TOLD_FOR = 7 * 24 * 3600e6;
+
+/** Nothing is lost, but a storage that lost one object may lose others, of which there is only one. */
+function healed({ healing }: Known, now: Micros): HealthError | undefined {
+  const newest = healing?.healed.at(-1);
+  if (!healing || !newest || now - newest.at > TOLD_FOR) return undefined;
+  const before = healing.count > 1 ? `; ${healing.count - 1} others before it` : "";
+  const message = `the storage lied: ${newest.name} ${newest.what}${before}`;
+  return {
+    code: "StorageLied",
+    level: "Warning",
+    message,
+    remedy: remedyOf("StorageLied"),
+    since: newest.at,
+  };
 }

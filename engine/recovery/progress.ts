@@ -98,6 +98,16 @@ export const progressRecord = z.object({
       copied: copies.optional(),
     })
     .optional(),
+  /** The newest points, as far as retention has not listed them: one of them without a manifest has lost it. */
+  made: z
+    .array(
+      z.object({
+        id: z.string().transform(checked(barrierId)),
+        generation: z.number().transform(checked(generation)),
+        sequence: z.number().transform(checked(sequence)),
+      }),
+    )
+    .optional(),
   /** Since the machine was enabled: segments, objects and stored bytes that were shipped. */
   shipped: z.object({ segments: count, objects: count, bytes: z.number().transform(checked(bytes)) }),
   /** The cache lost or spoiled these segments, the first of which is the next to arrive; the agent is asked for them. */

@@ -3,6 +3,7 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
 import { groupRecord } from "./group.ts";
+import { healingRecord } from "./healing-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { lostRecord } from "./lost-record.ts";
@@ -41,6 +42,7 @@ export interface AllRecords {
   readonly lost: Records<z.output<typeof lostRecord>>;
   readonly verification: Records<z.output<typeof verificationRecord>>;
   readonly retention: Records<z.output<typeof retentionRecord>>;
+  readonly healing: Records<z.output<typeof healingRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
 }
 
@@ -53,6 +55,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   lost: records(store, "lost", lostRecord),
   verification: records(store, "verification", verificationRecord),
   retention: records(store, "retention", retentionRecord),
+  healing: records(store, "healing", healingRecord),
   groups: records(store, "group", groupRecord),
 });
 

@@ -130,7 +130,34 @@ export function withCut(
     ...(newest.position.copied && { copied: newest.position.copied }),
   };
   const marked = progress.marked.filter(({ position }) => position.next > to.next);
-  return { ...progress, cut: to, marked, pending: [...pending], ...(point && { point }) };
+  const made = [...(progress.made ?? []), ...newPlaces(progress, points)].slice(-MOST_MADE);
+  return {
+    ...progress,
+    cut: to,
+    marked,
+    pending: [...pending],
+    ...(point && { point }),
+    ...(made.length > 0 && { made }),
+  };
+}
+
+/** Of 120 bytes each, in a record that takes 60 KB. Retention lists them long before there are so many. */
+const MOST_MADE = 100;
+
+type Made = NonNullable<ProgressRecord["made"]>;
+
+/** Those that an earlier run noted are not among them. */
+const newPlaces = ({ cut }: ProgressRecord, points: readonly RecoveryPoint[]): Made =>
+  points
+    .filter(({ position }) => position.next > cut.next)
+    .map(({ id, generation, sequence: at }) => ({ id, generation, sequence: at }));
+
+/** Notes that these points are listed elsewhere. */
+export function withoutMade(progress: ProgressRecord, listed: ReadonlySet<string>): ProgressRecord {
+  const { made: before, ...rest } = progress;
+  const made = before?.filter(({ id }) => !listed.has(id)) ?? [];
+  if (made.length === (before?.length ?? 0)) return progress;
+  return made.length > 0 ? { ...rest, made } : rest;
 }
 
 /** Notes that the replica may get writes up to the point. A late run to an older one lowers nothing. */

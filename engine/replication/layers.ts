@@ -117,7 +117,7 @@ async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): P
 }
 
 /** LayerDamaged, with the layer: who can do without it goes another way. */
-class LayerFault extends LeewardError {
+export class LayerFault extends LeewardError {
   readonly layer: Layer;
   constructor(layer: Layer, message: string, cause?: unknown) {
     super("LayerDamaged", message, cause);

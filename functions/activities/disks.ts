@@ -2,7 +2,7 @@ import { closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/dis
 import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, BarrierId } from "../../engine/core/ids.ts";
-import type { DiskIndex } from "../../engine/core/units.ts";
+import type { Bytes, DiskIndex } from "../../engine/core/units.ts";
 import { importName, replicaName } from "../../engine/journal/names.ts";
 import {
   type ItemRecord,
@@ -18,6 +18,7 @@ import { restorePoint } from "../../engine/replication/restore.ts";
 import type { Services } from "../services.ts";
 import { diskSink } from "./disk-sink.ts";
 import { uniqueId } from "./journal.ts";
+import { healing } from "./healing.ts";
 import { placeOf } from "./place.ts";
 import { checkpointAt } from "./replication.ts";
 import { sent } from "./target.ts";
@@ -29,13 +30,16 @@ const ACCESS_SECONDS = 6 * 3600;
 export const diskActivities = {
   async checkpointTo({ machine, point }, { services }) {
     const item = await itemOf(services, machine);
-    const wanted = await placeOf(services, item, point);
+    const bring = () =>
+      healing(services, machine, async () =>
+        checkpointAt(services, item, await placeOf(services, item, point)),
+      );
     try {
-      await checkpointAt(services, item, wanted);
+      await bring();
     } catch (error) {
       // One that was being started when the failover began may take the fence once; the next finds a failover.
       if (!hasCode(error, "FenceLost")) throw error;
-      await checkpointAt(services, item, wanted);
+      await bring();
     }
     return null;
   },
@@ -70,7 +74,7 @@ export const diskActivities = {
 
   async restoreDisks({ machine, point: id }, { services }) {
     const item = await itemOf(services, machine);
-    const point = await placeOf(services, item, id);
+    const point = await healing(services, machine, () => placeOf(services, item, id));
     const disks = sourceOf(item).disks.map((disk) => ({
       disk,
       target: targetDisk(targetOf(item), disk.name, id),
@@ -78,17 +82,15 @@ export const diskActivities = {
     const open = await Promise.all(disks.map(({ target }) => waitsForUpload(services, target)));
     // Disks are closed only after all of them were written: one that is closed says that the point is in all of them.
     if (!open.includes(true)) return null;
-    await restorePoint({
-      objects: services.target,
-      key: await services.keyOf(machine),
-      point,
-      sinkFor: async ({ index, size }) => {
-        const target = targetDisk(targetOf(item), diskOf(item, index).name, id);
-        const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
-        const sas = await openDisk(services.arm, target, access, services.clock);
-        return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
-      },
-    });
+    const key = await services.keyOf(machine);
+    const sinkFor = async ({ index, size }: { readonly index: DiskIndex; readonly size: Bytes }) => {
+      const target = targetDisk(targetOf(item), diskOf(item, index).name, id);
+      const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
+      const sas = await openDisk(services.arm, target, access, services.clock);
+      return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
+    };
+    // What was written before an object was found damaged is right, and is written again.
+    await healing(services, machine, () => restorePoint({ objects: services.target, key, point, sinkFor }));
     for (const { target } of disks) await closed(services, target);
     return null;
   },

@@ -24,6 +24,7 @@ import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
+import { healing } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
@@ -47,7 +48,9 @@ export const failoverActivities = {
   async planFailover({ machine, operation, point: wanted, moment }, { services }) {
     const item = await itemOf(services, machine);
     const progress = await progressOf(services, machine);
-    const point = await choose(services, item, progress, { operation, point: wanted, moment });
+    const point = await healing(services, machine, () =>
+      choose(services, item, progress, { operation, point: wanted, moment }),
+    );
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {

@@ -33,6 +33,7 @@ import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import type { Services } from "../services.ts";
+import { healing } from "./healing.ts";
 import { checkHole, mend } from "./mend.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
@@ -76,7 +77,7 @@ export const replicationActivities = {
     if (!STATES[item.state].replicating) return null;
     const { point } = await progressOf(services, machine);
     const newest = point && (await newestPoint(services.target, machine, point.generation));
-    if (newest) await checkpointAt(services, item, newest).catch(overtaken);
+    if (newest) await healing(services, machine, () => checkpointAt(services, item, newest)).catch(overtaken);
     return null;
   },
 
@@ -120,16 +121,18 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
   const progress = await progressOf(services, machine);
   const agent = await services.records.agents.get(machine);
   const now = services.clock.now();
-  const made = await cut({
+  const key = await services.keyOf(machine);
+  const request = {
     target: services.target,
-    key: await services.keyOf(machine),
+    key,
     machine,
     disks: sourceOf(item).disks,
     marked: progress.marked,
     pending: progress.pending,
-    lossesAt: (barrier) =>
+    lossesAt: (barrier: BarrierRecord) =>
       losses(now, reportedBy(agent?.value), progress.arrived) ?? sinceBarrier(now, barrier),
-  });
+  };
+  const made = await healing(services, machine, () => cut(request));
   await services.records.progress.update(machine, (old) =>
     withCut(old, progress.arrived, made.points, made.pending, made.bytes),
   );

@@ -5,6 +5,7 @@ import { isOffered, withdrawDigests } from "../../engine/replication/base-digest
 import { isUnreadable, offerBase } from "../base-offer.ts";
 import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
+import { healing } from "./healing.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 type ResyncServices = Pick<Services, "target" | "records" | "clock" | "keyOf" | "objectsAt">;
@@ -29,7 +30,7 @@ const isThere = (services: ResyncServices, item: ItemRecord): Promise<boolean> =
 async function offer(services: ResyncServices, item: ItemRecord): Promise<void> {
   const { machine, generation: of } = item;
   try {
-    await offerBase(services, item, cacheOf(services, item));
+    await healing(services, machine, () => offerBase(services, item, cacheOf(services, item)));
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     await refuse(services, item);

@@ -1,3 +1,4 @@
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
 import type { Base } from "../../engine/journal/base.ts";
@@ -10,6 +11,7 @@ import { type RetentionRecord, noRetention } from "../../engine/recovery/retenti
 import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readDoom } from "../../engine/replication/doom.ts";
+import { lacksBase } from "../../engine/replication/heal.ts";
 import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
 import { heldBy, readGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
@@ -56,10 +58,27 @@ export async function decide(services: RetentionServices, machine: MachineId): P
     ...points.map(({ generation }) => generation),
     ...bases.map(({ generation }) => generation).filter((of) => of >= begun),
   ]);
+  await checkBases(services, machine, live, bases);
   const alone = await aloneAmong(services, bases);
   const held = heldPoints(bases, live, alone);
   const based = new Set(bases.map(({ generation }) => generation));
   return { item, progress, verification, record, points, retention, held, based };
+}
+
+/**
+ * What a lost document says is needed must not be taken for needless. Two reads for each generation that has none.
+ * @throws BaseMissing
+ */
+async function checkBases(
+  { target }: Pick<RetentionServices, "target">,
+  machine: MachineId,
+  live: ReadonlySet<Generation>,
+  bases: readonly Base[],
+): Promise<void> {
+  const based = new Set(bases.map(({ generation }) => generation));
+  for (const of of live)
+    if (!based.has(of) && (await lacksBase(target, machine, of)))
+      throw new LeewardError("BaseMissing", `generation ${of} of ${machine} has lost its base document`);
 }
 
 /** Generations whose layers do without what they stand on. One GET for each. */

@@ -1,20 +1,21 @@
 import { noRetention, withProblem } from "../../engine/recovery/retention-record.ts";
 import { compactFor } from "./compaction.ts";
+import { healing } from "./healing.ts";
 import { sweepFor } from "./sweeping.ts";
 import { thinFor } from "./thinning.ts";
 import type { Implementations } from "./tools.ts";
 
 export const retentionActivities = {
   async thin({ machine }, { services }) {
-    return { state: await thinFor(services, machine) };
+    return { state: await healing(services, machine, () => thinFor(services, machine)) };
   },
 
   async compact({ machine }, { services }) {
-    return { state: await compactFor(services, machine) };
+    return { state: await healing(services, machine, () => compactFor(services, machine)) };
   },
 
   async sweep({ machine }, { services }) {
-    return { state: await sweepFor(services, machine) };
+    return { state: await healing(services, machine, () => sweepFor(services, machine)) };
   },
 
   async noteRetention({ machine, problem }, { services }) {

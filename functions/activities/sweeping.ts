@@ -1,6 +1,6 @@
 import type { MachineId } from "../../engine/core/ids.ts";
 import { type Generation, bytes, generation, ordinal } from "../../engine/core/units.ts";
-import { baseName } from "../../engine/journal/names.ts";
+import { baseName, registerName } from "../../engine/journal/names.ts";
 import { readerMark } from "../../engine/recovery/reader-marks.ts";
 import { writesBehind } from "../../engine/recovery/reachable-writes.ts";
 import { type Stock, noRetention, withSwept } from "../../engine/recovery/retention-record.ts";
@@ -8,6 +8,7 @@ import { stockOf } from "../../engine/replication/stock.ts";
 import { type SweepRequest, type Swept, sweep } from "../../engine/replication/sweep.ts";
 import { listWorks } from "../../engine/replication/works.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
+import { noteHealed } from "./healing.ts";
 import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
 
 /** Sweeps every generation of which something may be left, oldest first, and counts what stays. */
@@ -27,7 +28,8 @@ export async function sweepFor(
     if (await isOver(services, machine)) return "ended";
     const swept = await sweepGeneration(services, decided, { of, works });
     deletedObjects += swept.deleted.length;
-    if (swept.empty) await target.delete([baseName(machine, of)]);
+    if (swept.empty) await target.delete([registerName(machine, of), baseName(machine, of)]);
+    await noteHealed(services, machine, swept.healed.map(mended));
     if (swept.empty && of === oldest) oldest = generation(of + 1);
     stock = sumOf(stock, await stockOf(target, machine, of));
   }
@@ -37,6 +39,8 @@ export async function sweepFor(
   await records.retention.upsert(machine, (old = noRetention(machine)) => withSwept(old, swept, now));
   return "done";
 }
+
+const mended = (name: string) => ({ name, what: "was damaged, old or gone; written anew" });
 
 const sweepGeneration = (
   { target, clock }: RetentionServices,

@@ -1,9 +1,12 @@
 import type { MachineId } from "../../engine/core/ids.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { noRetention, withThinned } from "../../engine/recovery/retention-record.ts";
+import { withoutMade } from "../../engine/recovery/replicating.ts";
+import { registerPoints } from "../../engine/replication/registers.ts";
 import { createPoint, dropPoints } from "../../engine/replication/points.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
-import { type RetentionServices, decide, isOver } from "./retained-points.ts";
+import { healFor } from "./healing.ts";
+import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
 import { itemOf } from "./tools.ts";
 
 /**
@@ -14,6 +17,7 @@ export async function thinFor(
   services: RetentionServices,
   machine: MachineId,
 ): Promise<RetainResult["state"]> {
+  await healFor(services, machine);
   const decided = await decide(services, machine);
   if (!decided) return "ended";
   const { points, retention, record } = decided;
@@ -21,12 +25,27 @@ export async function thinFor(
   const needless = points.filter(({ id, generation }) => dropped.has(id) || generation < record.oldest);
   // A failover that began meanwhile may have chosen one of them.
   if (await isOver(services, machine)) return "ended";
+  await list(services, decided, new Set(needless.map(({ id }) => id)));
   await dropPoints(services.target, needless);
   if (await isOver(services, machine)) return putBack(services, machine, needless);
   await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
     withThinned(old, retention.keep, needless.length),
   );
   return "done";
+}
+
+/** Whoever finds a manifest gone must know that it was deleted: so its point comes off the list first. */
+async function list(
+  { target, records }: RetentionServices,
+  { item: { machine }, points }: Decided,
+  needless: ReadonlySet<string>,
+): Promise<void> {
+  const all = new Set<string>(points.map(({ id }) => id));
+  await records.progress.update(machine, (old) => withoutMade(old, all));
+  for (const [generation, its] of Map.groupBy(points, (point) => point.generation)) {
+    const kept = its.filter(({ id }) => !needless.has(id));
+    await registerPoints(target, machine, generation, kept);
+  }
 }
 
 /** A failover that began between the look and the deletion waits for the very point that it was asked for. */

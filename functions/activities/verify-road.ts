@@ -12,6 +12,7 @@ import { type VerifyRequest, verifyPoint } from "../../engine/replication/verify
 import type { VerifyResult } from "../../orchestrations/contract.ts";
 import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
+import { healing } from "./healing.ts";
 
 type VerifyServices = Pick<Services, "target" | "records" | "clock" | "keyOf" | "pagesAt">;
 type Outcome = VerifyResult["state"];
@@ -26,7 +27,8 @@ export async function verifyJournal(
   const newest = (await services.records.progress.get(machine))?.value.point;
   if (newest?.generation !== of) return "idle";
   try {
-    return await compare(services, item, "journal", { id: newest.id, signal });
+    const subject = { id: newest.id, signal };
+    return await healing(services, machine, () => compare(services, item, "journal", subject));
   } catch (error) {
     if (!isDamage(error)) throw error;
     return foundBad(services, item, unreadablePoint(newest, error, services.clock.now()));
@@ -47,11 +49,8 @@ export async function verifyReplica(
   if (!checkpoint) return "idle";
   const pages = services.pagesAt(endpointOf(replica));
   try {
-    return await compare(services, item, "replica", {
-      id: checkpoint.id,
-      signal,
-      replica: { pages, checkpoint },
-    });
+    const subject = { id: checkpoint.id, signal, replica: { pages, checkpoint } };
+    return await healing(services, machine, () => compare(services, item, "replica", subject));
   } catch (error) {
     // A newer checkpoint took its place meanwhile.
     if (hasCode(error, "NotFound")) return "idle";

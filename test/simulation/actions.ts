@@ -23,6 +23,7 @@ import type { Machine } from "./machine.ts";
 import { passHours } from "./hours.ts";
 import type { Often } from "./mutations.ts";
 import { restoreOne, verify } from "./readers.ts";
+import { rot } from "./rot.ts";
 import { reprotect } from "./reprotect.ts";
 import { Violation } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -110,7 +111,7 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     start(1, "cut", begun, cut),
     start(2 * often(world, "checkpoint"), "checkpoint", begun && machine.warm, checkpoint),
     start(4, "resync", begun, tendResync),
-    start(world.thins ? 3 : 0.2, "retain", begun, retain),
+    start(world.thins ? 3 : world.rots ? 2 : 0.2, "retain", begun, retain),
     start(world.thins ? 1 : 0.3, "verify", begun, verify),
     start(world.thins ? 1 : 0, "restore", begun, (plane) => restoreOne(plane, machine.auditor)),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
@@ -152,6 +153,7 @@ function ofWeather(world: World): Entry[] {
     [storm.cacheAway ? 1 : 0, () => cacheGoes(world, false)],
     [storm.regionLost && over ? 1 : 0, () => regionReturns(world)],
     [world.thins ? 1 : 0, () => passHours(world)],
+    [world.rots ? 4 : 0, () => rot(world)],
   ];
 }
 

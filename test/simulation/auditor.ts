@@ -12,8 +12,10 @@ import { watermarks } from "../../engine/recovery/watermarks.ts";
 import { type Checkpoint, listCheckpoints, readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { type Wanted, findMoment } from "../../engine/replication/moment.ts";
 import { listPoints, readPoint, readPointAt } from "../../engine/replication/points.ts";
+import { readHealed } from "../../engine/replication/read-healed.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
+import type { ObjectStore } from "../../engine/storage/store.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { FOOTER } from "../fixtures/carried.ts";
 import { checkCounts } from "./counts.ts";
@@ -137,7 +139,7 @@ export class Auditor {
 
   /** 4: everything that a point needs is there before it. */
   async #pointed(name: string): Promise<void> {
-    const point = await readPointAt(this.#stores.target, name);
+    const point = await this.#healed((objects) => readPointAt(objects, name));
     const moment = this.#truth.momentOf(point);
     if (moment?.sequence !== point.sequence)
       throw new Violation(
@@ -147,7 +149,7 @@ export class Auditor {
     for (let ordinal = 0; ordinal < point.position.next && !this.#storm.lied; ordinal++)
       if (!this.#holds(point.generation, ordinal))
         throw new Violation(`4: point ${point.id} was made before segment ${ordinal} arrived`);
-    const named = await readPoint(this.#stores.target, this.#machine, point.id);
+    const named = await this.#healed((objects) => readPoint(objects, this.#machine, point.id));
     if (named.generation < point.generation) throw new Violation(`4: an older point has the id ${point.id}`);
     await this.#restore(point);
   }
@@ -179,10 +181,14 @@ export class Auditor {
   /** What failover, and anyone, would get. */
   async #restore(point: RecoveryPoint): Promise<void> {
     this.restored++;
-    const sinks = new Map(point.disks.map(({ index, size }) => [index, new MemorySink(size)]));
-    const objects = this.#stores.target;
+    const sinks = new Map<number, MemorySink>();
+    const sinkFor = async ({ index, size }: { readonly index: number; readonly size: number }) => {
+      const sink = new MemorySink(size);
+      sinks.set(index, sink);
+      return sink;
+    };
     try {
-      await restorePoint({ objects, key: this.#key, point, sinkFor: async ({ index }) => sinks.get(index) });
+      await this.#healed((objects) => restorePoint({ objects, key: this.#key, point, sinkFor }));
     } catch (error) {
       if (this.#storm.lied && error instanceof LeewardError) return;
       throw new Violation(`7: point ${point.id} cannot be restored: ${String(error)}`);
@@ -199,9 +205,30 @@ export class Auditor {
   /** Every point that exists. @throws Violation */
   async restoreAll(): Promise<void> {
     for (const { machine, generation, sequence, id } of await listPoints(this.#stores.target, this.#machine))
-      await this.#restore(
-        await readPointAt(this.#stores.target, pointName(machine, generation, sequence, id)),
-      );
+      await this.#restoreAt(pointName(machine, generation, sequence, id));
+  }
+
+  async #restoreAt(name: string): Promise<void> {
+    const point = await this.#sound(`point ${name}`, (objects) => readPointAt(objects, name));
+    if (point) await this.#restore(point);
+  }
+
+  /** Undefined when it cannot be read, and acknowledged objects were lost. @throws Violation */
+  async #sound<Result>(
+    what: string,
+    read: (objects: ObjectStore) => Promise<Result>,
+  ): Promise<Result | undefined> {
+    try {
+      return await this.#healed(read);
+    } catch (error) {
+      if (this.#storm.lied && error instanceof LeewardError) return undefined;
+      throw new Violation(`7: ${what} cannot be read: ${String(error)}`);
+    }
+  }
+
+  /** What any reader gets: where something rots, what can be made again of the rest. */
+  #healed<Result>(read: (objects: ObjectStore) => Promise<Result>): Promise<Result> {
+    return readHealed({ objects: this.#stores.target, key: this.#key, machine: this.#machine }, read);
   }
 
   /** Every point that exists is restored and verified with the product's own digests, every checkpoint compared. */
@@ -209,7 +236,8 @@ export class Auditor {
     const { target } = this.#stores;
     const places = await listPoints(target, this.#machine);
     for (const { id } of places) {
-      const point = await readPoint(target, this.#machine, id);
+      const point = await this.#sound(`point ${id}`, (objects) => readPoint(objects, this.#machine, id));
+      if (!point) continue;
       await this.#restore(point);
       await this.#verify(point);
     }
@@ -219,7 +247,7 @@ export class Auditor {
 
   async #verify(point: RecoveryPoint): Promise<void> {
     try {
-      const digests = await blockDigestsAt({ objects: this.#stores.target, key: this.#key, point });
+      const digests = await this.#healed((objects) => blockDigestsAt({ objects, key: this.#key, point }));
       for (const { index, size } of point.disks) {
         const content = this.#momentOf(point).disks[index] ?? Buffer.alloc(0);
         const read = async (offset: number, length: number) => content.subarray(offset, offset + length);
@@ -234,11 +262,8 @@ export class Auditor {
 
   /** Between points: the newest write that has arrived, or any. */
   async anyWrite(wanted: Wanted): Promise<boolean> {
-    const source = { objects: this.#stores.target, key: this.#key, machine: this.#machine };
     try {
-      const point = await findMoment(source, wanted);
-      const sinks = point.disks.map(({ size }) => new MemorySink(size));
-      await restorePoint({ ...source, point, sinkFor: async ({ index }) => sinks[index] });
+      const { point, sinks } = await this.#healed((objects) => this.#momentIn(objects, wanted));
       const disks = this.#truth.disksAfter(point.generation, point.sequence);
       if (!disks) throw new Violation(`any write: write ${point.sequence} is before any barrier`);
       for (const [index, { content }] of sinks.entries())
@@ -253,6 +278,14 @@ export class Auditor {
         return false;
       throw error instanceof Violation ? error : new Violation(`any write: ${String(error)}`);
     }
+  }
+
+  async #momentIn(objects: ObjectStore, wanted: Wanted) {
+    const source = { objects, key: this.#key, machine: this.#machine };
+    const point = await findMoment(source, wanted);
+    const sinks = point.disks.map(({ size }) => new MemorySink(size));
+    await restorePoint({ ...source, point, sinkFor: async ({ index }) => sinks[index] });
+    return { point, sinks };
   }
 
   async hasCheckpoint(point: RecoveryPoint): Promise<boolean> {

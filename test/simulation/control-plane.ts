@@ -5,6 +5,7 @@ import {
   shipFrom,
 } from "../../functions/activities/replication.ts";
 import { compactFor } from "../../functions/activities/compaction.ts";
+import { healing } from "../../functions/activities/healing.ts";
 import { resyncActivities } from "../../functions/activities/resync.ts";
 import { retentionActivities } from "../../functions/activities/retention.ts";
 import { itemOf, progressOf } from "../../functions/activities/tools.ts";
@@ -176,8 +177,8 @@ export function onOlderBase(services: Services): Services {
 export async function lateCheckpoint({ machine, services }: Plane): Promise<void> {
   const item = await itemOf(services, machine);
   if (item.state !== "Protected") return;
-  const newest = await newestPoint(services.target, machine);
-  if (newest) await checkpointAt(services, item, newest);
+  const newest = await healing(services, machine, () => newestPoint(services.target, machine));
+  if (newest) await healing(services, machine, () => checkpointAt(services, item, newest));
 }
 
 /** A failure that may pass is left to the next turn; any other is written down, and stops replication. */

@@ -1,5 +1,6 @@
 import { diskActivities } from "../../functions/activities/disks.ts";
 import { failoverActivities } from "../../functions/activities/failover.ts";
+import { healing } from "../../functions/activities/healing.ts";
 import { itemOf } from "../../functions/activities/tools.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
@@ -70,7 +71,7 @@ async function failOver(
   await services.records.items.update(itemKeyOf(machine), (old) =>
     old.state === "Protected" || failover.over ? old : move(old, "failedOver"),
   );
-  const point = await readPoint(plane.truly.target, machine, plan.point);
+  const point = await healing(services, machine, () => readPoint(plane.truly.target, machine, plan.point));
   return { point, road: imports ? "import" : "upload", disks };
 }
 
@@ -120,7 +121,7 @@ async function mustBeFenced({ machine, truly }: Plane, { over }: Failover): Prom
 }
 
 async function imported({ machine, services, stores }: Plane, id: BarrierId): Promise<Buffer[]> {
-  const point = await readPoint(stores.target, machine, id);
+  const point = await healing(services, machine, () => readPoint(stores.target, machine, id));
   const made = await readCheckpoint(stores.target, point);
   if (!made) throw new LeewardError("NotFound", `the replica does not hold point ${id}`);
   const disks: Buffer[] = [];
@@ -133,7 +134,10 @@ async function imported({ machine, services, stores }: Plane, id: BarrierId): Pr
   return disks;
 }
 
-export async function rebuilt(
+export const rebuilt = (plane: Plane, id: BarrierId): ReturnType<typeof rebuiltOnce> =>
+  healing(plane.services, plane.machine, () => rebuiltOnce(plane, id));
+
+async function rebuiltOnce(
   { machine, services, stores }: Plane,
   id: BarrierId,
 ): Promise<{ point: RecoveryPoint; disks: Buffer[] }> {

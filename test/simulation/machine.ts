@@ -8,6 +8,7 @@ import type { Deletions } from "./deletions.ts";
 import type { Dice } from "./dice.ts";
 import type { Failover } from "./failover.ts";
 import type { Guest } from "./guest.ts";
+import type { Rot } from "./rot.ts";
 import type { Truth } from "./truth.ts";
 
 export const START = micros(1_790_000_000_000_000);
@@ -65,6 +66,10 @@ export interface Machine {
   stopped: boolean;
   /** Of its replication, as noted last. */
   trouble?: string | undefined;
+  /** What rots of it, and is to be whole again. */
+  rot?: Rot | undefined;
+  /** Something of it has rotted: a reader may have met it. */
+  rotted?: boolean;
   /** Of its journal. */
   generation?: number | undefined;
   failover: Failover | undefined;

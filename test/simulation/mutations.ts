@@ -32,6 +32,8 @@ export interface Mutation {
   readonly often?: Partial<Record<Often, number>>;
   /** Points are thinned in these lives. */
   readonly thins?: boolean;
+  /** Objects rot in these lives. */
+  readonly rots?: "healable" | "all";
   /** Lives are as long as others' without it. */
   readonly steps?: number;
   /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */

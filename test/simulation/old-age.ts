@@ -10,6 +10,7 @@ import { failOverTogether } from "./group-actions.ts";
 import { pause } from "./pause.ts";
 import { passHours } from "./hours.ts";
 import type { Machine } from "./machine.ts";
+import { rot } from "./rot.ts";
 import { restoreOne, verify } from "./readers.ts";
 import type { World } from "./world.ts";
 
@@ -27,6 +28,7 @@ export async function growOld(world: World): Promise<void> {
     await spoilCheckpoint(world);
     for (const machine of world.machines) {
       if (!machine.guest.gone && !machine.failover) await live(world, machine);
+      if (world.rots) await rot(world);
       for (const _ of [1, 2]) await readSlowly(world, machine);
       for (const _ of [1, 2]) work(world, machine);
       if (round === ROUNDS - 2 && world.dice.chance(0.3)) await beginFailover(world, machine);

@@ -8,6 +8,7 @@ import { failOverTogether } from "./group-actions.ts";
 import type { Machine } from "./machine.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { growOld } from "./old-age.ts";
+import { mustBeWhole } from "./rot.ts";
 import { World } from "./world.ts";
 
 export interface Run {
@@ -66,6 +67,7 @@ export async function simulate(seed: number, steps?: number, mutation?: string):
     await world.group?.auditor.everything();
     for (const machine of world.machines) writes += await restoreWrites(world, machine);
     if (world.thins) await growOld(world);
+    if (world.rots === "healable") for (const machine of world.machines) await mustBeWhole(world, machine);
   } catch (error) {
     failure = { at, message: messageOf(error) };
   }

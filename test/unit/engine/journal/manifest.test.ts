@@ -115,7 +115,7 @@ test.each<[string, Partial<RecoveryPoint>]>([
   ["the same disk twice", { disks: [...example.disks.slice(0, 1), ...example.disks.slice(0, 1)] }],
   [
     "a loss that is no number",
-    { losses: { ...example.losses, vm: { ...example.losses.vm, seconds: Number.NaN } } },
+    { losses: example.losses && { ...example.losses, vm: { ...example.losses.vm, seconds: Number.NaN } } },
   ],
 ])("a point with %s is not encoded", (_, wrong) => {
   expect(() => encodeManifest({ ...example, ...wrong })).toThrow(RangeError);

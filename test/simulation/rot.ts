@@ -1,0 +1,184 @@
+import { type MachineId, machineId } from "../../engine/core/ids.ts";
+import { type Generation, generation } from "../../engine/core/units.ts";
+import { decodeBase } from "../../engine/journal/base.ts";
+import { decodeLayer } from "../../engine/journal/layer-document.ts";
+import { NO_POINT } from "../../engine/journal/layer-header.ts";
+import { journalPrefix } from "../../engine/journal/names.ts";
+import { checkSegment, splitPack } from "../../engine/journal/segment.ts";
+import { itemKeyOf } from "../../engine/recovery/item.ts";
+import { recordsIn } from "../../engine/recovery/records.ts";
+import { readDoom } from "../../engine/replication/doom.ts";
+import { listLayers } from "../../engine/replication/layers.ts";
+import { standingAmong } from "../../engine/replication/standing.ts";
+import type { ObjectStore } from "../../engine/storage/store.ts";
+import { collect } from "../fixtures/collect.ts";
+import { retain } from "./control-plane.ts";
+import type { Machine } from "./machine.ts";
+import { pause } from "./pause.ts";
+import { Violation } from "./truth.ts";
+import { CALM } from "./weather.ts";
+import type { World } from "./world.ts";
+
+/** An object that is not what was put there. */
+export interface Rot {
+  readonly name: string;
+  readonly kind: Kind;
+  /** What is there now; undefined when it is gone. */
+  readonly body: Buffer | undefined;
+  readonly before: Buffer;
+}
+
+type Kind = (typeof KINDS_OF_NAMES)[number][0];
+const KINDS_OF_NAMES = [
+  ["a point's manifest", /\/points\//],
+  ["a base document", /\/bases\//],
+  ["a layer's document", /\/layers\/\d+\/[^/]+\/[^/]+\/[^/]+\.json$/],
+  ["a layer's part", /\.lay$/],
+  ["a list of what to delete", /\/doom(?:-twin)?\.json$/],
+  ["a list of points", /\/registers\//],
+  ["a checkpoint", /\/checkpoints\//],
+  ["a reservation", /\/replica\.json$/],
+  ["a segment", /\/journal\//],
+] as const;
+
+/**
+ * Something rots where it lies. Of what can be made again one object at a time: what two that stand in for each other lose
+ * together is lost.
+ */
+export async function rot(world: World): Promise<void> {
+  const { dice, stores, storm } = world;
+  const machine = dice.pick(world.machines);
+  if (!machine || (await isRotten(world, machine))) return;
+  const all = await collect(stores.target.list(`machines/${machine.id}/`));
+  const kinds = KINDS_OF_NAMES.filter(([, pattern]) => all.some((each) => pattern.test(each.name)));
+  const [kind, pattern] = dice.pick(kinds) ?? KINDS_OF_NAMES[0];
+  const name = dice.pick(all.filter((each) => pattern.test(each.name)))?.name;
+  const before = name && (await stores.target.get(name))?.body;
+  if (!name || !before || before.length === 0) return;
+  const healable = await isHealable(stores.target, name, kind, before);
+  if (!healable && world.rots !== "all") return;
+  if (!healable) storm.lied = true;
+  const body = await spoil(world, name, before);
+  machine.rotted = true;
+  machine.rot = { name, kind, body, before };
+  world.note(`${name} rots`);
+  world.tally.note(`rot: ${kind}`);
+}
+
+async function spoil(
+  { dice, stores, tally }: World,
+  name: string,
+  before: Buffer,
+): Promise<Buffer | undefined> {
+  const how = dice.pick(["flip", "cut", "gone"] as const) ?? "flip";
+  tally.note(`rot: ${how}`);
+  if (how === "gone") {
+    await stores.target.delete([name]);
+    return undefined;
+  }
+  const at = dice.below(before.length);
+  const body = Buffer.from(how === "cut" ? before.subarray(0, at) : before);
+  if (how === "flip") body[at] = (body[at] ?? 0) ^ (1 << dice.below(8));
+  await stores.target.put(name, body, "any");
+  return body;
+}
+
+/** Whether it still is as it was left. */
+async function isRotten({ stores, tally }: World, machine: Machine): Promise<boolean> {
+  const { rot: known } = machine;
+  if (!known) return false;
+  const now = (await stores.target.get(known.name))?.body;
+  const same = now && known.body ? now.equals(known.body) : now === known.body;
+  if (same && !(await isNeedless(stores.target, known))) return true;
+  if (now) tally.note(`healed: ${known.kind}`);
+  machine.rot = undefined;
+  return false;
+}
+
+/** Nobody looks for it any more: another one is made, or stands in for it. */
+async function isNeedless(target: ObjectStore, { kind, name, body }: Rot): Promise<boolean> {
+  if (kind === "a checkpoint" || kind === "a layer's document") {
+    if (body === undefined) return true;
+  }
+  if (kind !== "a layer's document" && kind !== "a layer's part") return false;
+  const { machine, generation } = placeOf(name);
+  const { doom } = await readDoom(target, machine, generation);
+  return doom.layers.some((one) => one.name === documentOf(name));
+}
+
+const documentOf = (name: string): string => name.replace(/-\d{6}\.lay$/, ".json");
+
+function placeOf(name: string): { machine: MachineId; generation: Generation } {
+  const [, machine = "", , of = ""] = name.split("/");
+  return { machine: machineId(machine), generation: generation(Number(of.slice(0, 6))) };
+}
+
+/** Whether it can be made again of what there is besides, by whatever rule the product goes. */
+async function isHealable(target: ObjectStore, name: string, kind: Kind, before: Buffer): Promise<boolean> {
+  switch (kind) {
+    case "a segment":
+      return false;
+    case "a base document":
+      return isHeld(target, decodeBase(name, before).point);
+    case "a layer's document":
+    case "a layer's part":
+      return isDoubled(target, documentOf(name));
+    case "a list of what to delete": {
+      const { machine, generation: of } = placeOf(name);
+      return (await readDoom(target, machine, of)).spoiled.length === 0;
+    }
+    case "a checkpoint":
+    case "a list of points":
+    case "a point's manifest":
+    case "a reservation":
+      return true;
+  }
+}
+
+/** The point has a manifest, or a layer ends there. */
+async function isHeld(target: ObjectStore, { id }: { readonly id: string }): Promise<boolean> {
+  const all = await collect(target.list("machines/"));
+  return all.some(({ name }) => name.includes("/points/") && name.includes(id));
+}
+
+/** The segments that a layer was made of are all there, and not given up. */
+async function isDoubled(target: ObjectStore, document: string): Promise<boolean> {
+  const { machine, generation: of } = placeOf(document);
+  const found = await target.get(document);
+  if (!found) return false;
+  const { begin, end } = decodeLayer(document, found.body);
+  const { doom } = await readDoom(target, machine, of);
+  const layers = standingAmong(await listLayers(target, machine, of), doom);
+  const before = layers.find((layer) => layer.end.id === begin.id);
+  if (begin.id !== NO_POINT && !before) return false;
+  const from = before?.tail.next ?? 0;
+  if (from < (doom.segments.at(-1)?.below ?? 0)) return false;
+  const there = new Set<number>();
+  for (const { name } of await collect(target.list(journalPrefix(machine, of))))
+    for (const part of splitPack((await target.get(name))?.body ?? Buffer.alloc(0)))
+      there.add(checkSegment(part).header.ordinal);
+  for (let ordinal = from; ordinal < end.position.next; ordinal++) if (!there.has(ordinal)) return false;
+  return true;
+}
+
+/** What the control plane looks at in each of its rounds is whole after the next one. */
+const SOON: ReadonlySet<Kind> = new Set([
+  "a point's manifest",
+  "a base document",
+  "a list of what to delete",
+  "a list of points",
+]);
+
+/** @throws Violation */
+export async function mustBeWhole(world: World, machine: Machine): Promise<void> {
+  const item = (await recordsIn(world.stores.records).items.get(itemKeyOf(machine.id)))?.value;
+  if (!machine.begun || item?.state !== "Protected" || world.storm.lied) return;
+  world.storm.weather = CALM;
+  for (let tries = 0; tries < 3 && (await isRotten(world, machine)); tries++) {
+    world.start(`retain:${machine.id}`, machine, retain);
+    await pause(world, 20);
+  }
+  const { rot: left } = machine;
+  if (left && SOON.has(left.kind) && (await isRotten(world, machine)))
+    throw new Violation(`healing: ${left.kind}, ${left.name}, was left as it was`);
+}
