@@ -156,6 +156,7 @@ test("without a window for any write, layers alone are left of a machine that st
     "key.json",
     "layers",
     "points",
+    "registers",
   ]);
 });
 

@@ -62,7 +62,7 @@ test("a machine that stands still, without a window for any write, has layers an
     await one.round();
   }
   expect(new Set((await one.names()).map((name) => name.split("/")[2]))).toEqual(
-    new Set(["layers", "points"]),
+    new Set(["layers", "points", "registers"]),
   );
   expect((await one.record())?.stock?.segments).toEqual({ objects: 0, bytes: 0 });
   expect(await one.broken()).toEqual([]);

@@ -80,7 +80,7 @@ describe("a round of retention", { timeout: 120_000 }, () => {
     await verifyNewest(one);
     for (let run = 0; run < 3; run++) await wait(one, 14 * HOUR);
     const kinds = new Set((await one.names()).map((name) => name.split("/")[2]));
-    expect(kinds).toEqual(new Set(["layers", "points"]));
+    expect(kinds).toEqual(new Set(["layers", "points", "registers"]));
     expect(await one.broken()).toEqual([]);
     expect((await one.record())?.stock?.segments).toEqual({ objects: 0, bytes: 0 });
     expect((await one.record())?.stock?.layers.bytes).toBeGreaterThan(0);
