@@ -76,7 +76,9 @@ export const replicationActivities = {
     // A failover brings the replica to its own point.
     if (!STATES[item.state].replicating) return null;
     const { point } = await progressOf(services, machine);
-    const newest = point && (await newestPoint(services.target, machine, point.generation));
+    const newest =
+      point &&
+      (await healing(services, machine, () => newestPoint(services.target, machine, point.generation)));
     if (newest) await healing(services, machine, () => checkpointAt(services, item, newest)).catch(overtaken);
     return null;
   },

@@ -35,9 +35,6 @@ const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
 /** Seeds whose points are thinned, of each 64; one of them has a group as well, which makes its life dear. */
 const THINNING: ReadonlySet<number> = new Set([13, 15, 31, 47, 63]);
-const rotsOf = (seed: number): World["rots"] =>
-  seed % 16 === 11 ? "all" : seed % 16 === 3 || seed % 32 === 31 ? "healable" : undefined;
-
 /** Both regions, the machines, and everything that is at work. */
 export class World {
   readonly dice: Dice;
@@ -75,7 +72,7 @@ export class World {
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
     this.thins = mutation?.thins ?? (mutation === undefined && THINNING.has(seed % 64));
-    this.rots = mutation ? mutation.rots : rotsOf(seed);
+    this.rots = mutation?.rots;
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
     this.stores = memoryStores();
