@@ -35,7 +35,12 @@ export async function compactFor(
   for (const [of, points] of candidatesOf(decided)) {
     const under = await layersUnder(services, decided, of);
     const scene: Scene = { machine, of, points, under, limits, large };
-    while (await buildNext(services, scene)) {
+    for (
+      let next = await buildNext(services, scene);
+      next !== "none";
+      next = await buildNext(services, scene)
+    ) {
+      if (next === "large") continue;
       if (await isOver(services, machine)) return "ended";
       if (isEnough()) return "more";
     }
@@ -80,21 +85,21 @@ interface Scene {
 const isSame = (a: Wanted, b: Wanted): boolean =>
   a.begin === b.begin && a.end.id === b.end.id && a.alone === b.alone;
 
-/** False when nothing is to be built, or nothing small enough. */
-async function buildNext(services: RetentionServices, scene: Scene): Promise<boolean> {
+/** `large`: it is for later. `none`: nothing else is to be built. */
+async function buildNext(services: RetentionServices, scene: Scene): Promise<"built" | "large" | "none"> {
   const { machine, of, points, under, limits, large } = scene;
   const { target, clock, keyOf } = services;
   const layers = await standingLayers(target, machine, of);
   const next = nextCompaction(layerEnds(points, layers), layers, under, (one) =>
     large.some((other) => isSame(one, other)),
   );
-  if (!next) return false;
+  if (!next) return "none";
   const key = await keyOf(machine);
   const request = { objects: target, key, ...next, clock: () => clock.now() };
   const planned = await planOf(request);
   if (!("layer" in planned) && inputBytes(planned) > limits.oneGo) {
     large.push(next);
-    return true;
+    return "large";
   }
   try {
     await noteBuilt(services, machine, await compact(request, planned));
@@ -102,7 +107,7 @@ async function buildNext(services: RetentionServices, scene: Scene): Promise<boo
     await foundBad(services, next.end, error);
     points.splice(points.indexOf(next.end), 1);
   }
-  return true;
+  return "built";
 }
 
 /** Goes on with the first of the large ones. */

@@ -71,9 +71,10 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
     stores: (stores, dice) => ({
       ...stores,
       target: instead(stores.target, {
-        put: async (name, body, ...rest) => {
+        get: async (name, check) => {
+          const found = await stores.target.get(name, check);
           const isWork = name.includes("/works/") && name.endsWith(".json");
-          return stores.target.put(name, isWork && dice.chance(0.2) ? withoutRun(body) : body, ...rest);
+          return found && isWork && dice.chance(0.5) ? { ...found, body: withoutRun(found.body) } : found;
         },
       }),
     }),
@@ -118,10 +119,13 @@ const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly
   target: instead(stores.target, { delete: (names) => stores.target.delete(more(names)) }),
 });
 
-/** Without the run that was sorted last. */
-function withoutRun(document: Uint8Array): Uint8Array {
+/** Whoever goes on with it does so without the run that holds what is newest. */
+function withoutRun(document: Buffer): Buffer {
   const work = decodeWork("a work", document);
-  return work.legs.length > 0 ? encodeWork({ ...work, sorted: work.sorted.slice(0, -1) }) : document;
+  const [first, ...rest] = work.sorted;
+  return first?.kind === "run" && work.merge === undefined && work.legs.length === 0
+    ? encodeWork({ ...work, sorted: rest })
+    : document;
 }
 
 /** As many as lie between what is given up and what is still read. */

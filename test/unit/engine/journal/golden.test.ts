@@ -128,6 +128,14 @@ test("a layer of version 1 opens to what was sealed then", async () => {
   }
 });
 
+test("a layer whose parts are in the order of the disks has a document of format 2", () => {
+  const name = "layer-format-2.json";
+  const document = readFileSync(new URL(`../../../golden/${name}`, import.meta.url));
+  const layer = decodeLayer(name, document);
+  expect(layer).toEqual({ ...v1.layerOf(layer.parts), format: 2 });
+  expect(encodeLayer(layer)).toEqual(document);
+});
+
 test("a wrapped key of version 1 unwraps", async () => {
   const key = await masterKey(v1.MASTER_KEY).unwrap(decodeWrappedKey(read(v1.KEY_FILE)));
   expect(dataKeyBytes(key)).toEqual(dataKeyBytes(v1.DATA_KEY));

@@ -58,6 +58,21 @@ describe("the plan", () => {
     expect(nextCompaction([], [])).toBeUndefined();
   });
 
+  test("goes on to what does not need a layer that is being built over several turns, and waits for what does", () => {
+    const points = [point(1), point(100), point(101)];
+    const heavy = [layer(START, point(1), BASE), layer(point(1), point(100), BASE)];
+    const large = nextCompaction(points, heavy);
+    expect(large).toEqual({ begin: undefined, end: points[1], alone: true });
+    const isLarge = ({ begin, alone }: { begin: BarrierId | undefined; alone: boolean }) =>
+      begin === undefined && alone;
+    expect(nextCompaction(points, heavy, [], isLarge)).toEqual({
+      begin: idOf(100),
+      end: points[2],
+      alone: false,
+    });
+    expect(nextCompaction(points, [], [], ({ begin }) => begin === undefined)).toBeUndefined();
+  });
+
   test("keeps every way short, its bytes few, and its writing bounded", () => {
     const points = Array.from({ length: 200 }, (_, i) => point(i + 1));
     const layers = buildAll(points, []);
