@@ -11,6 +11,7 @@ const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   "region-loss": () => import("./region-loss.ts"),
   resync: () => import("./resync.ts"),
   ship: () => import("./ship.ts"),
+  slices: () => import("./slices.ts"),
 };
 
 const name = process.argv[2] ?? "";
