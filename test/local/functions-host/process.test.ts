@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { IncomingMessage } from "node:http";
 import https from "node:https";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -150,6 +150,39 @@ test("a second host over the same state is refused", async () => {
   await start(data);
   await expect(start(data)).rejects.toThrow("cannot open");
 });
+
+test.skipIf(process.platform !== "linux")("every socket that it listens on is on loopback", async () => {
+  const host = await start(newFolder());
+  const listening = listenersOf(host.process.pid ?? 0);
+  expect(listening.map(({ port }) => port)).toContain(Number(new URL(host.url).port));
+  expect(new Set(listening.map(({ address }) => address))).toEqual(new Set([LOOPBACK]));
+});
+
+/** 127.0.0.1 as /proc/net/tcp writes it. */
+const LOOPBACK = "0100007F";
+const LISTENING = "0A";
+
+/** The process's own listening sockets, of both address families. */
+function listenersOf(pid: number): { address: string; port: number }[] {
+  const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)));
+  return ["tcp", "tcp6"]
+    .flatMap((family) => readFileSync(`/proc/${pid}/net/${family}`, "utf8").trim().split("\n").slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === LISTENING && own.has(`socket:[${inode}]`))
+    .map(([, local = ""]) => {
+      const [address = "", port = ""] = local.split(":");
+      return { address, port: Number.parseInt(port, 16) };
+    });
+}
+
+/** Empty for a descriptor that was closed meanwhile. */
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return "";
+  }
+}
 
 test("with a certificate it speaks https, and the app's own client works all the same", async () => {
   const data = newFolder();
