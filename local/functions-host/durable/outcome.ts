@@ -223,7 +223,6 @@ function startAnew(
   store.deleteTimers(instance.id);
   store.updateInstance(next);
   sendStart(store, next, now);
-  for (const event of outcome.carryOver) store.send(instance.id, stamped(event, now), null);
   effects.instances.push(instance.id);
 }
 

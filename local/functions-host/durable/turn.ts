@@ -35,6 +35,7 @@ export type Outcome = { readonly consumed: readonly Mail[] } & (
       readonly kind: "start anew";
       /** JSON text. */
       readonly input: string | null;
+      /** Events that came after the decision: they go on waiting, before all that comes later. */
       readonly carryOver: readonly EventRaised[];
       /** What the last steps asked of entities. */
       readonly operations: readonly OperationDecision[];
@@ -82,7 +83,9 @@ export async function decideTurn(
   if (end) return { ...terminated(instance, live, end.message), consumed: mail };
   if (isSuspendedBy(instance, live)) return suspended(live.filter(isPauseOrResume), stale);
   if (live.length === 0) return { kind: "nothing", consumed: stale };
-  return { ...(await advance(instance, live, past, context)), consumed: mail };
+  const outcome = await advance(instance, live, past, context);
+  const left = new Set<unknown>(outcome.kind === "start anew" ? outcome.carryOver : []);
+  return { ...outcome, consumed: mail.filter(({ message }) => !left.has(message)) };
 }
 
 const isPauseOrResume = ({ message: { EventType: type } }: Mail): boolean =>

@@ -153,6 +153,19 @@ test("events in the same turn as continueAsNew, after it, go to the next generat
   expect((await host.status(id)).output).toEqual({ generations: 3, items: ["a", "b", "c"] });
 });
 
+test("events keep their order over generations, whether they wait in the inbox or came with a turn", async () => {
+  const id = await host.begin("gathers", []);
+  const items = [...Array.from({ length: 40 }, (_, i) => i + 1), 0];
+  for (const item of items)
+    await host.manage(`instances/${id}/raiseEvent/item`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(item),
+    });
+  await host.host.idle();
+  expect((await host.status(id)).output).toEqual(items.slice(0, -1));
+});
+
 test("a delivered event that nobody took is lost by continueAsNew, as on Azure, with a warning", async () => {
   const id = await host.begin("losesEvents", {});
   await host.raise(id, "unread", 1);

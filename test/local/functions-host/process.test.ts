@@ -43,7 +43,8 @@ async function spawned(args: readonly string[], env?: Record<string, string>): P
 function manage(host: ChildHost, data: string, target: string, init?: RequestInit): Promise<Response> {
   const keys: { durable: string } = JSON.parse(readFileSync(path.join(data, "keys.json"), "utf8"));
   const url = `${host.url}/runtime/webhooks/durabletask/${target}`;
-  return fetch(url, { ...init, headers: { "x-functions-key": keys.durable } });
+  const headers = { "x-functions-key": keys.durable, "content-type": "application/json" };
+  return fetch(url, { ...init, headers });
 }
 
 async function list(host: ChildHost, data: string, query: string): Promise<Status[]> {
@@ -82,7 +83,8 @@ test(`orchestrations end right under ${KILLS} kill -9, no decision taken twice (
 }, 120_000);
 
 async function milestones(host: ChildHost, data: string, key: string): Promise<unknown> {
-  return (await manage(host, data, `entities/milestones/${key}`)).json();
+  const answer = await manage(host, data, `entities/milestones/${key}`);
+  return answer.status === 404 ? 0 : answer.json();
 }
 
 async function startJourneys(host: ChildHost, data: string, from: number): Promise<string[]> {
@@ -97,6 +99,62 @@ async function startJourneys(host: ChildHost, data: string, from: number): Promi
 
 const living = async (host: ChildHost, data: string): Promise<number> =>
   (await list(host, data, "runtimeStatus=Running,Pending&top=1000")).length;
+
+test(`nothing acknowledged is lost by ${KILLS} kill -9: starts, events, signals (SEED=${seed})`, async () => {
+  const random = randomOf(seed);
+  const data = newFolder();
+  let host = await start(data);
+  await manage(host, data, "orchestrators/gathers/gatherer", { method: "POST", body: "[]" });
+  const sent = { starts: 0, events: 0, signals: 0 };
+  const acknowledged = { starts: new Set<string>(), events: new Set<number>(), signals: 0 };
+  const send = async (target: string, body: string, heard: () => void) => {
+    const answer = await manage(host, data, target, { method: "POST", body }).catch(() => undefined);
+    if (answer?.status !== 202) return;
+    heard();
+    heardOf();
+  };
+  let heardOf = () => {};
+  const someAnswers = (count: number) =>
+    new Promise<void>((resolve) => {
+      heardOf = () => (--count < 0 ? resolve() : undefined);
+    });
+  const burst = () =>
+    Promise.all(
+      Array.from({ length: 20 }, () => {
+        const n = ++sent.events;
+        const id = `ack-${++sent.starts}`;
+        sent.signals++;
+        return Promise.all([
+          send(`orchestrators/waits/${id}`, "{}", () => acknowledged.starts.add(id)),
+          send("instances/gatherer/raiseEvent/item", String(n), () => acknowledged.events.add(n)),
+          send("entities/milestones/signalled?op=count", "", () => acknowledged.signals++),
+        ]);
+      }),
+    );
+  for (let kill = 0; kill < KILLS; kill++) {
+    const enough = someAnswers(random() * 50);
+    const under = burst();
+    await enough;
+    await end(host, "SIGKILL");
+    await under;
+    host = await start(data);
+  }
+  await send("instances/gatherer/raiseEvent/item", "0", () => undefined);
+  const gatherer = async () => (await list(host, data, "instanceIdPrefix=gatherer"))[0];
+  await expect.poll(async () => (await gatherer())?.runtimeStatus, { timeout: 60_000 }).toBe("Completed");
+  const started = await list(host, data, "instanceIdPrefix=ack-&top=1000");
+  expect(started.map(({ instanceId }) => instanceId)).toEqual(
+    expect.arrayContaining([...acknowledged.starts]),
+  );
+  const gathered = (await gatherer())?.output;
+  const items: unknown[] = Array.isArray(gathered) ? gathered : [];
+  expect(new Set(items).size).toBe(items.length);
+  expect(items).toEqual(expect.arrayContaining([...acknowledged.events]));
+  await expect
+    .poll(() => milestones(host, data, "signalled"), { timeout: 60_000 })
+    .toBeGreaterThanOrEqual(acknowledged.signals);
+  expect(await milestones(host, data, "signalled")).toBeLessThanOrEqual(sent.signals);
+}, 120_000);
 
 /** Why each step was taken, over all its attempts. A line cut by a kill is no step. */
 function reasonsIn(ledger: string): Map<string, Set<string>> {

@@ -1,73 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import type { Outcome, Program, Signal, TaskNode } from "./app/random.ts";
+import type { Program } from "./app/random.ts";
+import { type End, eventsOf, expectedOf, programs } from "./random-model.ts";
 
-const BATCHES = 30;
+const BATCHES = 150;
 const BATCH = 20;
 const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 
 const host = useFixture();
-let keys = 0;
 
-/** Events are raised on the outermost instance only, so only that one waits for them. */
-const { outer: programs } = fc.letrec<{
-  quick: TaskNode;
-  task: TaskNode;
-  child: Program;
-  outer: Program;
-}>((tie) => {
-  const activity = fc.record({ kind: fc.constant("activity" as const), value: fc.nat(99) });
-  const failure = fc.record({ kind: fc.constant("failure" as const) });
-  const retry = fc
-    .record({
-      kind: fc.constant("retry" as const),
-      failures: fc.nat(4),
-      attempts: fc.integer({ min: 1, max: 4 }),
-      first: fc.constantFrom(1, 1000, 60_000),
-    })
-    .map((node) => ({ ...node, key: `key-${keys++}` }));
-  const sleep = fc.record({
-    kind: fc.constant("sleep" as const),
-    seconds: fc.constantFrom(-1, 0, 1, 60, 864_000),
-  });
-  const sub = fc.record({
-    kind: fc.constant("child" as const),
-    program: tie("child"),
-    attempts: fc.integer({ min: 1, max: 3 }),
-  });
-  const all = (of: fc.Arbitrary<TaskNode>) =>
-    fc.record({ kind: fc.constant("all" as const), tasks: fc.array(of, { minLength: 1, maxLength: 4 }) });
-  const any = fc.record({
-    kind: fc.constant("any" as const),
-    quick: tie("quick"),
-    seconds: fc.constantFrom(3600, 864_000),
-    cancel: fc.boolean(),
-  });
-  const call = fc.record({ kind: fc.constant("call" as const), value: fc.nat(9), fails: fc.boolean() });
-  const signal: fc.Arbitrary<Signal> = fc.record({ kind: fc.constant("signal" as const), value: fc.nat(9) });
-  const event = fc.constantFrom("a", "b", "c").map((name) => ({ kind: "event" as const, name }));
-  const depth = { maxDepth: 3, depthSize: "small" as const };
-  return {
-    quick: fc.oneof(depth, activity, failure, call, all(fc.oneof(activity, failure, call))),
-    task: fc.oneof(depth, activity, failure, call, retry, sleep, all(tie("task")), sub, any),
-    child: fc.record({
-      steps: fc.array(fc.oneof(tie("task"), signal), { maxLength: 3 }),
-      fails: fc.boolean(),
-      rest: fc.option(tie("child"), depth),
-    }),
-    outer: fc.record({
-      steps: fc.array(fc.oneof(tie("task"), signal, event, all(fc.oneof(tie("task"), event))), {
-        maxLength: 5,
-      }),
-      fails: fc.boolean(),
-      rest: fc.constant(null),
-    }),
-  };
-});
-
-test(`${BATCHES} batches of random orchestrations end as the model says (SEED=${seed})`, async () => {
-  const batches = fc.array(programs, { minLength: 1, maxLength: BATCH, size: "max" });
+test(`${BATCHES * BATCH} random orchestrations end as the model says (SEED=${seed})`, async () => {
+  const batches = fc.array(programs, { minLength: BATCH, maxLength: BATCH, size: "max" });
   await fc.assert(
     fc.asyncProperty(batches, async (batch) => {
       const ids = await Promise.all(batch.map(begin));
@@ -77,21 +21,12 @@ test(`${BATCHES} batches of random orchestrations end as the model says (SEED=${
     }),
     { numRuns: BATCHES, seed, endOnFailure: false },
   );
-}, 300_000);
+}, 600_000);
 
 async function begin(program: Program): Promise<string> {
   const id = await host.begin("program", { program, before: [] });
   for (const name of eventsOf(program)) await host.raise(id, name, `event ${name}`);
   return id;
-}
-
-/** Status, outcome, and what the instance's own sum came to. */
-type End = [status: string, outcome: unknown, sum: unknown];
-
-function expectedOf(program: Program): End {
-  const entity = new Sum();
-  const outcome = modelOf(program, entity);
-  return [outcome === "failed" ? "Failed" : "Completed", outcome, entity.asked ? entity.sum : "none"];
 }
 
 async function endOf(id: string): Promise<End> {
@@ -107,64 +42,4 @@ async function endOf(id: string): Promise<End> {
 async function sumOf(id: string): Promise<unknown> {
   const answer = await host.manage(`entities/sum/${id}`);
   return answer.status === 404 ? "none" : answer.json();
-}
-
-/** Each event node once, in any order. */
-function eventsOf(program: Program): string[] {
-  const events = (node: TaskNode | Signal): string[] => {
-    if (node.kind === "event") return [node.name];
-    return node.kind === "all" ? node.tasks.flatMap(events) : [];
-  };
-  return program.steps.flatMap(events);
-}
-
-/** The entity of one instance. */
-class Sum {
-  sum = 0;
-  asked = false;
-
-  add(value: number): number {
-    this.asked = true;
-    return (this.sum += value);
-  }
-}
-
-function modelOf({ steps, fails, rest }: Program, entity: Sum): Outcome[] | "failed" {
-  const outcomes: Outcome[] = [];
-  for (const step of steps)
-    if (step.kind === "signal") entity.add(step.value);
-    else outcomes.push(outcomeOf(step, entity));
-  if (!rest) return fails ? "failed" : outcomes;
-  const more = modelOf(rest, entity);
-  return more === "failed" ? "failed" : [...outcomes, ...more];
-}
-
-function outcomeOf(node: TaskNode, entity: Sum): Outcome {
-  switch (node.kind) {
-    case "activity":
-      return node.value;
-    case "failure":
-      return "failed";
-    case "call": {
-      const sum = entity.add(node.value);
-      return node.fails ? "failed" : sum;
-    }
-    case "retry":
-      return node.failures < node.attempts ? `${node.key} after ${node.failures + 1}` : "failed";
-    case "sleep":
-      return "done";
-    case "event":
-      return `event ${node.name}`;
-    case "child":
-      return modelOf(node.program, new Sum());
-    case "any":
-      return outcomeOf(node.quick, entity);
-    case "all": {
-      const outcomes = node.tasks.map((task) => {
-        const outcome = outcomeOf(task, entity);
-        return task.kind === "any" ? "done" : outcome;
-      });
-      return outcomes.includes("failed") ? "failed" : outcomes;
-    }
-  }
 }

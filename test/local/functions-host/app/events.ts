@@ -21,6 +21,15 @@ app.orchestration("collects", function* ({ df }: OrchestrationContext) {
   return found;
 });
 
+/** Takes one event per generation until one says 0; none may be lost or taken twice in between. */
+app.orchestration("gathers", function* ({ df }: OrchestrationContext) {
+  const items = df.getInput<number[]>();
+  const item = yield* result<number>(df.waitForExternalEvent("item"));
+  if (item === 0) return items;
+  df.continueAsNew([...items, item]);
+  return undefined;
+});
+
 app.orchestration("waitsForBoth", function* ({ df }: OrchestrationContext) {
   return yield* result(df.Task.all([df.waitForExternalEvent("left"), df.waitForExternalEvent("right")]));
 });
