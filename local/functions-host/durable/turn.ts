@@ -78,7 +78,7 @@ export async function decideTurn(
 ): Promise<Outcome> {
   if (hasEnded(instance.status)) return { kind: "nothing", consumed: mail };
   const stale = mail.filter((m) => m.execution !== null && m.execution !== instance.execution);
-  const live = mail.filter((m) => m.execution === null || m.execution === instance.execution);
+  const live = startFirst(mail.filter((m) => m.execution === null || m.execution === instance.execution));
   const end = live.find((m) => m.message.EventType === EventType.ExecutionTerminated);
   if (end) return { ...terminated(instance, live, end.message), consumed: mail };
   if (isSuspendedBy(instance, live)) return suspended(live.filter(isPauseOrResume), stale);
@@ -86,6 +86,12 @@ export async function decideTurn(
   const outcome = await advance(instance, live, past, context);
   const left = new Set<unknown>(outcome.kind === "start anew" ? outcome.carryOver : []);
   return { ...outcome, consumed: mail.filter(({ message }) => !left.has(message)) };
+}
+
+/** Events that waited over a continueAsNew are older than the start of what they go to. */
+function startFirst(live: readonly Mail[]): readonly Mail[] {
+  const start = live.findIndex((m) => m.message.EventType === EventType.ExecutionStarted);
+  return start <= 0 ? live : [...live.slice(start, start + 1), ...live.toSpliced(start, 1)];
 }
 
 const isPauseOrResume = ({ message: { EventType: type } }: Mail): boolean =>

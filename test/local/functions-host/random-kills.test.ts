@@ -9,7 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Program, Signal, TaskNode } from "./app/random.ts";
 import { type End, expectedOf, programs } from "./random-model.ts";
 
-const RUNS = 300;
+const RUNS = Number(process.env["RUNS"] ?? 300);
 const KILLS = 30;
 const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 

@@ -4,8 +4,8 @@ import { useFixture } from "./fixture.ts";
 import type { Program } from "./app/random.ts";
 import { type End, eventsOf, expectedOf, programs } from "./random-model.ts";
 
-const BATCHES = 150;
 const BATCH = 20;
+const BATCHES = Math.ceil(Number(process.env["RUNS"] ?? 3000) / BATCH);
 const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
 
 const host = useFixture();
