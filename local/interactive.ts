@@ -115,7 +115,7 @@ const guide = (box: Box, ledgers: readonly string[]) => `
   4. Press Fail over in the portal, and see the ledger come up again here.
   5. Type "return": the region is back, and the portal says what was really lost, write by write.
 
-  Or, while it is protected: "trouble cache slow", then "documents 200", and watch what the agent does about it, and what the
+  Or, while it is protected: "trouble cache full", then "documents 300", and watch what the agent does about it, and what the
   customers notice of it; "trouble cache none" ends it. "help" lists all commands; "npm run box -- COMMAND" takes them from another terminal.
 
   What is in the target region is enough, without the control plane: docs/box.md, "Restore from the box".

@@ -12,7 +12,6 @@ import { AzureObjectStore } from "../../engine/storage/azure-object.ts";
 import { connectContainer } from "../../engine/storage/connect.ts";
 import { containerUrl } from "../../local/box/connection.ts";
 import { operatorOf } from "../../local/box/credential.ts";
-import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import { vmDirectory } from "../../local/machine/vm-directory.ts";
 import { leeward } from "../fixtures/leeward.ts";
@@ -72,7 +71,7 @@ test("the region is lost with writes in every place, and the failover lists at o
   const { leeward: first } = await look();
   machine = first.machine;
   const before = first.watermarks.arrived?.sequence ?? 0;
-  const customers = customersAt(await sourceLedger(box.box), box.directory, 11);
+  const customers = await box.openShop(11);
   const arrived = async () => {
     const { watermarks } = (await look()).leeward;
     return (watermarks.arrived?.sequence ?? 0) > before + 20 ? true : undefined;
@@ -81,7 +80,7 @@ test("the region is lost with writes in every place, and the failover lists at o
   // From here on nothing leaves the old cache, and before long nothing leaves the machine.
   const taken = customers.figures.acknowledged;
   await waitFor("more orders", async () => customers.figures.acknowledged > taken + 30 || undefined, 60_000);
-  await customers.stop();
+  await box.closeShop();
   const quiet = await look();
   await box.box.loseSource();
   lostAt = Date.now();
