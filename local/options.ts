@@ -14,7 +14,7 @@ Options
   --seed N              randomness of the workload and of --kill-host (default: drawn, and printed)
   --kill-host N         kill the Functions host N times at random moments of the story, and start it again
   --trouble             demo: the cache account fills up until the journal breaks, and is well again, before the
-                        region is lost (about a minute longer)
+                        region is lost (a minute longer, or more)
   --json                demo: print the report as JSON on standard output, progress on standard error
   --keep                demo: leave the box's files for a look (in .box/demo)
   --fresh               begin with an empty box, deleting what is in .box/
