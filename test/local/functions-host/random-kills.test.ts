@@ -26,7 +26,7 @@ test(`${RUNS} random orchestrations end as the model says under ${KILLS} kill -9
   const ends: End[] = JSON.parse(readFileSync(path.join(data, "ends.json"), "utf8"));
   expect(ends).toEqual(sampled.map(expectedOf));
   expect(hits).toBeGreaterThan(KILLS / 3);
-}, 600_000);
+}, 1_200_000);
 
 /** Starts the host and kills it so many milliseconds after it began to work. True when it was not done before that. */
 async function run(delay: number | undefined): Promise<boolean> {

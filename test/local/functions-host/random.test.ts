@@ -21,7 +21,7 @@ test(`${BATCHES * BATCH} random orchestrations end as the model says (SEED=${see
     }),
     { numRuns: BATCHES, seed, endOnFailure: false },
   );
-}, 600_000);
+}, 1_200_000);
 
 async function begin(program: Program): Promise<string> {
   const id = await host.begin("program", { program, before: [] });
