@@ -24,7 +24,10 @@ import { passHours } from "./hours.ts";
 import type { Often } from "./mutations.ts";
 import { restoreOne, verify } from "./readers.ts";
 import { rot } from "./rot.ts";
+import { giveUpPlan, isDrained, shutDown } from "./planned.ts";
 import { reprotect } from "./reprotect.ts";
+import { type Side, otherSide } from "./side.ts";
+import { completeTurn, startTurn, turnAround } from "./turn.ts";
 import { Violation } from "./truth.ts";
 import type { World } from "./world.ts";
 
@@ -75,16 +78,19 @@ function ofGuests(world: World, machine: Machine): Entry[] {
     [live ? 2 * often(world, "zero") : 0, () => guest.write(true)],
     // Nobody waits for it: it ends when the dice let it.
     [live ? often(world, "flush") : 0, () => void guest.flush()],
-    [!live && !guest.gone ? 25 : 0, () => startAgent(world, guest, machine.spoolLimit)],
+    [
+      !live && !guest.gone ? (machine.turn?.ready === false ? 0.5 : 25) : 0,
+      () => startAgent(world, guest, machine.spoolLimit),
+    ],
     [live ? 0.3 : 0, () => killAgent(world, guest)],
     [live ? 0.15 : 0, () => guest.running?.stop()],
     [live ? 0.1 * often(world, "second") : 0, () => refuseSecond(world, guest)],
-    [guest.gone ? 0 : 0.12 * often(world, "crash"), () => crashMachine(world, guest)],
+    [guest.gone ? 0 : 0.12 * often(world, "crash"), () => crashMachine(world, machine)],
     [guest.gone ? 0 : 0.08, () => loseSpool(world, guest)],
     [machine.stopped && !guest.gone ? 2 : 0, () => loseSpool(world, guest)],
     [zombie?.running ? 2 : 0, () => zombie?.write(false)],
     [
-      zombie && !zombie.running && !zombie.gone ? 2 * often(world, "wake") : 0,
+      zombie && !zombie.running && !zombie.gone ? (world.turns ? 4 : 2) * often(world, "wake") : 0,
       () => zombie && wake(world, machine, zombie),
     ],
   ];
@@ -97,10 +103,11 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     kind: string,
     possible: boolean,
     work: Parameters<World["start"]>[2],
+    side = machine.side,
   ): Entry => {
     const name = `${kind}:${machine.id}`;
     const few = possible && scheduler.alive(name).length < 2;
-    return [few ? weight : 0, () => void world.start(name, machine, work)];
+    return [few ? weight : 0, () => void world.start(name, machine, work, side)];
   };
   const { begun, failover } = machine;
   const failovers = scheduler.alive(`failover:${machine.id}`).length;
@@ -119,9 +126,44 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
       requestPoint(world, plane, machine),
     ),
     [failovers < 2 && failover && !failover.built ? 5 : 0, () => startFailover(world, machine)],
-    [failover?.built && !world.storm.regionLost ? 2 : 0, () => reprotect(world, machine)],
+    [!world.turns && failover?.built && world.storm.lost.size === 0 ? 2 : 0, () => reprotect(world, machine)],
     [machine.failovers > 0 && !failover ? 0.3 : 0, () => beginFailover(world, machine)],
+    ...(world.turns ? ofTurns(world, machine, start) : []),
   ];
+}
+
+type Start = (
+  weight: number,
+  kind: string,
+  possible: boolean,
+  work: Parameters<World["start"]>[2],
+  side?: Side,
+) => Entry;
+
+/** The direction is turned around, and what is left of the former one goes on. */
+function ofTurns(world: World, machine: Machine, start: Start): Entry[] {
+  const { scheduler, storm, now } = world;
+  const { turn, failover, planned, guest, side } = machine;
+  const runs = scheduler.alive(`turn:${machine.id}`).length;
+  const former = otherSide(side);
+  return [
+    [failover?.built ? 4 : 0, () => turnAround(world, machine)],
+    [turn && !turn.ready && runs < 2 ? 4 : 0, () => startTurn(world, machine)],
+    start(1, "complete", turn?.ready === true, completeTurn),
+    start(0.5, "former-ship", machine.failovers > 0, replicate, former),
+    start(0.2, "former-cut", machine.failovers > 0, cut, former),
+    start(0.2, "former-checkpoint", machine.failovers > 0, checkpoint, former),
+    [turn?.ready && guest.running && !planned && !failover ? 0.4 : 0, () => shutDown(world, machine)],
+    [planned && !failover ? 4 : 0, () => failBack(world, machine)],
+    [planned && !failover && now > planned.until ? 8 : 0, () => giveUpPlan(machine)],
+    [turn?.ready && storm.lost.size === 0 ? 0.05 : 0, () => loseRegion(world, side)],
+    [storm.lost.size > 0 ? 0.5 : 0, () => regionReturns(world)],
+  ];
+}
+
+/** As soon as nothing would be lost. */
+async function failBack(world: World, machine: Machine): Promise<void> {
+  if (await isDrained(world, machine)) await beginFailover(world, machine, machine.planned?.point);
 }
 
 const pointWeight = (world: World): number => (world.thins ? 9 : world.group ? 1 : 3) * often(world, "point");
@@ -147,11 +189,11 @@ function ofWeather(world: World): Entry[] {
     [asleep.length < 2 ? often(world, "hold") - 1 : 0, () => holdWriter(world)],
     [100 * storm.weather.rollback, () => rollBack(world)],
     [
-      storm.regionLost || storm.cacheAway ? 0 : 10 * storm.weather.refuse * storm.weather.kill,
+      storm.lost.size > 0 || storm.cacheAway ? 0 : 10 * storm.weather.refuse * storm.weather.kill,
       () => cacheGoes(world, true),
     ],
     [storm.cacheAway ? 1 : 0, () => cacheGoes(world, false)],
-    [storm.regionLost && over ? 1 : 0, () => regionReturns(world)],
+    [storm.lost.size > 0 && over ? 1 : 0, () => regionReturns(world)],
     [world.thins ? 1 : 0, () => passHours(world)],
     [world.rots ? 4 : 0, () => rot(world)],
   ];
@@ -190,7 +232,9 @@ function refuseSecond(world: World, guest: Guest): void {
   throw new Violation(`8: two agents hold the spool of ${guest.principal}`);
 }
 
-function crashMachine(world: World, guest: Guest): void {
+function crashMachine(world: World, machine: Machine): void {
+  const { guest } = machine;
+  giveUpPlan(machine);
   killAgent(world, guest);
   for (const process of guest.helpers.splice(0)) world.scheduler.kill(process);
   guest.frozen = false;
@@ -213,20 +257,24 @@ function wake(world: World, machine: Machine, zombie: Guest): void {
   startAgent(world, zombie, machine.spoolLimit);
 }
 
-export function loseRegion(world: World): void {
-  world.note("the source region is lost");
-  world.tally.note("event: the source region is lost");
-  world.storm.regionLost = true;
-  for (const { guest } of world.machines) {
-    killAgent(world, guest);
-    guest.gone = true;
-  }
+export function loseRegion(world: World, side: Side = 0): void {
+  world.note(`region ${side} is lost`);
+  world.tally.note(side === 0 ? "event: the source region is lost" : "event: the other region is lost");
+  world.storm.lost.add(side);
+  for (const machine of world.machines)
+    for (const guest of [machine.guest, ...machine.former]) {
+      if (guest.side !== side || guest.gone) continue;
+      if (guest === machine.guest) giveUpPlan(machine);
+      killAgent(world, guest);
+      guest.gone = true;
+    }
 }
 
-function regionReturns(world: World): void {
-  world.note("the source region returns");
-  world.tally.note("event: the source region returns");
-  world.storm.regionLost = false;
+export function regionReturns(world: World): void {
+  world.note("what was lost returns");
+  for (const side of world.storm.lost)
+    world.tally.note(side === 0 ? "event: the source region returns" : "event: the other region returns");
+  world.storm.lost.clear();
   for (const { guest, former } of world.machines) for (const one of [guest, ...former]) one.gone = false;
 }
 
@@ -237,12 +285,18 @@ function cacheGoes(world: World, away: boolean): void {
 }
 
 /** To the newest point, or to any that there is. */
-export async function beginFailover(world: World, machine: Machine): Promise<void> {
+export async function beginFailover(
+  world: World,
+  machine: Machine,
+  point = machine.planned?.point,
+): Promise<void> {
   if (machine.failover) return;
-  const item = (await recordsIn(world.stores.records).items.get(itemKeyOf(machine.id)))?.value;
-  const points = await listPoints(world.stores.target, machine.id);
+  const { records, target } = world.storesOf(machine.side);
+  const item = (await recordsIn(records).items.get(itemKeyOf(machine.id)))?.value;
+  const points = await listPoints(target, machine.id);
   if (item?.state !== "Protected" || points.length === 0) return;
-  const wanted = world.dice.chance(0.4) ? undefined : world.dice.pick(points)?.id;
+  if (point !== undefined && !points.some(({ id }) => id === point)) return;
+  const wanted = point ?? (world.dice.chance(0.4) ? undefined : world.dice.pick(points)?.id);
   machine.failover = { wanted, token: `failover-${machine.failovers}` };
   world.note(`a failover of ${machine.id} begins`);
   world.tally.note("event: a failover begins");
@@ -264,8 +318,9 @@ function holdWriter({ scheduler }: World): void {
 
 async function rollBack(world: World): Promise<void> {
   const store = world.dice.chance(0.5) ? "cache" : "target";
-  const lost = await world.storm.rollBack(store);
-  if (store === "target") for (const { auditor } of world.machines) auditor.forget(lost);
+  const side = world.turns && world.dice.chance(0.5) ? 1 : 0;
+  const lost = await world.storm.rollBack(store, side);
+  if (store === "target") for (const { auditors } of world.machines) auditors[side]?.forget(lost);
   world.note(`the ${store} goes back in time: ${lost}`);
   world.tally.note(`event: the ${store} goes back in time`);
 }

@@ -60,7 +60,7 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
       clock,
       files,
       connect: () => talkOf(world, guest, process),
-      openCache: () => gated(world.reached, world.scheduler, process).cache,
+      openCache: () => gated(world.reachedOf(guest.side), world.scheduler, process, guest.side).cache,
     });
     guest.running = { process, capture, stop: () => session.close() };
     await session.run();
@@ -88,7 +88,7 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
         signal,
       );
     await hop(["asks"]);
-    const answered = await inControlPlane(world, what, answer);
+    const answered = await inControlPlane(world, guest, what, answer);
     await hop(["hears"]);
     return answered;
   };
@@ -126,9 +126,9 @@ function talkOf(world: World, guest: Guest, process: Process): ControlPlane {
 
 const policyIn = ({ group }: World): CapturePolicy => (group ? TALKATIVE : HASTY);
 
-async function callerOf(world: World, { machine, principal }: Guest): Promise<string> {
+async function callerOf(world: World, { machine, principal, side }: Guest): Promise<string> {
   if (world.mutation?.step !== "any-caller") return principal;
-  const item = await recordsIn(world.stores.records).items.get(itemKeyOf(machine));
+  const item = await recordsIn(world.storesOf(side).records).items.get(itemKeyOf(machine));
   return item?.value.source?.principal ?? principal;
 }
 
@@ -136,13 +136,13 @@ type Answer<T> = (talk: Parameters<typeof registerAgent>[0]) => Promise<T>;
 
 const overWire = (body: unknown): unknown => JSON.parse(JSON.stringify(body));
 
-function inControlPlane<T>(world: World, what: string, answer: Answer<T>): Promise<T> {
+function inControlPlane<T>(world: World, guest: Guest, what: string, answer: Answer<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     world.scheduler.start("api", async (process) => {
       process.gone = () =>
         reject(new LeewardError("ControlPlaneUnavailable", `${what}: the connection was closed`));
       try {
-        resolve(await answer(world.toolsOf(process)));
+        resolve(await answer(world.toolsOf(process, guest.side)));
       } catch (error) {
         reject(error instanceof Error ? error : new Error(String(error)));
       }

@@ -6,6 +6,7 @@ import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { parseSegmentName, pointName, replicaName } from "../../engine/journal/names.ts";
 import type { JournalPosition } from "../../engine/journal/position.ts";
 import { checkSegment, splitPack } from "../../engine/journal/segment.ts";
+import { itemKeyOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { watermarks } from "../../engine/recovery/watermarks.ts";
@@ -95,6 +96,7 @@ export class Auditor {
     const held: string[] = [];
     for (const part of soundly(name, () => splitPack(object.body))) {
       const { header, digest } = soundly(name, () => checkSegment(part));
+      if (await this.#isSeed(header.generation)) this.#truth.noteSeed({ header, digest }, this.#storm.lied);
       if (this.#truth.digestAt(header.generation, header.ordinal) !== digest)
         throw new Violation(`8: ${name} holds a segment ${header.ordinal} that its agent never sealed`);
       held.push(`${header.generation}/${header.ordinal}`);
@@ -102,6 +104,13 @@ export class Auditor {
     const lost = this.#packs.get(name)?.find((one) => !held.includes(one));
     if (lost) throw new Violation(`8: ${name} was overwritten and lost segment ${lost}`);
     this.#packs.set(name, held);
+  }
+
+  /** Whether the control plane writes this generation, as the machine was taken over. */
+  async #isSeed(of: number): Promise<boolean> {
+    const item = (await recordsIn(this.#stores.records).items.get(itemKeyOf(this.#machine)))?.value;
+    if (item?.state === "Reversing") this.#truth.seeds.add(item.generation);
+    return this.#truth.seeds.has(of);
   }
 
   /** 3 and the watermarks: they move forward only, and over nothing that is not there. */

@@ -12,11 +12,12 @@ import { itemOf, progressOf } from "../../functions/activities/tools.ts";
 import type { Services } from "../../functions/services.ts";
 import type { Clock } from "../../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { MIB, bytes, micros } from "../../engine/core/units.ts";
+import { type DiskIndex, MIB, bytes, micros } from "../../engine/core/units.ts";
 import type { DataKey } from "../../engine/journal/key.ts";
 import { segmentName } from "../../engine/journal/names.ts";
 import { sourceOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
+import { STATES } from "../../engine/recovery/state.ts";
 import { withShipped } from "../../engine/recovery/replicating.ts";
 import { offerDigests } from "../../engine/replication/base-digests.ts";
 import { readBase } from "../../engine/replication/lineage.ts";
@@ -24,7 +25,7 @@ import { cut as cutPoints, newestPoint, readPoints } from "../../engine/replicat
 import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, ship } from "../../engine/replication/ship.ts";
 import type { SliceLimits } from "../../engine/replication/slices.ts";
-import { blockDigestsAt } from "../../engine/replication/verify.ts";
+import { blockDigestsAt, imageDigests } from "../../engine/replication/verify.ts";
 import { type ObjectStore, etagOf } from "../../engine/storage/store.ts";
 import { collect } from "../fixtures/collect.ts";
 import type { Dice } from "./dice.ts";
@@ -44,6 +45,8 @@ export interface Plane {
   readonly step: Mutation["step"];
   /** Hardly anything is packed, so that there are objects enough for some of them to be needless. */
   readonly packsLittle: boolean;
+  /** The disks that were to be the base, as they are now. */
+  readonly oldDisks: readonly Buffer[];
 }
 
 /** What the activities here reach of the world; anything else would be undefined and fail. */
@@ -92,7 +95,7 @@ async function shipSmall({ machine, services, stores, dice, packsLittle }: Plane
     maxBytes: bytes(dice.chance(0.5) ? MIB : 1 + dice.below(20_000)),
     parallel: 1 + dice.below(3),
   };
-  if (item.state !== "Protected" || before.arrived.generation !== item.generation) return;
+  if (!STATES[item.state].replicating || before.arrived.generation !== item.generation) return;
   const shipped = await shipFrom(services, stores.cache, before, limits);
   await services.records.progress.update(machine, (old) => withShipped(old, shipped));
   if (shipped.segments > 0) await releaseCache(stores.cache, machine, before.arrived, shipped.position);
@@ -119,6 +122,7 @@ export const checkpoint = (plane: Plane): Promise<boolean> =>
 export async function tendResync(plane: Plane): Promise<void> {
   const { machine, services } = plane;
   if (plane.step === "wrong-base") await offerOther(plane);
+  else if (plane.step === "stale-base" && plane.oldDisks.length > 0) await offerPresent(plane);
   else await resyncActivities.tendResync({ machine }, toolsOf(services));
 }
 
@@ -133,6 +137,26 @@ async function offerOther({ machine, services, stores }: Plane): Promise<void> {
   const other = others.findLast(({ generation }) => generation === base.point.generation) ?? base.point;
   const key = await services.keyOf(machine);
   const digests = await blockDigestsAt({ objects: stores.target, key, point: { machine, ...other } });
+  const place = { machine, generation: of, digest, id: base.point.id };
+  await offerDigests({ cache: stores.cache, key, place, disks: base.point.disks, digests });
+  await services.records.progress.update(machine, (old) =>
+    old.resync ? { ...old, resync: { ...old.resync, offered: true } } : old,
+  );
+}
+
+/** What the old disks hold by now, whatever was read of them. */
+async function offerPresent({ machine, services, stores, oldDisks }: Plane): Promise<void> {
+  const progress = await progressOf(services, machine);
+  const { generation: of } = progress.arrived;
+  const kept = await readBase(stores.target, machine, of);
+  if (!kept || progress.resync?.offered !== false) return;
+  const { base, digest } = kept;
+  const digests = new Map<DiskIndex, Uint8Array>();
+  for (const { index, size } of base.point.disks) {
+    const disk = oldDisks[index] ?? Buffer.alloc(size);
+    digests.set(index, await imageDigests(async (at, length) => disk.subarray(at, at + length), size));
+  }
+  const key = await services.keyOf(machine);
   const place = { machine, generation: of, digest, id: base.point.id };
   await offerDigests({ cache: stores.cache, key, place, disks: base.point.disks, digests });
   await services.records.progress.update(machine, (old) =>
@@ -176,7 +200,7 @@ export function onOlderBase(services: Services): Services {
 /** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */
 export async function lateCheckpoint({ machine, services }: Plane): Promise<void> {
   const item = await itemOf(services, machine);
-  if (item.state !== "Protected") return;
+  if (!STATES[item.state].replicating) return;
   const newest = await healing(services, machine, () => newestPoint(services.target, machine));
   if (newest) await healing(services, machine, () => checkpointAt(services, item, newest));
 }

@@ -17,6 +17,7 @@ import { MemorySink } from "../fixtures/memory-sink.ts";
 import { checkAnnounced } from "./counts.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
+import { mustBeLossless } from "./planned.ts";
 import { Violation } from "./truth.ts";
 import type { World } from "./world.ts";
 
@@ -77,17 +78,18 @@ async function failOver(
 
 /** Starts one run of it; several may be at work. */
 export function startFailover(world: World, machine: Machine): void {
-  const { failover } = machine;
+  const { failover, guest, auditor } = machine;
   if (!failover) return;
   world.start(`failover:${machine.id}`, machine, async (plane) => {
-    if (plane.step !== "late-bump") machine.guest.fencedFrom = await fence(plane, failover);
+    if (plane.step !== "late-bump") guest.fencedFrom = await fence(plane, failover);
     const planned = (point: BarrierId) => mustBeCounted(world, machine, plane, point);
     const built = await failOver(plane, failover, planned).catch((error: unknown) => {
       // Retention dropped the point while it was being named, or died before it could put it back.
       if (world.thins && hasCode(error, "NotFound")) failover.wanted = undefined;
       throw error;
     });
-    for (const [index, disk] of built.disks.entries()) machine.auditor.compareDisk(built.point, index, disk);
+    for (const [index, disk] of built.disks.entries()) auditor.compareDisk(built.point, index, disk);
+    if (!failover.over) mustBeLossless(machine, failover.wanted, built.disks);
     if (!failover.built) world.roads.push(built.road);
     failover.built ??= built;
   });

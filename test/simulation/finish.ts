@@ -2,12 +2,14 @@ import { agentActivities } from "../../functions/activities/agent.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { listPoints, readPoint } from "../../engine/replication/points.ts";
-import { killAgent, loseSpool } from "./actions.ts";
+import { killAgent, loseSpool, regionReturns } from "./actions.ts";
 import { startAgent } from "./agent-process.ts";
 import { checkpoint, replicate, tendResync, toolsOf } from "./control-plane.ts";
 import { startFailover } from "./failover.ts";
 import { endGroup } from "./finish-group.ts";
 import { pause } from "./pause.ts";
+import { giveUpPlan } from "./planned.ts";
+import { type Turn, startTurn } from "./turn.ts";
 import type { Machine } from "./machine.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
@@ -25,8 +27,11 @@ export async function recover(world: World): Promise<void> {
   world.storm.weather = CALM;
   world.storm.cacheAway = false;
   for (const process of world.scheduler.alive()) process.state = "awake";
+  if (world.turns) regionReturns(world);
   for (const machine of world.machines) {
     await pause(world, 5);
+    if (machine.planned && !machine.failover) giveUpPlan(machine);
+    if (machine.turn && !machine.failover) await endTurn(world, machine, machine.turn);
     if (machine.failover) await endFailover(world, machine);
     else if (!machine.guest.gone) await goOn(world, machine);
   }
@@ -40,6 +45,16 @@ export async function endFailover(world: World, machine: Machine): Promise<void>
     await pause(world, 2);
   }
   if (!isOver() && !world.storm.lied) throw new Violation(`a failover of ${machine.id} never ends`);
+}
+
+/** The old disks are the base in the end, and agents are let in. */
+async function endTurn(world: World, machine: Machine, turn: Turn): Promise<void> {
+  for (let tries = 0; !turn.ready && tries < TRIES; tries++) {
+    startTurn(world, machine);
+    await pause(world, 2);
+  }
+  if (!turn.ready && !world.storm.lied)
+    throw new Violation(`the direction of ${machine.id} is never turned around`);
 }
 
 /** @param again an agent that has just started may yet hear that its generation is over: then all is asked of the next one */
@@ -86,7 +101,7 @@ const whyOf = ({ guest }: Machine): string => {
 };
 
 async function mustHold(world: World, machine: Machine, wanted: BarrierId): Promise<void> {
-  const { target, records } = world.stores;
+  const { target, records } = world.storesOf(machine.side);
   const progress = (await recordsIn(records).progress.get(machine.id))?.value;
   const why = progress?.problem
     ? `${progress.problem.code}: ${progress.problem.message}`

@@ -19,6 +19,7 @@ import { checkSegment } from "../../engine/journal/segment.ts";
 import { MemoryFileSystem } from "../fixtures/memory-files.ts";
 import type { Causality } from "./causality.ts";
 import type { Dice } from "./dice.ts";
+import type { Side } from "./side.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import type { FileWatch } from "./mortal-files.ts";
 import type { Process } from "./scheduler.ts";
@@ -32,6 +33,7 @@ interface Disk {
 
 /** Neither a whole number of blocks nor all below one; the last one takes writes that go into the journal by reference. */
 const SIZES = [8 * KIB, 20 * KIB, 70 * KIB + SECTOR, 140 * KIB];
+const MANY_BLOCKS = 10 * BLOCK + SECTOR;
 const MOST_SECTORS = 24;
 
 export const SPOOL = "/spool";
@@ -64,6 +66,16 @@ export class Guest implements FileWatch {
   /** Of its identity. */
   readonly principal: string;
   readonly clock: MachineClock;
+  /** The direction that it is protected in, and with that the region that it runs in. */
+  readonly side: Side;
+  /** What its disks held when it began. */
+  readonly initial: readonly Buffer[];
+  /** Blocks that it changed since, of each disk. */
+  readonly touched: readonly Set<number>[];
+  /** It is shut down: nothing writes to its disks. */
+  shut = false;
+  /** Changes that are not answered yet. */
+  changing = 0;
   readonly system = new MemoryFileSystem();
   readonly disks: readonly Disk[];
   running: Running | undefined;
@@ -96,6 +108,7 @@ export class Guest implements FileWatch {
     machine: MachineId;
     principal: string;
     clock: MachineClock;
+    side: Side;
     dice: Dice;
     truth: Truth;
     causality: Causality;
@@ -108,6 +121,9 @@ export class Guest implements FileWatch {
     this.machine = s.machine;
     this.principal = s.principal;
     this.clock = s.clock;
+    this.side = s.side;
+    this.initial = s.contents.map((content) => Buffer.from(content));
+    this.touched = s.contents.map(() => new Set<number>());
     this.#dice = s.dice;
     this.#truth = s.truth;
     this.#causality = s.causality;
@@ -127,11 +143,12 @@ export class Guest implements FileWatch {
 
   /** Half full, as young disks are. */
   static contentsFor(dice: Dice): Buffer[] {
-    return Array.from({ length: 1 + dice.below(3) }, () => {
-      const size = dice.pick(SIZES) ?? SECTOR;
-      const half = Math.floor(size / SECTOR / 2) * SECTOR;
-      return Buffer.concat([dice.bytes(half), Buffer.alloc(size - half)]);
-    });
+    return Array.from({ length: 1 + dice.below(3) }, () => halfFull(dice, dice.pick(SIZES) ?? SECTOR));
+  }
+
+  /** One of them is so large that hardly all of its blocks are written to. */
+  static manyBlocksFor(dice: Dice): Buffer[] {
+    return [...Guest.contentsFor(dice).slice(0, 2), halfFull(dice, MANY_BLOCKS)];
   }
 
   get diskPaths(): string[] {
@@ -145,7 +162,7 @@ export class Guest implements FileWatch {
   /** Somewhere, something, through the agent. */
   async write(zero: boolean): Promise<void> {
     const disk = this.#dice.pick(this.disks);
-    if (!disk || !this.running || this.frozen) return;
+    if (!disk || !this.running || this.frozen || this.shut) return;
     const all = disk.size / SECTOR;
     const large = disk.size > BLOCK && this.#dice.chance(0.15);
     const start = this.#dice.below(large ? all - BLOCK / SECTOR : all);
@@ -162,11 +179,15 @@ export class Guest implements FileWatch {
     if (this.#fault === "drop-write" && this.#dice.chance(0.05)) return this.#besides(index, offset, data);
     const before = this.#fault === "reorder" ? this.contents[index] : undefined;
     const length = bytes(data.length);
+    for (let at = offset; at < offset + length; at += SECTOR)
+      this.touched[index]?.add(Math.floor(at / BLOCK));
     const done = zero ? to.zero(bytes(offset), length) : undefined;
     if (!zero) to.write([{ offset: bytes(offset), length, parts: [data] }]);
     promised.since.push({ offset, data });
     this.#noteDone(index, offset, data.length);
+    this.changing++;
     await done;
+    this.changing--;
     if (before && this.#dice.chance(0.05))
       this.#besides(index, offset, before.subarray(offset, offset + data.length));
   }
@@ -270,6 +291,11 @@ export class Guest implements FileWatch {
   #read(disk: number, offset: number, length: number): Buffer {
     return Buffer.from(this.system.content(pathOf(disk)).subarray(offset, offset + length));
   }
+}
+
+function halfFull(dice: Dice, size: number): Buffer {
+  const half = Math.floor(size / SECTOR / 2) * SECTOR;
+  return Buffer.concat([dice.bytes(half), Buffer.alloc(size - half)]);
 }
 
 function logPlace(path: string): Generation | undefined {

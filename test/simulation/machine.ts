@@ -9,7 +9,10 @@ import type { Dice } from "./dice.ts";
 import type { Failover } from "./failover.ts";
 import type { Guest } from "./guest.ts";
 import type { Rot } from "./rot.ts";
+import { REGIONS, type Side } from "./side.ts";
 import type { Truth } from "./truth.ts";
+import type { Planned } from "./planned.ts";
+import type { Turn } from "./turn.ts";
 
 export const START = micros(1_790_000_000_000_000);
 /** Names of accounts; nobody resolves them. */
@@ -49,7 +52,16 @@ export const BRISK: RetentionPolicy = {
 export interface Machine {
   readonly id: MachineId;
   readonly truth: Truth;
-  readonly auditor: Auditor;
+  /** One for each direction. */
+  readonly auditors: readonly Auditor[];
+  /** Of the direction that it is protected in. */
+  auditor: Auditor;
+  /** The direction that it is protected in. */
+  side: Side;
+  /** How that came to be, where the direction was turned around. */
+  turn?: Turn | undefined;
+  /** It is to be failed over to this point without any loss. */
+  planned?: Planned | undefined;
   /** Where points are thinned. */
   readonly deletions: Deletions | undefined;
   /** There is a replica to bring to points. */
@@ -97,7 +109,7 @@ export const protectedItem = (
   },
   request: { resourceGroup: GROUP },
   source: {
-    region: "here",
+    region: REGIONS[0],
     vmSize: "small",
     tags: {},
     principal,
@@ -109,7 +121,7 @@ export const protectedItem = (
     }),
   },
   target: {
-    region: "there",
+    region: REGIONS[1],
     resourceGroup: GROUP,
     network: inGroup("networks/n"),
     vm: inGroup("vms/target"),

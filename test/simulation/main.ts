@@ -71,7 +71,7 @@ function listed({ counts }: Tally): string {
 
 function* tasks(first: number, count: number): Generator<SeedTask, undefined> {
   for (let seed = first; seed < first + count; seed++)
-    yield { seed, steps: number("steps", stepsOf(values.mutate)), mutation: values.mutate };
+    yield { seed, steps: number("steps", stepsOf(seed, values.mutate)), mutation: values.mutate };
 }
 
 const summary = ({

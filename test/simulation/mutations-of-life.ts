@@ -114,6 +114,25 @@ function signed(text: string): Buffer {
 
 async function* nothing(): AsyncGenerator<never> {}
 
+/** What is wrong where the direction is turned around. */
+export const MUTATIONS_OF_TURNS: Readonly<Record<string, Mutation>> = {
+  "stale-base": {
+    what: "old disks are compared as they are by now, and not as they became the base",
+    caught: /^point .* differs/,
+    turns: true,
+    steps: 800,
+    step: "stale-base",
+  },
+  "both-live": {
+    what: "a direction that gave its machine away is not closed",
+    caught: /^8: .* was failed over, and writes/,
+    turns: true,
+    steps: 800,
+    often: { wake: 5 },
+    step: "both-live",
+  },
+};
+
 const withDelete = (stores: Stores, more: (names: readonly string[]) => readonly string[]): Stores => ({
   ...stores,
   target: instead(stores.target, { delete: (names) => stores.target.delete(more(names)) }),

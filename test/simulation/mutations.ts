@@ -7,7 +7,7 @@ import type { Files } from "../../agent/files.ts";
 import { encodeMark, readLog } from "../../agent/log.ts";
 import type { GuestFault } from "./guest.ts";
 import { instead } from "./instead.ts";
-import { MUTATIONS_OF_LIFE } from "./mutations-of-life.ts";
+import { MUTATIONS_OF_LIFE, MUTATIONS_OF_TURNS } from "./mutations-of-life.ts";
 import { MUTATIONS_OF_MARKS } from "./mutations-of-marks.ts";
 import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
@@ -34,6 +34,8 @@ export interface Mutation {
   readonly thins?: boolean;
   /** Objects rot in these lives. */
   readonly rots?: "healable" | "all";
+  /** Machines are failed back, and so on, between two regions in these lives. */
+  readonly turns?: true;
   /** Lives are as long as others' without it. */
   readonly steps?: number;
   /** A step of the control plane done wrong; `control-plane.ts` and `failover.ts` know how. */
@@ -47,6 +49,8 @@ export interface Mutation {
     | "skip-hold"
     | "early-group"
     | "wrong-base"
+    | "stale-base"
+    | "both-live"
     | "thaw-early"
     | "no-thaw"
     | "no-kill";
@@ -245,6 +249,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     step: "early-group",
   },
   ...MUTATIONS_OF_LIFE,
+  ...MUTATIONS_OF_TURNS,
   "thaw-early": {
     what: "the watchdog does not wait before it has the applications go on",
     caught: /^freeze: .* claims/,

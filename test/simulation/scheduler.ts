@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { messageOf } from "../../engine/core/errors.ts";
 import type { Micros } from "../../engine/core/units.ts";
+import type { Side } from "./side.ts";
 
 /** A running piece of production code: it lives between its calls. */
 export interface Process {
@@ -18,6 +19,8 @@ export const wasKilled = ({ state }: Process): boolean => state === "dead";
 export interface Call {
   readonly process: Process;
   readonly store: string;
+  /** Of the direction whose storage it is; the first one where nothing is said. */
+  readonly side?: Side;
   readonly method: string;
   readonly args: readonly unknown[];
   /** Not before that time. */

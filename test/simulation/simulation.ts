@@ -5,10 +5,12 @@ import type { Wanted } from "../../engine/replication/moment.ts";
 import { actionFor, beginFailover, loseRegion } from "./actions.ts";
 import { recover } from "./finish.ts";
 import { failOverTogether } from "./group-actions.ts";
+import type { Auditor } from "./auditor.ts";
 import type { Machine } from "./machine.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { growOld } from "./old-age.ts";
 import { mustBeWhole } from "./rot.ts";
+import { mayTurn } from "./side.ts";
 import { World } from "./world.ts";
 
 export interface Run {
@@ -34,14 +36,14 @@ export interface Run {
 
 const STEPS = 400;
 
-/** Of a life with this mutation, if any. */
-export const stepsOf = (mutation?: string): number =>
-  (mutation === undefined ? undefined : MUTATIONS[mutation]?.steps) ?? STEPS;
+/** Of a life with this mutation, if any. To go back and forth takes longer. */
+export const stepsOf = (seed: number, mutation?: string): number =>
+  mutation === undefined ? STEPS * (mayTurn(seed) ? 2 : 1) : (MUTATIONS[mutation]?.steps ?? STEPS);
 
 /** Some protected machines' whole life, as the seed says. */
 export async function simulate(seed: number, steps?: number, mutation?: string): Promise<Run> {
   beginIds();
-  const most = steps ?? stepsOf(mutation);
+  const most = steps ?? stepsOf(seed, mutation);
   const world = new World(seed, mutation === undefined ? undefined : MUTATIONS[mutation]);
   const plan = planOf(world);
   let at: number | "end" = 0;
@@ -63,7 +65,7 @@ export async function simulate(seed: number, steps?: number, mutation?: string):
     }
     at = "end";
     await recover(world);
-    for (const { auditor } of world.machines) points += await auditor.everything();
+    for (const auditor of auditorsOf(world)) points += await auditor.everything();
     await world.group?.auditor.everything();
     for (const machine of world.machines) writes += await restoreWrites(world, machine);
     if (world.thins) await growOld(world);
@@ -72,7 +74,7 @@ export async function simulate(seed: number, steps?: number, mutation?: string):
     failure = { at, message: messageOf(error) };
   }
   const sum = (of: "restored" | "checkpoints") =>
-    world.machines.reduce((all, { auditor }) => all + auditor[of], 0);
+    auditorsOf(world).reduce((all, auditor) => all + auditor[of], 0);
   return {
     seed,
     steps: most,
@@ -89,6 +91,8 @@ export async function simulate(seed: number, steps?: number, mutation?: string):
   };
 }
 
+const auditorsOf = ({ machines }: World): Auditor[] => machines.flatMap(({ auditors }) => auditors);
+
 /** The newest write that has arrived, and some before it. Returns how many of them could be reached. */
 async function restoreWrites({ dice }: World, { auditor }: Machine): Promise<number> {
   let reached = 0;
@@ -101,7 +105,11 @@ async function restoreWrites({ dice }: World, { auditor }: Machine): Promise<num
 }
 
 /** When the region is lost and the machines fail over, if so; whatever the number of steps. */
-function planOf({ dice, group }: World): { lossAt: number; failoverAt: number; together: boolean } {
+function planOf({ dice, group, turns }: World): { lossAt: number; failoverAt: number; together: boolean } {
+  if (turns) {
+    const failoverAt = 100 + dice.below(100);
+    return { lossAt: dice.chance(0.4) ? failoverAt - dice.below(40) : Infinity, failoverAt, together: false };
+  }
   const failoverAt = dice.chance(0.7) ? (group ? 250 : 150) + dice.below(300) : Infinity;
   const lossAt = dice.chance(0.4) ? failoverAt - dice.below(40) : Infinity;
   return { lossAt, failoverAt, together: group !== undefined && dice.chance(0.6) };

@@ -36,6 +36,8 @@ const keyOf = (generation: Generation, id: BarrierId): string => `${generation}/
 
 /** What one machine really did: the reference that everything else is compared with. */
 export class Truth {
+  /** Generations that the control plane writes, from disks that are there. */
+  readonly seeds = new Set<number>();
   /** An agent that was fenced may set a barrier that its successor sets as well, each in its generation. */
   readonly #moments = new Map<string, Moment>();
   readonly #proved = new Set<string>();
@@ -58,7 +60,7 @@ export class Truth {
     return this.#proved.has(key) ? this.#moments.get(key) : undefined;
   }
 
-  noteSealed({ header, digest }: CheckedSegment): void {
+  noteSealed({ header, digest }: Pick<CheckedSegment, "header" | "digest">): void {
     const { generation, ordinal } = header;
     const before = this.digestAt(generation, ordinal);
     if (before && before !== digest)
@@ -66,6 +68,13 @@ export class Truth {
         `8: generation ${generation} has two histories: segment ${ordinal} was sealed twice`,
       );
     this.#segments.set(`${generation}/${ordinal}`, digest);
+  }
+
+  /** Of a generation that the control plane writes. A storage that forgot it takes another one of that name. */
+  noteSeed(segment: Pick<CheckedSegment, "header" | "digest">, forgotten: boolean): void {
+    const { generation, ordinal } = segment.header;
+    if (forgotten) this.#segments.set(`${generation}/${ordinal}`, segment.digest);
+    else this.noteSealed(segment);
   }
 
   digestAt(generation: number, ordinal: number): Digest | undefined {

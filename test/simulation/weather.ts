@@ -4,6 +4,7 @@ import type { StoredObject } from "../../engine/storage/store.ts";
 import type { Dice } from "./dice.ts";
 import { type Refusal, echo, refusalAfter, refusalBefore, timedOut } from "./refusals.ts";
 import type { Call } from "./scheduler.ts";
+import { type Side, otherSide } from "./side.ts";
 import { type Stores, nameOf } from "./stores.ts";
 
 /** How often each thing happens to a call; `rollback`, `kill` and `hang` count per step. */
@@ -84,6 +85,7 @@ export const mildWeatherOf = (dice: Dice): Weather => {
 
 interface Change {
   readonly store: "cache" | "target" | "records";
+  readonly side: Side;
   readonly name: string;
   /** What was there. */
   readonly before: unknown;
@@ -109,9 +111,10 @@ const MOST_LIES = 2;
 /** Lets calls through to the storage, with what the weather does to them. */
 export class Storm {
   readonly #dice: Dice;
-  readonly #stores: Stores;
+  readonly #sides: readonly Stores[];
   weather: Weather;
-  regionLost = false;
+  /** Regions of which nothing answers. */
+  readonly lost = new Set<Side>();
   /** The cache account takes and gives nothing for a while. */
   cacheAway = false;
   /** Acknowledged objects were lost, so that something may be missing. Never may something be wrong. */
@@ -125,9 +128,10 @@ export class Storm {
   /** By reader and name, how often in a row a read of it lied. */
   readonly #lies = new Map<string, number>();
 
-  constructor(dice: Dice, stores: Stores, weather: Weather) {
+  /** @param sides of each direction */
+  constructor(dice: Dice, sides: readonly Stores[], weather: Weather) {
     this.#dice = dice;
-    this.#stores = stores;
+    this.#sides = sides;
     this.weather = weather;
   }
 
@@ -197,7 +201,8 @@ export class Storm {
 
   #faultFor(call: Call): keyof Weather | undefined {
     if (call.store === "clock" || call.store === "files") return undefined;
-    if (call.store === "cache" && (this.regionLost || this.cacheAway)) return "refuse";
+    if (this.lost.has(regionOf(call)) && call.store !== "net") return "refuse";
+    if (call.store === "cache" && this.cacheAway) return "refuse";
     const { refuse, timeout, echo: again, stale, damage, slow, late } = this.weather;
     const puts = call.method === "put" && call.args.at(call.store === "records" ? 3 : 2) !== "any";
     const reads = call.method === "get" && call.store !== "pages";
@@ -221,24 +226,25 @@ export class Storm {
 
   /** Nobody is told twice in a row what is not so: a reader asks three times. */
   #mayLie(call: Call): boolean {
-    const name = `${call.process.name} ${call.store} ${nameOf(call)}`;
+    const name = `${call.process.name} ${call.store}${call.side ?? 0} ${nameOf(call)}`;
     return (this.#lies.get(name) ?? 0) < MOST_LIES;
   }
 
   #noteLie(call: Call, lies: boolean): void {
-    const name = `${call.process.name} ${call.store} ${nameOf(call)}`;
+    const name = `${call.process.name} ${call.store}${call.side ?? 0} ${nameOf(call)}`;
     if (lies) this.#lies.set(name, (this.#lies.get(name) ?? 0) + 1);
     else this.#lies.delete(name);
   }
 
-  async #before({ store, method, args }: Call): Promise<Change | undefined> {
+  async #before({ store, method, args, side = 0 }: Call): Promise<Change | undefined> {
     const at = this.#calls;
-    if (method !== "put") return undefined;
+    const stores = this.#sides[side];
+    if (method !== "put" || !stores) return undefined;
     const [a, b] = args;
     if (store === "records")
-      return { store, name: `${a}/${b}`, before: await this.#stores.records.get(`${a}`, `${b}`), at };
+      return { store, side, name: `${a}/${b}`, before: await stores.records.get(`${a}`, `${b}`), at };
     if (store === "cache" || store === "target")
-      return { store, name: `${a}`, before: await this.#stores[store].get(`${a}`), at };
+      return { store, side, name: `${a}`, before: await stores[store].get(`${a}`), at };
     return undefined;
   }
 
@@ -265,27 +271,33 @@ export class Storm {
   }
 
   /** An account goes back in time: what it acknowledged last is gone. Returns the names. */
-  async rollBack(store: "cache" | "target"): Promise<string[]> {
+  async rollBack(store: "cache" | "target", side: Side): Promise<string[]> {
     const lost: string[] = [];
     const since = this.#calls - 1 - this.#dice.below(RECENT);
     for (const change of this.#changes.toReversed()) {
-      if (change.store !== store || change.at < since) continue;
+      if (change.store !== store || change.side !== side || change.at < since) continue;
       this.lied = true;
       await this.#undo(store, change);
       lost.push(change.name);
     }
-    this.#changes = this.#changes.filter((change) => change.store !== store || change.at < since);
+    this.#changes = this.#changes.filter(
+      (change) => change.store !== store || change.side !== side || change.at < since,
+    );
     return lost;
   }
 
-  async #undo(store: "cache" | "target", { name, before }: Change): Promise<void> {
-    if (isObject(before)) await this.#stores[store].put(name, before.body, "any");
-    else await this.#stores[store].delete([name]);
+  async #undo(store: "cache" | "target", { name, before, side }: Change): Promise<void> {
+    const stores = this.#sides[side];
+    if (isObject(before)) await stores?.[store].put(name, before.body, "any");
+    else await stores?.[store].delete([name]);
   }
 }
 
 const isOf = (change: Change, call: Call): boolean =>
-  change.store === call.store && change.name === nameOf(call);
+  change.store === call.store && change.side === (call.side ?? 0) && change.name === nameOf(call);
+
+/** The cache is where the machines run, everything else where the direction leads to. */
+const regionOf = ({ store, side = 0 }: Call): Side => (store === "cache" ? side : otherSide(side));
 
 const isObject = (answer: unknown): answer is StoredObject =>
   typeof answer === "object" && answer !== null && "body" in answer;

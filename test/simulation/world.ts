@@ -26,6 +26,8 @@ import type { Mutation } from "./mutations.ts";
 import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { type Effect, type Stores, gated, memoryStores, observed, nameOf } from "./stores.ts";
+import { SIDES, type Side, mayTurn } from "./side.ts";
+import { checkTravel } from "./travel.ts";
 import { Tally } from "./tally.ts";
 import { WorksWatch } from "./works-watch.ts";
 import { Truth, Violation } from "./truth.ts";
@@ -39,7 +41,8 @@ const THINNING: ReadonlySet<number> = new Set([13, 15, 31, 47, 63]);
 export class World {
   readonly dice: Dice;
   readonly scheduler: Scheduler;
-  readonly stores: Stores;
+  /** Of each direction; a second one only where machines are failed back. */
+  readonly #sides: readonly Stores[];
   readonly storm: Storm;
   readonly machines: Machine[] = [];
   /** How the disks of each failover were built. */
@@ -47,7 +50,9 @@ export class World {
   readonly key: DataKey = newDataKey();
   readonly mutation: Mutation | undefined;
   /** The stores as the product reaches them, but for the scheduler. */
-  readonly reached: Stores;
+  readonly #reached: readonly Stores[];
+  /** Machines that were failed over are protected towards the region that they came from, with accounts of that direction. */
+  readonly turns: boolean;
   readonly #effects: Effect[] = [];
   readonly #hash: Hash = createHash("sha256");
   /** The newest lines last. */
@@ -75,15 +80,33 @@ export class World {
     this.rots = mutation?.rots;
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
-    this.stores = memoryStores();
-    const seen = observed(this.stores, this.#effects);
-    this.reached = mutation?.stores?.(seen, this.dice) ?? seen;
+    this.turns = mutation?.turns ?? (mutation === undefined && mayTurn(seed) && !this.thins);
+    this.#sides = SIDES.map(() => memoryStores());
+    this.#reached = this.#sides.map((stores, side) => {
+      const seen = observed(stores, this.#effects, side === 0 ? 0 : 1);
+      return mutation?.stores?.(seen, this.dice) ?? seen;
+    });
     const grouped = mutation === undefined ? seed % 4 === 1 : mutation.grouped === true;
     this.freezes = grouped || (mutation === undefined && seed % 8 === 2);
     const weather = grouped ? mildWeatherOf(this.dice) : weatherOf(this.dice);
     const usual = this.thins ? milder(weather) : weather;
-    this.storm = new Storm(this.dice, this.stores, { ...usual, ...mutation?.weather });
+    this.storm = new Storm(this.dice, this.#sides, { ...usual, ...mutation?.weather });
     this.group = grouped ? this.#newGroup() : undefined;
+  }
+
+  /** Those of the first direction, where nothing else is said. */
+  get stores(): Stores {
+    return this.storesOf(0);
+  }
+
+  storesOf(side: Side): Stores {
+    const stores = this.#sides[side];
+    if (!stores) throw new RangeError(`there is no direction ${side}`);
+    return stores;
+  }
+
+  reachedOf(side: Side): Stores {
+    return this.#reached[side] ?? this.storesOf(side);
   }
 
   #newGroup(): Group {
@@ -98,7 +121,7 @@ export class World {
     const count = this.dice.weighted([
       [this.group ? 0 : 6, 1],
       [3, 2],
-      [1, 3],
+      [this.turns ? 0 : 1, 3],
     ]);
     if (this.group) await recordsIn(this.stores.records).groups.create(this.group.key, this.group.record);
     for (let n = 0; n < (count ?? 1); n++) await this.#protect(n);
@@ -108,61 +131,79 @@ export class World {
     const { stores, storm, key, dice } = this;
     const id = machineNumber(n);
     const truth = new Truth();
-    const auditor = new Auditor({ stores, truth, storm, machine: id, key });
-    const guest = this.guest(id, truth, 0, Guest.contentsFor(dice));
+    const auditors = this.#sides.map((each) => new Auditor({ stores: each, truth, storm, machine: id, key }));
+    const [auditor] = auditors;
+    if (!auditor) throw new RangeError("there is no direction");
+    const contents = this.turns ? Guest.manyBlocksFor(dice) : Guest.contentsFor(dice);
+    const guest = this.guest(id, truth, 0, contents);
     const item = protectedItem(guest, dice, this.thins ? BRISK : undefined);
     const warm = item.policy.replica === "warm";
     // A whole copy fits, with some writes beside it, or with any number of them.
     const whole = guest.disks.reduce((sum, { size }) => sum + size, 0);
     const spoolLimit = 2 * whole + (dice.pick([100 * KIB, 400 * KIB, 4000 * KIB]) ?? 0);
     const deletions = this.thins ? new Deletions() : undefined;
-    const fixed = { id, truth, auditor, deletions, warm, spoolLimit, former: [] };
+    const fixed = { id, truth, auditors, auditor, side: 0 as const, deletions, warm, spoolLimit, former: [] };
     this.machines.push({ ...fixed, guest, begun: false, stopped: false, failover: undefined, failovers: 0 });
     await recordsIn(stores.records).items.create(itemKeyOf(id), item);
-    for (const disk of guest.disks) await createReplica(stores.pages, id, disk, FOOTER);
+    for (const { pages } of this.turns ? this.#sides : [stores])
+      for (const disk of guest.disks) await createReplica(pages, id, disk, FOOTER);
   }
 
   /** A virtual machine that may be protected under this id. */
-  guest(machine: Machine["id"], truth: Truth, nth: number, contents: readonly Buffer[]): Guest {
+  guest(
+    machine: Machine["id"],
+    truth: Truth,
+    nth: number,
+    contents: readonly Buffer[],
+    side: Side = 0,
+  ): Guest {
     return new Guest({
       machine,
       principal: principalOf(machine, nth),
       clock: this.group ? wrongClock(this.dice, this.#now) : TRUE_CLOCK,
+      side,
       dice: this.dice,
       truth,
       causality: this.causality,
       fault: this.mutation?.guest,
       contents,
-      forgotten: (name) => this.#effects.push({ store: "spool", method: "forget", args: [name] }),
+      forgotten: (name) => this.#effects.push({ store: "spool", side, method: "forget", args: [name] }),
     });
   }
 
   /** Starts production code as a process of its own. What it fails with is its caller's to see, so nobody's here. */
-  start(kind: string, { id }: Machine, work: (plane: Plane) => Promise<unknown>): Process {
+  start(
+    kind: string,
+    machine: Machine,
+    work: (plane: Plane, process: Process) => Promise<unknown>,
+    side = machine.side,
+  ): Process {
     return this.scheduler.start(kind, async (process) => {
       try {
-        await work(this.#planeOf(process, id));
+        await work(this.#planeOf(process, machine, side), process);
       } catch (error) {
         if (!(error instanceof LeewardError)) throw error;
         this.note(`${process.name} failed: ${error.code}`);
-        const rotted = this.machines.some((one) => one.id === id && one.rotted);
+        const rotted = this.machines.some((one) => one.id === machine.id && one.rotted);
         if (!this.storm.lied && !rotted) mustNotBeLost(process.name, error);
         this.tally.note(`failed: ${kind.split(":")[0]} with ${error.code}`);
       }
     });
   }
 
-  #planeOf(process: Process, machine: Machine["id"]): Plane {
-    const stores = gated(this.reached, this.scheduler, process);
-    const { services } = this.toolsOf(process);
+  #planeOf(process: Process, { id: machine, turn }: Machine, side: Side): Plane {
+    const stores = gated(this.reachedOf(side), this.scheduler, process, side);
+    const { services } = this.toolsOf(process, side);
     const { dice, mutation, thins: packsLittle } = this;
-    return { machine, services, stores, truly: this.stores, dice, step: mutation?.step, packsLittle };
+    const truly = this.storesOf(side);
+    const oldDisks = turn?.old.contents ?? [];
+    return { machine, services, stores, truly, dice, step: mutation?.step, packsLittle, oldDisks };
   }
 
   /** What an activity or a call of the API has, as this process. */
-  toolsOf(process: Process) {
+  toolsOf(process: Process, side: Side = 0) {
     const clock: Clock = { now: () => this.#now, sleep: async () => undefined };
-    return toolsOf(servicesOver(gated(this.reached, this.scheduler, process), this.key, clock));
+    return toolsOf(servicesOver(gated(this.reachedOf(side), this.scheduler, process, side), this.key, clock));
   }
 
   /** Sleeps of this process end when the virtual time has come, and the dice pick them. */
@@ -225,14 +266,17 @@ export class World {
       const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
-      await machine.auditor.after(effect);
+      await machine.auditors[effect.side]?.after(effect);
       await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
+      if (effect.side !== machine.side) continue;
       const progress = text === `progress/${machine.id}`;
       if (progress) await this.#watchProblem(machine);
       const judged = progress || text === `verification/${machine.id}`;
-      if (judged && !this.storm.lied && !this.mutation) await mustBeSound(this.stores, machine.id);
+      if (judged && !this.storm.lied && !this.mutation)
+        await mustBeSound(this.storesOf(effect.side), machine.id);
     }
     for (const machine of this.machines) await machine.deletions?.settled(machine);
+    for (const machine of this.machines) if (machine.turn) await checkTravel(this, machine);
     for (const { truth } of this.machines) if (truth.fault) throw truth.fault;
     if (this.scheduler.crash) throw this.scheduler.crash;
   }
@@ -245,7 +289,7 @@ export class World {
   }
 
   async #watchProblem(machine: Machine): Promise<void> {
-    const progress = await recordsIn(this.stores.records).progress.get(machine.id);
+    const progress = await recordsIn(this.storesOf(machine.side).records).progress.get(machine.id);
     const problem = progress?.value.problem;
     machine.begun ||= progress !== undefined;
     this.#countRecoveries(machine, problem?.code, progress?.value);
