@@ -6,7 +6,7 @@ import {
 import { messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
 import { type ItemJob, jobInput } from "../engine/recovery/job.ts";
-import type { GroupBarrier } from "../orchestrations/contract.ts";
+import type { GroupBarrier, GroupJob } from "../orchestrations/contract.ts";
 import type { RecoveryPointInput } from "../orchestrations/recovery-point.ts";
 import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
 
@@ -23,6 +23,7 @@ export const ORCHESTRATION = {
   groupPoint: "groupPoint",
   retain: "retainPoints",
   losses: "countLosses",
+  groupFailover: "groupFailover",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
@@ -71,6 +72,11 @@ export async function ensurePoint(client: DurableClient, input: RecoveryPointInp
 /** Asks for a common point of the group unless one is on its way. */
 export async function ensureGroupPoint(client: DurableClient, input: GroupBarrier): Promise<void> {
   await ensure(client, ORCHESTRATION.groupPoint, `group-${input.group}`, input);
+}
+
+/** Has the failovers of a group's members begin, unless that is under way. */
+export async function ensureGroupFailover(client: DurableClient, job: GroupJob): Promise<void> {
+  await ensure(client, ORCHESTRATION.groupFailover, `group-failover-${job.operation}`, job);
 }
 
 /** Brings the replica to the newest point, unless that is under way. */

@@ -78,9 +78,10 @@ export const endGeneration = (
       : old,
   );
 
-function issueNext(item: ItemRecord): ItemRecord {
+/** By compare-and-swap, so that no number is given to two. */
+function issueNext({ unissued, ...item }: ItemRecord): ItemRecord {
   mustReplicate(item);
-  return { ...item, generation: generation(item.generation + 1) };
+  return unissued === item.generation ? item : { ...item, generation: generation(item.generation + 1) };
 }
 
 function mustReplicate({ machine, state }: ItemRecord): void {

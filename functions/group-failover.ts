@@ -1,18 +1,28 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
-import type { BarrierId, MachineId } from "../engine/core/ids.ts";
+import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type ItemRecord, itemKeyOf, lastSegment } from "../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../engine/recovery/job.ts";
 import { STATES } from "../engine/recovery/state.ts";
-import { readGroupPoints } from "../engine/replication/group-points.ts";
+import { keepFailoverMembers, readFailoverMembers } from "../engine/recovery/member-list.ts";
+import { listGroupPoints, readGroupPoint } from "../engine/replication/group-points.ts";
+import { groupFailoverName } from "../engine/journal/names.ts";
+import type { GroupJob } from "../orchestrations/contract.ts";
+import { ensureGroupFailover } from "./durable.ts";
 import { failOver } from "./begin.ts";
 import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
+
+interface Begun {
+  readonly job: JobRecord;
+  /** Of those that were begun now, how many members could not. */
+  readonly failed: number;
+}
 
 export interface GroupChoice {
   readonly point?: BarrierId | undefined;
@@ -31,20 +41,22 @@ export async function failOverGroup(
   group: GroupRecord,
   asked: Pick<Asked, "now" | "token">,
   choice: GroupChoice,
-): Promise<JobRecord> {
+): Promise<Begun> {
   const former = group.failover?.operation ?? "none";
   const operation = operationFor(group.id, "groupFailover", asked.token ?? `after ${former}`);
   if (operation !== former) {
     const point = await pointOf(services, group, choice);
-    const members = point.members.map(({ machine }) => machine);
-    await checkMembers(services, members);
+    const items = await checkMembers(services, point);
     await checkIdle(services, group);
+    const token = tokenOf(operation);
+    const members = items.map(({ id }) => ({ item: id, operation: operationFor(id, "failover", token) }));
+    await keepFailoverMembers(services.target, groupFailoverName(group.group, operation), members);
     const { acceptBadPoint } = choice;
     const failover = {
       operation,
       point: point.id,
       startTime: asked.now,
-      members,
+      members: members.length,
       acceptBadPoint,
       begun: false,
     };
@@ -56,61 +68,85 @@ export async function failOverGroup(
   }
   const begun = (await services.records.groups.get(group.group))?.value ?? group;
   // What could not begin now is begun by the timer function: the failover stands all the same.
-  return (await carryOnGroup(services, client, begun)).job;
+  return carryOnGroup(services, client, begun);
 }
 
-/** Has the group's job, and each member's, begin; says what kept members from it. May run any number of times. */
+const tokenOf = (operation: OperationId): string => `member of ${operation}`;
+
+/** Has the group's job begin, and the failovers of its members: of the first ones at once, of the others by an orchestration. May run any number of times. */
 export async function carryOnGroup(
   services: Services,
   client: DurableClient,
-  group: GroupRecord,
-): Promise<{ readonly job: JobRecord; readonly failures: readonly unknown[] }> {
-  const { failover } = group;
-  if (!failover) throw new RangeError(`${group.id} was not failed over`);
-  const { operation, point, startTime: now, acceptBadPoint } = failover;
-  const items = await eachMember(failover.members, (machine) => itemOfMember(services, machine));
-  const token = `member of ${operation}`;
+  { group, id, failover }: GroupRecord,
+): Promise<Begun> {
+  if (!failover) throw new RangeError(`${id} was not failed over`);
+  const { operation, point, startTime, members } = failover;
   const job: JobRecord = {
     format: 1,
     operation,
     kind: "groupFailover",
-    item: group.id,
-    members: items.map(({ id }) => ({ item: id, operation: operationFor(id, "failover", token) })),
+    item: id,
+    members,
     point,
     state: "InProgress",
-    startTime: now,
+    startTime,
     steps: [],
   };
   await services.records.jobs.create(operation, job).catch(exists);
-  if (failover.begun) return { job, failures: [] };
-  // All are fenced before any is waited for.
-  const failures: unknown[] = [];
-  await eachMember(items, ({ id }) =>
-    failOver(services, client, id, { now, token, point }, { acceptBadPoint }).catch((error: unknown) =>
-      failures.push(error),
-    ),
+  if (failover.begun) return { job, failed: 0 };
+  const { next, failed } = await beginMembers(services, client, { group, operation, from: 0 });
+  if (next !== undefined) await ensureGroupFailover(client, { group, operation });
+  else if (failed === 0) await noteBegun(services, { group, operation });
+  return { job, failed };
+}
+
+/** So many members' failovers are begun by one activity, and within a call of the API. */
+const AT_ONCE = 256;
+
+/** Has the failovers of members from the given one on begin; says how many could not. All are fenced before any is waited for. */
+export async function beginMembers(
+  services: Services,
+  client: DurableClient,
+  { group, operation, from }: GroupJob & { readonly from: number },
+): Promise<{ readonly next?: number; readonly failed: number }> {
+  const failover = (await services.records.groups.get(group))?.value.failover;
+  if (failover?.operation !== operation) return { failed: 0 };
+  const { point, startTime: now, acceptBadPoint } = failover;
+  const members = await readFailoverMembers(services.target, groupFailoverName(group, operation));
+  const asked = { now, token: tokenOf(operation), point };
+  let failed = 0;
+  await eachMember(members.slice(from, from + AT_ONCE), ({ item }) =>
+    failOver(services, client, item, asked, { acceptBadPoint }).catch(() => failed++),
   );
-  if (failures.length > 0) return { job, failures };
-  await services.records.groups.update(group.group, (old) =>
+  const next = from + AT_ONCE;
+  return { failed, ...(next < members.length && { next }) };
+}
+
+/** Each member's failover has begun: the timer need not look at it any more. */
+export async function noteBegun(
+  { records }: Pick<Services, "records">,
+  { group, operation }: GroupJob,
+): Promise<void> {
+  await records.groups.update(group, (old) =>
     old.failover?.operation === operation ? { ...old, failover: { ...old.failover, begun: true } } : old,
   );
-  return { job, failures };
 }
 
 function exists(error: unknown): void {
   if (!hasCode(error, "ObjectExists")) throw error;
 }
 
-/** The point that is named, or the newest that every member still has, and has good. */
+/** The point that is named, or the newest that every member still has, and has good. Reads no manifest but of those that are looked at. */
 async function pointOf(services: Services, group: GroupRecord, choice: GroupChoice): Promise<GroupPoint> {
-  const points = await readGroupPoints(services.target, group.group);
-  const standing = await standingsOf(services, points);
+  const { target } = services;
+  const places = await listGroupPoints(target, group.group);
   const name = lastSegment(group.id);
   if (choice.point) {
-    const named = points.find(({ id }) => id === choice.point);
+    const named = places.find(({ id }) => id === choice.point);
     if (!named)
       throw new LeewardError("NoRecoveryPoint", `group ${name} has no recovery point ${choice.point}`);
-    const state = standing(named);
+    const point = await readGroupPoint(target, named);
+    const state = (await standingsOf(services, [point]))(point);
     if (state === "incomplete")
       throw new LeewardError(
         "NoRecoveryPoint",
@@ -118,20 +154,28 @@ async function pointOf(services: Services, group: GroupRecord, choice: GroupChoi
       );
     if (state === "bad" && !choice.acceptBadPoint)
       throw new LeewardError("PointBad", `point ${named.id} of group ${name} is bad for one of its members`);
-    return named;
+    return point;
   }
   const application = choice.recoveryPointType === "LatestApplicationConsistent";
-  const found = points.findLast(
-    (point) => standing(point) === "good" && (!application || point.consistency === "application"),
-  );
-  if (found) return found;
+  for (const place of places.toReversed()) {
+    if (application && place.consistency !== "application") continue;
+    const point = await readGroupPoint(target, place).catch(gone);
+    if (point && (await standingsOf(services, [point]))(point) === "good") return point;
+  }
   const kind = application ? "application-consistent " : "";
   throw new LeewardError("NoRecoveryPoint", `group ${name} has no ${kind}recovery point yet`);
 }
 
-async function checkMembers(services: Services, members: readonly MachineId[]): Promise<void> {
-  await eachMember(members, async (machine) => {
-    const { id, state, job } = await itemOfMember(services, machine);
+/** Thinned meanwhile. */
+function gone(error: unknown): undefined {
+  if (!hasCode(error, "NotFound")) throw error;
+}
+
+/** The members' items. @throws Conflict, StateNotAllowed, NotFound */
+function checkMembers(services: Services, { members }: GroupPoint): Promise<ItemRecord[]> {
+  return eachMember(members, async ({ machine }) => {
+    const item = await itemOfMember(services, machine);
+    const { id, state, job } = item;
     const { busy, allowed } = STATES[state];
     if (busy)
       throw new LeewardError(
@@ -143,12 +187,14 @@ async function checkMembers(services: Services, members: readonly MachineId[]): 
         "StateNotAllowed",
         `${lastSegment(id)} is ${state}: UnplannedFailover is not possible`,
       );
+    return item;
   });
 }
 
-async function checkIdle({ records }: Services, { failover, id }: GroupRecord): Promise<void> {
-  const found = failover && (await records.jobs.get(failover.operation));
-  if (found && (await settledJob(records, found.value)).state === "InProgress")
+/** A job that has ended is written down as such. @throws Conflict */
+export async function checkIdle(services: Services, { failover, id }: GroupRecord): Promise<void> {
+  const found = failover && (await services.records.jobs.get(failover.operation));
+  if (found && (await settledJob(services, found.value)).state === "InProgress")
     throw new LeewardError("Conflict", `job ${failover.operation} is at work on ${lastSegment(id)}`);
 }
 

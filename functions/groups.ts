@@ -9,17 +9,24 @@ import { toIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { sameArmId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
-import { type GroupRecord, groupIdFor, groupSettings, newGroup } from "../engine/recovery/group.ts";
+import {
+  type GroupRecord,
+  type MemberRecord,
+  groupIdFor,
+  groupSettings,
+  newGroup,
+} from "../engine/recovery/group.ts";
 import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
-import { readGroupPoints } from "../engine/replication/group-points.ts";
+import { listGroupPoints, readGroupPoint, readGroupPoints } from "../engine/replication/group-points.ts";
 import { z } from "zod";
 import { findItem } from "./begin.ts";
-import { failOverGroup } from "./group-failover.ts";
+import { checkIdle, failOverGroup } from "./group-failover.ts";
 import { type GroupPointState, standingsOf } from "./group-standing.ts";
 import { type Call, bodyOf, durableRoute, route } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { RETRY_AFTER } from "./lro.ts";
-import { groupNamed, joinGroup, leaveGroup } from "./membership.ts";
+import { deleteGroup, groupNamed, joinGroup, leaveGroup, membersOf } from "./membership.ts";
+import { nextLink, skipIn } from "./page.ts";
 import { PATHS, groupIn, itemIn, vaultIn } from "./paths.ts";
 import { askedIn } from "./protected-items.ts";
 
@@ -37,28 +44,67 @@ route("putGroup", { ...change, method: "PUT", path: PATHS.group }, async (call) 
     ...old,
     settings,
   }));
-  return { jsonBody: view(group) };
+  return { jsonBody: await view(call, group) };
+});
+
+/** Only without members: nobody is to find out by an accident that common points are no longer made. Its points go with it. */
+route("deleteGroup", { ...change, method: "DELETE", path: PATHS.group }, async (call) => {
+  const found = await call.services.records.groups.get(groupIdFor(groupIn(call.request)));
+  if (!found) return { status: 204 };
+  await checkIdle(call.services, found.value);
+  await deleteGroup(call.services, found.value);
+  return { status: 200 };
 });
 
 route("listGroups", { ...read, path: PATHS.groups }, async (call) => {
   const vault = vaultIn(call.request);
   const value: GroupResource[] = [];
   for await (const group of call.services.records.groups.list())
-    if (sameArmId(vaultOf(group.id), vault)) value.push(view(group));
+    if (sameArmId(vaultOf(group.id), vault)) value.push(await view(call, group));
   return { jsonBody: { value, nextLink: null } };
 });
 
 route("getGroup", { ...read, path: PATHS.group }, async (call) => ({
-  jsonBody: view(await findGroup(call)),
+  jsonBody: await view(call, await findGroup(call)),
 }));
 
-/** Newest first. */
+/** All of them, by machine. */
+route("listGroupMembers", { ...read, path: `${PATHS.group}/leewardMembers` }, async (call) => {
+  const { group } = await findGroup(call);
+  const end = skipIn(call.request) + MOST_MEMBERS;
+  const members = await membersOf(call.services, group);
+  return {
+    jsonBody: {
+      value: members.slice(end - MOST_MEMBERS, end).map(viewMember),
+      nextLink: nextLink(call, end, members.length),
+    },
+  };
+});
+
+/** Newest first. What state they are in costs two calls for each member, so a page is short. */
 route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, async (call) => {
   const group = await findGroup(call);
-  const points = await readGroupPoints(call.services.target, group.group);
+  const end = skipIn(call.request) + MOST_POINTS;
+  const places = (await listGroupPoints(call.services.target, group.group)).toReversed();
+  const points = await readGroupPoints(call.services.target, places.slice(end - MOST_POINTS, end));
   const standing = await standingsOf(call.services, points);
-  const value = points.toReversed().map((point) => viewPoint(group, point, standing(point)));
-  return { jsonBody: { value, nextLink: null } };
+  return {
+    jsonBody: {
+      value: points.map((point) => viewPoint(group, point, standing(point))),
+      nextLink: nextLink(call, end, places.length),
+    },
+  };
+});
+
+/** With all its members. */
+route("getGroupPoint", { ...read, path: `${PATHS.group}/recoveryPoints/{point}` }, async (call) => {
+  const group = await findGroup(call);
+  const places = await listGroupPoints(call.services.target, group.group);
+  const place = places.find(({ id }) => id === call.param("point").toLowerCase());
+  if (!place) throw new LeewardError("NotFound", `group ${lastSegment(group.id)} has no such recovery point`);
+  const point = await readGroupPoint(call.services.target, place);
+  const standing = await standingsOf(call.services, [point]);
+  return { jsonBody: viewPoint(group, point, standing(point), point.members.length) };
 });
 
 durableRoute(
@@ -68,7 +114,10 @@ durableRoute(
     const group = await findGroup(call);
     const { recoveryPointId: point, ...choice } = (await bodyOf(call.request, groupFailoverRequest))
       .properties;
-    const job = await failOverGroup(call.services, call.client, group, askedIn(call), { ...choice, point });
+    const { job } = await failOverGroup(call.services, call.client, group, askedIn(call), {
+      ...choice,
+      point,
+    });
     return acceptedJob(call, group, job.operation);
   },
 );
@@ -105,21 +154,40 @@ function acceptedJob({ request, services }: Call, { id }: GroupRecord, operation
   };
 }
 
-const view = ({ id, group, settings, members, newest, missed, failover }: GroupRecord): GroupResource => ({
-  id,
-  name: lastSegment(id),
-  type: "Microsoft.RecoveryServices/vaults/leewardGroups",
-  properties: {
-    multiVmGroupId: group,
-    settings,
-    members: members.map(({ machine, joinedAt }) => ({ machine, joinedTime: toIso(joinedAt) })),
-    latestPoint: newest ? { ...newest, time: toIso(newest.time) } : null,
-    missed: missed ? { time: toIso(missed.time), message: missed.why } : null,
-    failover: failover ? { job: failover.operation, point: failover.point } : null,
-  },
-});
+/** So many members are in a group's, and in a point's, own resource. */
+const NAMED = 100;
+const MOST_MEMBERS = 1000;
+const MOST_POINTS = 20;
 
-const viewPoint = (group: GroupRecord, point: GroupPoint, state: GroupPointState): GroupPointResource => ({
+async function view(
+  { services }: Call,
+  { id, group, settings, newest, missed, failover }: GroupRecord,
+): Promise<GroupResource> {
+  const members = await membersOf(services, group);
+  return {
+    id,
+    name: lastSegment(id),
+    type: "Microsoft.RecoveryServices/vaults/leewardGroups",
+    properties: {
+      multiVmGroupId: group,
+      settings,
+      memberCount: members.length,
+      members: members.slice(0, NAMED).map(viewMember),
+      latestPoint: newest ? { ...newest, time: toIso(newest.time) } : null,
+      missed: missed ? { time: toIso(missed.time), message: missed.why } : null,
+      failover: failover ? { job: failover.operation, point: failover.point } : null,
+    },
+  };
+}
+
+const viewMember = ({ machine, joinedAt }: MemberRecord) => ({ machine, joinedTime: toIso(joinedAt) });
+
+const viewPoint = (
+  group: GroupRecord,
+  point: GroupPoint,
+  state: GroupPointState,
+  named = NAMED,
+): GroupPointResource => ({
   id: `${group.id}/recoveryPoints/${point.id}`,
   name: point.id,
   properties: {
@@ -127,6 +195,9 @@ const viewPoint = (group: GroupRecord, point: GroupPoint, state: GroupPointState
     recoveryPointType: point.consistency === "crash" ? "CrashConsistent" : "AppConsistent",
     state,
     hold: point.hold,
-    members: point.members.map(({ machine, generation, sequence }) => ({ machine, generation, sequence })),
+    memberCount: point.members.length,
+    members: point.members
+      .slice(0, named)
+      .map(({ machine, generation, sequence }) => ({ machine, generation, sequence })),
   },
 });

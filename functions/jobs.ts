@@ -18,7 +18,7 @@ durableRoute("listJobs", { ...read, path }, async (call) => {
   const vault = vaultIn(call.request);
   const found = [];
   for await (const job of call.services.records.jobs.list())
-    if (sameArmId(vaultOf(job.item), vault)) found.push(await settledJob(call.services.records, job));
+    if (sameArmId(vaultOf(job.item), vault)) found.push(await settledJob(call.services, job));
   const newestFirst = found.toSorted((a, b) => b.startTime - a.startTime);
   return {
     jsonBody: { value: await Promise.all(newestFirst.map((job) => view(call, job))), nextLink: null },
@@ -36,7 +36,7 @@ export async function findJob(call: Call, name: string): Promise<JobRecord> {
   const found = operation && (await call.services.records.jobs.get(operation));
   if (!found || !sameArmId(vaultOf(found.value.item), vault))
     throw new LeewardError("NotFound", `there is no job ${name.slice(0, 100)} in ${lastSegment(vault)}`);
-  return settledJob(call.services.records, found.value);
+  return settledJob(call.services, found.value);
 }
 
 function parseOperation(name: string): OperationId | undefined {
@@ -78,9 +78,16 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       targetObjectName: lastSegment(record.item),
       targetInstanceType: "ProtectionEntity",
       leeward: outcomeOf(record),
+      leewardMembers: membersOf(record),
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };
+}
+
+function membersOf({ members: total, settled }: JobRecord): Job["properties"]["leewardMembers"] {
+  if (total === undefined) return null;
+  const { succeeded = 0, failed = 0 } = settled ?? {};
+  return { total, succeeded, failed, inProgress: total - succeeded - failed };
 }
 
 function outcomeOf({ outcome }: JobRecord): Job["properties"]["leeward"] {

@@ -2,12 +2,13 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, type GroupId, type MachineId, armId } from "../engine/core/ids.ts";
 import {
   type GroupRecord,
+  type MemberRecord,
   groupIdFor,
   groupSettings,
   newGroup,
-  withMember,
-  withoutMember,
 } from "../engine/recovery/group.ts";
+import { groupPrefix } from "../engine/journal/names.ts";
+import type { Micros } from "../engine/core/units.ts";
 import { type ItemRecord, itemKeyOf, lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import type { Services } from "./services.ts";
 
@@ -34,33 +35,69 @@ export async function joinGroup(
       `${lastSegment(item.id)} belongs to another group: it must leave that first`,
     );
   });
-  const now = clock.now();
-  return records.groups.upsert(group, (old = newGroup(id, groupSettings.parse({}))) =>
-    withMember(old, item.machine, now),
-  );
+  const known = await records.groups.upsert(group, (old = newGroup(id, groupSettings.parse({}))) => old);
+  await putMember(records, group, item.machine, clock.now());
+  return known;
 }
 
-/** The group's record first: a machine that has left takes part in nothing new. Earlier points keep it. */
+async function putMember(
+  records: Services["records"],
+  group: GroupId,
+  machine: MachineId,
+  joinedAt: Micros,
+): Promise<void> {
+  await records.members(group).upsert(machine, (old = { format: 1, machine, joinedAt }) => old);
+}
+
+/**
+ * Its own record goes first, then the group's tells everybody who is about to ask members: a machine that has left takes part in
+ * nothing new. Earlier points keep it.
+ */
 export async function leaveGroup({ records }: Services, item: ItemRecord): Promise<void> {
   const { group, machine } = item;
   if (group === undefined) return;
+  await records.members(group).delete(machine);
   if (await records.groups.get(group))
-    await records.groups.update(group, (old) => withoutMember(old, machine));
+    await records.groups.update(group, (old) => ({ ...old, left: old.left + 1 }));
   await records.items.update(itemKeyOf(machine), (old) => {
     const { group: left, ...rest } = old;
     return left === group ? rest : old;
   });
 }
 
+/**
+ * The group's points go first, then its record: members' own points are no longer kept for them. Nothing of the machines changes.
+ * @throws Conflict while it has members, or something is under way in its name
+ */
+export async function deleteGroup(
+  { records, target }: Pick<Services, "records" | "target">,
+  { id, group, round, failover }: GroupRecord,
+): Promise<void> {
+  const name = lastSegment(id);
+  for await (const { machine } of records.members(group).list())
+    throw new LeewardError("Conflict", `${name} has members, such as ${machine}: they must leave it first`);
+  if (round) throw new LeewardError("Conflict", `${name} waits for its barrier ${round.id}`);
+  if (failover?.begun === false)
+    throw new LeewardError("Conflict", `job ${failover.operation} is at work on ${name}`);
+  const names: string[] = [];
+  for await (const object of target.list(groupPrefix(group))) names.push(object.name);
+  if (names.length > 0) await target.delete(names);
+  await records.groups.delete(group);
+}
+
 /** Completes a joining that died between its two records. */
 export async function reconcileMember({ records, clock }: Services, item: ItemRecord): Promise<void> {
   const { group, machine } = item;
-  if (group === undefined || !(await records.groups.get(group))) return;
-  if (await isMember(records, group, machine)) return;
-  await records.groups.update(group, (old) => withMember(old, machine, clock.now()));
+  if (group === undefined || (await records.members(group).get(machine))) return;
+  if (await records.groups.get(group)) await putMember(records, group, machine, clock.now());
 }
 
-async function isMember(records: Services["records"], group: GroupId, machine: MachineId): Promise<boolean> {
-  const found = await records.groups.get(group);
-  return found?.value.members.some((one) => one.machine === machine) ?? false;
+/** Ascending by machine. One call for each thousand. */
+export async function membersOf(
+  { records }: Pick<Services, "records">,
+  group: GroupId,
+): Promise<MemberRecord[]> {
+  const members: MemberRecord[] = [];
+  for await (const member of records.members(group).list()) members.push(member);
+  return members;
 }

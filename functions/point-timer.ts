@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { app, type DurableClient } from "durable-functions";
 import { barrierId } from "../engine/core/ids.ts";
+import { mapInOrder } from "../engine/core/in-order.ts";
 import { awaitsInstant } from "../engine/recovery/barriers.ts";
 import { type GroupRecord, roundDue } from "../engine/recovery/group.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
@@ -27,13 +28,18 @@ import { carryOnGroup } from "./group-failover.ts";
 import { reconcileMember } from "./membership.ts";
 import { type Services, services } from "./services.ts";
 
+/** A thousand machines are tended to well within the minute. */
+const AT_ONCE = 16;
+
 app.client.timer("pointTimer", {
   schedule: "%LEEWARD_POINT_SCHEDULE%",
   handler: async (_timer: unknown, client: DurableClient) => {
     const found = await services();
     const failures: unknown[] = [];
-    for await (const item of found.records.items.list())
-      await tend(found, client, item).catch((error: unknown) => failures.push(error));
+    const tended = mapInOrder(found.records.items.list(), AT_ONCE, (item) =>
+      tend(found, client, item).catch((error: unknown) => failures.push(error)),
+    );
+    for await (const _ of tended);
     for await (const group of found.records.groups.list())
       await tendGroup(found, client, group).catch((error: unknown) => failures.push(error));
     if (failures.length > 0)
@@ -89,12 +95,8 @@ async function point(
 async function tendGroup(found: Services, client: DurableClient, known: GroupRecord): Promise<void> {
   const { group, round, failover } = known;
   if (failover && !failover.begun) {
-    const { failures } = await carryOnGroup(found, client, known);
-    if (failures.length > 0)
-      throw new AggregateError(
-        failures,
-        `${failures.length} members of ${known.id} could not be failed over yet`,
-      );
+    const { failed } = await carryOnGroup(found, client, known);
+    if (failed > 0) throw new Error(`${failed} members of ${known.id} could not be failed over yet`);
   }
   if (round) {
     await ensureGroupPoint(client, { group, barrier: round.id, consistency: round.consistency });

@@ -10,21 +10,20 @@ import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import { listGroupPoints } from "../engine/replication/group-points.ts";
 import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
-import { z } from "zod";
 import { findItem } from "./begin.ts";
-import { type Call, checkInput, route } from "./http.ts";
+import { type Call, route } from "./http.ts";
+import { nextLink, skipIn } from "./page.ts";
 import { PATHS, itemIn } from "./paths.ts";
 
 const path = `${PATHS.item}/recoveryPoints`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
 const PAGE = 100;
-const paging = z.object({ $skipToken: z.coerce.number().int().nonnegative().default(0) });
 
 /** Newest first, a page at a time. */
 route("listRecoveryPoints", { ...read, path }, async (call) => {
   const item = await findItem(call.services, itemIn(call.request));
-  const { $skipToken: skip } = checkInput(paging, Object.fromEntries(call.request.query));
+  const skip = skipIn(call.request);
   const places = (await listPoints(call.services.target, item.machine)).toReversed();
   const page = places.slice(skip, skip + PAGE);
   const known = await standing(call, item);
@@ -35,7 +34,7 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   for await (const point of points) value.push(view(item, point, known));
   // Points between which nothing was written have one sequence, and names in any order.
   value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
-  return { jsonBody: { value, nextLink: places.length > skip + PAGE ? nextLink(call, skip + PAGE) : null } };
+  return { jsonBody: { value, nextLink: nextLink(call, skip + PAGE, places.length) } };
 });
 
 route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => {
@@ -45,12 +44,6 @@ route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => 
   const known = await standing(call, item);
   return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data), known) };
 });
-
-function nextLink({ request, services }: Call, skip: number): string {
-  const { pathname, searchParams } = new URL(request.url);
-  searchParams.set("$skipToken", String(skip));
-  return `${services.settings.publicUrl}${pathname}?${searchParams}`;
-}
 
 /** What is known of the points beside their manifests. */
 interface Standing {

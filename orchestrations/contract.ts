@@ -80,8 +80,15 @@ export interface Activities {
   // groups
   /** Fixes members and instant, and asks each member; none when no member is protected. */
   askGroup: Does<GroupBarrier, { readonly asked: number }>;
-  /** Makes the group's point once it can be made. */
-  observeGroup: Does<Pick<GroupBarrier, "group" | "barrier">, GroupView>;
+  /** Makes the group's point once it can be made. Members before `from` were seen to be ready. */
+  observeGroup: Does<Pick<GroupBarrier, "group" | "barrier"> & { readonly from?: number }, GroupView>;
+  /** Has the failover of members from this one on begun, a bounded number of them; `next` is the first of the rest. */
+  beginGroupFailover: Does<
+    GroupJob & { readonly from: number },
+    { readonly next?: number; readonly failed: number }
+  >;
+  /** Notes that each member's failover has begun. */
+  noteGroupBegun: Does<GroupJob>;
   endGroupRound: Does<Pick<GroupBarrier, "group" | "barrier"> & { readonly end: GroupEnd }>;
 
   // failover
@@ -127,12 +134,20 @@ export interface GroupBarrier {
   readonly consistency: Consistency;
 }
 
+/** A failover of all members of a group. */
+export interface GroupJob {
+  readonly group: GroupId;
+  readonly operation: OperationId;
+}
+
 /** What became of a group's barrier. */
 export type GroupEnd = { readonly consistency: Consistency } | { readonly why: string };
 
 export type GroupView =
-  /** `ended`: another run has seen to it. */
-  | { readonly state: "waiting" | "ended" }
+  /** So many members, from the first on, are ready. */
+  | { readonly state: "waiting"; readonly ready: number }
+  /** Another run has seen to it. */
+  | { readonly state: "ended" }
   | { readonly state: "made"; readonly consistency: Consistency }
   | { readonly state: "failed"; readonly why: string };
 

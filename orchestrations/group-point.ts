@@ -1,7 +1,7 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
 import { millis } from "../engine/core/units.ts";
-import { type GroupBarrier, type GroupEnd, type GroupView, call } from "./contract.ts";
+import { type GroupBarrier, type GroupEnd, type GroupView, type InputOf, call } from "./contract.ts";
 import { encodeFailure } from "./failure.ts";
 import { secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
@@ -28,12 +28,14 @@ function* outcome(
   { group, barrier }: GroupBarrier,
 ): Generator<Task, GroupEnd | undefined, never> {
   const start = replayedNow(context);
+  let from = 0;
   for (let round = 0; secondsSince(context, start) < PATIENCE_SECONDS; round++) {
     yield* sleep(context, pollWait(round, millis(5000)));
-    const seen = yield* observe(context, { group, barrier });
+    const seen = yield* observe(context, { group, barrier, from });
     if (seen.state === "made") return { consistency: seen.consistency };
     if (seen.state === "failed") return { why: seen.why };
     if (seen.state === "ended") return undefined;
+    from = seen.ready;
   }
   return { why: "it became no recovery point of every member" };
 }
@@ -41,7 +43,7 @@ function* outcome(
 /** A member's bad point is the end of it; anything that passes is tried again. */
 function* observe(
   context: OrchestrationContext,
-  at: Pick<GroupBarrier, "group" | "barrier">,
+  at: InputOf<"observeGroup">,
 ): Generator<Task, GroupView, never> {
   try {
     return yield* call(context, "observeGroup", at);

@@ -52,14 +52,20 @@ export async function list(path) {
 
 export const put = (path, body) => send("PUT", path, body);
 export const post = (path, body) => send("POST", path, body);
+export const remove = (path) => send("DELETE", path);
+
+/** The first page of a list. */
+export const first = async (path) => (await call(versioned(path), authorized())).value;
+
+export const groupPath = (config, name) => `${vaultPath(config)}/leewardGroups/${part(name)}`;
 
 const send = (method, path, body) =>
   call(versioned(path), {
     method,
-    body: JSON.stringify(body),
+    ...(body && { body: JSON.stringify(body) }),
     headers: {
       ...authorized().headers,
-      "content-type": "application/json",
+      ...(body && { "content-type": "application/json" }),
       "x-ms-client-request-id": crypto.randomUUID(),
     },
   });

@@ -1,6 +1,7 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
 import { INSTANT, KINDS, enableDialog, failoverDialog, resyncDialog } from "./dialogs.js";
+import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -8,6 +9,16 @@ const HIDDEN_POLL_MILLIS = 10_000;
 const SLOWEST_POLL_MILLIS = 8000;
 const TICK_MILLIS = 500;
 const MACHINES_MILLIS = 6000;
+const COMMON_POINTS_MILLIS = 15_000;
+
+const DIALOGS = {
+  enable: enableDialog,
+  failover: failoverDialog,
+  resync: resyncDialog,
+  newGroup: newGroupDialog,
+  membership: membershipDialog,
+  deleteGroup: deleteGroupDialog,
+};
 
 /** Everything that the page shows. Only this module changes it. */
 const model = {
@@ -22,7 +33,7 @@ const model = {
   failures: 0,
   /** What came of the user's last request: `{ kind, title, message, remedy }`. */
   notice: undefined,
-  /** `{ kind: "enable", machine }`, `{ kind: "failover", id }` or `{ kind: "resync", id }`. */
+  /** `kind` is one of `DIALOGS`; beside it what it is about, `machine` or `id`, and what was chosen in it. */
   dialog: undefined,
   sending: false,
 };
@@ -72,6 +83,33 @@ const actions = {
       `A resync of ${item.name} was begun.`,
       () => api.post(`${item.id}/repairReplication`, {}),
       "How far it is appears with the machine.",
+    ),
+  askNewGroup: () => open({ kind: "newGroup" }),
+  createGroup: (name, settings) =>
+    request(
+      `The group ${name} was made.`,
+      () => api.put(api.groupPath(model.config, name), { properties: { settings } }),
+      "Machines join it from their own cards.",
+    ),
+  askMembership: ({ id }) => open({ kind: "membership", id }),
+  joinGroup: (item, group) =>
+    request(
+      `${item.name} belongs to ${group} now.`,
+      () => api.post(`${item.id}/joinGroup`, { properties: { multiVmGroupName: group } }),
+      "It takes part from the next common barrier on.",
+    ),
+  leaveGroup: (item, group) =>
+    request(
+      `${item.name} has left ${group}.`,
+      () => api.post(`${item.id}/leaveGroup`, {}),
+      "It goes on with recovery points of its own.",
+    ),
+  askDeleteGroup: ({ id }) => open({ kind: "deleteGroup", id }),
+  deleteGroup: (group) =>
+    request(
+      `The group ${group.name} was deleted.`,
+      () => api.remove(group.id),
+      "Its machines go on as they were.",
     ),
   failover: (item, point, at) =>
     request(`The failover of ${item.name} was started.`, () =>
@@ -147,14 +185,27 @@ async function read() {
     api.list(`${vault}/replicationJobs`),
     api.list(`${vault}/leewardGroups`),
   ]);
-  const [points, common] = await Promise.all(
-    [items, groups].map((all) => Promise.all(all.map(({ id }) => api.list(`${id}/recoveryPoints`)))),
-  );
+  const [points, common] = await Promise.all([
+    Promise.all(items.map(({ id }) => api.list(`${id}/recoveryPoints`))),
+    Promise.all(groups.map(readCommon)),
+  ]);
   return {
     jobs,
     groups: groups.map((group, index) => ({ ...group, points: newestFirst(common[index]) })),
     items: items.map((item, index) => ({ ...item, points: newestFirst(points[index]) })),
   };
+}
+
+const common = new Map();
+
+/** The state of a common point costs the app two calls for each member, so it is asked for seldom unless there is a new one. */
+async function readCommon({ id, properties }) {
+  const known = common.get(id);
+  const newest = properties.latestPoint?.id;
+  if (known && known.newest === newest && Date.now() < known.readAfter) return known.points;
+  const points = await api.first(`${id}/recoveryPoints`);
+  common.set(id, { newest, points, readAfter: Date.now() + COMMON_POINTS_MILLIS });
+  return points;
 }
 
 /**
@@ -238,9 +289,7 @@ function draw() {
   render(top, topView(model, signedIn, actions));
   render(main, signedIn ? pageView(model, actions) : signInView(model, actions));
   main.setAttribute("aria-busy", String(signedIn && !model.data && !model.failure));
-  if (model.dialog?.kind === "enable") render(dialog, enableDialog(model, actions));
-  if (model.dialog?.kind === "failover") render(dialog, failoverDialog(model, actions));
-  if (model.dialog?.kind === "resync") render(dialog, resyncDialog(model, actions));
+  if (model.dialog) render(dialog, DIALOGS[model.dialog.kind](model, actions));
 }
 
 api.takeTokenFromAddress();

@@ -58,7 +58,7 @@ export function enableDialog(model, actions) {
         ),
       ),
     ),
-    buttons(model, actions, "primary", "Enable protection"),
+    dialogButtons(model, actions, "primary", "Enable protection"),
   );
 }
 
@@ -116,7 +116,7 @@ export function failoverDialog(model, actions) {
         lostBy(item, wanted, chosen, model.config.region),
       ),
     ),
-    buttons(model, actions, "danger", `Fail over ${name} now`, !chosen),
+    dialogButtons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
 }
 
@@ -139,7 +139,7 @@ export function resyncDialog(model, actions) {
       `All disks of ${name} are read and compared with what ${model.config.region} holds; only blocks that differ are sent. `,
       "All points stay. Until it is over no new one is made, so a failover meanwhile goes back to the newest that there is.",
     ),
-    buttons(model, actions, "primary", `Resync ${name} now`),
+    dialogButtons(model, actions, "primary", `Resync ${name} now`),
   );
 }
 
@@ -199,7 +199,8 @@ function lostWith(item, point, region) {
   return `${since}: ${count(captured.sequence - sequence + unrecorded, "write")} so far, ${away}.`;
 }
 
-function buttons(model, actions, kind, words, disabled = false) {
+/** Cancel, and what the form is for. */
+export function dialogButtons(model, actions, kind, words, disabled = false) {
   return h(
     "div",
     { class: "actions" },

@@ -3,26 +3,34 @@ import { clock, count, duration, secondsSince } from "./format.js";
 import { consistencyOf, nameOfMachine } from "./machine.js";
 
 const POINTS_SHOWN = 10;
+const NAMES_SHOWN = 20;
 const STATE_WORDS = {
   good: "good",
   bad: "bad for one of its members",
   incomplete: "not kept by every member any more",
 };
 
-/** Machines with common recovery points; nothing where there are none. */
-export function groupsView({ groups, items }) {
-  if (groups.length === 0) return undefined;
+/** Machines with common recovery points; nothing where there are no machines. */
+export function groupsView({ groups, items }, model, actions) {
+  if (groups.length === 0 && items.length === 0) return undefined;
   return h(
     "section",
     { key: "groups", "aria-labelledby": "groups-title" },
-    h("h2", { id: "groups-title" }, "Groups"),
-    groups.map((group) => groupView(group, items)),
+    h(
+      "div",
+      { class: "heading" },
+      h("h2", { id: "groups-title" }, "Groups"),
+      h("button", { type: "button", onclick: actions.askNewGroup, disabled: model.sending }, "New group…"),
+    ),
+    groups.length === 0 &&
+      h("p", { class: "hint" }, "None yet. The machines of a group have recovery points that agree."),
+    groups.map((group) => groupView(group, items, model, actions)),
   );
 }
 
-function groupView(group, items) {
-  const { members, missed, latestPoint } = group.properties;
-  const names = members.map(({ machine }) => nameIn(items, machine)).join(", ");
+function groupView(group, items, model, actions) {
+  const { members, memberCount, missed, latestPoint } = group.properties;
+  const names = namesOf(items, members, memberCount);
   const newest = latestPoint
     ? `newest common point ${duration(secondsSince(latestPoint.time))} old`
     : "no common point yet";
@@ -30,7 +38,7 @@ function groupView(group, items) {
     "article",
     { class: "card", key: group.id, "aria-labelledby": `group-${group.name}` },
     h("header", null, h("h3", { id: `group-${group.name}` }, group.name)),
-    h("p", { class: "hint" }, `${count(members.length, "member")}: ${names || "none"}; ${newest}.`),
+    h("p", { class: "hint" }, `${count(memberCount, "member")}${names && ": "}${names}; ${newest}.`),
     missed &&
       h(
         "div",
@@ -38,7 +46,28 @@ function groupView(group, items) {
         h("p", null, `The barrier of ${clock(missed.time)} became no point: ${missed.message}`),
       ),
     pointsView(group.points, items),
+    h(
+      "div",
+      { class: "actions" },
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => actions.askDeleteGroup(group),
+          disabled: model.sending || memberCount > 0,
+          title: memberCount > 0 && "Its machines must leave it first.",
+        },
+        "Delete…",
+        h("span", { class: "unseen" }, ` ${group.name}`),
+      ),
+    ),
   );
+}
+
+/** The first of them by name. */
+function namesOf(items, members, total) {
+  const shown = members.slice(0, NAMES_SHOWN).map(({ machine }) => nameIn(items, machine));
+  return [...shown, ...(total > shown.length ? [`and ${total - shown.length} more`] : [])].join(", ");
 }
 
 function pointsView(points, items) {
@@ -49,7 +78,7 @@ function pointsView(points, items) {
       { key: name },
       h("td", null, clock(properties.recoveryPointTime)),
       h("td", null, consistencyOf(properties)),
-      h("td", null, properties.members.map(({ machine }) => nameIn(items, machine)).join(", ")),
+      h("td", null, namesOf(items, properties.members, properties.memberCount)),
       h("td", null, STATE_WORDS[properties.state] ?? properties.state),
     );
   return h(

@@ -54,6 +54,18 @@ export function machineView(item, model, actions) {
         h(
           "button",
           {
+            key: "group",
+            type: "button",
+            onclick: () => actions.askMembership(item),
+            disabled: model.sending,
+          },
+          leeward.group ? `Leave ${leeward.group.name}…` : "Add to a group…",
+          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
+        ),
+      allowedOperations.includes("UnplannedFailover") &&
+        h(
+          "button",
+          {
             class: "danger",
             type: "button",
             onclick: () => actions.askFailover(item),

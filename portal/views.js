@@ -66,7 +66,12 @@ export function pageView(model, actions) {
     failureView(model),
     noticeView(model, actions),
     data
-      ? [machinesView(model, actions), groupsView(data), protectableView(model, actions), jobsView(data.jobs)]
+      ? [
+          machinesView(model, actions),
+          groupsView(data, model, actions),
+          protectableView(model, actions),
+          jobsView(data.jobs),
+        ]
       : !model.failure && h("p", { class: "hint" }, "Reading the machines…"),
   );
 }

@@ -34,6 +34,8 @@ const loosePoint = z.object({
     state: z.enum(["good", "bad", "incomplete"]),
     /** Milliseconds for which writes behind it were not acknowledged. */
     hold: z.number(),
+    memberCount: z.number(),
+    /** The first 100, by machine; all in the point's own resource. */
     members: z.array(z.object({ machine: z.string(), generation: z.number(), sequence: z.number() })),
   }),
 });
@@ -46,6 +48,8 @@ const groupResource = z.object({
   properties: z.object({
     multiVmGroupId: z.string(),
     settings: z.record(z.string(), z.unknown()),
+    memberCount: z.number(),
+    /** The first 100, by machine; `GET {group}/leewardMembers` has all. */
     members: z.array(z.object({ machine: z.string(), joinedTime: z.string() })),
     latestPoint: z.object({ id: z.string(), time: z.string(), consistency: z.string() }).nullable(),
     /** Why the newest barrier became no point, if so. */

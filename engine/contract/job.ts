@@ -49,6 +49,10 @@ const job = z.object({
         announced: z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() }),
       })
       .nullable(),
+    /** Of a failover of a group: its members, of whom `tasks` names 100 at most, those that failed first. */
+    leewardMembers: z
+      .object({ total: z.number(), succeeded: z.number(), failed: z.number(), inProgress: z.number() })
+      .nullable(),
     customDetails: z.object({ instanceType: z.string() }),
   }),
 });

@@ -18,6 +18,7 @@ import {
   ordinal,
   sequence,
 } from "../core/units.ts";
+import type { Consistency } from "./record.ts";
 
 /** Every object name of a machine starts with this, in the cache account and in the target account alike. */
 const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
@@ -140,26 +141,44 @@ export const registerName = (machine: MachineId, of: Generation): string =>
 export const groupPointsPrefix = (group: GroupId): string => `groups/${group}/points/`;
 
 /** Points of a group sort by the instant that they were set for. */
-export const groupPointName = (group: GroupId, time: Micros, id: BarrierId): string =>
-  `${groupPointsPrefix(group)}${digits(time, 16)}-${id}.json`;
+export const groupPointName = ({ group, time, id, consistency }: GroupPointPlace): string =>
+  `${groupPointsPrefix(group)}${digits(time, 16)}-${id}${consistency === "application" ? "-application" : ""}.json`;
 
+/** What the name of a group's point says of it: all that thinning needs, since its manifest may be large. */
 export interface GroupPointPlace {
   readonly group: GroupId;
   readonly time: Micros;
   readonly id: BarrierId;
+  readonly consistency: Consistency;
 }
 
 /** The inverse of `groupPointName`; undefined for any other name. */
 export function parseGroupPointName(name: string): GroupPointPlace | undefined {
-  const found = /^groups\/([^/]+)\/points\/(\d{16})-([0-9a-f-]{36})\.json$/.exec(name);
+  const found = /^groups\/([^/]+)\/points\/(\d{16})-([0-9a-f-]{36})(-application)?\.json$/.exec(name);
   if (!found) return undefined;
-  const [, group = "", time, id = ""] = found;
+  const [, group = "", time, id = "", application] = found;
   return unlessImpossible(() => ({
     group: groupId(group),
     time: micros(Number(time)),
     id: barrierId(id),
+    consistency: application ? "application" : "crash",
   }));
 }
+
+/** Prefix of the lists of those who were asked for one barrier of a group. */
+export const roundPrefix = (group: GroupId, barrier: BarrierId): string =>
+  `groups/${group}/rounds/${barrier}`;
+
+/** Who is asked for a barrier of a group; `digest` of the list, so that two that differ have two names. */
+export const roundName = (group: GroupId, barrier: BarrierId, digest: string): string =>
+  `${roundPrefix(group, barrier)}-${digest}.json`;
+
+/** Who is failed over with a group. */
+export const groupFailoverName = (group: GroupId, operation: OperationId): string =>
+  `groups/${group}/failovers/${operation}.json`;
+
+/** Prefix of all that is kept of a group. */
+export const groupPrefix = (group: GroupId): string => `groups/${group}/`;
 
 /** Prefix of all that belongs to the layers of one generation. */
 export const layersPrefix = (machine: MachineId, of: Generation): string =>

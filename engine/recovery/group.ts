@@ -50,14 +50,20 @@ const groupRound = z.object({
   at: time,
   hold: z.number().transform(checked(millis)),
   askedAt: time,
-  /** Fixed when it was asked for. */
-  members: z.array(machine),
+  /** How many they are: fixed, as their list is, when it was asked for. */
+  members: z.number().int().positive(),
+  /** The object with their list. */
+  list: z.string(),
 });
 export type GroupRound = z.infer<typeof groupRound>;
 
+/** A member of a group. Kind `member-{group}`, keyed by the machine: members come and go without hindering each other. */
+export const memberRecord = z.object({ format: z.literal(1), machine, joinedAt: time });
+export type MemberRecord = z.infer<typeof memberRecord>;
+
 /**
- * Machines with common recovery points. Kind `group`, keyed by its id; changed only by ETag compare-and-swap. A record
- * holds 2,000 members; that of its failover's job, which names each by its path, some 1,400.
+ * Machines with common recovery points. Kind `group`, keyed by its id; changed only by ETag compare-and-swap. Whatever grows with the
+ * number of members is elsewhere: `memberRecord`, and lists in objects.
  */
 export const groupRecord = z.object({
   format: z.literal(1),
@@ -65,8 +71,8 @@ export const groupRecord = z.object({
   /** `{vault}/leewardGroups/{name}`. */
   id: z.string().transform(checked(armId)),
   settings: groupSettings,
-  /** Ascending. */
-  members: z.array(z.object({ machine, joinedAt: time })),
+  /** Counts members that left: nobody who has is asked for a barrier. */
+  left: z.number().int().default(0),
   /** The barrier that is on its way. */
   round: groupRound.optional(),
   askedAt: time.optional(),
@@ -81,7 +87,7 @@ export const groupRecord = z.object({
       operation: z.string().transform(checked(operationId)),
       point: barrier,
       startTime: time,
-      members: z.array(machine),
+      members: z.number().int(),
       acceptBadPoint: z.boolean(),
       /** Each member's own failover has begun. */
       begun: z.boolean(),
@@ -98,51 +104,38 @@ export const newGroup = (id: ArmId, settings: GroupSettings): GroupRecord => ({
   group: groupIdFor(id),
   id,
   settings,
-  members: [],
+  left: 0,
 });
-
-/** The group with one more member, who takes part from the next barrier on; itself when it has it. */
-export function withMember(old: GroupRecord, joins: MachineId, now: Micros): GroupRecord {
-  if (old.members.some((one) => one.machine === joins)) return old;
-  const members = [...old.members, { machine: joins, joinedAt: now }];
-  return { ...old, members: members.toSorted((a, b) => (a.machine < b.machine ? -1 : 1)) };
-}
-
-/** The group without the member; a barrier that is on its way is finished with it. Points keep their members. */
-export function withoutMember(old: GroupRecord, leaves: MachineId): GroupRecord {
-  const members = old.members.filter((one) => one.machine !== leaves);
-  return members.length === old.members.length ? old : { ...old, members };
-}
 
 /** Which point is to be made now, if any. */
 export function roundDue(
-  { round, members, settings, askedAt = micros(0), applicationAt = micros(0) }: GroupRecord,
+  { round, settings, askedAt = micros(0), applicationAt = micros(0) }: GroupRecord,
   now: Micros,
 ): Consistency | undefined {
-  if (round || members.length === 0) return undefined;
+  if (round) return undefined;
   const { interval, applicationInterval } = settings;
   if (applicationInterval > 0 && now - applicationAt >= applicationInterval * 1000) return "application";
   return now - askedAt >= interval * 1000 ? "crash" : undefined;
 }
 
 /**
- * The group with a barrier on its way. One that is on its way already stays as it was asked for. Of those who are wanted,
- * who has left meanwhile is not asked; when nobody is left the group stays as it is. @throws Conflict
+ * The group with a barrier on its way. One that is on its way already stays as it was asked for. Nothing happens when a
+ * member left since the list was made: it is to be made anew. @param left as when the list was begun @throws Conflict
  */
 export function beginRound(
   old: GroupRecord,
-  wish: Pick<GroupRound, "id" | "consistency"> & { readonly members: readonly MachineId[] },
+  wish: Pick<GroupRound, "id" | "consistency" | "members" | "list">,
+  left: number,
   now: Micros,
   ahead: Millis,
 ): GroupRecord {
   if (old.round?.id === wish.id) return old;
   if (old.round) throw new LeewardError("Conflict", `group ${old.id} waits for barrier ${old.round.id}`);
-  const members = wish.members.filter((one) => old.members.some(({ machine: of }) => of === one));
-  if (members.length === 0) return old;
+  if (old.left !== left) return old;
   const round = { ...wish, at: micros(now + ahead * 1000), hold: old.settings.hold, askedAt: now };
   return {
     ...old,
-    round: { ...round, members: members.toSorted() },
+    round,
     askedAt: now,
     ...(wish.consistency === "application" && { applicationAt: now }),
   };
@@ -172,13 +165,17 @@ export interface MemberBarrier {
 }
 
 type RoundVerdict =
-  | { readonly state: "waiting" }
+  /** The first `ready` of these are. */
+  | { readonly state: "waiting"; readonly ready: number }
   | { readonly state: "ready" }
   | { readonly state: "failed"; readonly why: string };
 
-/** Whether the group has a point: only when every member has set the barrier in time, and has it as a point of its own. */
+/**
+ * Whether these of the group's members let it have a point: only when every one has set the barrier in time, and has it as a
+ * point of its own.
+ */
 export function roundVerdict(
-  { at, hold }: GroupRound,
+  { at, hold }: Pick<GroupRound, "at" | "hold">,
   members: readonly MemberBarrier[],
   now: Micros,
 ): RoundVerdict {
@@ -187,8 +184,8 @@ export function roundVerdict(
     const why = faultOf(request, late);
     if (why !== undefined) return { state: "failed", why: `${of}: ${why}` };
   }
-  const ready = members.every(({ request }) => request?.held === true && request.made === true);
-  return ready ? { state: "ready" } : { state: "waiting" };
+  const waits = members.findIndex(({ request }) => request?.held !== true || request.made !== true);
+  return waits < 0 ? { state: "ready" } : { state: "waiting", ready: waits };
 }
 
 function faultOf(request: BarrierRequest | undefined, late: boolean): string | undefined {

@@ -158,6 +158,8 @@ export const itemRecord = z.object({
   state: z.enum(ITEM_STATES),
   /** The newest generation that was issued; a journal of an older one is fenced. */
   generation: z.number().transform(checked(generation)),
+  /** The same number when it ended a generation and was given to no agent yet: the next one to register takes it. */
+  unissued: z.number().transform(checked(generation)).optional(),
   policy: recoveryPolicy,
   /** The newest resync that was asked for: it ended the generation before the present one. */
   resync: resyncRequest.optional(),

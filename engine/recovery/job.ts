@@ -27,15 +27,9 @@ export const jobRecord = z.object({
   item: z.string().transform(checked(armId)),
   /** Absent for a group's job. */
   machine: z.string().transform(checked(machineId)).optional(),
-  /** Of a group's job: the items and their own jobs. */
-  members: z
-    .array(
-      z.object({
-        item: z.string().transform(checked(armId)),
-        operation: z.string().transform(checked(operationId)),
-      }),
-    )
-    .optional(),
+  /** Of a group's job: how many members it has, who are listed elsewhere; and how many of their jobs have ended. */
+  members: z.number().int().optional(),
+  settled: z.object({ succeeded: z.number().int(), failed: z.number().int() }).optional(),
   /** The recovery point that a failover asked for; the latest one when absent. */
   point: z.string().transform(checked(barrierId)).optional(),
   /** Or the state between points that it asked for. */

@@ -2,7 +2,8 @@ import type { z } from "zod";
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
-import { groupRecord } from "./group.ts";
+import type { GroupId } from "../core/ids.ts";
+import { groupRecord, memberRecord } from "./group.ts";
 import { healingRecord } from "./healing-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
@@ -30,6 +31,8 @@ export interface Records<Value> {
   /** As `update`, with `change` called with undefined when there is no record yet. */
   upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value>;
   list(): AsyncIterable<Value>;
+  /** Nothing happens when there is none. */
+  delete(key: string): Promise<void>;
 }
 
 /** Everything the control plane remembers, in the target region's table. */
@@ -44,6 +47,8 @@ export interface AllRecords {
   readonly retention: Records<z.output<typeof retentionRecord>>;
   readonly healing: Records<z.output<typeof healingRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
+  /** Of one group. */
+  readonly members: (group: GroupId) => Records<z.output<typeof memberRecord>>;
 }
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
@@ -57,6 +62,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   retention: records(store, "retention", retentionRecord),
   healing: records(store, "healing", healingRecord),
   groups: records(store, "group", groupRecord),
+  members: (group) => records(store, `member-${group}`, memberRecord),
 });
 
 /** How often a lost race is run again; each time someone else got something done. */
@@ -105,6 +111,7 @@ function records<Schema extends z.ZodType>(
         if (old === undefined) throw new LeewardError("NotFound", `there is no ${kind} record ${key}`);
         return change(old);
       }),
+    delete: (key) => store.delete(kind, key),
     async *list() {
       for await (const found of store.list(kind)) yield schema.parse(found.value);
     },

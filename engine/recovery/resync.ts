@@ -77,6 +77,7 @@ export function resyncDue(progress: ProgressRecord): "offer" | "look" | "clear" 
 export const endedFor = (item: ItemRecord, resync: NonNullable<ItemRecord["resync"]>): ItemRecord => ({
   ...item,
   generation: generation(item.generation + 1),
+  unissued: generation(item.generation + 1),
   resync,
 });
 

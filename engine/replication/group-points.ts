@@ -1,5 +1,5 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
-import type { BarrierId, GroupId, MachineId } from "../core/ids.ts";
+import type { GroupId } from "../core/ids.ts";
 import { type GroupPoint, decodeGroupPoint, encodeGroupPoint } from "../journal/group-manifest.ts";
 import {
   type GroupPointPlace,
@@ -14,7 +14,7 @@ import type { ObjectStore } from "../storage/store.ts";
  * @throws ManifestDamaged
  */
 export async function createGroupPoint(target: ObjectStore, point: GroupPoint): Promise<void> {
-  const name = groupPointName(point.group, point.time, point.id);
+  const name = groupPointName(point);
   const document = encodeGroupPoint(point);
   try {
     await target.put(name, document, "absent");
@@ -38,35 +38,31 @@ export async function listGroupPoints(target: ObjectStore, group: GroupId): Prom
 }
 
 /** @throws NotFound, ManifestDamaged, ManifestVersionUnknown */
-async function readGroupPoint(
-  target: ObjectStore,
-  { group, time, id }: GroupPointPlace,
-): Promise<GroupPoint> {
-  const name = groupPointName(group, time, id);
+export async function readGroupPoint(target: ObjectStore, place: GroupPointPlace): Promise<GroupPoint> {
+  const name = groupPointName(place);
   const object = await target.get(name);
   if (!object) throw new LeewardError("NotFound", `there is no group point ${name}`);
   const point = decodeGroupPoint(object.body);
-  if (groupPointName(point.group, point.time, point.id) !== name)
+  if (groupPointName(point) !== name)
     throw new LeewardError("ManifestDamaged", `${name} is the manifest of another point, ${point.id}`);
   return point;
 }
 
-/** Every point of the group, ascending. One listing, and one GET for each. */
-export async function readGroupPoints(target: ObjectStore, group: GroupId): Promise<GroupPoint[]> {
+/** In this order, without those that are gone. One GET for each. */
+export async function readGroupPoints(
+  target: ObjectStore,
+  places: readonly GroupPointPlace[],
+): Promise<GroupPoint[]> {
   const points: GroupPoint[] = [];
-  for (const place of await listGroupPoints(target, group)) {
+  for (const place of places) {
     const point = await readGroupPoint(target, place).catch(gone);
     if (point) points.push(point);
   }
   return points;
 }
 
-/** Of the machine, those points that points of the group are made of. */
-export const heldBy = (points: readonly GroupPoint[], machine: MachineId): BarrierId[] =>
-  points.filter(({ members }) => members.some((one) => one.machine === machine)).map(({ id }) => id);
-
 export const dropGroupPoints = (target: ObjectStore, points: readonly GroupPointPlace[]): Promise<void> =>
-  target.delete(points.map(({ group, time, id }) => groupPointName(group, time, id)));
+  target.delete(points.map(groupPointName));
 
 function gone(error: unknown): undefined {
   if (!hasCode(error, "NotFound")) throw error;

@@ -54,8 +54,9 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
-    const names = [...this.#objects.keys()].filter((name) => name.startsWith(prefix)).sort();
-    for (const name of names) {
+    const names: string[] = [];
+    for (const name of this.#objects.keys()) if (name.startsWith(prefix)) names.push(name);
+    for (const name of names.sort()) {
       const found = this.#objects.get(name);
       if (found) yield { name, size: bytes(found.body.length), etag: found.etag };
     }

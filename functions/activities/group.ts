@@ -1,64 +1,55 @@
-import { type BarrierId, type GroupId, type MachineId } from "../../engine/core/ids.ts";
+import type { BarrierId, GroupId, MachineId } from "../../engine/core/ids.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
-import { type Micros, generation, micros, millis, sequence } from "../../engine/core/units.ts";
+import { type Micros, generation, micros, sequence } from "../../engine/core/units.ts";
 import type { GroupPoint } from "../../engine/journal/group-manifest.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { noBarriers, withWish, without } from "../../engine/recovery/barriers.ts";
-import {
-  type GroupRecord,
-  type GroupRound,
-  beginRound,
-  endRound,
-  roundVerdict,
-} from "../../engine/recovery/group.ts";
-import type { ItemRecord } from "../../engine/recovery/item.ts";
-import { itemKeyOf } from "../../engine/recovery/item.ts";
+import { noBarriers, without } from "../../engine/recovery/barriers.ts";
+import { type GroupRecord, type GroupRound, endRound, roundVerdict } from "../../engine/recovery/group.ts";
+import { readAsked } from "../../engine/recovery/member-list.ts";
 import { checkNotBad } from "../../engine/recovery/point-choice.ts";
 import { agingTime, retain } from "../../engine/recovery/retention.ts";
-import { createGroupPoint, dropGroupPoints, readGroupPoints } from "../../engine/replication/group-points.ts";
+import { createGroupPoint, dropGroupPoints, listGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoint } from "../../engine/replication/points.ts";
+import { beginMembers, noteBegun } from "../group-failover.ts";
+import { askAll, dropLists, fixRound } from "../group-round.ts";
 import { eachMember } from "../members.ts";
 import type { Services } from "../services.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import type { Implementations } from "./tools.ts";
 
 export const groupActivities = {
-  /** The group's record first: it fixes instant and members for good, so that a second run asks for the same. */
   async askGroup({ group, barrier: id, consistency }, { services }) {
-    const known = await groupOf(services, group);
-    const items = await protectedMembers(services, known);
-    const now = services.clock.now();
-    const members = items.map(({ machine }) => machine);
-    if (!known.round && members.length === 0) return { asked: 0 };
-    const { round } = await services.records.groups.update(group, (old) =>
-      beginRound(old, { id, consistency, members }, now, aheadOf(items, consistency)),
-    );
-    if (round?.id !== id) return { asked: 0 };
-    await eachMember(round.members, (machine) => ask(services, machine, round));
-    return { asked: round.members.length };
+    const round = await fixRound(services, await groupOf(services, group), { id, consistency });
+    if (round) await askAll(services, round);
+    return { asked: round?.members ?? 0 };
   },
 
-  async observeGroup({ group, barrier }, { services }) {
+  async observeGroup({ group, barrier, from = 0 }, { services }) {
     const known = await groupOf(services, group);
     const { round } = known;
     // Another run has seen its end.
     if (round?.id !== barrier) return { state: "ended" };
-    const requests = await eachMember(round.members, async (machine) => {
-      const found = await services.records.barriers.get(machine);
-      return { machine, request: found?.value.pending.find(({ id }) => id === barrier) };
-    });
-    const verdict = roundVerdict(round, requests, services.clock.now());
+    const members = await readAsked(services.target, round.list);
+    const verdict = await verdictFrom(services, round, members, from);
     if (verdict.state !== "ready") return verdict;
-    return { state: "made", consistency: await makePoint(services, known, round) };
+    return { state: "made", consistency: await makePoint(services, known, round, members) };
+  },
+
+  beginGroupFailover: (part, { services, client }) => beginMembers(services, client, part),
+
+  async noteGroupBegun(job, { services }) {
+    await noteBegun(services, job);
+    return null;
   },
 
   async endGroupRound({ group, barrier, end }, { services }) {
     const { round } = await groupOf(services, group);
-    const members = round?.id === barrier ? round.members : [];
-    await eachMember(members, (machine) =>
+    const mine = round?.id === barrier ? round : undefined;
+    await eachMember(mine ? await readAsked(services.target, mine.list) : [], (machine) =>
       services.records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [barrier])),
     );
     const now = services.clock.now();
     await services.records.groups.update(group, (old) => endRound(old, barrier, end, now));
+    await dropLists(services, group, barrier);
     await thinGroup(services, group, now);
     return null;
   },
@@ -71,28 +62,29 @@ async function groupOf({ records }: Services, group: GroupId): Promise<GroupReco
   return found.value;
 }
 
-/** One that never was protected yet cannot be waited for; one that is, but is in trouble, must be. */
-async function protectedMembers({ records }: Services, { members }: GroupRecord): Promise<ItemRecord[]> {
-  const found = await eachMember(members, ({ machine }) => records.items.get(itemKeyOf(machine)));
-  return found.flatMap((item) => (item?.value.state === "Protected" ? [item.value] : []));
-}
+/** So many members are looked at before it is known whether those before them are ready. */
+const AT_A_LOOK = 256;
 
-/** Milliseconds that asking one of many members takes on a slow day. */
-const ASKING = 10;
-
-/** Every member hears of it at least twice before the instant, and has some time to freeze. */
-function aheadOf(items: readonly ItemRecord[], consistency: GroupRound["consistency"]) {
-  const slowest = Math.max(0, ...items.map(({ policy }) => policy.heartbeatEvery));
-  return millis(2 * slowest + (consistency === "application" ? 10_000 : 2000) + ASKING * items.length);
-}
-
-async function ask(services: Services, machine: MachineId, round: GroupRound): Promise<void> {
-  const { id, consistency, at, hold } = round;
-  const { policy } = await itemOf(services, machine);
-  const wish = { id, consistency, otherwise: policy.applicationFailure, instant: { at, hold } };
-  await services.records.barriers.upsert(machine, (old = noBarriers(machine)) =>
-    withWish(old, wish, services.clock.now()),
-  );
+/**
+ * What the members from the given one on have come to. Looks no further than needed: who is waited for is looked at again by the
+ * next look, and who is behind it then. So each is read once, and a few once more for each look.
+ */
+async function verdictFrom(
+  { records, clock }: Services,
+  round: GroupRound,
+  members: readonly MachineId[],
+  from: number,
+): Promise<ReturnType<typeof roundVerdict>> {
+  for (let at = from; at < members.length; at += AT_A_LOOK) {
+    const requests = await eachMember(members.slice(at, at + AT_A_LOOK), async (machine) => {
+      const found = await records.barriers.get(machine);
+      return { machine, request: found?.value.pending.find(({ id }) => id === round.id) };
+    });
+    const verdict = roundVerdict(round, requests, clock.now());
+    if (verdict.state === "waiting") return { ...verdict, ready: at + verdict.ready };
+    if (verdict.state === "failed") return verdict;
+  }
+  return { state: "ready" };
 }
 
 /** Of members' points that exist and are good; written last. */
@@ -100,8 +92,9 @@ async function makePoint(
   services: Services,
   { group }: GroupRecord,
   round: GroupRound,
+  members: readonly MachineId[],
 ): Promise<GroupPoint["consistency"]> {
-  const points = await eachMember(round.members, (machine) => goodPoint(services, machine, round.id));
+  const points = await eachMember(members, (machine) => goodPoint(services, machine, round.id));
   const application = points.every((point) => point.consistency === "application");
   const consistency = application ? "application" : "crash";
   await createGroupPoint(services.target, {
@@ -137,7 +130,7 @@ async function thinGroup({ records, target }: Services, group: GroupId, now: Mic
   const known = (await records.groups.get(group))?.value;
   // A failover that has not begun for every member may be about to read one of them.
   if (!known || known.failover?.begun === false) return;
-  const points = await readGroupPoints(target, group);
+  const points = await listGroupPoints(target, group);
   const placed = points.map(({ id, time, consistency }) => ({
     id,
     // Instants of one clock: they take the place of a journal's order.

@@ -13,7 +13,7 @@ import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readDoom } from "../../engine/replication/doom.ts";
 import { lacksBase } from "../../engine/replication/heal.ts";
 import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
-import { heldBy, readGroupPoints } from "../../engine/replication/group-points.ts";
+import { listGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
@@ -95,7 +95,8 @@ async function aloneAmong(
 }
 
 /**
- * What points of groups are made of, whether the machine still belongs to the group or not. Call with the machine's
+ * What points of groups are made of, whether the machine still belongs to the group or not: a barrier has one id on all that were
+ * asked for it, so the points' names say it, and no manifest is read. Call with the machine's
  * points in hand: one of these that is being made is seen by its barrier, which goes only when its manifest is there.
  */
 async function commonPoints(
@@ -105,7 +106,7 @@ async function commonPoints(
   const barriers = (await records.barriers.get(machine))?.value.pending ?? [];
   const common = new Set(barriers.flatMap(({ id, instant }) => (instant ? [id] : [])));
   for await (const { group } of records.groups.list())
-    for (const id of heldBy(await readGroupPoints(target, group), machine)) common.add(id);
+    for (const { id } of await listGroupPoints(target, group)) common.add(id);
   return common;
 }
 

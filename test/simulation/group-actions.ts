@@ -5,6 +5,8 @@ import type { GroupPoint } from "../../engine/journal/group-manifest.ts";
 import { createGroupPoint } from "../../engine/replication/group-points.ts";
 import { readPoint } from "../../engine/replication/points.ts";
 import { itemOf, progressOf } from "../../functions/activities/tools.ts";
+import { lastSegment } from "../../engine/recovery/item.ts";
+import { readAsked } from "../../engine/recovery/member-list.ts";
 import type { GroupRecord } from "../../engine/recovery/group.ts";
 import { startFailover } from "./failover.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
@@ -87,11 +89,15 @@ export function failOverTogether(world: World): void {
 }
 
 /** Each member's own failover begins, if not by the call that began all then by the timer. */
-export function beginTogether(world: World, { operation, point, members }: GroupFailover): void {
-  world.note(`a failover of ${members.length} machines to ${point} begins`);
-  world.tally.note(`group: failed over, of ${members.length}`);
+export async function beginTogether(
+  world: World,
+  { operation, point, members }: GroupFailover,
+): Promise<void> {
+  world.note(`a failover of ${members} machines to ${point} begins`);
+  world.tally.note(`group: failed over, of ${members}`);
   for (const machine of world.machines) {
-    if (machine.failover || !members.includes(machine.id)) continue;
+    const wanted = world.group?.failedOver.some((item) => lastSegment(item) === machine.id);
+    if (machine.failover || !wanted) continue;
     machine.failover = { wanted: point, token: `member of ${operation}` };
     startFailover(world, machine);
   }
@@ -126,7 +132,7 @@ async function makeEarly({ services }: Plane, { group, round }: GroupRecord): Pr
   const { id, at: time, hold } = round;
   const members: GroupPoint["members"] = [];
   let some = false;
-  for (const machine of round.members) {
+  for (const machine of await readAsked(services.target, round.list)) {
     const point = await readPoint(services.target, machine, id).catch(() => undefined);
     const { arrived } = await progressOf(services, machine);
     const { generation, chain } = point?.position ?? arrived;

@@ -1,12 +1,12 @@
 import type { BarrierId, GroupId } from "../../engine/core/ids.ts";
 import { type GroupPoint, decodeGroupPoint } from "../../engine/journal/group-manifest.ts";
-import type { GroupRound } from "../../engine/recovery/group.ts";
-import { readGroupPoints } from "../../engine/replication/group-points.ts";
+import { listGroupPoints, readGroupPoints } from "../../engine/replication/group-points.ts";
 import { listPoints, readPointAt } from "../../engine/replication/points.ts";
-import { parsePointName, pointName } from "../../engine/journal/names.ts";
+import { parseGroupPointName, parsePointName, pointName } from "../../engine/journal/names.ts";
 import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Causality } from "./causality.ts";
 import type { Moment } from "./deletions.ts";
+import type { AskedRound } from "./group.ts";
 import { Kept } from "./kept.ts";
 import type { Machine } from "./machine.ts";
 import type { Stores } from "./stores.ts";
@@ -23,7 +23,7 @@ export class GroupAuditor {
   readonly #causality: Causality;
   readonly #machines: readonly Machine[];
   readonly #group: GroupId;
-  readonly #roundOf: (id: BarrierId) => GroupRound | undefined;
+  readonly #roundOf: (id: BarrierId) => AskedRound | undefined;
   readonly #tally: Tally;
   readonly #kept = new Kept();
 
@@ -35,7 +35,7 @@ export class GroupAuditor {
     machines: readonly Machine[];
     group: GroupId;
     /** As it was asked for. */
-    roundOf: (id: BarrierId) => GroupRound | undefined;
+    roundOf: (id: BarrierId) => AskedRound | undefined;
     tally: Tally;
   }) {
     this.#stores = s.stores;
@@ -68,10 +68,11 @@ export class GroupAuditor {
   async deleted(names: readonly string[], policy: RetentionPolicy, at: Moment): Promise<void> {
     if (this.#storm.lied) return;
     this.#kept.dropped({ names, ...at }, policy);
-    this.#tally.note("group: point thinned", names.filter((name) => name.startsWith("groups/")).length);
+    this.#tally.note("group: point thinned", names.filter((name) => parseGroupPointName(name)).length);
     const parts = names.flatMap((name) => parsePointName(name) ?? []);
     if (parts.length === 0) return;
-    for (const { id, members } of await readGroupPoints(this.#stores.target, this.#group))
+    const { target } = this.#stores;
+    for (const { id, members } of await readGroupPoints(target, await listGroupPoints(target, this.#group)))
       for (const { machine } of members)
         if (parts.some((part) => part.id === id && part.machine === machine))
           throw new Violation(`group: point ${id} is kept, and ${machine}'s part of it was dropped`);
@@ -115,7 +116,7 @@ export class GroupAuditor {
   /** What is kept of them is whole. Returns how many there are. */
   async everything(): Promise<number> {
     const { target } = this.#stores;
-    const points = await readGroupPoints(target, this.#group);
+    const points = await readGroupPoints(target, await listGroupPoints(target, this.#group));
     for (const point of points)
       for (const { machine } of point.members) {
         const places = await listPoints(target, machine);

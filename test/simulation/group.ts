@@ -7,6 +7,10 @@ import {
   groupSettings,
   newGroup,
 } from "../../engine/recovery/group.ts";
+import { groupFailoverName, groupPointsPrefix } from "../../engine/journal/names.ts";
+import { itemKeyOf } from "../../engine/recovery/item.ts";
+import { readAsked, readFailoverMembers } from "../../engine/recovery/member-list.ts";
+import { membersOf } from "../../functions/membership.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
 import type { Causality } from "./causality.ts";
@@ -24,18 +28,27 @@ export const HOLDS: readonly Millis[] = [100, 400, 1000, 2500].map(millis);
 /** Before a barrier's instant, and behind it when it is held for so long. */
 const AROUND = 200_000;
 
+/** Who was asked, beside when. */
+export interface AskedRound extends Omit<GroupRound, "members"> {
+  readonly members: readonly MachineId[];
+}
+
 /** The group that the machines join and leave, as it stands in the storage, and what was asked in its name. */
 export class Group {
   readonly id: ArmId;
   readonly key: GroupId;
   record: GroupRecord;
+  /** Ascending. */
+  members: readonly MachineId[] = [];
+  /** Whom its newest failover is of. */
+  failedOver: readonly ArmId[] = [];
   /** Barriers that every member was asked for. */
   readonly asked = new Set<BarrierId>();
   readonly auditor: GroupAuditor;
   readonly #stores: Stores;
   readonly #tally: Tally;
   /** As each was first written down. */
-  readonly #rounds = new Map<BarrierId, GroupRound>();
+  readonly #rounds = new Map<BarrierId, AskedRound>();
 
   constructor(s: {
     vault: ArmId;
@@ -57,7 +70,7 @@ export class Group {
   }
 
   has(machine: MachineId): boolean {
-    return this.record.members.some((one) => one.machine === machine);
+    return this.members.includes(machine);
   }
 
   /** Members set a barrier about now. */
@@ -74,24 +87,37 @@ export class Group {
     if (effect.store === "target" && effect.method === "delete")
       await this.auditor.deleted([effect.args[0]].flat().map(String), settings.retention, at);
     if (effect.store === "records" && name === `group/${this.key}`) await this.#changed();
-    if (effect.store === "target" && effect.method === "put" && name.startsWith(`groups/${this.key}/`))
+    if (effect.store === "records" && name.startsWith(`member-${this.key}/`)) await this.#cameOrWent();
+    if (effect.store === "target" && effect.method === "put" && name.startsWith(groupPointsPrefix(this.key)))
       await this.auditor.pointed(name);
   }
 
   async #changed(): Promise<void> {
     const before = this.record;
     this.record = (await recordsIn(this.#stores.records).groups.get(this.key))?.value ?? before;
-    const { round, members, missed } = this.record;
-    if (members.length !== before.members.length)
-      this.#tally.note(members.length > before.members.length ? "group: joined" : "group: left");
+    const { round, missed, failover } = this.record;
+    if (failover && failover.operation !== before.failover?.operation) {
+      const list = groupFailoverName(this.key, failover.operation);
+      this.failedOver = (await readFailoverMembers(this.#stores.target, list)).map(({ item }) => item);
+    }
     if (missed && missed.id !== before.missed?.id)
       this.#tally.note(`group: barrier missed: ${kindOf(missed.why)}`);
     if (!round || this.#rounds.has(round.id)) return;
-    this.#rounds.set(round.id, round);
+    const members = await readAsked(this.#stores.target, round.list);
+    this.#rounds.set(round.id, { ...round, members });
     this.#tally.note("group: barrier asked");
-    for (const machine of round.members)
-      if (!members.some((one) => one.machine === machine))
+    for (const machine of members)
+      if ((await recordsIn(this.#stores.records).items.get(itemKeyOf(machine)))?.value.group !== this.key)
         throw new Violation(`group: barrier ${round.id} is asked of ${machine}, which has left`);
+  }
+
+  async #cameOrWent(): Promise<void> {
+    const before = this.members.length;
+    this.members = (await membersOf({ records: recordsIn(this.#stores.records) }, this.key)).map(
+      ({ machine }) => machine,
+    );
+    if (this.members.length !== before)
+      this.#tally.note(this.members.length > before ? "group: joined" : "group: left");
   }
 }
 

@@ -114,7 +114,11 @@ async function answer(
       remedy: "Send one.",
     });
   if (method === "GET") return script.outage ? failure(script.outage) : read(script, pathname);
-  script.received.push({ method, path: pathname, body: JSON.parse(body.toString()) });
+  script.received.push({
+    method,
+    path: pathname,
+    body: body.length > 0 ? JSON.parse(body.toString()) : undefined,
+  });
   return script.refusal ? failure(script.refusal) : { status: 202, type: "application/json", body: "" };
 }
 

@@ -146,6 +146,7 @@ export function job(friendlyName: string): Job {
       targetObjectName: "ledger",
       targetInstanceType: "ProtectionEntity",
       leeward: null,
+      leewardMembers: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };

@@ -2,19 +2,19 @@ import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type Micros, micros } from "../../../engine/core/units.ts";
 import { groupSettings, newGroup } from "../../../engine/recovery/group.ts";
-import { itemKey } from "../../../engine/recovery/item.ts";
+import { type ItemRecord, itemKey } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
-import { readGroupPoints } from "../../../engine/replication/group-points.ts";
+import { listGroupPoints, readGroupPoints } from "../../../engine/replication/group-points.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { groupActivities } from "../../../functions/activities/group.ts";
 import { failOverGroup } from "../../../functions/group-failover.ts";
 import { settledJob } from "../../../functions/group-job.ts";
-import { joinGroup } from "../../../functions/membership.ts";
 import type { Services } from "../../../functions/services.ts";
 import { NOW, protectedItem } from "../engine/recovery/fixture.ts";
 import { GROUP, ID, achieve, asked, at, hub, itemNamed } from "./shop.ts";
 
-const MEMBERS = 1000;
+const SOME = 200;
+const MANY = 5000;
 /** Of a storage call, in microseconds. */
 const LATENCY = 20_000;
 
@@ -53,47 +53,140 @@ class SlowTime {
   }
 }
 
-test(`a group of ${MEMBERS} is asked ahead of its instant, has points, and is failed over as a whole`, async () => {
-  const time = new SlowTime();
-  const [records, target] = [new MemoryRecordStore(), new MemoryObjectStore()];
-  const over = (store: MemoryRecordStore, objects: MemoryObjectStore): Services => ({
+/** How often each kind of call was made, and how large the largest document was. */
+class Counter {
+  readonly calls: Record<string, number> = {};
+  largestRecord = 0;
+
+  counted<Store extends object>(what: string, store: Store): Store {
+    return new Proxy(store, {
+      get: (inner, property) => {
+        const method: unknown = Reflect.get(inner, property);
+        if (typeof method !== "function") return method;
+        return (...args: unknown[]): unknown => {
+          const call = `${what} ${String(property)}`;
+          this.calls[call] = (this.calls[call] ?? 0) + 1;
+          if (call === "record put")
+            this.largestRecord = Math.max(this.largestRecord, JSON.stringify(args[2]).length);
+          return Reflect.apply(method, inner, args);
+        };
+      },
+    });
+  }
+
+  /** All calls since the last look, for each member. */
+  perMember(): number {
+    const all = Object.values(this.calls).reduce((sum, one) => sum + one, 0);
+    for (const call of Object.keys(this.calls)) this.calls[call] = 0;
+    return all / MANY;
+  }
+}
+
+function over(time: SlowTime, store: MemoryRecordStore, objects: MemoryObjectStore): Services {
+  return {
     ...Object.create(null),
     clock: { now: () => time.now },
     records: recordsIn(store),
     target: objects,
-  });
-  const quick = over(records, target);
-  const slow = over(time.slow(records), time.slow(target));
+  };
+}
+
+async function joined(services: Services, count: number): Promise<ItemRecord[]> {
+  const items = Array.from({ length: count }, (_, n) => itemNamed(`application-server-${n}`));
+  await services.records.groups.create(GROUP, newGroup(ID, groupSettings.parse({})));
+  for (const item of items) {
+    await services.records.items.create(itemKey(item.id), { ...item, group: GROUP });
+    await services.records
+      .members(GROUP)
+      .create(item.machine, { format: 1, machine: item.machine, joinedAt: NOW });
+  }
+  return items;
+}
+
+const groupIn = async ({ records }: Services) => {
+  const found = await records.groups.get(GROUP);
+  if (!found) throw new Error("there is no group");
+  return found.value;
+};
+
+test(`a group of ${SOME} is asked ahead of its instant and failed over within a call of the API, over a slow storage`, async () => {
+  const time = new SlowTime();
+  const [records, target] = [new MemoryRecordStore(), new MemoryObjectStore()];
+  const quick = over(time, records, target);
+  const slow = over(time, time.slow(records), time.slow(target));
   const tools = { services: slow, client: Object.create(null) };
+  const items = await joined(quick, SOME);
 
-  const items = Array.from({ length: MEMBERS }, (_, n) => itemNamed(`application-server-${n}`));
-  for (const item of items) await quick.records.items.create(itemKey(item.id), item);
-  const [first, ...rest] = items;
-  const members = rest.map(({ machine }) => ({ machine, joinedAt: NOW }));
-  const known = { ...newGroup(ID, groupSettings.parse({})), members };
-  await quick.records.groups.create(GROUP, known);
-  if (first) await joinGroup(quick, first, ID);
-
-  expect(await time.run(groupActivities.askGroup(asked, tools))).toEqual({ asked: MEMBERS });
-  const instant = (await quick.records.groups.get(GROUP))?.value.round?.at ?? 0;
+  expect(await time.run(groupActivities.askGroup(asked, tools))).toEqual({ asked: SOME });
+  const instant = (await groupIn(quick)).round?.at ?? 0;
   expect(instant - time.now).toBeGreaterThan(2 * protectedItem().policy.heartbeatEvery * 1000);
 
   const shop = { services: quick, tools, items, machines: [], later: () => NOW };
   for (const { machine } of items) await achieve(shop, machine);
   expect(await time.run(groupActivities.observeGroup(at, tools))).toMatchObject({ state: "made" });
   await time.run(groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, tools));
-  const [point] = await readGroupPoints(target, GROUP);
-  expect(point?.members).toHaveLength(MEMBERS);
 
-  const group = (await quick.records.groups.get(GROUP))?.value ?? known;
   const { client, started } = hub();
   const began = time.now;
   const wanted = { now: NOW, token: "once" };
-  const job = await time.run(failOverGroup(slow, client, group, wanted, { acceptBadPoint: false }));
-  expect(started).toHaveLength(MEMBERS);
+  const known = await groupIn(quick);
+  await time.run(failOverGroup(slow, client, known, wanted, { acceptBadPoint: false }));
+  expect(started).toHaveLength(SOME);
   // It is one call of the API, whose caller does not wait for ever.
   expect((time.now - began) / 1e6).toBeLessThan(60);
-  expect((await quick.records.groups.get(GROUP))?.value.failover?.begun).toBe(true);
-  const stored = (await quick.records.jobs.get(job.operation))?.value ?? job;
-  expect((await time.run(settledJob(slow.records, stored))).steps).toHaveLength(MEMBERS);
+  expect((await groupIn(quick)).failover?.begun).toBe(true);
 });
+
+test(`a group of ${MANY} has a point and is failed over, with a bounded number of calls for each member and small records`, async () => {
+  const time = new SlowTime();
+  const counter = new Counter();
+  const [records, target] = [new MemoryRecordStore(), new MemoryObjectStore()];
+  const plain = over(time, records, target);
+  const services = over(time, counter.counted("record", records), counter.counted("object", target));
+  const { client, started } = hub();
+  const tools = { services, client };
+  const items = await joined(plain, MANY);
+
+  expect(await groupActivities.askGroup(asked, tools)).toEqual({ asked: MANY });
+  // Its item twice, its barriers read and written; and one of each 1,000 listed.
+  expect(counter.perMember()).toBeCloseTo(4, 1);
+
+  const shop = { services: plain, tools, items, machines: [], later: () => NOW };
+  const machines = items.map(({ machine }) => machine).toSorted();
+  // Members come one after the other: none is looked at again once it was ready.
+  let from = 0;
+  for (const to of [1000, 1000, 2500, MANY]) {
+    for (const machine of machines.slice(from, to)) await achieve(shop, machine);
+    const seen = await groupActivities.observeGroup({ ...at, from }, tools);
+    if (to < MANY) expect(seen).toEqual({ state: "waiting", ready: to });
+    else expect(seen).toMatchObject({ state: "made" });
+    from = to;
+  }
+  // Its barriers once, its points listed, its manifest and what is known of it read; a few looks besides.
+  expect(counter.perMember()).toBeCloseTo(4.1, 1);
+
+  await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, tools);
+  expect(counter.perMember()).toBeCloseTo(2, 1);
+  const places = await listGroupPoints(target, GROUP);
+  const [point] = await readGroupPoints(target, places);
+  expect(point?.members).toHaveLength(MANY);
+
+  const wanted = { now: NOW, token: "once" };
+  const { job } = await failOverGroup(services, client, await groupIn(plain), wanted, {
+    acceptBadPoint: false,
+  });
+  // A bounded part of it begins within the call; an orchestration sees to the rest.
+  const of = { group: GROUP, operation: job.operation };
+  expect(started.filter((one) => one.startsWith("group-failover"))).toHaveLength(1);
+  for (let next: number | undefined = 0; next !== undefined;)
+    ({ next } = await groupActivities.beginGroupFailover({ ...of, from: next }, tools));
+  await groupActivities.noteGroupBegun(of, tools);
+  expect(new Set(started).size).toBe(MANY + 1);
+  expect((await groupIn(plain)).failover?.begun).toBe(true);
+  counter.perMember();
+
+  const stored = (await plain.records.jobs.get(job.operation))?.value ?? job;
+  expect((await settledJob(services, stored)).steps).toHaveLength(100);
+  expect(counter.perMember()).toBeCloseTo(1, 1);
+  expect(counter.largestRecord).toBeLessThan(20_000);
+}, 300_000);

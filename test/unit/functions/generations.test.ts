@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { generation, ordinal } from "../../../engine/core/units.ts";
+import { generation, micros, ordinal } from "../../../engine/core/units.ts";
 import { itemKey } from "../../../engine/recovery/item.ts";
+import { endedFor } from "../../../engine/recovery/resync.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { generationFor } from "../../../functions/generations.ts";
@@ -64,6 +65,16 @@ test("a generation that was issued but not begun is not taken over", async () =>
   await register();
   await records.items.update(itemKey(ITEM), (old) => ({ ...old, generation: generation(2) }));
   expect((await register({ of: 1, next: 9 })).arrived.generation).toBe(3);
+});
+
+test("the number with which a generation was ended goes to one agent, and to no other", async () => {
+  const { records, register } = await open();
+  await register();
+  const asked = { reason: "operator", requestedAt: micros(1) } as const;
+  const ended = await records.items.update(itemKey(ITEM), (old) => endedFor(old, asked));
+  expect(ended.generation).toBe(2);
+  const both = await Promise.all([register({ of: 1, next: 9 }), register()]);
+  expect(both.map(({ arrived }) => arrived.generation).toSorted()).toEqual([2, 3]);
 });
 
 test("a machine that was failed over gets none", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
-import { generation, micros, sequence } from "../../../engine/core/units.ts";
+import { generation, micros, millis, sequence } from "../../../engine/core/units.ts";
 import { pointName } from "../../../engine/journal/names.ts";
 import { badPointOf } from "../../../engine/recovery/bad-point.ts";
 import { groupSettings, newGroup } from "../../../engine/recovery/group.ts";
@@ -13,7 +13,13 @@ import { groupActivities } from "../../../functions/activities/group.ts";
 import { carryOnGroup, failOverGroup } from "../../../functions/group-failover.ts";
 import { settledJob } from "../../../functions/group-job.ts";
 import { standingsOf } from "../../../functions/group-standing.ts";
-import { joinGroup, leaveGroup, reconcileMember } from "../../../functions/membership.ts";
+import {
+  deleteGroup,
+  joinGroup,
+  leaveGroup,
+  membersOf,
+  reconcileMember,
+} from "../../../functions/membership.ts";
 import { NOW, POINT, VAULT, protectedItem } from "../engine/recovery/fixture.ts";
 import { GROUP, ID, type Shop, achieve, asked, at, hub, itemNamed, shop } from "./shop.ts";
 
@@ -30,6 +36,9 @@ const pendingOf = async ({ services }: Shop, machine: MachineId) =>
   (await services.records.barriers.get(machine))?.value.pending ?? [];
 const group = async ({ services }: Shop) => (await services.records.groups.get(GROUP))?.value;
 const points = ({ services }: Shop) => listGroupPoints(services.target, GROUP);
+const pointsOf = async (one: Shop) => readGroupPoints(one.services.target, await points(one));
+const members = async ({ services }: Shop) =>
+  (await membersOf(services, GROUP)).map(({ machine }) => machine);
 
 test("all protected members are asked for one barrier at one instant, two heartbeats ahead; twice asks the same", async () => {
   const one = await shop("a", "b", "c");
@@ -66,13 +75,13 @@ test("there is a point of the group only when each member has one, and it is put
   const { one, a, b } = await pair();
   await groupActivities.askGroup(asked, one.tools);
   await achieve(one, a);
-  expect(await groupActivities.observeGroup(at, one.tools)).toEqual({ state: "waiting" });
+  expect(await groupActivities.observeGroup(at, one.tools)).toMatchObject({ state: "waiting" });
   expect(await points(one)).toEqual([]);
   await achieve(one, b);
   const made = { state: "made", consistency: "crash" };
   expect(await groupActivities.observeGroup(at, one.tools)).toEqual(made);
   expect(await groupActivities.observeGroup(at, one.tools)).toEqual(made);
-  const [point, ...more] = await readGroupPoints(one.services.target, GROUP);
+  const [point, ...more] = await pointsOf(one);
   expect(more).toEqual([]);
   expect(point?.members.map(({ machine }) => machine)).toEqual([a, b].toSorted());
   await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, one.tools);
@@ -114,7 +123,7 @@ test("a point of the group is good, then bad or incomplete, as its parts are", a
   await groupActivities.askGroup(asked, one.tools);
   for (const machine of [a, b]) await achieve(one, machine);
   await groupActivities.observeGroup(at, one.tools);
-  const made = await readGroupPoints(one.services.target, GROUP);
+  const made = await pointsOf(one);
   const state = async () => made.map(await standingsOf(one.services, made));
   expect(await state()).toEqual(["good"]);
   await findBad(one, a);
@@ -140,13 +149,13 @@ const wanted = { now: NOW, token: "once" };
 test("all members are failed over to one point, once, and their job is as theirs are", async () => {
   const { one, a, b, known } = await pointMade();
   const { client, started } = hub();
-  const job = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  const { job } = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
   expect([await stateOf(one, a), await stateOf(one, b)]).toEqual(["FailingOver", "FailingOver"]);
-  expect(job.members?.map(({ operation }) => operation)).toEqual(started);
+  expect([job.members, started.length]).toEqual([2, 2]);
   const again = (await group(one)) ?? known;
-  const same = await failOverGroup(one.services, client, again, wanted, { acceptBadPoint: false });
+  const { job: same } = await failOverGroup(one.services, client, again, wanted, { acceptBadPoint: false });
   expect([same.operation, started.length]).toEqual([job.operation, 2]);
-  expect((await settledJob(one.services.records, job)).state).toBe("InProgress");
+  expect((await settledJob(one.services, job)).state).toBe("InProgress");
   for (const [n, operation] of started.entries())
     await one.services.records.jobs.update(operation, (old) => ({
       ...old,
@@ -156,9 +165,14 @@ test("all members are failed over to one point, once, and their job is as theirs
         failure: { code: "ArmFailed", message: "no room", step: "create the virtual machine" },
       }),
     }));
-  const ended = await settledJob(one.services.records, job);
+  const ended = await settledJob(one.services, job);
   expect(ended).toMatchObject({ state: "Failed", failure: { code: "ArmFailed", message: "no room" } });
   expect(ended.steps.map(({ state }) => state)).toEqual(["Succeeded", "Failed"]);
+  expect(ended.settled).toEqual({ succeeded: 1, failed: 1 });
+  // What it came to is written down: its members' jobs are read no more.
+  for (const operation of started) await one.services.records.jobs.delete(operation);
+  const stored = (await one.services.records.jobs.get(job.operation))?.value ?? job;
+  expect(await settledJob(one.services, stored)).toEqual(ended);
 });
 
 test("a failover that could not begin for every member is begun for the rest later", async () => {
@@ -193,12 +207,49 @@ test("a machine belongs to one group, and a joining that died half-way is comple
   const item = async () => (await one.services.records.items.get(itemKeyOf(a.machine)))?.value ?? a;
   await leaveGroup(one.services, await item());
   expect((await item()).group).toBeUndefined();
-  expect((await group(one))?.members).toEqual([]);
+  expect(await members(one)).toEqual([]);
   // As if it had died between its two records.
   await one.services.records.items.update(itemKeyOf(a.machine), (old) => ({ ...old, group: GROUP }));
   await reconcileMember(one.services, await item());
   await reconcileMember(one.services, await item());
-  expect((await group(one))?.members.map(({ machine }) => machine)).toEqual([a.machine]);
+  expect(await members(one)).toEqual([a.machine]);
+});
+
+test("who left while a barrier was being prepared is not asked for it", async () => {
+  const { one, a, b } = await pair();
+  const { records } = one.services;
+  const item = async () => (await records.items.get(itemKeyOf(a)))?.value ?? itemNamed("a");
+  const leaving = await item();
+  let left = false;
+  const put = one.services.target.put.bind(one.services.target);
+  one.services.target.put = async (...args) => {
+    const etag = await put(...args);
+    if (!left) await leaveGroup(one.services, leaving);
+    left = true;
+    return etag;
+  };
+  expect(await groupActivities.askGroup(asked, one.tools)).toEqual({ asked: 1 });
+  expect([(await pendingOf(one, a)).length, (await pendingOf(one, b)).length]).toEqual([0, 1]);
+  await groupActivities.endGroupRound({ ...at, end: { why: "given up" } }, one.tools);
+  const lists: string[] = [];
+  for await (const { name } of one.services.target.list("groups/")) lists.push(name);
+  expect(lists).toEqual([]);
+});
+
+test("a group is deleted with its points once nobody belongs to it and nothing is under way", async () => {
+  const { one, a, b, known } = await pointMade();
+  await expect(deleteGroup(one.services, known)).rejects.toMatchObject({ code: "Conflict" });
+  for (const machine of [a, b]) {
+    const item = (await one.services.records.items.get(itemKeyOf(machine)))?.value;
+    if (item) await leaveGroup(one.services, item);
+  }
+  const round = {
+    ...known,
+    round: { ...asked, id: barrier, at: NOW, hold: millis(1), askedAt: NOW, members: 1, list: "" },
+  };
+  await expect(deleteGroup(one.services, round)).rejects.toMatchObject({ code: "Conflict" });
+  await deleteGroup(one.services, known);
+  expect([await group(one), await points(one)]).toEqual([undefined, []]);
 });
 
 test("what a point of the group is made of is kept, however old it is", () => {

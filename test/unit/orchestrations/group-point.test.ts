@@ -16,7 +16,7 @@ test("all members are asked once, and the group has a point when each has", () =
     ...asked,
     observeGroup: (_: unknown, nth: number) =>
       nth < 2
-        ? { state: "waiting" as const }
+        ? { state: "waiting" as const, ready: 1 }
         : { state: "made" as const, consistency: "application" as const },
   };
   const { trace, output, inputs } = new Driver(script).play(groupPoint, INPUT);
@@ -28,6 +28,9 @@ test("all members are asked once, and the group has a point when each has", () =
     "endGroupRound",
   ]);
   expect(output).toEqual({ consistency: "application" });
+  // Members that were seen to be ready are not looked at again.
+  const looks = inputs.filter(({ name }) => name === "observeGroup").map(({ input }) => input);
+  expect(looks).toMatchObject([{ from: 0 }, { from: 1 }, { from: 1 }]);
   expect(inputs.at(-1)?.input).toMatchObject({ end: { consistency: "application" } });
 });
 
@@ -41,7 +44,7 @@ test.each([
 });
 
 test("a barrier that becomes no point is given up in the end", () => {
-  const script = { ...asked, observeGroup: () => ({ state: "waiting" as const }) };
+  const script = { ...asked, observeGroup: () => ({ state: "waiting" as const, ready: 1 }) };
   const { output, trace } = new Driver(script).play(groupPoint, INPUT);
   expect(output).toEqual({ why: "it became no recovery point of every member" });
   expect(trace.length).toBeLessThan(300);

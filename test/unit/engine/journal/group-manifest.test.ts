@@ -53,8 +53,12 @@ test("a newer format is said to be one", () => {
 });
 
 test("names lead back to what they name, and sort by instant", () => {
-  const name = groupPointName(POINT.group, POINT.time, POINT.id);
-  expect(parseGroupPointName(name)).toEqual({ group: POINT.group, time: POINT.time, id: POINT.id });
-  expect(name < groupPointName(POINT.group, micros(POINT.time + 1), POINT.id)).toBe(true);
+  for (const consistency of ["crash", "application"] as const) {
+    const { group, time, id } = POINT;
+    const place = { group, time, id, consistency };
+    expect(parseGroupPointName(groupPointName(place))).toEqual(place);
+  }
+  const name = groupPointName(POINT);
+  expect(name < groupPointName({ ...POINT, time: micros(POINT.time + 1) })).toBe(true);
   expect(parseGroupPointName(name.replace("groups/", "machines/"))).toBeUndefined();
 });
