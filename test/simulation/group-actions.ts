@@ -89,10 +89,7 @@ export function failOverTogether(world: World): void {
 }
 
 /** Each member's own failover begins, if not by the call that began all then by the timer. */
-export async function beginTogether(
-  world: World,
-  { operation, point, members }: GroupFailover,
-): Promise<void> {
+export function beginTogether(world: World, { operation, point, members }: GroupFailover): void {
   world.note(`a failover of ${members} machines to ${point} begins`);
   world.tally.note(`group: failed over, of ${members}`);
   for (const machine of world.machines) {

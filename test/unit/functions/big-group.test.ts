@@ -15,6 +15,8 @@ import { GROUP, ID, achieve, asked, at, hub, itemNamed } from "./shop.ts";
 
 const SOME = 200;
 const MANY = 5000;
+/** More than twice as many as begin at once. */
+const PARTS = 600;
 /** Of a storage call, in microseconds. */
 const LATENCY = 20_000;
 
@@ -55,8 +57,13 @@ class SlowTime {
 
 /** How often each kind of call was made, and how large the largest document was. */
 class Counter {
+  readonly #members: number;
   readonly calls: Record<string, number> = {};
   largestRecord = 0;
+
+  constructor(members: number) {
+    this.#members = members;
+  }
 
   counted<Store extends object>(what: string, store: Store): Store {
     return new Proxy(store, {
@@ -78,7 +85,7 @@ class Counter {
   perMember(): number {
     const all = Object.values(this.calls).reduce((sum, one) => sum + one, 0);
     for (const call of Object.keys(this.calls)) this.calls[call] = 0;
-    return all / MANY;
+    return all / this.#members;
   }
 }
 
@@ -137,29 +144,32 @@ test(`a group of ${SOME} is asked ahead of its instant and failed over within a 
   expect((await groupIn(quick)).failover?.begun).toBe(true);
 });
 
-test(`a group of ${MANY} has a point and is failed over, with a bounded number of calls for each member and small records`, async () => {
+/** A group whose members' calls are counted. */
+async function countedGroup(count: number) {
   const time = new SlowTime();
-  const counter = new Counter();
+  const counter = new Counter(count);
   const [records, target] = [new MemoryRecordStore(), new MemoryObjectStore()];
   const plain = over(time, records, target);
   const services = over(time, counter.counted("record", records), counter.counted("object", target));
   const { client, started } = hub();
-  const tools = { services, client };
-  const items = await joined(plain, MANY);
+  const items = await joined(plain, count);
+  const shop = { services: plain, tools: { services: plain, client }, items, machines: [], later: () => NOW };
+  return { counter, target, plain, services, client, started, shop, tools: { services, client } };
+}
 
+test(`a group of ${MANY} has a point, with a bounded number of calls for each member and small records`, async () => {
+  const { counter, target, tools, shop } = await countedGroup(MANY);
   expect(await groupActivities.askGroup(asked, tools)).toEqual({ asked: MANY });
   // Its item twice, its barriers read and written; and one of each 1,000 listed.
   expect(counter.perMember()).toBeCloseTo(4, 1);
 
-  const shop = { services: plain, tools, items, machines: [], later: () => NOW };
-  const machines = items.map(({ machine }) => machine).toSorted();
+  const machines = shop.items.map(({ machine }) => machine).toSorted();
   // Members come one after the other: none is looked at again once it was ready.
   let from = 0;
   for (const to of [1000, 1000, 2500, MANY]) {
     for (const machine of machines.slice(from, to)) await achieve(shop, machine);
     const seen = await groupActivities.observeGroup({ ...at, from }, tools);
-    if (to < MANY) expect(seen).toEqual({ state: "waiting", ready: to });
-    else expect(seen).toMatchObject({ state: "made" });
+    expect(seen).toMatchObject(to < MANY ? { state: "waiting", ready: to } : { state: "made" });
     from = to;
   }
   // Its barriers once, its points listed, its manifest and what is known of it read; a few looks besides.
@@ -167,26 +177,35 @@ test(`a group of ${MANY} has a point and is failed over, with a bounded number o
 
   await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, tools);
   expect(counter.perMember()).toBeCloseTo(2, 1);
-  const places = await listGroupPoints(target, GROUP);
-  const [point] = await readGroupPoints(target, places);
+  const [point] = await readGroupPoints(target, await listGroupPoints(target, GROUP));
   expect(point?.members).toHaveLength(MANY);
+  expect(counter.largestRecord).toBeLessThan(20_000);
+}, 300_000);
+
+test(`a group of ${PARTS} is failed over in parts, and its job counts all and names some`, async () => {
+  const { counter, plain, services, client, started, shop, tools } = await countedGroup(PARTS);
+  await groupActivities.askGroup(asked, tools);
+  for (const { machine } of shop.items) await achieve(shop, machine);
+  await groupActivities.observeGroup(at, tools);
+  await groupActivities.endGroupRound({ ...at, end: { consistency: "crash" } }, tools);
 
   const wanted = { now: NOW, token: "once" };
-  const { job } = await failOverGroup(services, client, await groupIn(plain), wanted, {
-    acceptBadPoint: false,
-  });
+  const group = await groupIn(plain);
+  const { job } = await failOverGroup(services, client, group, wanted, { acceptBadPoint: false });
   // A bounded part of it begins within the call; an orchestration sees to the rest.
-  const of = { group: GROUP, operation: job.operation };
   expect(started.filter((one) => one.startsWith("group-failover"))).toHaveLength(1);
+  expect(started.length).toBeLessThan(PARTS / 2);
+  const of = { group: GROUP, operation: job.operation };
   for (let next: number | undefined = 0; next !== undefined;)
     ({ next } = await groupActivities.beginGroupFailover({ ...of, from: next }, tools));
   await groupActivities.noteGroupBegun(of, tools);
-  expect(new Set(started).size).toBe(MANY + 1);
+  expect(new Set(started).size).toBe(PARTS + 1);
   expect((await groupIn(plain)).failover?.begun).toBe(true);
-  counter.perMember();
 
+  counter.perMember();
   const stored = (await plain.records.jobs.get(job.operation))?.value ?? job;
-  expect((await settledJob(services, stored)).steps).toHaveLength(100);
+  const seen = await settledJob(services, stored);
+  expect([seen.members, seen.steps.length, seen.settled]).toEqual([PARTS, 100, { succeeded: 0, failed: 0 }]);
   expect(counter.perMember()).toBeCloseTo(1, 1);
   expect(counter.largestRecord).toBeLessThan(20_000);
-}, 300_000);
+});

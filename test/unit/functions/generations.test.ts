@@ -74,7 +74,7 @@ test("the number with which a generation was ended goes to one agent, and to no 
   const ended = await records.items.update(itemKey(ITEM), (old) => endedFor(old, asked));
   expect(ended.generation).toBe(2);
   const both = await Promise.all([register({ of: 1, next: 9 }), register()]);
-  expect(both.map(({ arrived }) => arrived.generation).toSorted()).toEqual([2, 3]);
+  expect(new Set(both.map(({ arrived }) => arrived.generation))).toEqual(new Set([2, 3]));
 });
 
 test("a machine that was failed over gets none", async () => {
