@@ -48,7 +48,7 @@ describe.skipIf(!present)("a machine in the portal", () => {
     const see = (text: string) => page.getByText(text).first().waitFor();
     await page.goto(`${api.url}/portal#token=${TOKEN}`);
     await see(
-      "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), a large layer is being built (merging, 100 MiB of 1 GiB), merged 3.3 to 1, compressed 1.9 to 1.",
+      "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), a large layer is being built (merging, 100 MiB of 1.0 GiB), merged 3.3 to 1, compressed 1.9 to 1.",
     );
     await page.getByRole("button", { name: "Resync now… ledger" }).click();
     const dialog = page.getByRole("dialog", { name: "Resync ledger?" });
