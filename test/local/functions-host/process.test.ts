@@ -80,7 +80,7 @@ test(`orchestrations end right under ${KILLS} kill -9, no decision taken twice (
     expect(await milestones(host, data, key)).toBe(3 * 2);
     expect(await milestones(host, data, `${key}%2F0`)).toBe(2);
   }
-}, 120_000);
+}, 600_000);
 
 async function milestones(host: ChildHost, data: string, key: string): Promise<unknown> {
   const answer = await manage(host, data, `entities/milestones/${key}`);
@@ -154,7 +154,7 @@ test(`nothing acknowledged is lost by ${KILLS} kill -9: starts, events, signals 
     .poll(() => milestones(host, data, "signalled"), { timeout: 60_000 })
     .toBeGreaterThanOrEqual(acknowledged.signals);
   expect(await milestones(host, data, "signalled")).toBeLessThanOrEqual(sent.signals);
-}, 120_000);
+}, 600_000);
 
 /** Why each step was taken, over all its attempts. A line cut by a kill is no step. */
 function reasonsIn(ledger: string): Map<string, Set<string>> {
