@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
@@ -94,6 +94,7 @@ export class BoxFixture {
   async close(): Promise<void> {
     await this.closeShop();
     await this.#box?.stop();
+    this.#keepHub();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -141,6 +142,14 @@ export class BoxFixture {
     return pointList
       .parse(body)
       .value.toSorted((a, b) => a.properties.recoveryPointTime.localeCompare(b.properties.recoveryPointTime));
+  /** For test/histories/record.ts. */
+  #keepHub(): void {
+    const folder = process.env["LEEWARD_KEEP_HUBS"];
+    if (folder === undefined) return;
+    const hub = path.join(this.directory, "host", "host.db");
+    mkdirSync(folder, { recursive: true });
+    for (const file of [hub, `${hub}-wal`].filter((name) => existsSync(name)))
+      copyFileSync(file, path.join(folder, path.basename(this.directory) + path.basename(file).replace("host", "")));
   }
 
   item(name: string): string {
