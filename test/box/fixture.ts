@@ -142,6 +142,8 @@ export class BoxFixture {
     return pointList
       .parse(body)
       .value.toSorted((a, b) => a.properties.recoveryPointTime.localeCompare(b.properties.recoveryPointTime));
+  }
+
   /** For test/histories/record.ts. */
   #keepHub(): void {
     const folder = process.env["LEEWARD_KEEP_HUBS"];
@@ -149,7 +151,10 @@ export class BoxFixture {
     const hub = path.join(this.directory, "host", "host.db");
     mkdirSync(folder, { recursive: true });
     for (const file of [hub, `${hub}-wal`].filter((name) => existsSync(name)))
-      copyFileSync(file, path.join(folder, path.basename(this.directory) + path.basename(file).replace("host", "")));
+      copyFileSync(
+        file,
+        path.join(folder, path.basename(this.directory) + path.basename(file).replace("host", "")),
+      );
   }
 
   item(name: string): string {
