@@ -98,11 +98,11 @@ test("garbage and other JSON are refused", () => {
 });
 
 test("a newer format is named", () => {
-  const newer = Buffer.from(JSON.stringify({ format: 2, anything: true }));
+  const newer = Buffer.from(JSON.stringify({ format: 3, anything: true }));
   expect(() => decodeManifest(newer)).toThrow(
     expect.objectContaining({
       code: "ManifestVersionUnknown",
-      message: "a manifest of format 2; known is 1",
+      message: "a manifest of format 3; known is 2",
     }),
   );
 });
