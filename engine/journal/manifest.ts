@@ -28,6 +28,8 @@ const recoveryPoint = z.strictObject({
   id: z.string().transform(checked(barrierId)),
   /** The last write that is in it. */
   sequence: z.number().transform(checked(sequence)),
+  /** Of data in the generation up to the barrier; not in a manifest that was made again. */
+  bytes: size.optional(),
   /** The source's clock at the barrier. */
   time: z.number().transform(checked(micros)),
   consistency: z.enum(["crash", "application"]),
@@ -70,10 +72,19 @@ export function decodeManifest(document: Uint8Array): RecoveryPoint {
 }
 
 /** Empty when the parts agree with each other. */
-function faultOf({ format, generation: of, sequence: at, position, disks, losses }: RecoveryPoint): string {
+function faultOf({
+  format,
+  generation: of,
+  sequence: at,
+  bytes: upTo,
+  position,
+  disks,
+  losses,
+}: RecoveryPoint): string {
   if ((format === 1) !== (losses !== null)) return `its losses do not fit format ${format}`;
   if (position.generation !== of) return `its position is in generation ${position.generation}, not ${of}`;
   if (position.sequence < at) return `its position ends at write ${position.sequence}, before ${at}`;
+  if (upTo !== undefined && upTo > position.bytes) return `it holds ${upTo} bytes, behind its position`;
   const disordered = disks.some(({ index }, i) => index <= (disks[i - 1]?.index ?? -1));
   return disordered ? "its disks are out of order" : "";
 }

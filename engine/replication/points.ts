@@ -134,7 +134,7 @@ async function findBarrier(s: CutRequest, id: BarrierId, to: JournalPosition): P
 
 function pointOf(
   s: CutRequest,
-  barrier: BarrierRecord,
+  barrier: PlacedBarrier,
   proof: ProofRecord,
   position: JournalPosition,
 ): RecoveryPoint {
@@ -144,6 +144,7 @@ function pointOf(
     generation: position.generation,
     id: barrier.id,
     sequence: barrier.sequence,
+    ...(barrier.bytes === undefined ? {} : { bytes: barrier.bytes }),
     time: barrier.time,
     consistency: barrier.consistency,
     position,

@@ -95,6 +95,8 @@ describe("cut", () => {
     const second = await cut(window(2, 4, { pending: first.pending }));
     expect(second.pending).toEqual([]);
     expect(second.points).toMatchObject([{ id: BARRIER, sequence: 1, position: at[4], losses: lossesAt() }]);
+    // What was written behind the barrier is no part of the point.
+    expect(second.points[0]).toMatchObject({ bytes: 512, position: { bytes: 3 * 512 } });
     expect(second.points[0]?.time).toBe(story.moments[0]?.barrier.time);
   });
 
