@@ -58,7 +58,7 @@ export class Auditor {
     if (store === "spool") await this.#forgotten(name);
     if (store === "cache" && method === "delete") this.#released(effect.args[0]);
     if (method !== "put") return;
-    if (store === "target" && name.endsWith(".seg")) await this.#packed(name);
+    if (store === "target" && parseSegmentName(name)) await this.#packed(name);
     if (store === "target" && name.includes("/points/")) await this.#pointed(name);
     if (store === "target" && name.includes("/checkpoints/")) await this.#checkpointed();
     if (name === `progress/${this.#machine}` || name === `agent/${this.#machine}`) await this.#moved();
