@@ -1,8 +1,9 @@
+import { hasCode } from "../engine/core/errors.ts";
 import type { BarrierId, GroupId } from "../engine/core/ids.ts";
 import { millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
 import { roundPrefix } from "../engine/journal/names.ts";
-import { noBarriers, withWish } from "../engine/recovery/barriers.ts";
+import { noBarriers, withWish, without } from "../engine/recovery/barriers.ts";
 import { type GroupRecord, type GroupRound, beginRound } from "../engine/recovery/group.ts";
 import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
 import { keepAsked, readAsked } from "../engine/recovery/member-list.ts";
@@ -73,6 +74,24 @@ export async function askAll({ records, target, clock }: Asking, round: GroupRou
     const wish = { id, consistency, otherwise, instant: { at, hold } };
     await records.barriers.upsert(machine, (old = noBarriers(machine)) => withWish(old, wish, clock.now()));
   });
+}
+
+/**
+ * Has nobody asked for it any more. Without its list, as when the account went back in time, these are the members of now: who has
+ * left since keeps a wish whose instant passes. One listing at most, and one GET and one PUT of each one's barriers. May run twice.
+ */
+export async function withdrawAll(services: Asking, group: GroupId, round: GroupRound): Promise<void> {
+  const { records, target } = services;
+  const asked = await readAsked(target, round.list).catch(lost);
+  const machines = asked ?? (await membersOf(services, group)).map(({ machine }) => machine);
+  await eachMember(machines, (machine) =>
+    records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [round.id])),
+  );
+}
+
+/** A barrier that cannot be told who it was asked of ends all the same: none would ever follow it. */
+function lost(error: unknown): undefined {
+  if (!hasCode(error, "NotFound") && !hasCode(error, "ManifestDamaged")) throw error;
 }
 
 /** Lists of this barrier, of whichever run. */

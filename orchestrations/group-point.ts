@@ -16,11 +16,23 @@ const PATIENCE_SECONDS = 10 * 60;
 export function* groupPoint(context: OrchestrationContext): Generator<Task, GroupEnd, never> {
   const input = context.df.getInput<GroupBarrier>();
   const { group, barrier } = input;
-  const { asked } = yield* call(context, "askGroup", input);
+  const asked = yield* ask(context, input);
   if (asked === 0) return { why: "no member is protected" };
-  const end = yield* outcome(context, input);
+  const end = typeof asked === "number" ? yield* outcome(context, input) : asked;
   if (end) yield* call(context, "endGroupRound", { group, barrier, end });
   return end ?? { why: "another run has ended it" };
+}
+
+/** How many are asked. What cannot be asked for is the end of it, as when its list of members is lost: else no other would follow. */
+function* ask(
+  context: OrchestrationContext,
+  input: GroupBarrier,
+): Generator<Task, number | { readonly why: string }, never> {
+  try {
+    return (yield* call(context, "askGroup", input)).asked;
+  } catch (error) {
+    return { why: lasting(error).message };
+  }
 }
 
 function* outcome(
@@ -48,8 +60,12 @@ function* observe(
   try {
     return yield* call(context, "observeGroup", at);
   } catch (error) {
-    if (error instanceof LeewardError && error.class !== "retry")
-      return { state: "failed", why: error.message };
-    throw new Error(encodeFailure(error), { cause: error });
+    return { state: "failed", why: lasting(error).message };
   }
+}
+
+/** @throws what it was, when it passes */
+function lasting(error: unknown): LeewardError {
+  if (error instanceof LeewardError && error.class !== "retry") return error;
+  throw new Error(encodeFailure(error), { cause: error });
 }

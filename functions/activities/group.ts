@@ -3,7 +3,6 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import { type Micros, generation, micros, sequence } from "../../engine/core/units.ts";
 import type { GroupPoint } from "../../engine/journal/group-manifest.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { noBarriers, without } from "../../engine/recovery/barriers.ts";
 import { type GroupRecord, type GroupRound, endRound, roundVerdict } from "../../engine/recovery/group.ts";
 import { readAsked } from "../../engine/recovery/member-list.ts";
 import { checkNotBad } from "../../engine/recovery/point-choice.ts";
@@ -11,7 +10,7 @@ import { agingTime, retain } from "../../engine/recovery/retention.ts";
 import { createGroupPoint, dropGroupPoints, listGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoint } from "../../engine/replication/points.ts";
 import { beginMembers, noteBegun } from "../group-failover.ts";
-import { askAll, dropLists, fixRound } from "../group-round.ts";
+import { askAll, dropLists, fixRound, withdrawAll } from "../group-round.ts";
 import { eachMember } from "../members.ts";
 import type { Services } from "../services.ts";
 import type { Implementations } from "./tools.ts";
@@ -43,10 +42,7 @@ export const groupActivities = {
 
   async endGroupRound({ group, barrier, end }, { services }) {
     const { round } = await groupOf(services, group);
-    const mine = round?.id === barrier ? round : undefined;
-    await eachMember(mine ? await readAsked(services.target, mine.list) : [], (machine) =>
-      services.records.barriers.upsert(machine, (old = noBarriers(machine)) => without(old, [barrier])),
-    );
+    if (round?.id === barrier) await withdrawAll(services, group, round);
     const now = services.clock.now();
     await services.records.groups.update(group, (old) => endRound(old, barrier, end, now));
     await dropLists(services, group, barrier);

@@ -7,7 +7,7 @@ import {
   groupSettings,
   newGroup,
 } from "../../engine/recovery/group.ts";
-import { groupFailoverName, groupPointsPrefix } from "../../engine/journal/names.ts";
+import { groupFailoverName, groupPointsPrefix, groupPrefix } from "../../engine/journal/names.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { readAsked, readFailoverMembers } from "../../engine/recovery/member-list.ts";
 import { membersOf } from "../../functions/membership.ts";
@@ -49,6 +49,9 @@ export class Group {
   readonly #tally: Tally;
   /** As each was first written down. */
   readonly #rounds = new Map<BarrierId, AskedRound>();
+  /** Lists as they were put, by name: the account may go back in time before a record names them. */
+  readonly #askedLists = new Map<string, readonly MachineId[]>();
+  readonly #failoverLists = new Map<string, readonly ArmId[]>();
 
   constructor(s: {
     vault: ArmId;
@@ -88,8 +91,19 @@ export class Group {
       await this.auditor.deleted([effect.args[0]].flat().map(String), settings.retention, at);
     if (effect.store === "records" && name === `group/${this.key}`) await this.#changed();
     if (effect.store === "records" && name.startsWith(`member-${this.key}/`)) await this.#cameOrWent();
-    if (effect.store === "target" && effect.method === "put" && name.startsWith(groupPointsPrefix(this.key)))
-      await this.auditor.pointed(name);
+    if (effect.store === "target" && effect.method === "put" && name.startsWith(groupPrefix(this.key)))
+      await this.#put(name);
+  }
+
+  async #put(name: string): Promise<void> {
+    const { target } = this.#stores;
+    if (name.startsWith(groupPointsPrefix(this.key))) await this.auditor.pointed(name);
+    else if (name.includes("/rounds/")) this.#askedLists.set(name, await readAsked(target, name));
+    else
+      this.#failoverLists.set(
+        name,
+        (await readFailoverMembers(target, name)).map(({ item }) => item),
+      );
   }
 
   async #changed(): Promise<void> {
@@ -97,13 +111,12 @@ export class Group {
     this.record = (await recordsIn(this.#stores.records).groups.get(this.key))?.value ?? before;
     const { round, missed, failover } = this.record;
     if (failover && failover.operation !== before.failover?.operation) {
-      const list = groupFailoverName(this.key, failover.operation);
-      this.failedOver = (await readFailoverMembers(this.#stores.target, list)).map(({ item }) => item);
+      this.failedOver = listed(this.#failoverLists, groupFailoverName(this.key, failover.operation));
     }
     if (missed && missed.id !== before.missed?.id)
       this.#tally.note(`group: barrier missed: ${kindOf(missed.why)}`);
     if (!round || this.#rounds.has(round.id)) return;
-    const members = await readAsked(this.#stores.target, round.list);
+    const members = listed(this.#askedLists, round.list);
     this.#rounds.set(round.id, { ...round, members });
     this.#tally.note("group: barrier asked");
     for (const machine of members)
@@ -119,6 +132,13 @@ export class Group {
     if (this.members.length !== before)
       this.#tally.note(this.members.length > before ? "group: joined" : "group: left");
   }
+}
+
+/** @throws Violation when the list was named before it was put */
+function listed<Member>(lists: ReadonlyMap<string, readonly Member[]>, name: string): readonly Member[] {
+  const found = lists.get(name);
+  if (!found) throw new Violation(`group: ${name} is named, and was never put`);
+  return found;
 }
 
 /** Without machines and figures. */

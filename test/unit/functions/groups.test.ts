@@ -236,6 +236,22 @@ test("who left while a barrier was being prepared is not asked for it", async ()
   expect(lists).toEqual([]);
 });
 
+test.each([
+  ["lost", (one: Shop, name: string) => one.services.target.delete([name])],
+  ["damaged", (one: Shop, name: string) => one.services.target.put(name, Buffer.from("{"), "any")],
+])("a barrier whose list of members is %s ends, and another one can follow", async (_, harm) => {
+  const { one, a, b } = await pair();
+  await groupActivities.askGroup(asked, one.tools);
+  await harm(one, (await group(one))?.round?.list ?? "");
+  await expect(groupActivities.askGroup(asked, one.tools)).rejects.toThrow("/rounds/");
+  await expect(groupActivities.observeGroup(at, one.tools)).rejects.toThrow("/rounds/");
+  await groupActivities.endGroupRound({ ...at, end: { why: "its list is gone" } }, one.tools);
+  expect(await group(one)).toMatchObject({ missed: { id: barrier, why: "its list is gone" } });
+  expect([await pendingOf(one, a), await pendingOf(one, b)]).toEqual([[], []]);
+  const next = { ...asked, barrier: barrierId("00000000-0000-4000-8000-0000000000bb") };
+  expect(await groupActivities.askGroup(next, one.tools)).toEqual({ asked: 2 });
+});
+
 test("a group is deleted with its points once nobody belongs to it and nothing is under way", async () => {
   const { one, a, b, known } = await pointMade();
   await expect(deleteGroup(one.services, known)).rejects.toMatchObject({ code: "Conflict" });

@@ -43,6 +43,15 @@ test.each([
   expect(output).toEqual({ why });
 });
 
+test("a barrier that cannot be asked for any more is given up, and why is written down", () => {
+  const { trace, inputs } = new Driver({ ...asked, askGroup: () => failing("NotFound") }).play(
+    groupPoint,
+    INPUT,
+  );
+  expect(trace).toEqual(["askGroup", "endGroupRound"]);
+  expect(inputs.at(-1)?.input).toMatchObject({ barrier: POINT, end: { why: "told so" } });
+});
+
 test("a barrier that becomes no point is given up in the end", () => {
   const script = { ...asked, observeGroup: () => ({ state: "waiting" as const, ready: 1 }) };
   const { output, trace } = new Driver(script).play(groupPoint, INPUT);
