@@ -158,20 +158,21 @@ const MOST_TRIES = 4;
 
 /**
  * Does the work; where it meets something that is damaged or gone, has it healed, and does the work again, at most
- * three times more.
+ * three times more. Where nothing was left to heal it is done once more all the same: another run may have healed it meanwhile.
  * @param mend says what was healed
- * @throws what the work throws when nothing was healed
+ * @throws what the work throws then
  */
 export async function whileHealing<Result>(
   work: () => Promise<Result>,
   mend: (error: LeewardError) => Promise<readonly Healed[]>,
 ): Promise<Result> {
-  for (let tries = 1; ; tries++) {
+  for (let tries = 1, inVain = 0; ; tries++) {
     try {
       return await work();
     } catch (error) {
       const may = error instanceof LeewardError && HEALABLE.has(error.code);
-      if (!may || tries === MOST_TRIES || (await mend(error)).length === 0) throw error;
+      if (!may || tries === MOST_TRIES) throw error;
+      if ((await mend(error)).length === 0 && ++inVain > 1) throw error;
     }
   }
 }
