@@ -6,7 +6,7 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import { KIB, bytes } from "../core/units.ts";
 import { PATIENT, type Patience, attempt } from "./attempt.ts";
 import { bodyOf } from "./azure-body.ts";
-import { unlessMissing } from "./azure-failure.ts";
+import { passesOf, unlessMissing } from "./azure-failure.ts";
 import { pagesOf } from "./azure-listing.ts";
 import { checkName } from "./name.ts";
 import {
@@ -70,9 +70,12 @@ export class AzureObjectStore implements ObjectStore {
     } catch (error) {
       const refused = refusalOf(name, condition, error);
       if (refused === error) throw error;
-      const own = await this.#etagIfPutBy(name, id);
-      if (own === undefined) throw refused;
-      return own;
+      const denied = hasCode(error, "StorageDenied");
+      const found = await this.#propertiesOf(name).catch((unknown: unknown) => {
+        throw denied && !passesOf(unknown) ? error : unknown;
+      });
+      if (found?.metadata?.[PUT_ID] === id) return etagOf(found.etag ?? "");
+      throw denied && !found ? error : refused;
     }
   }
 
@@ -102,11 +105,10 @@ export class AzureObjectStore implements ObjectStore {
     return this.#container.getBlobClient(name);
   }
 
-  async #etagIfPutBy(name: string, id: string): Promise<ETag | undefined> {
-    const found = await attempt(`reading ${name}`, this.#patience, (abortSignal) =>
+  async #propertiesOf(name: string) {
+    return await attempt(`reading ${name}`, this.#patience, (abortSignal) =>
       unlessMissing(() => this.#blob(name).getProperties({ abortSignal })),
     );
-    return found?.metadata?.[PUT_ID] === id ? etagOf(found.etag ?? "") : undefined;
   }
 
   async #deleteSome(names: readonly string[]): Promise<void> {
@@ -127,10 +129,15 @@ const conditionsOf = (condition: PutCondition) => {
   return condition === "absent" ? { ifNoneMatch: "*" } : { ifMatch: condition.unchangedSince };
 };
 
-/** The error that a broken condition is, or the same error when it is something else. */
+/**
+ * The error that a broken condition is, or the same error when it is something else. Whoever may create and not overwrite is
+ * denied what exists (`UnauthorizedBlobOverwrite`; Azurite: `AuthorizationPermissionMismatch`) before any condition is looked
+ * at: then it is this error only if the object is there.
+ */
 function refusalOf(name: string, condition: PutCondition, error: unknown): unknown {
-  if (condition === "any" || !(hasCode(error, "ObjectExists") || hasCode(error, "ObjectChanged")))
-    return error;
+  if (condition === "any") return error;
+  const broken = hasCode(error, "ObjectExists") || hasCode(error, "ObjectChanged");
+  if (!broken && !(condition === "absent" && hasCode(error, "StorageDenied"))) return error;
   return condition === "absent"
     ? new LeewardError("ObjectExists", `${name} exists`)
     : new LeewardError("ObjectChanged", `${name} was changed by someone else`);

@@ -234,6 +234,23 @@ describe("who may do what", () => {
     expect((await store.get("sas/kept"))?.body).toEqual(body);
   });
 
+  test("a SAS that may not overwrite does not take what is there for a denial", async () => {
+    const { url } = await sas("rc");
+    await using meddler = await startMeddler(region.blobEndpoint, region.tls);
+    let lost = 0;
+    meddler.meddle = (method) => (method === "PUT" && lost++ === 0 ? { loseAnswer: true } : {});
+    const through = url.replace(region.blobEndpoint, meddler.endpoint);
+    const store = new AzureObjectStore(connectContainerBySas(through, region.options));
+    const etag = await store.put("sas/lost", body, "absent");
+    expect(await region.objects().get("sas/lost")).toMatchObject({ body, etag });
+    await expect(store.put("sas/lost", body, "absent")).rejects.toMatchObject({ code: "ObjectExists" });
+    meddler.meddle = (method) => (method === "PUT" ? { answer: { status: 403 } } : {});
+    await expect(store.put("sas/none", body, "absent")).rejects.toMatchObject({ code: "StorageDenied" });
+    meddler.meddle = () => ({ answer: { status: 403 } });
+    const denied = { code: "StorageDenied", message: expect.stringContaining("storing") };
+    await expect(store.put("sas/lost", body, "absent")).rejects.toMatchObject(denied);
+  });
+
   test("a damaged SAS is denied", async () => {
     const { url } = await sas("racwdl");
     const store = new AzureObjectStore(

@@ -121,7 +121,9 @@ export class PressedAgent {
   until(what: string, holds: (beat: HeartbeatRequest) => boolean): Promise<HeartbeatRequest> {
     const from = this.plane.beats.length;
     const look = async () => this.plane.beats.slice(from).find(holds);
-    return waitFor(what, look, PATIENCE, 20);
+    return waitFor(what, look, PATIENCE, 20).catch((error: unknown) => {
+      throw new Error(`the last heartbeat: ${JSON.stringify(this.last)}`, { cause: error });
+    });
   }
 
   async write(offset: number, data: Buffer): Promise<void> {
