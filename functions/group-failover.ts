@@ -1,20 +1,19 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
-import type { BarrierId, MachineId, OperationId } from "../engine/core/ids.ts";
+import type { BarrierId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
-import { type ItemRecord, itemKeyOf, lastSegment } from "../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../engine/recovery/job.ts";
 import { STATES } from "../engine/recovery/state.ts";
-import { keepFailoverMembers, readFailoverMembers } from "../engine/recovery/member-list.ts";
 import { listGroupPoints, readGroupPoint } from "../engine/replication/group-points.ts";
-import { groupFailoverName } from "../engine/journal/names.ts";
 import type { GroupJob } from "../orchestrations/contract.ts";
 import { ensureGroupFailover } from "./durable.ts";
 import { failOver } from "./begin.ts";
 import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
+import { failoverMembers, itemOfMember, keepMembers, tokenOf } from "./failover-members.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
@@ -48,15 +47,13 @@ export async function failOverGroup(
     const point = await pointOf(services, group, choice);
     const items = await checkMembers(services, point);
     await checkIdle(services, group);
-    const token = tokenOf(operation);
-    const members = items.map(({ id }) => ({ item: id, operation: operationFor(id, "failover", token) }));
-    await keepFailoverMembers(services.target, groupFailoverName(group.group, operation), members);
+    await keepMembers(services, { group: group.group, operation }, items);
     const { acceptBadPoint } = choice;
     const failover = {
       operation,
       point: point.id,
       startTime: asked.now,
-      members: members.length,
+      members: items.length,
       acceptBadPoint,
       begun: false,
     };
@@ -70,8 +67,6 @@ export async function failOverGroup(
   // What could not begin now is begun by the timer function: the failover stands all the same.
   return carryOnGroup(services, client, begun);
 }
-
-const tokenOf = (operation: OperationId): string => `member of ${operation}`;
 
 /** Has the group's job begin, and the failovers of its members: of the first ones at once, of the others by an orchestration. May run any number of times. */
 export async function carryOnGroup(
@@ -112,7 +107,7 @@ export async function beginMembers(
   const failover = (await services.records.groups.get(group))?.value.failover;
   if (failover?.operation !== operation) return { failed: 0 };
   const { point, startTime: now, acceptBadPoint } = failover;
-  const members = await readFailoverMembers(services.target, groupFailoverName(group, operation));
+  const members = await failoverMembers(services, { group, operation, point });
   const asked = { now, token: tokenOf(operation), point };
   let failed = 0;
   await eachMember(members.slice(from, from + AT_ONCE), ({ item }) =>
@@ -196,12 +191,4 @@ export async function checkIdle(services: Services, { failover, id }: GroupRecor
   const found = failover && (await services.records.jobs.get(failover.operation));
   if (found && (await settledJob(services, found.value)).state === "InProgress")
     throw new LeewardError("Conflict", `job ${failover.operation} is at work on ${lastSegment(id)}`);
-}
-
-/** @throws NotFound */
-async function itemOfMember({ records }: Services, machine: MachineId): Promise<ItemRecord> {
-  const found = await records.items.get(itemKeyOf(machine));
-  if (found?.value.machine !== machine)
-    throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
-  return found.value;
 }

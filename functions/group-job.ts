@@ -3,8 +3,8 @@ import { micros } from "../engine/core/units.ts";
 import { groupIdFor } from "../engine/recovery/group.ts";
 import { lastSegment } from "../engine/recovery/item.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
-import { type FailoverMember, readFailoverMembers } from "../engine/recovery/member-list.ts";
-import { groupFailoverName } from "../engine/journal/names.ts";
+import type { FailoverMember } from "../engine/recovery/member-list.ts";
+import { failoverMembers } from "./failover-members.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
@@ -15,10 +15,12 @@ const MOST_NAMED = 100;
  * A group's job as its members' jobs make it; any other as it is. One read for each member while one of them is at work; what they
  * came to is written down, and then nothing more is read.
  */
-export async function settledJob({ records, target }: Services, job: JobRecord): Promise<JobRecord> {
+export async function settledJob(services: Services, job: JobRecord): Promise<JobRecord> {
   if (job.kind !== "groupFailover" || job.state !== "InProgress") return job;
-  const name = groupFailoverName(groupIdFor(job.item), job.operation);
-  const members = await eachMember(await readFailoverMembers(target, name), async (member) => ({
+  const { records } = services;
+  const { operation, point } = job;
+  const list = await failoverMembers(services, { group: groupIdFor(job.item), operation, point });
+  const members = await eachMember(list, async (member) => ({
     ...member,
     found: (await records.jobs.get(member.operation))?.value,
   }));

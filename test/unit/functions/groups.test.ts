@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
 import { generation, micros, millis, sequence } from "../../../engine/core/units.ts";
-import { pointName } from "../../../engine/journal/names.ts";
+import { groupFailoverName, pointName } from "../../../engine/journal/names.ts";
 import { badPointOf } from "../../../engine/recovery/bad-point.ts";
 import { groupSettings, newGroup } from "../../../engine/recovery/group.ts";
 import { itemKeyOf } from "../../../engine/recovery/item.ts";
@@ -173,6 +173,23 @@ test("all members are failed over to one point, once, and their job is as theirs
   for (const operation of started) await one.services.records.jobs.delete(operation);
   const stored = (await one.services.records.jobs.get(job.operation))?.value ?? job;
   expect(await settledJob(one.services, stored)).toEqual(ended);
+});
+
+test.each([
+  ["lost", (one: Shop, name: string) => one.services.target.delete([name])],
+  ["damaged", (one: Shop, name: string) => one.services.target.put(name, Buffer.from("{"), "any")],
+])("a failover whose list of members is %s goes on by its point, with the same jobs", async (_, harm) => {
+  const { one, known } = await pointMade();
+  const { client, started } = hub(1);
+  const { job } = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  await harm(one, groupFailoverName(GROUP, job.operation));
+  await carryOnGroup(one.services, client, (await group(one)) ?? known);
+  expect((await group(one))?.failover?.begun).toBe(true);
+  expect(started).toHaveLength(2);
+  const ended = { state: "Succeeded", endTime: NOW } as const;
+  for (const operation of started)
+    await one.services.records.jobs.update(operation, (old) => ({ ...old, ...ended }));
+  expect((await settledJob(one.services, job)).settled).toEqual({ succeeded: 2, failed: 0 });
 });
 
 test("a failover that could not begin for every member is begun for the rest later", async () => {
