@@ -2,11 +2,11 @@ import { type Digest, NO_DIGEST } from "../core/digest.ts";
 import { type ErrorCode, LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
-import type { DiskIndex, Generation, Micros } from "../core/units.ts";
+import { type DiskIndex, type Generation, type Micros, generation as generationOf } from "../core/units.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { DataKey } from "../journal/key.ts";
 import { type RecoveryPoint, encodeManifest } from "../journal/manifest.ts";
-import { type PointPlace, baseName } from "../journal/names.ts";
+import { type PointPlace, baseName, basesPrefix } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { pathTo, standsAlone } from "./layer-path.ts";
 import { LayerFault } from "./layers.ts";
@@ -34,7 +34,7 @@ export interface HealRequest {
 /**
  * Makes manifests of points and base documents again that are damaged or gone, from what the journal holds, where it does.
  * What cannot be healed stays as it is. May die anywhere and run again; of two at work each finds what the other did.
- * Storage calls while all is well: two listings, and one GET for each manifest, register and base.
+ * Storage calls while all is well: three listings, and one GET for each manifest, register and base.
  * @throws storage errors, KeyWrong, versions that are not known
  */
 export async function heal(s: HealRequest): Promise<Healed[]> {
@@ -95,7 +95,7 @@ type Ended = { readonly end: { readonly sequence: number; readonly position: { r
 const byEnd = (a: Ended, b: Ended): number =>
   a.end.sequence - b.end.sequence || a.end.position.next - b.end.position.next;
 
-/** Of all generations that there are points of, and of the newest. */
+/** Of all generations that there are points or a document of, and of the newest. */
 async function healBases(
   s: HealRequest,
   points: readonly RecoveryPoint[],
@@ -104,6 +104,11 @@ async function healBases(
   const healed: Healed[] = [];
   const generations = new Set(places.map(({ generation }) => generation));
   if (s.newest) generations.add(s.newest.generation);
+  // Old disks that became a base are a generation without points.
+  for await (const { name } of s.objects.list(basesPrefix(s.machine))) {
+    const [, of] = /\/(\d{6})\.json$/.exec(name) ?? [];
+    if (of !== undefined) generations.add(generationOf(Number(of)));
+  }
   for (const generation of [...generations].toSorted((a, b) => a - b)) {
     const state = await baseState(s.objects, s.machine, generation);
     if (state === "sound" || generation === 1) continue;
