@@ -8,8 +8,9 @@ import { checkNotBad, latestVerified } from "../engine/recovery/point-choice.ts"
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { type Moment, findMoment } from "../engine/replication/moment.ts";
-import { listPoints, readPointAt } from "../engine/replication/points.ts";
+import { readPointAt } from "../engine/replication/points.ts";
 import { nameOf } from "../engine/replication/reach.ts";
+import { healing, listHealed } from "./activities/healing.ts";
 import type { Services } from "./services.ts";
 
 /** What a failover goes to when no point is named, and whether that may be bad. */
@@ -44,7 +45,7 @@ export async function chosenFor(
   const { target, records } = services;
   const { machine } = item;
   const moment = momentIn(asked, choice);
-  const points = await listPoints(target, machine);
+  const points = await listHealed(services, machine);
   if (points.length === 0)
     throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point yet`);
   const known = (await records.verification.get(machine))?.value;
@@ -93,7 +94,7 @@ function checkBehind(
 
 /** Of the kind that is wanted; undefined leaves it to the failover's plan. */
 async function newestOf(
-  { target }: Services,
+  services: Services,
   points: readonly PointPlace[],
   known: VerificationRecord | undefined,
   { recoveryPointType }: FailoverChoice,
@@ -103,9 +104,11 @@ async function newestOf(
     return points.find((point) => point.id === id) ?? none(points, "verified");
   }
   if (recoveryPointType !== "LatestApplicationConsistent") return undefined;
-  for (const place of points.toReversed())
-    if ((await readPointAt(target, nameOf(place))).consistency === "application" && isGood(place, known))
-      return place;
+  for (const place of points.toReversed()) {
+    const read = () => readPointAt(services.target, nameOf(place));
+    const { consistency } = await healing(services, place.machine, read);
+    if (consistency === "application" && isGood(place, known)) return place;
+  }
   return none(points, "application-consistent");
 }
 

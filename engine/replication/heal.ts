@@ -70,8 +70,14 @@ const soundAt = (objects: ObjectStore, place: PointPlace): Promise<RecoveryPoint
     throw error;
   });
 
-/** Listed by a register or by the record, and not there. */
-async function goneAmong(s: HealRequest, there: readonly PointPlace[]): Promise<PointPlace[]> {
+/**
+ * Points that a register or the record lists, and that are not there.
+ * @param s `made` was read after the points were listed: what retention deletes comes off the lists first
+ */
+export async function goneAmong(
+  s: Pick<HealRequest, "objects" | "machine" | "made">,
+  there: readonly PointPlace[],
+): Promise<PointPlace[]> {
   const names = new Set(there.map(nameOf));
   const known = (await registeredPoints(s.objects, s.machine)).places;
   const gone = [...known, ...(s.made ?? [])].filter((place) => !names.has(nameOf(place)));

@@ -20,11 +20,11 @@ import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
 import type { WantedMoment } from "../../engine/recovery/wanted-moment.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { findMoment } from "../../engine/replication/moment.ts";
-import { listPoints, readPoint } from "../../engine/replication/points.ts";
+import { readPoint } from "../../engine/replication/points.ts";
 import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
-import { healing } from "./healing.ts";
+import { healing, listHealed } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
@@ -106,7 +106,7 @@ async function choose(
   const known = point ?? begun?.point;
   if (known) return placeOf(services, item, known);
   const verification = (await services.records.verification.get(machine))?.value;
-  const found = defaultPoint(await listPoints(objects, machine), verification, last?.id);
+  const found = defaultPoint(await listHealed(services, machine), verification, last?.id);
   if (!found)
     throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point that is not bad`);
   return readPoint(objects, machine, found);

@@ -1,8 +1,11 @@
 import type { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
+import type { PointPlace } from "../../engine/journal/names.ts";
 import { withHealed } from "../../engine/recovery/healing-record.ts";
-import { heal, healAfter, whileHealing } from "../../engine/replication/heal.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { goneAmong, heal, healAfter, whileHealing } from "../../engine/replication/heal.ts";
 import type { Healed } from "../../engine/replication/pass-over.ts";
+import { listPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
 import { itemOf } from "./tools.ts";
 
@@ -35,11 +38,31 @@ export async function healFor(
     key: await services.keyOf(machine),
     machine,
     names: new Map(source?.disks.map(({ index, name }) => [index, name])),
-    made: progress.made?.map((point) => ({ machine, ...point })) ?? [],
+    made: madeIn(progress),
     newest: next === 0 ? { generation, digest: chain } : undefined,
   };
   const healed = error ? await healAfter(error, request, clock.now()) : await heal(request);
   return noteHealed(services, machine, healed);
+}
+
+const madeIn = ({ machine, made = [] }: ProgressRecord): PointPlace[] =>
+  made.map((point) => ({ machine, ...point }));
+
+/**
+ * The machine's points, ascending by generation, then by sequence. One whose manifest is gone is made again first: who
+ * chooses among the others would take an older one, and say nothing.
+ * Storage calls while all is well: two listings, one GET for each generation, and one of a record.
+ * @throws as `heal`
+ */
+export async function listHealed(services: HealServices, machine: MachineId): Promise<PointPlace[]> {
+  const { target: objects, records } = services;
+  const there = await listPoints(objects, machine);
+  const progress = (await records.progress.get(machine))?.value;
+  const made = progress && madeIn(progress);
+  const gone = await goneAmong({ objects, machine, ...(made && { made }) }, there);
+  if (gone.length === 0) return there;
+  await healFor(services, machine);
+  return listPoints(objects, machine);
 }
 
 /** A person should hear that the storage lies. */

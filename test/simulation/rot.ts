@@ -59,6 +59,8 @@ export async function rot(world: World): Promise<void> {
   if (!healable && world.rots !== "all") return;
   if (!healable) storm.lied = true;
   const body = await spoil(world, name, before);
+  // What was gone may be put again by who does not know that it was there, and ends where that one's pack ends.
+  if (!body) machine.auditors[0]?.forget([name]);
   machine.rotted = true;
   machine.rot = { name, kind, body, before };
   world.note(`${name} rots`);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { hasCode } from "../../../engine/core/errors.ts";
+import type { BarrierId } from "../../../engine/core/ids.ts";
 import { bytes, micros, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
 import { beginFailover } from "../../../engine/recovery/begin.ts";
@@ -8,6 +9,7 @@ import { type ItemRecord, itemKeyOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
 import { readCheckpoint } from "../../../engine/replication/checkpoints.ts";
+import { nameOf } from "../../../engine/replication/reach.ts";
 import { createReplica } from "../../../engine/replication/replica.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { failoverActivities } from "../../../functions/activities/failover.ts";
@@ -150,6 +152,38 @@ test("what is not reachable, or named twice, is refused before anything changes"
   });
   expect(await chosenFor(services, item, none, strict)).toEqual({});
 });
+
+test("the newest point whose manifest is gone is made again, and not passed over for an older one", async () => {
+  const s = await scene("none");
+  const { stores, points, services, item } = s;
+  await stores.target.delete(points.slice(-1).map(nameOf));
+  const { plan } = await planned(s, undefined);
+  expect(plan.point).toBe(points[1]?.id);
+  expect((await placeOf(services, item, plan.point)).position).toEqual(points[1]?.position);
+});
+
+test("a machine whose only manifest is gone still has a point to fail over to, also by name", async () => {
+  const { stores, points, services, item } = await scene();
+  const begin = async (point?: BarrierId) => {
+    await stores.target.delete(points.map(nameOf));
+    return chosenFor(services, item, { now: micros(1), point }, { acceptBadPoint: false });
+  };
+  expect(await begin()).toEqual({});
+  expect(await begin(points[1]?.id)).toEqual({ point: points[1]?.id });
+});
+
+test("a manifest that was changed does not hide which points are application-consistent", async () => {
+  const { stores, points, services, item } = await scene();
+  await stores.target.put(nameOf(points[1] ?? fail()), Buffer.from("{}"), "any");
+  const choice = { acceptBadPoint: false, recoveryPointType: "LatestApplicationConsistent" } as const;
+  await expect(chosenFor(services, item, { now: micros(1) }, choice)).rejects.toMatchObject({
+    code: "NoRecoveryPoint",
+  });
+});
+
+function fail(): never {
+  throw new RangeError("no points");
+}
 
 function itemIn(item: ItemRecord | undefined): ItemRecord {
   if (!item) throw new RangeError("no item");
