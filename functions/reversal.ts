@@ -153,8 +153,12 @@ async function finish(
 
 /** What leads to the base cannot be read: the next number stands on another. */
 async function refuse({ records }: ReversalServices, { machine, generation: of }: ItemRecord): Promise<void> {
-  await records.progress.update(machine, (old) =>
-    old.resync && old.arrived.generation === of ? { ...old, resync: withRefused(old.resync) } : old,
+  const { seed: made } = await records.progress.update(machine, (old) =>
+    old.resync && old.arrived.generation === of && old.seed?.generation !== of
+      ? { ...old, resync: withRefused(old.resync) }
+      : old,
   );
+  // Seed 51 of the simulation: another turn was done first, and took away what this one was still reading.
+  if (made?.generation === of) return;
   await records.items.update(itemKeyOf(machine), (old) => seededAnew(old, of));
 }

@@ -134,6 +134,22 @@ async function turned(): Promise<ItemRecord> {
   return given;
 }
 
+/** What was taken over is failed over as well, and taken back. */
+async function turnedFrom(from: Side, to: Side, [source, target]: [string, string]): Promise<ItemRecord> {
+  await from.records.items.update(itemKeyOf(machine), (item) => ({
+    ...item,
+    state: "UnplannedFailoverCommitPending",
+    generation: generation(item.generation + 1),
+  }));
+  const { job } = await from.item();
+  const back = await giveAway(from.services, machine, { failover: job.operation, to: target });
+  await receive(to.services, back, {
+    source: { ...sourceOf(back), region: source },
+    target: { ...targetOf(back), region: target },
+  });
+  return back;
+}
+
 test("what the old disks hold is what the first generation of the other direction is compared with", async () => {
   await turned();
   expect(await here.seedAll(old)).toBe(SIZES.reduce((sum, size) => sum + size, 0));
@@ -159,18 +175,7 @@ test("the disks of a direction that was left and is taken again are read on top 
   await turned();
   await here.seedAll(old);
   await here.register();
-  await here.records.items.update(itemKeyOf(machine), (item) => ({
-    ...item,
-    state: "UnplannedFailoverCommitPending",
-    generation: generation(item.generation + 1),
-  }));
-  const { job } = await here.item();
-  const back = await giveAway(here.services, machine, { failover: job.operation, to: "there" });
-  await receive(there.services, back, {
-    ...terms(back),
-    source: { ...sourceOf(back), region: "here" },
-    target: { ...targetOf(back), region: "there" },
-  });
+  const back = await turnedFrom(here, there, ["here", "there"]);
   expect(await there.seedAll(old)).toBeGreaterThan(0);
   expect((await there.item()).generation).toBeGreaterThan(back.generation);
 });
@@ -183,6 +188,31 @@ test("two turns of the same disks write nothing twice, and a third one that come
   expect(await seedTurn(here.services, machine, readersOf(old), LIMITS)).toMatchObject({ state: "ended" });
   expect(await collect(here.target.list("machines/"))).toEqual(before);
   expect(before.every(({ name }) => name.includes("/journal/"))).toBe(true);
+});
+
+test("a turn that reads on when another one is done refuses no base, and begins nothing anew", async () => {
+  await turned();
+  await here.seedAll(old);
+  await here.register();
+  await turnedFrom(here, there, ["here", "there"]);
+  await there.seedAll(old);
+  await there.register();
+  await turnedFrom(there, here, ["there", "here"]);
+  const { generation: of } = await here.item();
+  let done = 0;
+  const late = readersOf(old).map((disk) => ({
+    ...disk,
+    read: async (offset: number, length: number) => {
+      if (done++ === 0) await here.seedAll(old);
+      return disk.read(offset, length);
+    },
+  }));
+  await seedTurn(here.services, machine, late, LIMITS);
+  expect(done).toBeGreaterThan(0);
+  expect(await here.item()).toMatchObject({ state: "InitialReplication", generation: of + 1 });
+  const { resync, seed } = (await here.records.progress.get(machine))?.value ?? {};
+  expect(seed?.generation).toBe(of);
+  expect(resync).toMatchObject({ base: { generation: 3 }, refused: [] });
 });
 
 test("nobody registers before the disks are a base, nor on the side that gave the machine away", async () => {
