@@ -1,4 +1,4 @@
-import { hasCode } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
 import { startOf } from "../../engine/journal/position.ts";
@@ -86,7 +86,7 @@ export const replicationActivities = {
   async noteHealth({ machine, problem, stopped }, { services }) {
     const now = services.clock.now();
     await services.records.progress.upsert(machine, (old) => {
-      if (!old) throw new RangeError(`machine ${machine} has not begun to replicate`);
+      if (!old) throw new LeewardError("NotFound", `machine ${machine} has not begun to replicate`);
       const { problem: before, ...rest } = old;
       if (!problem) return before ? rest : old;
       const since = before?.code === problem.code ? before.since : now;
