@@ -1,4 +1,6 @@
 import { EventType, type HistoryEvent } from "./history.ts";
+import { TIMER_LIMITS } from "./planner.ts";
+import type { Instance } from "./store.ts";
 
 /**
  * An event as the library sees it once it has read its trigger: the same values as the JSON text gives, made once instead of
@@ -33,6 +35,24 @@ export const replayed = (events: readonly HistoryEvent[]): ReplayedEvent[] =>
  * What an orchestrator's trigger holds once its text is parsed. The history is not enumerable: the library looks through all
  * that is, in each turn, for times that are still text.
  */
-export function triggerWith(rest: Record<string, unknown>, history: readonly ReplayedEvent[]): object {
-  return Object.defineProperty({ ...rest }, "history", { value: history });
+export function triggerValue(
+  { id, input, parent }: Pick<Instance, "id" | "input"> & { readonly parent: { readonly id: string } | null },
+  history: readonly ReplayedEvent[],
+  isReplaying: boolean,
+): object {
+  const rest = {
+    input: JSON.parse(input ?? "null"),
+    instanceId: id,
+    isReplaying,
+    parentInstanceId: parent?.id ?? null,
+    upperSchemaVersion: 1,
+    upperSchemaVersionNew: 2,
+    longRunningTimerIntervalDuration: timeSpanText(TIMER_LIMITS.piece),
+    maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
+    defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
+  };
+  return Object.defineProperty(rest, "history", { value: history });
 }
+
+/** .NET's TimeSpan text for whole days. */
+const timeSpanText = (duration: number): string => `${duration / 86_400_000}.00:00:00`;

@@ -12,10 +12,9 @@ import {
 import type { Past } from "./history-cache.ts";
 import { changeBehind } from "./replay-failure.ts";
 import { warnOfLarge } from "./payload.ts";
-import { replayed, triggerWith } from "./replayed.ts";
+import { replayed, triggerValue } from "./replayed.ts";
 import { hasEnded, type Instance, type Mail } from "./store.ts";
-import { type Decision, NonDeterminism, type OperationDecision } from "./decision.ts";
-import { TIMER_LIMITS } from "./planner.ts";
+import { type Decision, NonDeterminism, type OperationDecision, jsonText } from "./decision.ts";
 import type { TaskPlan } from "./task-plan.ts";
 
 /** In UTF-16 units: beyond it the real extension fails the orchestration. */
@@ -191,7 +190,10 @@ async function ask(
   context: TurnContext,
 ): Promise<Answer> {
   try {
-    const state = await context.call(instance.name, triggerOf(instance, past, news));
+    const state = await context.call(
+      instance.name,
+      triggerValue(instance, past.replayed.concat(replayed(news)), past.events.length > 0),
+    );
     if (!isState(state)) return { error: "its answer is not one of durable-functions" };
     return { state: { ...state, output: asJson(state.output), customStatus: asJson(state.customStatus) } };
   } catch (error) {
@@ -204,31 +206,9 @@ async function ask(
 
 /** @throws TypeError for what JSON cannot say, which fails the orchestration */
 function asJson(value: unknown): unknown {
-  const text: string | undefined = JSON.stringify(value);
-  return text === undefined ? undefined : JSON.parse(text);
+  const text = jsonText(value);
+  return text === null ? undefined : JSON.parse(text);
 }
-
-/** What the library reads out of the trigger's JSON text; nothing of it is the store's own but the past, see replayed.ts. */
-function triggerOf(instance: Instance, past: Replayable, news: readonly HistoryEvent[]): object {
-  const input: unknown = JSON.parse(instance.input ?? "null");
-  return triggerWith(
-    {
-      input,
-      instanceId: instance.id,
-      isReplaying: past.events.length > 0,
-      parentInstanceId: instance.parent?.id ?? null,
-      upperSchemaVersion: 1,
-      upperSchemaVersionNew: 2,
-      longRunningTimerIntervalDuration: timeSpanText(TIMER_LIMITS.piece),
-      maximumShortTimerDuration: timeSpanText(TIMER_LIMITS.longest),
-      defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
-    },
-    past.replayed.concat(replayed(news)),
-  );
-}
-
-/** .NET's TimeSpan text for whole days. */
-const timeSpanText = (duration: number): string => `${duration / 86_400_000}.00:00:00`;
 
 interface Judgement {
   state?: OrchestratorState | undefined;

@@ -4,7 +4,7 @@ import { isState } from "../../../local/functions-host/durable/action.ts";
 import { hiddenState } from "../../../local/functions-host/durable/failures.ts";
 import { EventType, type HistoryEvent, isScheduled } from "../../../local/functions-host/durable/history.ts";
 import { Planner } from "../../../local/functions-host/durable/planner.ts";
-import { replayed, triggerWith } from "../../../local/functions-host/durable/replayed.ts";
+import { replayed, triggerValue } from "../../../local/functions-host/durable/replayed.ts";
 import { messageOf } from "../../../engine/core/errors.ts";
 import { type RecordedHistory, recordedHistories } from "../../histories/recorded.ts";
 
@@ -50,20 +50,8 @@ function otherStep(event: HistoryEvent | undefined): HistoryEvent {
 async function replay({ orchestration, input, events }: RecordedHistory): Promise<void> {
   const fn = [...registry.functions.values()].find(({ name }) => name === orchestration);
   if (!fn) throw new Error(broken(orchestration, "no orchestration of that name is left"));
-  const trigger = triggerWith(
-    {
-      input,
-      instanceId: "recorded",
-      isReplaying: true,
-      parentInstanceId: null,
-      upperSchemaVersion: 1,
-      upperSchemaVersionNew: 2,
-      longRunningTimerIntervalDuration: "3.00:00:00",
-      maximumShortTimerDuration: "6.00:00:00",
-      defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
-    },
-    replayed(events),
-  );
+  const instance = { id: "recorded", input: JSON.stringify(input), parent: null };
+  const trigger = triggerValue(instance, replayed(events), true);
   const answer = await answerOf(() => fn.callback(trigger, {}), orchestration);
   if (!isState(answer)) throw new Error(broken(orchestration, "the library gave no answer"));
   try {
