@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { LeewardError } from "../../../../engine/core/errors.ts";
 import { bytes, micros } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { journalPrefix, layersPrefix, replicaName } from "../../../../engine/journal/names.ts";
+import { layersPrefix, replicaName } from "../../../../engine/journal/names.ts";
 import { checkpoint } from "../../../../engine/replication/checkpoint.ts";
 import { compact } from "../../../../engine/replication/compact.ts";
 import { nextCompaction } from "../../../../engine/replication/compaction-plan.ts";
@@ -17,37 +17,10 @@ import { FOOTER, carry } from "../../../fixtures/carried.ts";
 import { collect } from "../../../fixtures/collect.ts";
 import { failing } from "../../../fixtures/failing.ts";
 import { brokenOf, compactAll } from "../../../fixtures/kept.ts";
-import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
+import { dropSegments, rounds } from "../../../fixtures/rounds.ts";
+import { DISKS, events, tell } from "../../../fixtures/story.ts";
 
 const clock = () => micros(1_800_000_000_000_000);
-
-/** Several points, with writes between barriers and proofs and barriers inside segments. */
-const write = (sector: number, sectors = 8, fill = 7): Event => ({
-  kind: "write",
-  disk: 0,
-  sector,
-  sectors,
-  fill,
-});
-const round = (n: number): Event[] => [
-  write(n * 8),
-  { kind: "zero", disk: 1, sector: n, sectors: 2 },
-  { kind: "barrier" },
-  write(n * 8 + 4, 8, 9),
-  { kind: "seal" },
-  write(300, 100),
-  { kind: "prove" },
-  { kind: "seal" },
-];
-const rounds = (count: number) => tell(Array.from({ length: count }, (_, n) => round(n)).flat());
-
-/** Takes away what layers made needless, at once. */
-async function dropSegments(objects: MemoryObjectStore, story: Story, point: RecoveryPoint): Promise<void> {
-  const { layers } = await sourcesOf(objects, point);
-  const tail = layers.at(-1)?.tail.next ?? 0;
-  for await (const { name } of objects.list(journalPrefix(story.machine, point.generation)))
-    if (Number(name.slice(-16, -4)) < tail) await objects.delete([name]);
-}
 
 describe("layers", () => {
   test("rebuild every kept point to the byte, whichever are kept, with the segments under them gone", async () => {

@@ -2,14 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
 import { NO_POINT } from "../../../../engine/journal/layer-header.ts";
-import {
-  journalPrefix,
-  layerPartName,
-  parseSegmentName,
-  worksPrefix,
-} from "../../../../engine/journal/names.ts";
+import { layerPartName, parseSegmentName, worksPrefix } from "../../../../engine/journal/names.ts";
 import { listLayers } from "../../../../engine/replication/layers.ts";
-import { sourcesOf } from "../../../../engine/replication/sources.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
 import { bytes } from "../../../../engine/core/units.ts";
 import { machineId } from "../../../../engine/core/ids.ts";
@@ -21,33 +15,8 @@ import { carry } from "../../../fixtures/carried.ts";
 import { collect } from "../../../fixtures/collect.ts";
 import { brokenOf, compactAll } from "../../../fixtures/kept.ts";
 import { TINY, compactPieces, onePiece } from "../../../fixtures/sliced.ts";
-import { type Event, type Story, events, tell } from "../../../fixtures/story.ts";
-
-const write = (sector: number, sectors = 8, fill = 7): Event => ({
-  kind: "write",
-  disk: 0,
-  sector,
-  sectors,
-  fill,
-});
-const round = (n: number): Event[] => [
-  write(n * 8),
-  { kind: "zero", disk: 1, sector: n, sectors: 2 },
-  { kind: "barrier" },
-  write(n * 8 + 4, 8, 9),
-  { kind: "seal" },
-  write(300, 100),
-  { kind: "prove" },
-  { kind: "seal" },
-];
-const rounds = (count: number) => tell(Array.from({ length: count }, (_, n) => round(n)).flat());
-
-async function dropSegments(objects: MemoryObjectStore, story: Story, point: RecoveryPoint): Promise<void> {
-  const { layers } = await sourcesOf(objects, point);
-  const tail = layers.at(-1)?.tail.next ?? 0;
-  for await (const { name } of objects.list(journalPrefix(story.machine, point.generation)))
-    if (Number(name.slice(-16, -4)) < tail) await objects.delete([name]);
-}
+import { dropSegments, rounds } from "../../../fixtures/rounds.ts";
+import { type Story, events, tell } from "../../../fixtures/story.ts";
 
 const namesOf = async (objects: MemoryObjectStore, prefix: string) =>
   (await collect(objects.list(prefix))).map(({ name }) => name);
