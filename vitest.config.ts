@@ -32,6 +32,7 @@ export default defineConfig({
       project("contract", 240_000),
       project("simulation", 300_000, YIELDING),
       project("local", 240_000),
+      project("functions-host", 240_000),
       project("software", 1_200_000, YIELDING),
       project("box", 600_000),
     ],

@@ -6,7 +6,7 @@ import { injectCoreApi } from "../local/functions-host/core-api.ts";
 import { type Host, startHost } from "../local/functions-host/host.ts";
 import { median, printTable } from "./measure.ts";
 
-const APP = path.join(import.meta.dirname, "../test/local/functions-host/app");
+const APP = path.join(import.meta.dirname, "../test/functions-host/app");
 const ROUNDS = 5;
 
 interface Work {

@@ -11,7 +11,7 @@ const LONGEST = [
   "box/retention",
 ];
 /** Afterwards by project: what waits for processes takes turns with what computes. */
-const WAITING = ["box", "local", "contract"];
+const WAITING = ["box", "local", "functions-host", "contract"];
 
 /** Starts long files first, and files that wait beside files that compute. */
 export class Overlapping extends BaseSequencer {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { changing } from "./app/changing.ts";
+import { changing } from "../../functions-host/app/changing.ts";
 
 const host = useFixture();
 

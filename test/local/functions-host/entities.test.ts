@@ -1,8 +1,8 @@
 import { EntityId } from "durable-functions";
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { kept } from "./app/http.ts";
-import { ledger } from "./app/ledger.ts";
+import { kept } from "../../functions-host/app/http.ts";
+import { ledger } from "../../functions-host/app/ledger.ts";
 
 const host = useFixture();
 

@@ -10,7 +10,7 @@ import { VirtualClock } from "./virtual-clock.ts";
 // Import this file before any of the app's: its libraries look for the core API once, when they are loaded.
 injectCoreApi();
 
-export const APP = path.join(import.meta.dirname, "app");
+export const APP = path.join(import.meta.dirname, "../../functions-host/app");
 
 export interface Status {
   name: string;

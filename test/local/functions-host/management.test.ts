@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { kept } from "./app/http.ts";
+import { kept } from "../../functions-host/app/http.ts";
 
 const host = useFixture();
 

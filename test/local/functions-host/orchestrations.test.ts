@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { doors } from "./app/activities.ts";
-import { ledger, times } from "./app/ledger.ts";
+import { doors } from "../../functions-host/app/activities.ts";
+import { ledger, times } from "../../functions-host/app/ledger.ts";
 
 const host = useFixture();
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { launchBrowser, present } from "../portal/browser.ts";
 import { Fixture } from "./fixture.ts";
-import { changing } from "./app/changing.ts";
+import { changing } from "../../functions-host/app/changing.ts";
 
 const host = new Fixture(systemClock);
 beforeAll(() => host.open());

@@ -9,7 +9,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
 import { type ChildHost, end, spawnHost } from "./child-host.ts";
 import { APP, type Status } from "./fixture.ts";
-import type { Leg } from "./app/journey.ts";
+import type { Leg } from "../../functions-host/app/journey.ts";
 
 const KILLS = 10;
 const JOURNEYS = 15;

@@ -3,7 +3,7 @@ import path from "node:path";
 import { entityId } from "../../../local/functions-host/durable/entity-store.ts";
 import { hasEnded } from "../../../local/functions-host/durable/store.ts";
 import { type Host, startHost } from "../../../local/functions-host/host.ts";
-import type { Program } from "./app/random.ts";
+import type { Program } from "../../functions-host/app/random.ts";
 import { type End, eventsOf } from "./random-model.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -14,7 +14,12 @@ import { VirtualClock } from "./virtual-clock.ts";
  */
 async function main(data: string): Promise<void> {
   const clock = new VirtualClock(new Date(lastTime(data)).toISOString());
-  const host = await startHost({ app: path.join(import.meta.dirname, "app"), data, port: 0, clock });
+  const host = await startHost({
+    app: path.join(import.meta.dirname, "../../functions-host/app"),
+    data,
+    port: 0,
+    clock,
+  });
   process.stdout.write("ready\n");
   const programs: Program[] = JSON.parse(readFileSync(path.join(data, "programs.json"), "utf8"));
   await Promise.all(programs.map((program, i) => begin(host, `p${i}`, program)));

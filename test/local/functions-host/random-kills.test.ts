@@ -6,7 +6,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import type { Program, Signal, TaskNode } from "./app/random.ts";
+import type { Program, Signal, TaskNode } from "../../functions-host/app/random.ts";
 import { type End, expectedOf, programs } from "./random-model.ts";
 
 const RUNS = Number(process.env["RUNS"] ?? 300);

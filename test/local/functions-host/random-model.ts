@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Outcome, Program, Signal, TaskNode } from "./app/random.ts";
+import type { Outcome, Program, Signal, TaskNode } from "../../functions-host/app/random.ts";
 
 let keys = 0;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import type { Program } from "./app/random.ts";
+import type { Program } from "../../functions-host/app/random.ts";
 import { type End, eventsOf, expectedOf, programs } from "./random-model.ts";
 
 const BATCH = 20;

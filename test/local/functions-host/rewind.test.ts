@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { ledger, times } from "./app/ledger.ts";
+import { ledger, times } from "../../functions-host/app/ledger.ts";
 
 const host = useFixture();
 

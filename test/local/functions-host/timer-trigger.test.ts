@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
-import { times } from "./app/ledger.ts";
-import { ticks } from "./app/timers.ts";
+import { times } from "../../functions-host/app/ledger.ts";
+import { ticks } from "../../functions-host/app/timers.ts";
 
 process.env["TEST_SCHEDULE"] = "0 * * * * *";
 process.env["TEST_FAST_SCHEDULE"] = "*/10 * * * * *";
