@@ -128,12 +128,15 @@ export class Capture {
     return this.#run?.status;
   }
 
-  /** Goes on with the journal when the registration says so; otherwise begins its generation with a comparison. */
+  /**
+   * Goes on with the journal when the registration says so; otherwise begins its generation with a comparison. A journal that
+   * broke while the registration was under way stays broken: its generation has a history, and never gets a second one.
+   */
   begin(registration: Registration): void {
     const { machine, generation, from, base, policy, store, key } = registration;
     this.#throttle.limit(policy.resyncRate ?? bytes(0));
     const run = this.#run;
-    if (run?.resume && run.machine === machine && run.generation === generation) run.setPolicy(policy);
+    if (run && run.machine === machine && run.generation === generation) run.setPolicy(policy);
     else {
       run?.discard();
       const known = base?.marked === true ? this.#since(base, run?.marked) : {};

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { sha256 } from "../../../engine/core/digest.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import type { BarrierId } from "../../../engine/core/ids.ts";
 import { BLOCK, MIB, SECTOR, bytes, millis } from "../../../engine/core/units.ts";
 import { rootOf, zeroDigests } from "../../../engine/journal/digest-tree.ts";
@@ -211,4 +212,18 @@ test("an orderly end leaves nothing to do but to go on", async () => {
   expect(again.resume?.generation).toBe(1);
   expect(again.resume?.next).toBe(machine.capture.status?.cached.next);
   expect(again.status?.captured).toEqual(machine.capture.status?.captured);
+});
+
+test("a journal that breaks while it is registered to go on gets no second history", async () => {
+  const machine = testMachine([Buffer.alloc(MIB, 1)]);
+  machine.begin();
+  await streaming(machine);
+  await caughtUp(machine);
+  const before = await machine.journal();
+  machine.capture.stop(new LeewardError("SpoolDamaged", "the spool's disk failed"));
+  machine.begin();
+  write(diskOf(machine), 0, Buffer.alloc(BLOCK, 2));
+  expect(machine.capture.status?.mode).toBe("stopped");
+  expect(machine.capture.resume).toBeUndefined();
+  expect(await machine.journal()).toEqual(before);
 });
