@@ -1,5 +1,5 @@
 import type { Clock } from "../engine/core/clock.ts";
-import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import type { LeewardError } from "../engine/core/errors.ts";
 import type { BarrierId } from "../engine/core/ids.ts";
 import { type Sequence, millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
@@ -87,7 +87,6 @@ export class Barriers {
   readonly #end = new AbortController();
   #set: readonly SetBarrier[];
   #refused: readonly RefusedBarrier[] = [];
-  #problem: LeewardError | undefined;
   #holding: Promise<void> | undefined;
   #freezeAhead = FREEZE_AHEAD;
   #open = false;
@@ -110,7 +109,7 @@ export class Barriers {
 
   /** The applications may not have been thawed. */
   get problem(): LeewardError | undefined {
-    return this.#problem;
+    return this.#s.freezer.stuck;
   }
 
   /** Resolves when writes may be acknowledged again; undefined while they may. */
@@ -183,9 +182,8 @@ export class Barriers {
       // They rest no longer than they must: half as long again as it took the last time, and a little.
       this.#freezeAhead = Math.min(1.5 * (await rest.begun) + AHEAD, MOST_AHEAD);
       await rest.end();
-      this.#problem = undefined;
-    } catch (error) {
-      this.#problem = new LeewardError("ThawFailed", messageOf(error), error);
+    } catch {
+      // The freezer says so itself, and goes on trying.
     }
   }
 

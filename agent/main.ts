@@ -21,8 +21,6 @@ const STATUS_EVERY_MS = 1000;
 /** An orderly stop uploads for at most so long; the rest waits in the spool for the next start. */
 const PATIENCE = millis(4000);
 
-const THAW_AGAIN = millis(10_000);
-
 const EXIT_USAGE = 2;
 
 try {
@@ -42,7 +40,7 @@ async function start(settings: AgentSettings): Promise<void> {
     const hasher = new Hasher();
     const sessions: Session[] = [];
     const freezer = new CommandFreezer(settings.spoolDirectory, () => settings.freeze ?? sessions[0]?.freeze);
-    void thawAll(freezer);
+    void freezer.keepThawing();
     const capture = new Capture({
       ...settings,
       freezer,
@@ -57,18 +55,6 @@ async function start(settings: AgentSettings): Promise<void> {
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-/** What the last process may have left frozen; for as long as it takes. */
-async function thawAll(freezer: CommandFreezer): Promise<void> {
-  for (;;) {
-    try {
-      return await freezer.recover();
-    } catch (error) {
-      process.stderr.write(`leeward agent: ${messageOf(error)}\n`);
-      await systemClock.sleep(THAW_AGAIN);
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FreezeCommands } from "../../engine/core/freeze.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, messageOf } from "../../engine/core/errors.ts";
 import { millis } from "../../engine/core/units.ts";
 import type { FreezeMachine, WatchdogProcess } from "./machine.ts";
 import { markerIn, readMarker } from "./marker.ts";
@@ -16,6 +16,8 @@ export interface Frozen {
 }
 
 export interface Freezer {
+  /** Why they may stand still although nobody holds them any more; undefined as far as they go on. */
+  readonly stuck?: LeewardError | undefined;
   /** @throws FreezeFailed when they do not stand still, and go on; ThawFailed when that is not sure */
   freeze(): Promise<Frozen>;
 }
@@ -30,6 +32,8 @@ export class CommandFreezer implements Freezer {
   readonly #marker: string;
   readonly #commands: () => FreezeCommands | undefined;
   readonly #machine: FreezeMachine;
+  #stuck: LeewardError | undefined;
+  #thawing = false;
 
   /** @param commands as they are configured at the moment */
   constructor(
@@ -42,6 +46,10 @@ export class CommandFreezer implements Freezer {
     this.#machine = machine;
   }
 
+  get stuck(): LeewardError | undefined {
+    return this.#stuck;
+  }
+
   /** What an earlier process may have left frozen goes on. Call once the spool is locked. @throws ThawFailed */
   async recover(): Promise<void> {
     const { files } = this.#machine;
@@ -49,6 +57,25 @@ export class CommandFreezer implements Freezer {
       if (this.#machine.isAlive(left.watchdog)) await this.#machine.sleep(LOOK);
       else await this.#thaw(left);
     }
+    this.#stuck = undefined;
+  }
+
+  /** Recovers, for as long as it takes; meanwhile `stuck` says why. Any number may ask for it, and one does it. */
+  async keepThawing(): Promise<void> {
+    if (this.#thawing) return;
+    this.#thawing = true;
+    try {
+      while (!(await this.#recovered())) await this.#machine.sleep(AGAIN);
+    } finally {
+      this.#thawing = false;
+    }
+  }
+
+  #recovered(): Promise<boolean> {
+    return this.recover().then(
+      () => true,
+      () => false,
+    );
   }
 
   async freeze(): Promise<Frozen> {
@@ -75,20 +102,26 @@ export class CommandFreezer implements Freezer {
   /** A watchdog that was killed leaves its work to this process. */
   async #ended(watchdog: Watchdog, commands: FreezeCommands): Promise<void> {
     const word = await watchdog.thawed;
-    if (word?.why !== undefined) throw thawFailed(commands.post, word.why);
     if (!word) await this.#thaw(commands);
+    else if (word.why !== undefined) throw this.#failed(commands.post, word.why);
+    this.#stuck = undefined;
   }
 
   async #thaw(how: Pick<FreezeCommands, "post" | "postTimeout">): Promise<void> {
-    const why = await thaw(this.#machine, this.#marker, how);
-    if (why !== undefined) throw thawFailed(how.post, why);
+    const why = await thaw(this.#machine, this.#marker, how).catch(messageOf);
+    if (why !== undefined) throw this.#failed(how.post, why);
+  }
+
+  #failed(post: string, why: string): LeewardError {
+    this.#stuck = new LeewardError("ThawFailed", `the post command ${JSON.stringify(post)} failed: ${why}`);
+    void this.keepThawing();
+    return this.#stuck;
   }
 }
 
 const LOOK = millis(50);
-
-const thawFailed = (post: string, why: string) =>
-  new LeewardError("ThawFailed", `the post command ${JSON.stringify(post)} failed: ${why}`);
+/** Between two rounds of tries to thaw. */
+const AGAIN = millis(10_000);
 
 /** The process that holds one freeze, as its agent sees it. */
 class Watchdog {

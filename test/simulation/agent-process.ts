@@ -19,7 +19,7 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { heartbeat, itemOfAgent, registerAgent } from "../../functions/agent-calls.ts";
 import { handOver } from "../../functions/handover.ts";
 import { onOlderBase } from "./control-plane.ts";
-import { freezerOf, thawLeft } from "./freeze.ts";
+import { freezerOf } from "./freeze.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
 import type { Process } from "./scheduler.ts";
 import { gated } from "./stores.ts";
@@ -44,6 +44,7 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
     const clock = world.clockOf(process, guest.clock);
     const lock = lockOrNot(files, world.processesOf(process));
     if (!lock) return;
+    const freezer = freezerOf(world, guest, process);
     const capture = new Capture({
       diskPaths: guest.diskPaths,
       spoolDirectory: SPOOL,
@@ -51,9 +52,9 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
       clock,
       files,
       markedRegion: bytes(BLOCK),
-      freezer: freezerOf(world, guest, process),
+      freezer,
     });
-    void thawLeft(world, guest, process);
+    void freezer.keepThawing();
     const session = new Session({
       capture,
       configFile: CONFIG,

@@ -7,7 +7,6 @@ import type {
 } from "../../agent/freeze/machine.ts";
 import { type FreezeTask, type WatchdogWord, watch } from "../../agent/freeze/watch.ts";
 import { type FreezeCommands, freezeCommands } from "../../engine/core/freeze.ts";
-import { millis } from "../../engine/core/units.ts";
 import { runScript } from "./freeze-scripts.ts";
 import { type Guest, SPOOL } from "./guest.ts";
 import { type Process, wasKilled } from "./scheduler.ts";
@@ -20,25 +19,9 @@ const COMMANDS: FreezeCommands = freezeCommands.parse({
   postTimeout: 3000,
   hold: 4000,
 });
-/** As `agent/main.ts` tries again what an earlier process may have left frozen. */
-const AGAIN = millis(10_000);
-
 /** How an agent's process brings the applications of its guest to rest: the product's own way, over this machine. */
 export const freezerOf = (world: World, guest: Guest, agent: Process): CommandFreezer =>
   new CommandFreezer(SPOOL, () => COMMANDS, machineFor(world, guest, agent));
-
-/** As an agent does when it starts. */
-export async function thawLeft(world: World, guest: Guest, agent: Process): Promise<void> {
-  const freezer = freezerOf(world, guest, agent);
-  const clock = world.clockOf(agent, guest.clock);
-  while (
-    await freezer.recover().then(
-      () => false,
-      () => true,
-    )
-  )
-    await clock.sleep(AGAIN);
-}
 
 /** The guest's machine as one of its processes reaches it. What a killed process still does reaches nothing. */
 function machineFor(world: World, guest: Guest, process: Process): FreezeMachine {

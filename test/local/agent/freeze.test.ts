@@ -1,14 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { CommandFreezer } from "../../../agent/freeze/freezer.ts";
 import { markerIn, readMarker } from "../../../agent/freeze/marker.ts";
+import { nodeMachine } from "../../../agent/freeze/node-machine.ts";
 import { nodeFiles } from "../../../agent/node-files.ts";
 import { isAlive } from "../../../agent/process-identity.ts";
 import { type FreezeCommands, freezeCommands } from "../../../engine/core/freeze.ts";
+import { millis } from "../../../engine/core/units.ts";
 import { scratch, until } from "../../unit/agent/machine.ts";
 
 /*
@@ -129,6 +131,20 @@ test("a post command that hangs or fails is tried again until it succeeds", asyn
   const frozen = await new CommandFreezer(here.spool, () => here.commands).freeze();
   await frozen.thaw();
   expect([here.frozen(), here.log()]).toEqual([false, ["pre", "post", "post", "post"]]);
+});
+
+test("where the post command goes on failing, thawing goes on as well, and says so until it succeeds", async () => {
+  const here = place({ post: "test ! -e stuck && rm -f frozen" });
+  writeFileSync(join(here.spool, "stuck"), "");
+  const hasty = { ...nodeMachine, sleep: (wait: number) => nodeMachine.sleep(millis(wait / 50)) };
+  const freezer = new CommandFreezer(here.spool, () => here.commands, hasty);
+  const frozen = await freezer.freeze();
+  process.kill(readMarker(nodeFiles, markerIn(here.spool))?.watchdog.pid ?? 0, "SIGKILL");
+  await expect(frozen.thaw()).rejects.toMatchObject({ code: "ThawFailed" });
+  expect([here.frozen(), freezer.stuck?.code]).toEqual([true, "ThawFailed"]);
+  rmSync(join(here.spool, "stuck"));
+  await until(() => freezer.stuck === undefined);
+  await atRest(here);
 });
 
 /** The agent at this step of a freeze; each of its commands takes a while when it is its step. */

@@ -23,6 +23,7 @@ class Applications implements Freezer {
   rests = true;
   refuses: LeewardError | undefined;
   hangs: LeewardError | undefined;
+  stuck: LeewardError | undefined;
 
   async freeze() {
     this.log.push("freeze");
@@ -32,6 +33,7 @@ class Applications implements Freezer {
       holds: rests,
       thaw: async () => {
         this.log.push("thaw");
+        this.stuck = this.hangs;
         if (this.hangs) throw this.hangs;
       },
     };
