@@ -52,6 +52,8 @@ export const boxConfig = z.object({
   retryAfter: z.number().min(0).default(1),
   /** How long an operation takes at least. */
   operationTime: z.number().default(300).transform(millis),
+  /** How long a snapshot is filled in the background where Azure does that: Premium SSD v2, Ultra, CopyStart. */
+  backgroundCopyTime: z.number().min(0).default(0).transform(millis),
   /** PEM file of the authority that signed Azurite's certificate; not needed with NODE_EXTRA_CA_CERTS. */
   ca: z.string().optional(),
   /** Handed to the hypervisor as it is. */

@@ -4,6 +4,7 @@ import type { Family, Handler } from "./call.ts";
 import { availabilitySets } from "./compute/availability-set.ts";
 import { skus, usages } from "./compute/catalogue.ts";
 import { disks } from "./compute/disk.ts";
+import { snapshots } from "./compute/snapshot.ts";
 import { virtualMachines } from "./compute/virtual-machine.ts";
 import { vmExtensions } from "./compute/vm-extension.ts";
 import { networkInterfaces } from "./network/network-interface.ts";
@@ -40,6 +41,7 @@ const families = new Map(
     providers,
     resourceGroups,
     securityGroups,
+    snapshots,
     storageAccounts,
     subnets,
     subscriptions,

@@ -16,6 +16,8 @@ export interface Hypervisor {
   powerOff(vm: ArmId): Promise<void>;
   /** Carries settings into the VM, as the guest agent would; resolves when the extension reports success. */
   installExtension(vm: ArmId, extension: VmExtension): Promise<void>;
+  /** Runs `work` while nothing in the VM, nor in front of its disks, writes anything: to copy a disk as it is at one instant. */
+  frozen(vm: ArmId, work: () => Promise<void>): Promise<void>;
   state(vm: ArmId): Promise<"running" | "stopped">;
 }
 

@@ -70,6 +70,16 @@ export const storageAccount = base.extend({
 });
 export type StorageAccount = z.infer<typeof storageAccount>;
 
+/** How bytes are kept: the same for disks and snapshots. */
+const image = {
+  /** Absolute path of the raw image. */
+  file: z.string(),
+  /** Live access to its bytes; each makes one SAS URL. */
+  grants: z.array(
+    z.object({ id: z.string(), access: z.enum(["Read", "Write"]), expires: z.number().transform(micros) }),
+  ),
+};
+
 export const disk = base.extend({
   sku: z.looseObject({ name: z.string() }),
   zones: z.array(z.string()).optional(),
@@ -82,15 +92,40 @@ export const disk = base.extend({
     osType: z.enum(["Linux", "Windows"]).optional(),
   }),
   hidden: z.object({
-    /** Absolute path of the raw image. */
-    file: z.string(),
-    /** Live access to its bytes; each makes one SAS URL. */
-    grants: z.array(
-      z.object({ id: z.string(), access: z.enum(["Read", "Write"]), expires: z.number().transform(micros) }),
-    ),
+    ...image,
+    /** When its newest incremental snapshots were asked for, those that are deleted included: the rate is limited. */
+    snapshots: z.array(z.number().transform(micros)).default([]),
   }),
 });
 export type Disk = z.infer<typeof disk>;
+
+export const snapshot = base.extend({
+  sku: z.looseObject({ name: z.string() }),
+  properties: z.looseObject({
+    provisioningState,
+    diskState: z.enum(["Unattached", "ActiveSAS"]),
+    diskSizeBytes: z.number().transform(bytes),
+    creationData: z.looseObject({
+      createOption: z.enum(["Copy", "CopyStart"]),
+      sourceResourceId: z.string(),
+    }),
+    osType: z.enum(["Linux", "Windows"]).optional(),
+    incremental: z.boolean(),
+    incrementalSnapshotFamilyId: z.string().optional(),
+    timeCreated: z.string(),
+  }),
+  hidden: z.object({
+    ...image,
+    /** The instant that it shows. */
+    taken: z.number().transform(micros),
+    /** When the background copy is complete; before, nobody gets at its bytes. */
+    copied: z.number().transform(micros),
+  }),
+});
+export type Snapshot = z.infer<typeof snapshot>;
+
+/** What has bytes that a SAS can show. */
+export type Image = Disk | Snapshot;
 
 export const availabilitySet = base.extend({
   sku: z.looseObject({ name: z.string() }),

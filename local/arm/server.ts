@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../../engine/core/clock.ts";
 import type { BoxConfig } from "./box-config.ts";
 import type { Box } from "./box.ts";
 import { faults } from "./box/fault.ts";
+import { copySource } from "./compute/copy-source.ts";
 import { diskSas } from "./compute/disk-sas.ts";
 import { powerOn } from "./compute/power.ts";
 import { dispatch } from "./dispatch.ts";
@@ -59,6 +60,8 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
   const identityEndpoint = `http://127.0.0.1:${await listen(tokens, settings.identityPort)}/msi/token`;
   const issuer = await openIssuer(data, config.tenant, clock, () => url);
   const operations = operationsOf(() => box);
+  const ca = config.ca && readFileSync(config.ca, "utf8");
+  const readSource = copySource(config, ca, () => url);
   const box: Box = {
     config,
     clock,
@@ -67,10 +70,10 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
     issuer,
     operations,
     faults: faults(),
-    diskSas: diskSas(data, state, clock, () => url),
+    diskSas: diskSas({ directory: data, state, clock, origin: () => url, readSource }),
     url,
     identityEndpoint,
-    ca: config.ca && readFileSync(config.ca, "utf8"),
+    ca,
     answerFor: (resource, apiVersion) => current(box, resource, apiVersion),
   };
   if (state.fresh) await sow(box);

@@ -1,6 +1,7 @@
 import { closeAccess, openAccess } from "./compute/disk-access.ts";
 import { createDisk, deleteDisk, updateDisk } from "./compute/disk-work.ts";
 import { deleteMachine, startMachine, stopMachine, writeMachine } from "./compute/power.ts";
+import { createSnapshot, deleteSnapshot, updateSnapshot } from "./compute/snapshot-work.ts";
 import { deleteExtension, writeExtension } from "./compute/vm-extension.ts";
 import { deleteInterface, writeInterface } from "./network/network-interface.ts";
 import { deleteSecurityGroup, writeSecurityGroup } from "./network/security-group.ts";
@@ -30,4 +31,7 @@ export const works: Readonly<Record<string, Work>> = {
   "nic.write": writeInterface,
   "security-group.delete": deleteSecurityGroup,
   "security-group.write": writeSecurityGroup,
+  "snapshot.create": createSnapshot,
+  "snapshot.delete": deleteSnapshot,
+  "snapshot.update": updateSnapshot,
 };

@@ -9,6 +9,7 @@ import type { Hypervisor, PoweredVm, VmExtension } from "../arm/hypervisor.ts";
 import { lastWords } from "../process/log-file.ts";
 import { isAlive } from "../process/pid-file.ts";
 import { nbdUrl } from "./disk-url.ts";
+import { goOn, whileStopped } from "./frozen.ts";
 import { type VmDirectory, bootImageOf, machineInfoOf, vmDirectory } from "./vm-directory.ts";
 import { killProcess, runningProcess, startProcess } from "./vm-process.ts";
 
@@ -85,6 +86,13 @@ export class ProcessHypervisor implements Hypervisor {
     await rename(draft, directory.agentConfig);
   }
 
+  /** The agent stands still as well: it alone writes to the disks of a machine that has one. */
+  async frozen(vm: ArmId, work: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(vmDirectory(this.#config.box, vm).key);
+    const pids = [running?.machine, running?.agent].filter((pid) => pid !== undefined);
+    await whileStopped(pids, work);
+  }
+
   async state(vm: ArmId): Promise<"running" | "stopped"> {
     const running = this.#running.get(vmDirectory(this.#config.box, vm).key);
     return running && isAlive(running.machine) ? "running" : "stopped";
@@ -106,10 +114,12 @@ export class ProcessHypervisor implements Hypervisor {
   async #adopt(vm: PoweredVm, directory: VmDirectory): Promise<Running | undefined> {
     const { box } = this.#config;
     const machine = runningProcess(box, machineName(directory.key));
+    const agent = runningProcess(box, agentName(directory.key));
+    for (const pid of [agent, machine]) if (pid !== undefined) goOn(pid);
     const info = await machineInfoOf(directory);
     if (machine === undefined || info?.pid !== machine || !(await isHealthy(info.url, machine)))
       return undefined;
-    return { vm, directory, machine, agent: runningProcess(box, agentName(directory.key)) };
+    return { vm, directory, machine, agent };
   }
 
   async #start(vm: PoweredVm, directory: VmDirectory): Promise<Running> {

@@ -76,6 +76,7 @@ function summary({ config, state, faults }: Box) {
       file: disk.hidden.file,
       managedBy: disk.managedBy,
     })),
+    snapshots: state.snapshots.all().map(line),
     virtualMachines: state.virtualMachines.all().map((machine) => ({
       ...line(machine),
       power: machine.hidden.power,

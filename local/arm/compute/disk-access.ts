@@ -6,8 +6,9 @@ import { bytes, micros } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES, checkVhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Call, Reply } from "../call.ts";
-import type { Disk } from "../model.ts";
+import type { Disk, Image, Snapshot } from "../model.ts";
 import type { Work } from "../operations.ts";
+import { refuseUnready } from "./snapshot-limit.ts";
 
 const accessBody = z.object({
   access: z.enum(["Read", "Write"]),
@@ -30,17 +31,35 @@ export function beginAccess(call: Call, disk: Disk): Reply {
       "OperationNotAllowed",
       `Cannot perform ${access.toLowerCase()} access on disk '${disk.name}' while it is in state ${diskState}. Allowed states: ${from.join(", ")}.`,
     );
-  const grant = randomUUID();
-  const expires = micros(call.box.clock.now() + durationInSeconds * 1_000_000);
-  disk.hidden.grants.push({ id: grant, access, expires });
   disk.properties.diskState = to;
-  return started(call, disk, "disk.begin-access", { grant });
+  return granted(call, disk, access, durationInSeconds);
+}
+
+/** Snapshots are never written. */
+export function beginSnapshotAccess(call: Call, snapshot: Snapshot): Reply {
+  const { access, durationInSeconds } = bodyOf(accessBody, call.body);
+  if (access !== "Read")
+    throw new ArmError(
+      400,
+      "InvalidParameter",
+      `Access '${access}' is not allowed on snapshot '${snapshot.name}'.`,
+    );
+  refuseUnready(call.box, snapshot);
+  snapshot.properties.diskState = "ActiveSAS";
+  return granted(call, snapshot, access, durationInSeconds);
+}
+
+function granted(call: Call, image: Image, access: "Read" | "Write", seconds: number): Reply {
+  const grant = randomUUID();
+  const expires = micros(call.box.clock.now() + seconds * 1_000_000);
+  image.hidden.grants.push({ id: grant, access, expires });
+  return started(call, image, "disk.begin-access", { grant });
 }
 
 /** Does nothing when there is no access to end. */
-export const endAccess = (call: Call, disk: Disk): Reply => started(call, disk, "disk.end-access", {});
+export const endAccess = (call: Call, image: Image): Reply => started(call, image, "disk.end-access", {});
 
-function started(call: Call, disk: Disk, kind: string, input: Record<string, string>): Reply {
+function started(call: Call, disk: Image, kind: string, input: Record<string, string>): Reply {
   const operation = call.box.operations.start({
     kind,
     resource: disk.id,
@@ -55,7 +74,7 @@ export const openAccess: Work = {
   run: () => undefined,
   /** Signed when asked for, so that no SAS is ever stored. */
   output(box, { resource, input }) {
-    const disk = box.state.disks.get(resource);
+    const disk = box.state.disks.get(resource) ?? box.state.snapshots.get(resource);
     const grant = disk?.hidden.grants.find(({ id }) => id === input["grant"]);
     return disk && grant ? { accessSAS: box.diskSas.urlOf(disk, grant) } : undefined;
   },
@@ -63,6 +82,11 @@ export const openAccess: Work = {
 
 export const closeAccess: Work = {
   async run(box, { resource }) {
+    const snapshot = box.state.snapshots.get(resource);
+    if (snapshot) {
+      snapshot.properties.diskState = "Unattached";
+      snapshot.hidden.grants = [];
+    }
     const disk = box.state.disks.get(resource);
     if (!disk) return;
     if (disk.properties.diskState === "ActiveUpload") await finishUpload(disk);

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { PageBlobClient, type StoragePipelineOptions } from "@azure/storage-blob";
+import { PageBlobClient } from "@azure/storage-blob";
 import { messageOf } from "../../../engine/core/errors.ts";
 import { type Bytes, MIB, bytes } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES, checkVhdFooter } from "../../../engine/azure/vhd-footer.ts";
@@ -7,6 +7,7 @@ import { ArmError } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Disk } from "../model.ts";
 import { endpointsOf } from "../storage/storage-account.ts";
+import { storageOptions } from "./box-blob.ts";
 import { createSparse } from "./disk-file.ts";
 
 const STORAGE = "https://storage.azure.com";
@@ -63,15 +64,6 @@ function sourceOf(box: Box, disk: Disk): PageBlobClient {
     },
   };
   return new PageBlobClient(uri, credential, storageOptions(box.ca));
-}
-
-/** The storage client passes TLS options on to its pipeline, but its types do not say so. */
-function storageOptions(ca: string | undefined): StoragePipelineOptions {
-  const options: StoragePipelineOptions & { tlsOptions?: { ca: string } } = {
-    retryOptions: { maxTries: 2 },
-  };
-  if (ca !== undefined) options.tlsOptions = { ca };
-  return options;
 }
 
 async function reachable<Answer>(answer: Promise<Answer>, disk: string): Promise<Answer> {

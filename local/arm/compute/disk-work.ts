@@ -1,12 +1,11 @@
-import { copyFile, constants } from "node:fs/promises";
 import { bytes } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES } from "../../../engine/azure/vhd-footer.ts";
-import { ArmError } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Disk } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { createSparse, removeDisk } from "./disk-file.ts";
 import { importBlob } from "./disk-import.ts";
+import { copyFrozen, sourceOf } from "./snapshot-source.ts";
 
 /** Makes the image. It may run twice: it always starts from an empty file. */
 export const createDisk: Work = {
@@ -34,9 +33,8 @@ async function fill(box: Box, disk: Disk): Promise<void> {
       disk.properties.diskSizeBytes = await importBlob(box, disk);
       return;
     case "Copy": {
-      const source = box.state.disks.get(String(creationData["sourceResourceId"]));
-      if (!source) throw new ArmError(404, "NotFound", `The source of disk ${disk.name} is gone.`);
-      return copyFile(source.hidden.file, file, constants.COPYFILE_FICLONE);
+      const source = sourceOf(box, String(creationData["sourceResourceId"]), disk.location);
+      return copyFrozen(box, source, file);
     }
     default:
       return createSparse(file, diskSizeBytes);

@@ -13,6 +13,7 @@ import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
 import { beginAccess, endAccess } from "./disk-access.ts";
 import { fileFor } from "./disk-file.ts";
+import { sourceOf } from "./snapshot-source.ts";
 
 const creationData = z.discriminatedUnion("createOption", [
   z.looseObject({ createOption: z.literal("Empty") }),
@@ -57,7 +58,9 @@ function put(call: Call): Reply {
 
 function created({ box, path, seed }: Call, body: DiskBody, location: string): Disk {
   const { creationData: from, ...properties } = body.properties;
-  const size = seed?.file ? bytes(statSync(seed.file).size) : sizeOf(box, from, properties.diskSizeGB);
+  const size = seed?.file
+    ? bytes(statSync(seed.file).size)
+    : sizeOf(box, from, location, properties.diskSizeGB);
   return {
     id: armId(path.id),
     name: path.name,
@@ -76,12 +79,12 @@ function created({ box, path, seed }: Call, body: DiskBody, location: string): D
       uniqueId: randomUUID(),
       provisioningState: "Updating",
     },
-    hidden: { file: seed?.file ?? fileFor(box, path.id, path.name), grants: [] },
+    hidden: { file: seed?.file ?? fileFor(box, path.id, path.name), grants: [], snapshots: [] },
   };
 }
 
 /** Zero while only the blob knows it. @throws ArmError 400 or 404. */
-function sizeOf(box: Box, from: CreationData, sizeGb: number | undefined): Bytes {
+function sizeOf(box: Box, from: CreationData, location: string, sizeGb: number | undefined): Bytes {
   switch (from.createOption) {
     case "Empty":
       if (sizeGb === undefined)
@@ -93,11 +96,8 @@ function sizeOf(box: Box, from: CreationData, sizeGb: number | undefined): Bytes
       return bytes(sizeGb * GIB);
     case "Upload":
       return uploadSize(from.uploadSizeBytes);
-    case "Copy": {
-      const source = box.state.disks.get(from.sourceResourceId);
-      if (!source) throw new ArmError(404, "NotFound", `The entity ${from.sourceResourceId} was not found.`);
-      return source.properties.diskSizeBytes;
-    }
+    case "Copy":
+      return sourceOf(box, from.sourceResourceId, location).properties.diskSizeBytes;
     case "Import":
       return bytes(0);
   }

@@ -7,6 +7,7 @@ import type { Group, Resource } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { removeMachine } from "../compute/power.ts";
 import { removeDisk } from "../compute/disk-file.ts";
+import { removeSnapshot } from "../compute/snapshot-work.ts";
 import { regionOf } from "../region.ts";
 import { patchTags } from "./tags.ts";
 
@@ -69,6 +70,7 @@ function contents({ state }: Box, id: string): Resource[] {
     state.availabilitySets,
     state.networkInterfaces,
     state.disks,
+    state.snapshots,
     state.virtualNetworks,
     state.securityGroups,
     state.storageAccounts,
@@ -101,6 +103,7 @@ export const deleteGroup: Work = {
   async run(box, { resource: id }) {
     for (const machine of box.state.virtualMachines.under(id)) await removeMachine(box, machine);
     for (const disk of box.state.disks.under(id)) removeDisk(box, disk);
+    for (const snapshot of box.state.snapshots.under(id)) removeSnapshot(box, snapshot);
     const { availabilitySets, networkInterfaces, virtualNetworks, securityGroups, storageAccounts } =
       box.state;
     for (const table of [

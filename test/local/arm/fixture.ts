@@ -44,6 +44,11 @@ class RecordingHypervisor implements Hypervisor {
   async installExtension(_: ArmId, extension: VmExtension): Promise<void> {
     this.extensions.push(extension);
   }
+  async frozen(vm: ArmId, work: () => Promise<void>): Promise<void> {
+    this.calls.push(`freeze ${vm.split("/").at(-1)}`);
+    await work();
+    this.calls.push(`thaw ${vm.split("/").at(-1)}`);
+  }
   async state(vm: ArmId): Promise<"running" | "stopped"> {
     return this.running.has(vm.toLowerCase()) ? "running" : "stopped";
   }
@@ -95,6 +100,7 @@ export async function startBox(settings: Settings = {}): Promise<TestBox> {
       { ...AGENT, objectId: "44444444-4444-4444-8444-444444444444", roles: ["Leeward.Agent"] },
     ],
     adminToken: ADMIN_TOKEN,
+    ca: certificates.ca,
     retryAfter: 0,
     operationTime: 0,
     ...settings.config,
