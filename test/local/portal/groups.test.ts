@@ -1,26 +1,18 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launchBrowser, present } from "./browser.ts";
-import { type FakeApi, TOKEN, groupId, itemId, startFakeApi } from "./fake-api.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { present } from "./browser.ts";
+import { groupId, itemId } from "./fake-api.ts";
 import { iso, protectedItem } from "./fixtures.ts";
+import { Served } from "./served.ts";
 
 const MEMBERS = [{ machine: "ledger-00000001" }, { machine: "gone-00000002" }];
 
 describe.skipIf(!present)("groups in the portal", () => {
-  let browser: Browser;
-  let api: FakeApi;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    api = await startFakeApi();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await api.close();
-  });
+  const served = new Served();
 
   test("show their members, their common points, and why the newest barrier became none", async () => {
-    api.script.items = [protectedItem()];
-    api.script.groups = [
+    served.api.script.items = [protectedItem()];
+    served.api.script.groups = [
       {
         id: groupId("Offices"),
         name: "Offices",
@@ -32,7 +24,7 @@ describe.skipIf(!present)("groups in the portal", () => {
         },
       },
     ];
-    api.script.commonPoints = [
+    served.api.script.commonPoints = [
       {
         name: "p",
         properties: {
@@ -44,8 +36,7 @@ describe.skipIf(!present)("groups in the portal", () => {
         },
       },
     ];
-    const page = await browser.newPage();
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
+    const page = await served.open();
     const card = page.getByRole("article", { name: "Offices" });
     await card.getByText("1 common point").click();
     await card.getByText("not kept by every member any more").waitFor();
@@ -62,12 +53,11 @@ describe.skipIf(!present)("groups in the portal", () => {
   });
 
   test("are made, joined, left and deleted with the keyboard alone", async () => {
-    const { script } = api;
+    const { script } = served.api;
     script.items = [protectedItem({ group: null })];
     script.groups = [];
     script.commonPoints = [];
-    const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
+    const page = await served.open();
     const press = async (button: string) => {
       await page.getByRole("button", { name: button }).focus();
       await page.keyboard.press("Enter");
@@ -129,11 +119,10 @@ describe.skipIf(!present)("groups in the portal", () => {
   });
 
   test("that a machine may not join are said so, with what to do, and a name that cannot be is not sent", async () => {
-    const { script } = api;
+    const { script } = served.api;
     script.items = [protectedItem({ group: null })];
     script.groups = [];
-    const page = await browser.newPage();
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
+    const page = await served.open();
     await page.getByRole("button", { name: "Add to a group… ledger" }).click();
     const name = page.getByLabel("Its name");
     await name.fill("a/b");
@@ -156,13 +145,12 @@ describe.skipIf(!present)("groups in the portal", () => {
   });
 
   test("of many machines name the first and count the rest", async () => {
-    const { script } = api;
+    const { script } = served.api;
     script.items = [protectedItem()];
     const members = Array.from({ length: 100 }, (_, n) => ({ machine: `web-${String(n).padStart(8, "0")}` }));
     const properties = { memberCount: 10_000, members, latestPoint: null, missed: null };
     script.groups = [{ id: groupId("Many"), name: "Many", properties }];
-    const page = await browser.newPage();
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
+    const page = await served.open();
     const card = page.getByRole("article", { name: "Many" });
     const words = card.getByText(/10,?000 members: web-00000000, .*web-00000019, and 9980 more/);
     await words.waitFor();

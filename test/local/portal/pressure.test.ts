@@ -1,23 +1,13 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { LeewardItem } from "../../../engine/contract/protected-item.ts";
-import { launchBrowser, present } from "./browser.ts";
-import { type FakeApi, TOKEN, startFakeApi } from "./fake-api.ts";
+import { present } from "./browser.ts";
 import { POINTS, agent, iso, protectedItem } from "./fixtures.ts";
+import { Served } from "./served.ts";
 
 const MIB = 1024 * 1024;
 
 describe.skipIf(!present)("a machine whose cache is in trouble", () => {
-  let browser: Browser;
-  let api: FakeApi;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    api = await startFakeApi();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await api.close();
-  });
+  const served = new Served();
 
   type Pressure = NonNullable<NonNullable<LeewardItem["agent"]>["pressure"]>;
   const under = (pressure: Pressure) => {
@@ -26,12 +16,11 @@ describe.skipIf(!present)("a machine whose cache is in trouble", () => {
   };
 
   test("shows which rung it is on, what that costs, and that a broken journal is not 'Protected'", async () => {
-    const { script } = api;
+    const { script } = served.api;
     script.points = POINTS;
     script.items = [under({ rung: "slow", sinceTime: iso(30), unrecorded: null })];
-    const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    const page = await served.open();
     const see = (text: string | RegExp) => page.getByText(text).first().waitFor();
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
     const ladder = page.getByRole("region", { name: "Way to the cache" });
     const here = async () => ladder.locator("[aria-current=step]").innerText();
     await see("nothing of the journal is lost");

@@ -1,23 +1,14 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launchBrowser, present } from "./browser.ts";
+import { describe, expect, test } from "vitest";
+import { present } from "./browser.ts";
 import type { LeewardItem } from "../../../engine/contract/protected-item.ts";
-import { type FakeApi, TOKEN, itemId, startFakeApi } from "./fake-api.ts";
+import { itemId } from "./fake-api.ts";
 import { POINTS, iso, protectedItem } from "./fixtures.ts";
+import { Served } from "./served.ts";
 
 const MIB = 1024 * 1024;
 
 describe.skipIf(!present)("a machine in the portal", () => {
-  let browser: Browser;
-  let api: FakeApi;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    api = await startFakeApi();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await api.close();
-  });
+  const served = new Served();
 
   test("shows what is kept and what it takes, and resyncs only after it said what that costs", async () => {
     const retention: LeewardItem["retention"] = {
@@ -42,11 +33,10 @@ describe.skipIf(!present)("a machine in the portal", () => {
       merge: 3.26,
       compression: 1.9,
     };
-    api.script.items = [protectedItem({ retention }, ["UnplannedFailover", "RepairReplication"])];
-    api.script.points = POINTS;
-    const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    served.api.script.items = [protectedItem({ retention }, ["UnplannedFailover", "RepairReplication"])];
+    served.api.script.points = POINTS;
+    const page = await served.open();
     const see = (text: string) => page.getByText(text).first().waitFor();
-    await page.goto(`${api.url}/portal#token=${TOKEN}`);
     await see(
       "Kept: 120 recent and 22 of every hour, 9 layers (512 MiB), 0 segment objects (0 bytes), a large layer is being built (merging, 100 MiB of 1.0 GiB), merged 3.3 to 1, compressed 1.9 to 1.",
     );
@@ -57,12 +47,12 @@ describe.skipIf(!present)("a machine in the portal", () => {
       .waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
-    expect(api.script.received).toEqual([]);
+    expect(served.api.script.received).toEqual([]);
     await page.getByRole("button", { name: "Resync now… ledger" }).click();
     await dialog.getByRole("button", { name: "Resync ledger now" }).click();
     await see("A resync of ledger was begun.");
     await see("How far it is appears with the machine.");
-    expect(api.script.received).toEqual([
+    expect(served.api.script.received).toEqual([
       { method: "POST", path: `${itemId("ledger")}/repairReplication`, body: {} },
     ]);
     const resync: LeewardItem["resync"] = {
@@ -77,7 +67,7 @@ describe.skipIf(!present)("a machine in the portal", () => {
       endedTime: null,
       last: null,
     };
-    api.script.items = [protectedItem({ retention, resync })];
+    served.api.script.items = [protectedItem({ retention, resync })];
     await see("Resync: comparing, somebody asked for it, 3.0 MiB differed so far, 1.0 MiB of it on the way.");
     expect(await page.getByRole("button", { name: "Resync now… ledger" }).isVisible()).toBe(false);
   });
