@@ -138,6 +138,11 @@ export const registersPrefix = (machine: MachineId): string => `${machinePrefix(
 export const registerName = (machine: MachineId, of: Generation): string =>
   `${registersPrefix(machine)}${digits(of, 6)}.json`;
 
+export function generationOfRegister(name: string): Generation | undefined {
+  const found = /^machines\/[^/]+\/registers\/(\d{6})\.json$/.exec(name);
+  return found ? unlessImpossible(() => generation(Number(found[1]))) : undefined;
+}
+
 export const groupPointsPrefix = (group: GroupId): string => `groups/${group}/points/`;
 
 /** Points of a group sort by the instant that they were set for. */

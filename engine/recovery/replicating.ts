@@ -153,9 +153,15 @@ const newPlaces = ({ cut }: ProgressRecord, points: readonly RecoveryPoint[]): M
     .map(({ id, generation, sequence: at }) => ({ id, generation, sequence: at }));
 
 /** Notes that these points are listed elsewhere. */
-export function withoutMade(progress: ProgressRecord, listed: ReadonlySet<string>): ProgressRecord {
+export function withoutMade(
+  progress: ProgressRecord,
+  listed: readonly Pick<RecoveryPoint, "generation" | "id">[],
+): ProgressRecord {
   const { made: before, ...rest } = progress;
-  const made = before?.filter(({ id }) => !listed.has(id)) ?? [];
+  const made =
+    before?.filter(
+      (one) => !listed.some((each) => each.id === one.id && each.generation === one.generation),
+    ) ?? [];
   if (made.length === (before?.length ?? 0)) return progress;
   return made.length > 0 ? { ...rest, made } : rest;
 }

@@ -82,7 +82,7 @@ export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
   checkYoung(point, taken, clock.now());
   const { machine, generation, id, sequence, time } = point;
   const written = await createCheckpoint(target, {
-    format: 1,
+    format: 2,
     machine,
     generation,
     id,

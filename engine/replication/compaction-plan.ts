@@ -28,6 +28,7 @@ export const MOST_ON_THE_WAY = 2 * MOST_LAYERS;
  * Nothing is built over a gap between layers that no longer has its segments: the way to a point behind it goes by a base.
  * @param points the kept ones that no longer change much, in the order of the journal
  * @param under the way to what the generation stands on, oldest first
+ * @param leftBase the generation does without what it stands on for good: a base that begins with that would not be read
  * @param isBusy whether the layer is being built over several turns: what does not need it comes first. Of a way that ends
  *   there nothing behind is built, which would take as long.
  */
@@ -36,6 +37,7 @@ export function nextCompaction<Point extends PathEnd>(
   layers: readonly Layer[],
   under: readonly Layer[] = [],
   isBusy: (next: Compaction<Point>) => boolean = () => false,
+  leftBase = false,
 ): Compaction<Point> | undefined {
   let last: Point | undefined;
   for (const end of points) {
@@ -43,7 +45,7 @@ export function nextCompaction<Point extends PathEnd>(
     const leads = endsAt(way, end);
     const next = leads
       ? better({ layers, under, last, end, way })
-      : { begin: way.at(-1)?.end.id, end, alone: false };
+      : { begin: way.at(-1)?.end.id, end, alone: leftBase && way.length === 0 };
     const busy = next !== undefined && isBusy(next);
     if (next && !busy) return next;
     if (!leads) return undefined;

@@ -3,14 +3,16 @@ import { type ErrorCode, LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { type DiskIndex, type Generation, type Micros, generation as generationOf } from "../core/units.ts";
+import { type Base, decodeBase } from "../journal/base.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { DataKey } from "../journal/key.ts";
 import { type RecoveryPoint, encodeManifest } from "../journal/manifest.ts";
 import { type PointPlace, baseName, basesPrefix } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { readDoom } from "./doom.ts";
 import { pathTo, standsAlone } from "./layer-path.ts";
 import { LayerFault } from "./layers.ts";
-import { readBase } from "./lineage.ts";
+import { type HeldPoint, readBase } from "./lineage.ts";
 import { type Healed, passOver } from "./pass-over.ts";
 import { listPoints, readPointAt } from "./points.ts";
 import { nameOf } from "./reach.ts";
@@ -27,8 +29,10 @@ export interface HealRequest {
   readonly names?: ReadonlyMap<DiskIndex, string>;
   /** Points that were made since registers were written last. */
   readonly made?: readonly PointPlace[];
-  /** Of the base that the newest generation stands on, which its journal does not name yet. */
-  readonly newest?: { readonly generation: Generation; readonly digest: Digest } | undefined;
+  /** The newest generation, and the digest of the base that it stands on where the records know it: its journal may not name it yet. */
+  readonly newest?: { readonly generation: Generation; readonly digest?: Digest | undefined } | undefined;
+  /** Points that a base may name and that have no manifest: old disks that became one. */
+  readonly held?: readonly HeldPoint[];
 }
 
 /**
@@ -101,7 +105,7 @@ type Ended = { readonly end: { readonly sequence: number; readonly position: { r
 const byEnd = (a: Ended, b: Ended): number =>
   a.end.sequence - b.end.sequence || a.end.position.next - b.end.position.next;
 
-/** Of all generations that there are points or a document of, and of the newest. */
+/** Of all generations that there are points or a document of, of the newest, and of those that they stand on. */
 async function healBases(
   s: HealRequest,
   points: readonly RecoveryPoint[],
@@ -115,28 +119,53 @@ async function healBases(
     const [, of] = /\/(\d{6})\.json$/.exec(name) ?? [];
     if (of !== undefined) generations.add(generationOf(Number(of)));
   }
-  for (const generation of [...generations].toSorted((a, b) => a - b)) {
-    const state = await baseState(s.objects, s.machine, generation);
-    if (state === "sound" || generation === 1) continue;
-    const digest =
-      (await namedBase(s.objects, s.machine, generation)) ??
-      (s.newest?.generation === generation ? s.newest.digest : undefined);
-    if (digest === undefined || digest === NO_DIGEST) continue;
-    const document = await rebuildBase({ ...s, generation, digest, points });
+  // What is added meanwhile is looked at as well.
+  for (const generation of generations) {
+    if (generation === 1) continue;
+    const wanted = await baseOfJournal(s, generation);
+    const state = await baseState(s, generation, wanted);
+    const document = typeof state === "string" ? await rebuiltFor(s, generation, points, wanted) : undefined;
+    const base = document ? decodeBase(baseName(s.machine, generation), document) : state;
+    if (typeof base !== "string") generations.add(base.point.generation);
     const name = baseName(s.machine, generation);
-    if (!document || !(await put(s.objects, name, document))) continue;
-    healed.push({ name, what: `was ${state}; made again from the point that it names` });
+    if (typeof state === "string" && document && (await put(s.objects, name, document)))
+      healed.push({ name, what: `was ${state}; made again from the point that it names` });
+    if (state !== "changed" || document || !(await isAlone(s, generation))) continue;
+    await s.objects.delete([name]);
+    healed.push({ name, what: "was changed; deleted, since layers do without it" });
   }
   return healed;
 }
 
-const baseState = (
-  objects: ObjectStore,
-  machine: MachineId,
+/** All ways of the generation begin with layers that stand alone: what it stood on may be gone. */
+const isAlone = async ({ objects, machine }: HealRequest, of: Generation): Promise<boolean> =>
+  (await readDoom(objects, machine, of)).doom.alone !== undefined;
+
+/** By the records, which need no reading, or by the journal. */
+const baseOfJournal = async (
+  { objects, machine, newest }: HealRequest,
   of: Generation,
-): Promise<"sound" | "gone" | "changed"> =>
+): Promise<Digest | undefined> =>
+  (newest?.generation === of ? newest.digest : undefined) ?? namedBase(objects, machine, of);
+
+const rebuiltFor = async (
+  s: HealRequest,
+  generation: Generation,
+  points: readonly RecoveryPoint[],
+  digest: Digest | undefined,
+): Promise<Buffer | undefined> =>
+  digest && rebuildBase({ ...s, generation, digest, points: [...(s.held ?? []), ...points] });
+
+const baseState = (
+  { objects, machine }: HealRequest,
+  of: Generation,
+  wanted: Digest | undefined,
+): Promise<Base | "gone" | "changed"> =>
   readBase(objects, machine, of).then(
-    (kept) => (kept ? "sound" : "gone"),
+    (kept) => {
+      if (!kept) return "gone";
+      return wanted === undefined || kept.digest === wanted ? kept.base : "changed";
+    },
     (error: unknown) => {
       if (hasCode(error, "ManifestDamaged")) return "changed";
       throw error;
@@ -194,11 +223,21 @@ export async function healAfter(error: LeewardError, s: HealRequest, now: Micros
   return [...(passed ? [passed] : []), ...(await heal(s))];
 }
 
-/** Whether a generation needs a base document that is not there: what it stands on must not be taken for needless. */
-export async function lacksBase(objects: ObjectStore, machine: MachineId, of: Generation): Promise<boolean> {
+/**
+ * Whether a generation needs a base document, and has not the one that its journal names: what it stands on must not be
+ * taken for needless.
+ * @param there the digest of the document that is there
+ */
+export async function lacksBase(
+  objects: ObjectStore,
+  machine: MachineId,
+  of: Generation,
+  there: Digest | undefined,
+): Promise<boolean> {
   if (of === 1) return false;
   const named = await namedBase(objects, machine, of);
-  if (named === undefined || named === NO_DIGEST) return false;
+  if (named === undefined || named === NO_DIGEST || named === there) return false;
+  if (there !== undefined) return (await readDoom(objects, machine, of)).doom.alone === undefined;
   const { standing } = await readableLayers(objects, machine, of);
   return !standing.some(standsAlone);
 }

@@ -5,6 +5,7 @@ import type { Bytes, Generation } from "../core/units.ts";
 import { type Layer, decodeLayer } from "../journal/layer-document.ts";
 import { type CheckedLayerPart, checkLayerPart } from "../journal/layer.ts";
 import { layerName, layerPartName, layersPrefix } from "../journal/names.ts";
+import { digestIn } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { rereading } from "./reread.ts";
 
@@ -110,7 +111,8 @@ async function readPartOnce(objects: ObjectStore, layer: Layer, part: number): P
   const name = layerPartName(layer, part);
   const object = await objects.get(name, "unchecked");
   if (!object) throw new LayerFault(layer, `${name} is gone`);
-  const found = naming(layer, name, () => checkLayerPart(object.body));
+  const isSpoiled = () => digestIn(object.body) !== layer.parts[part]?.digest;
+  const found = naming(layer, name, () => checkLayerPart(object.body), isSpoiled);
   const fault = faultOf(found, layer, part);
   if (fault) throw new LayerFault(layer, `${name}: ${fault} is not what its layer says`);
   return found;
@@ -155,11 +157,14 @@ function faultOf({ header, digest }: CheckedLayerPart, layer: Layer, part: numbe
   return Object.entries(wanted).find(([field, value]) => found[field] !== value)?.[0];
 }
 
-function naming<Result>(layer: Layer, name: string, read: () => Result): Result {
+/** @param isSpoiled asked where the part is of a version that is not known: that may be the byte that rotted */
+function naming<Result>(layer: Layer, name: string, read: () => Result, isSpoiled: () => boolean): Result {
   try {
     return read();
   } catch (error) {
     if (hasCode(error, "LayerDamaged")) throw new LayerFault(layer, `${name}: ${messageOf(error)}`, error);
+    if (isSpoiled())
+      throw new LayerFault(layer, `${name}: the bytes are not those that its layer names`, error);
     if (error instanceof LeewardError) throw new LeewardError(error.code, `${name}: ${error.message}`, error);
     throw error;
   }

@@ -116,11 +116,11 @@ export const baseOf = (of: Generation, point: HeldPoint): Base => ({
 });
 
 /** All bases of the machine, ascending by generation. One listing, and one GET for each. @throws as `lineageOf` */
-export async function listBases(objects: ObjectStore, machine: MachineId): Promise<Base[]> {
-  const bases: Base[] = [];
+export async function listBases(objects: ObjectStore, machine: MachineId): Promise<KeptBase[]> {
+  const bases: KeptBase[] = [];
   for await (const { name } of objects.list(basesPrefix(machine))) {
     const object = await objects.get(name);
-    if (object) bases.push(decodeBase(name, object.body));
+    if (object) bases.push({ base: decodeBase(name, object.body), digest: digestOfBase(object.body) });
   }
   return bases;
 }
@@ -133,13 +133,14 @@ export async function listBases(objects: ObjectStore, machine: MachineId): Promi
  * @param alone generations that need none, since layers that stand alone lead to all of their points
  */
 export function heldPoints(
-  bases: readonly Base[],
+  bases: readonly Pick<KeptBase, "base">[],
   live: ReadonlySet<Generation>,
   alone: ReadonlySet<Generation> = new Set(),
 ): HeldPoint[] {
   const needed = new Set(live);
   const held: HeldPoint[] = [];
-  for (const { machine, generation, point } of bases.toSorted((a, b) => b.generation - a.generation)) {
+  const newestFirst = bases.map(({ base }) => base).toSorted((a, b) => b.generation - a.generation);
+  for (const { machine, generation, point } of newestFirst) {
     if (!needed.has(generation) || alone.has(generation)) continue;
     needed.add(point.generation);
     held.push({ machine, ...point });

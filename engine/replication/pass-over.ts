@@ -5,9 +5,10 @@ import { NO_POINT } from "../journal/layer-header.ts";
 import { layerName } from "../journal/names.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readDoom, writeDoom } from "./doom.ts";
-import { pathTo } from "./layer-path.ts";
+import { pathTo, standsAlone } from "./layer-path.ts";
 import { surveyLayers } from "./layers.ts";
-import { standingAmong } from "./standing.ts";
+import { readBase } from "./lineage.ts";
+import { readableLayers, standingAmong } from "./standing.ts";
 
 /** What was mended, and from what; for a person, who should hear that the storage lies. */
 export interface Healed {
@@ -32,7 +33,8 @@ export async function passOver(objects: ObjectStore, layer: Layer, now: Micros):
     const others = standing.filter((each) => layerName(each) !== name);
     const last = pathTo(others, NO_POINT, end).at(-1);
     const isLed = last?.end.id === end.id || (last?.tail.next ?? 0) >= (doom.segments.at(-1)?.below ?? 0);
-    if (!isLed) return undefined;
+    const isBased = last !== undefined || doom.alone === undefined || (await hasBase(objects, layer));
+    if (!isLed || !isBased) return undefined;
     const turn = doom.turn + 1;
     try {
       const anew = kept.lost ? { anew: now } : {};
@@ -47,3 +49,24 @@ export async function passOver(objects: ObjectStore, layer: Layer, now: Micros):
 }
 
 const RACES = 10;
+
+/**
+ * Whether layers still lead to what the generation stands on, though it is not kept for its sake any more: then compaction has for
+ * as long as deletion is delayed to take it in once more.
+ */
+async function hasBase(
+  objects: ObjectStore,
+  { machine, generation }: Pick<Layer, "machine" | "generation">,
+): Promise<boolean> {
+  const kept = await readBase(objects, machine, generation).catch(damaged);
+  if (!kept) return false;
+  const { point } = kept.base;
+  const { all } = await readableLayers(objects, machine, point.generation);
+  const [first, ...rest] = pathTo(all, NO_POINT, point);
+  if (!first || (rest.at(-1) ?? first).end.id !== point.id) return false;
+  return standsAlone(first) || hasBase(objects, first);
+}
+
+function damaged(error: unknown): undefined {
+  if (!hasCode(error, "ManifestDamaged")) throw error;
+}

@@ -4,13 +4,12 @@ import type { MachineId } from "../core/ids.ts";
 import { type Generation, generation as generationOf } from "../core/units.ts";
 import { digestOfBase, encodeBase } from "../journal/base.ts";
 import type { DataKey } from "../journal/key.ts";
-import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { journalStart } from "./journal-reader.ts";
 import { standsOnBase } from "./layer-path.ts";
 import { listLayers } from "./layers.ts";
-import { baseOf } from "./lineage.ts";
-import { rebuildPoint } from "./rebuilt-point.ts";
+import { type HeldPoint, baseOf } from "./lineage.ts";
+import { provedPoints, rebuildPoint } from "./rebuilt-point.ts";
 
 /**
  * The digest of the base document that the generation's journal names: by its layers, or by its segment 0. NO_DIGEST for
@@ -40,7 +39,7 @@ export interface RebuildBaseRequest {
   /** Of the document, as the journal names it. */
   readonly digest: Digest;
   /** Of the machine. */
-  readonly points: readonly RecoveryPoint[];
+  readonly points: readonly HeldPoint[];
 }
 
 /**
@@ -55,25 +54,35 @@ export async function rebuildBase(s: RebuildBaseRequest): Promise<Buffer | undef
     if (document) return document;
   }
   for (let of = s.generation - 1; of > 0; of--) {
-    const document = await fromLayers(s, of);
+    const generation = generationOf(of);
+    const document = (await fromLayers(s, generation)) ?? (await fromSegments(s, generation));
     if (document) return document;
   }
   return undefined;
 }
 
-function documentOf({ generation, digest }: RebuildBaseRequest, point: RecoveryPoint): Buffer | undefined {
+function documentOf({ generation, digest }: RebuildBaseRequest, point: HeldPoint): Buffer | undefined {
   const document = encodeBase(baseOf(generation, point));
   return digestOfBase(document) === digest ? document : undefined;
 }
 
 /** The base's own manifest may have been thinned: what leads to it is kept all the same. */
-async function fromLayers(s: RebuildBaseRequest, of: number): Promise<Buffer | undefined> {
+async function fromLayers(s: RebuildBaseRequest, generation: Generation): Promise<Buffer | undefined> {
   const { objects, key, machine } = s;
-  const generation = generationOf(of);
   const ends = (await listLayers(objects, machine, generation)).map(({ end }) => end);
   for (const { id, sequence } of ends) {
     const point = await rebuildPoint({ objects, key, place: { machine, generation, sequence, id } });
     const document = point && documentOf(s, point);
+    if (document) return document;
+  }
+  return undefined;
+}
+
+/** Old disks that became a base never had a manifest, but a barrier and a proof. Reads the generation's journal. */
+async function fromSegments(s: RebuildBaseRequest, generation: Generation): Promise<Buffer | undefined> {
+  const { objects, key, machine } = s;
+  for await (const point of provedPoints({ objects, key, machine, generation })) {
+    const document = documentOf(s, point);
     if (document) return document;
   }
   return undefined;

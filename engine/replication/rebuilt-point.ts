@@ -1,5 +1,6 @@
 import { LeewardError } from "../core/errors.ts";
-import type { DiskIndex } from "../core/units.ts";
+import type { BarrierId, MachineId } from "../core/ids.ts";
+import type { DiskIndex, Generation } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { openLayerPart } from "../journal/layer.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
@@ -9,6 +10,7 @@ import type { BarrierRecord, JournalRecord, ProofRecord } from "../journal/recor
 import type { ObjectStore } from "../storage/store.ts";
 import { journalStart, readOn } from "./journal-reader.ts";
 import { listLayers, readParts } from "./layers.ts";
+import type { HeldPoint } from "./lineage.ts";
 import { listPoints, marksOf, readPointAt } from "./points.ts";
 
 export interface RebuildRequest {
@@ -41,13 +43,44 @@ export async function rebuildPoint(s: RebuildRequest): Promise<RecoveryPoint | u
   const names = new Map(
     others.flatMap(({ disks }) => disks.map(({ index, name }) => [index, name] as const)),
   );
-  const disks = proof.roots.map(({ disk: index, size, root }) => {
+  const disks = disksOf(proof).map(({ index, size, root }) => {
     const name = s.names?.get(index) ?? names.get(index) ?? `disk ${index}`;
     return { index, name, size, root };
   });
   const { time, consistency } = barrier;
   return { format: 2, machine, generation, id, sequence, time, consistency, position, disks, losses: null };
 }
+
+/** What every proof in the generation's segments closes, in their order, as far as they can be read. @throws storage errors, KeyWrong */
+export async function* provedPoints(
+  s: Omit<RebuildRequest, "place" | "names"> & {
+    readonly machine: MachineId;
+    readonly generation: Generation;
+  },
+): AsyncGenerator<HeldPoint> {
+  const { objects, key, machine, generation } = s;
+  const from = await start(objects, s);
+  if (!from) return;
+  const barriers = new Map<BarrierId, BarrierRecord>();
+  const segments = readOn({ objects, machine, from });
+  for (
+    let next = await unlessDamaged(() => segments.next());
+    next !== undefined && next.done !== true;
+    next = await unlessDamaged(() => segments.next())
+  ) {
+    const { segment, after: position } = next.value;
+    for (const record of await marksOf(segment, key)) {
+      if (record.kind === "barrier") barriers.set(record.id, record);
+      const barrier = record.kind === "proof" ? barriers.get(record.barrier) : undefined;
+      if (!barrier || record.kind !== "proof") continue;
+      const { id, sequence } = barrier;
+      yield { machine, generation, id, sequence, position, disks: disksOf(record) };
+    }
+  }
+}
+
+const disksOf = ({ roots }: ProofRecord) =>
+  roots.map(({ disk: index, size, root }) => ({ index, size, root }));
 
 /** Of the machine, ascending. */
 async function soundPoints({ objects, place }: RebuildRequest): Promise<RecoveryPoint[]> {
@@ -87,12 +120,21 @@ async function inLayers({ objects, key, place }: RebuildRequest): Promise<Proved
   return undefined;
 }
 
-/** A barrier bears the number of the last write before it, so it lies behind whatever ends at a lower number. */
 async function inSegments(s: RebuildRequest, others: readonly RecoveryPoint[]): Promise<Proved | undefined> {
-  const { objects, key, place } = s;
+  for (const from of await startsBefore(s, others)) {
+    const found = await unlessDamaged(() => behind(s, from));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+async function behind(
+  { objects, key, place }: RebuildRequest,
+  from: JournalPosition,
+): Promise<Proved | undefined> {
   const { machine, id } = place;
   let barrier: BarrierRecord | undefined;
-  for await (const { segment, after } of readOn({ objects, machine, from: await startBefore(s, others) })) {
+  for await (const { segment, after } of readOn({ objects, machine, from })) {
     if (segment.header.from > place.sequence && !barrier) return undefined;
     for (const record of await marksOf(segment, key)) {
       if (record.kind === "barrier" && record.id === id) barrier = record;
@@ -103,14 +145,26 @@ async function inSegments(s: RebuildRequest, others: readonly RecoveryPoint[]): 
   return undefined;
 }
 
-async function startBefore(
+/**
+ * A barrier bears the number of the last write before it, so it lies behind whatever ends at a lower number. Between what
+ * ends at the same number nothing was written: it may lie behind any of these, of which only the newest may have their segments.
+ */
+async function startsBefore(
   { objects, place }: RebuildRequest,
   others: readonly RecoveryPoint[],
-): Promise<JournalPosition> {
+): Promise<JournalPosition[]> {
   const { machine, generation } = place;
   const layers = await listLayers(objects, machine, generation);
-  const known = [...others.map(({ position }) => position), ...layers.map(({ tail }) => tail)];
-  const before = known.filter((at) => at.generation === generation && at.sequence < place.sequence);
-  const last = before.toSorted((a, b) => a.next - b.next).at(-1);
-  return last ?? journalStart(objects, machine, generation);
+  const known = [...others.map(({ position }) => position), ...layers.map(({ tail }) => tail)]
+    .filter((at) => at.generation === generation && at.sequence <= place.sequence)
+    .toSorted((a, b) => a.next - b.next);
+  const lower = known.findLast((at) => at.sequence < place.sequence);
+  const same = known.filter((at) => at.sequence === place.sequence);
+  return [lower ?? (await start(objects, place)), ...same].filter((at) => at !== undefined);
 }
+
+/** Undefined when the first segment is gone. */
+const start = (
+  objects: ObjectStore,
+  { machine, generation }: Pick<PointPlace, "machine" | "generation">,
+): Promise<JournalPosition | undefined> => unlessDamaged(() => journalStart(objects, machine, generation));

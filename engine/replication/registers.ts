@@ -1,25 +1,26 @@
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import type { Generation } from "../core/units.ts";
-import { type PointPlace, registerName, registersPrefix } from "../journal/names.ts";
+import { type PointPlace, generationOfRegister, registerName, registersPrefix } from "../journal/names.ts";
 import { type Register, decodeRegister, encodeRegister } from "../journal/register.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { rereading } from "./reread.ts";
 
 export interface KnownPoints {
   readonly places: readonly PointPlace[];
-  /** Registers that cannot be believed: the next one that is written replaces them. */
-  readonly damaged: readonly string[];
+  /** Generations whose register cannot be believed. */
+  readonly damaged: readonly Generation[];
 }
 
 /** The points that registers list. One listing, and one GET for each generation. @throws ManifestVersionUnknown */
 export async function registeredPoints(objects: ObjectStore, machine: MachineId): Promise<KnownPoints> {
   const places: PointPlace[] = [];
-  const damaged: string[] = [];
+  const damaged: Generation[] = [];
   for await (const { name } of objects.list(registersPrefix(machine))) {
     const found = await read(objects, name);
-    if (found === "damaged") damaged.push(name);
-    else if (found)
+    const of = generationOfRegister(name);
+    if (found === "damaged" && of !== undefined) damaged.push(of);
+    if (found && found !== "damaged")
       places.push(...found.points.map((point) => ({ machine, generation: found.generation, ...point })));
   }
   return { places, damaged };

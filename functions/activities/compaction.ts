@@ -8,12 +8,13 @@ import { standingOf, verificationFor, withBad } from "../../engine/recovery/veri
 import { type Compacted, compact, planOf } from "../../engine/replication/compact.ts";
 import { type Compaction, nextCompaction } from "../../engine/replication/compaction-plan.ts";
 import { type EndingPoint, layerEnds } from "../../engine/replication/layer-ends.ts";
+import { readDoom } from "../../engine/replication/doom.ts";
 import { type HeldPoint, readBase } from "../../engine/replication/lineage.ts";
 import { SLICES, type SliceLimits, compactSlices, inputBytes } from "../../engine/replication/slices.ts";
 import { generationsOf, sourcesOf } from "../../engine/replication/sources.ts";
 import { standingLayers } from "../../engine/replication/standing.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
-import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
+import { type Decided, type RetentionServices, decide, isOver, placeOf } from "./retained-points.ts";
 
 /** One turn stays well below an activity's time-out, whatever is built in it: see `SLICES`. */
 const TURN = 180 * 1e6;
@@ -34,7 +35,8 @@ export async function compactFor(
   const large: Wanted[] = [];
   for (const [of, points] of candidatesOf(decided)) {
     const under = await layersUnder(services, decided, of);
-    const scene: Scene = { machine, of, points, under, limits, large };
+    const based = decided.based.has(of);
+    const scene: Scene = { machine, of, points, under, limits, large, based };
     for (
       let next = await buildNext(services, scene);
       next !== "none";
@@ -56,13 +58,13 @@ type Candidate = HeldPoint & EndingPoint & { readonly time?: Micros };
 function candidatesOf(decided: Decided): ReadonlyMap<Generation, Candidate[]> {
   const { points, retention, held, verification } = decided;
   const found = new Map<string, Candidate>();
-  for (const point of held) found.set(point.id, { ...point, settled: true });
-  const manifests = new Map(points.map((point) => [point.id, point]));
+  for (const point of held) found.set(placeOf(point), { ...point, settled: true });
+  const manifests = new Map(points.map((point) => [placeOf(point), point]));
   for (const { point, every } of retention.keep) {
-    const manifest = manifests.get(point.id);
+    const manifest = manifests.get(placeOf(point));
     if (!manifest || standingOf(verification, point) === "bad") continue;
-    const settled = every > 0 || point.time <= retention.writesSince || found.has(point.id);
-    found.set(point.id, { ...manifest, settled });
+    const settled = every > 0 || point.time <= retention.writesSince || found.has(placeOf(point));
+    found.set(placeOf(point), { ...manifest, settled });
   }
   return Map.groupBy([...found.values()].toSorted(inOrder), ({ generation }) => generation);
 }
@@ -78,6 +80,8 @@ interface Scene {
   readonly points: Candidate[];
   readonly under: readonly Layer[];
   readonly limits: SliceLimits;
+  /** The generation stood on another when it began. */
+  readonly based: boolean;
   /** Those that are to be built in pieces. */
   readonly large: Wanted[];
 }
@@ -87,12 +91,12 @@ const isSame = (a: Wanted, b: Wanted): boolean =>
 
 /** `large`: it is for later. `none`: nothing else is to be built. */
 async function buildNext(services: RetentionServices, scene: Scene): Promise<"built" | "large" | "none"> {
-  const { machine, of, points, under, limits, large } = scene;
+  const { machine, of, points, under, limits, large, based } = scene;
   const { target, clock, keyOf } = services;
   const layers = await standingLayers(target, machine, of);
-  const next = nextCompaction(layerEnds(points, layers), layers, under, (one) =>
-    large.some((other) => isSame(one, other)),
-  );
+  const isBusy = (one: Wanted) => large.some((other) => isSame(one, other));
+  const leftBase = based && (await readDoom(target, machine, of)).doom.alone !== undefined;
+  const next = nextCompaction(layerEnds(points, layers), layers, under, isBusy, leftBase);
   if (!next) return "none";
   const key = await keyOf(machine);
   const request = { objects: target, key, ...next, clock: () => clock.now() };

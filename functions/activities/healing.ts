@@ -39,7 +39,8 @@ export async function healFor(
     machine,
     names: new Map(source?.disks.map(({ index, name }) => [index, name])),
     made: madeIn(progress),
-    newest: next === 0 ? { generation, digest: chain } : undefined,
+    newest: { generation, digest: next === 0 ? chain : progress.resync?.base?.digest },
+    held: progress.seed ? [{ machine, ...progress.seed }] : [],
   };
   const healed = error ? await healAfter(error, request, clock.now()) : await heal(request);
   return noteHealed(services, machine, healed);

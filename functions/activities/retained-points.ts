@@ -1,7 +1,6 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
-import type { Base } from "../../engine/journal/base.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -12,7 +11,7 @@ import { STATES } from "../../engine/recovery/state.ts";
 import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readDoom } from "../../engine/replication/doom.ts";
 import { lacksBase } from "../../engine/replication/heal.ts";
-import { type HeldPoint, heldPoints, listBases } from "../../engine/replication/lineage.ts";
+import { type HeldPoint, type KeptBase, heldPoints, listBases } from "../../engine/replication/lineage.ts";
 import { listGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
@@ -35,6 +34,10 @@ export interface Decided {
   readonly based: ReadonlySet<Generation>;
 }
 
+/** A barrier that was set once more in a newer generation gave two points one id. */
+export const placeOf = ({ generation, id }: Pick<RecoveryPoint, "generation" | "id">): string =>
+  `${generation}/${id}`;
+
 /** Undefined when the machine is no longer replicated: a failover needs its storage as it is. */
 export async function decide(services: RetentionServices, machine: MachineId): Promise<Decided | undefined> {
   const { target, records, clock } = services;
@@ -56,38 +59,47 @@ export async function decide(services: RetentionServices, machine: MachineId): P
     begun,
     item.generation,
     ...points.map(({ generation }) => generation),
-    ...bases.map(({ generation }) => generation).filter((of) => of >= begun),
+    ...bases.map(({ base }) => base.generation).filter((of) => of >= begun),
   ]);
-  await checkBases(services, machine, live, bases);
+  await checkBases(services, progress, live, bases);
   const alone = await aloneAmong(services, bases);
   const held = heldPoints(bases, live, alone);
-  const based = new Set(bases.map(({ generation }) => generation));
+  const based = new Set(bases.map(({ base }) => base.generation));
   return { item, progress, verification, record, points, retention, held, based };
 }
 
 /**
- * What a lost document says is needed must not be taken for needless. Two reads for each generation that has none.
+ * What a lost document says is needed must not be taken for needless, nor what a changed one says for needed. The digest that the
+ * record knows of the newest generation's need not be read; two reads for each other generation.
  * @throws BaseMissing
  */
 async function checkBases(
   { target }: Pick<RetentionServices, "target">,
-  machine: MachineId,
+  { machine, arrived, resync }: ProgressRecord,
   live: ReadonlySet<Generation>,
-  bases: readonly Base[],
+  bases: readonly KeptBase[],
 ): Promise<void> {
-  const based = new Set(bases.map(({ generation }) => generation));
-  for (const of of live)
-    if (!based.has(of) && (await lacksBase(target, machine, of)))
-      throw new LeewardError("BaseMissing", `generation ${of} of ${machine} has lost its base document`);
+  const digests = new Map(bases.map(({ base, digest }) => [base.generation, digest]));
+  for (const of of live) {
+    const there = digests.get(of);
+    if (there !== undefined && of === arrived.generation && there === resync?.base?.digest) continue;
+    if (await lacksBase(target, machine, of, there))
+      throw new LeewardError(
+        "BaseMissing",
+        `generation ${of} of ${machine} has not the base document that it names`,
+      );
+  }
 }
 
 /** Generations whose layers do without what they stand on. One GET for each. */
 async function aloneAmong(
   { target }: Pick<RetentionServices, "target">,
-  bases: readonly Base[],
+  bases: readonly KeptBase[],
 ): Promise<ReadonlySet<Generation>> {
   const alone = new Set<Generation>();
-  for (const { machine, generation } of bases) {
+  for (const {
+    base: { machine, generation },
+  } of bases) {
     const { doom } = await readDoom(target, machine, generation);
     if (doom.alone !== undefined) alone.add(generation);
   }

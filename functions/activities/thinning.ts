@@ -2,11 +2,11 @@ import type { MachineId } from "../../engine/core/ids.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { noRetention, withThinned } from "../../engine/recovery/retention-record.ts";
 import { withoutMade } from "../../engine/recovery/replicating.ts";
-import { registerPoints } from "../../engine/replication/registers.ts";
+import { registerPoints, registeredPoints } from "../../engine/replication/registers.ts";
 import { createPoint, dropPoints } from "../../engine/replication/points.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { healFor } from "./healing.ts";
-import { type Decided, type RetentionServices, decide, isOver } from "./retained-points.ts";
+import { type Decided, type RetentionServices, decide, isOver, placeOf } from "./retained-points.ts";
 import { itemOf } from "./tools.ts";
 
 /**
@@ -21,11 +21,11 @@ export async function thinFor(
   const decided = await decide(services, machine);
   if (!decided) return "ended";
   const { points, retention, record } = decided;
-  const dropped = new Set(retention.drop.map(({ point }) => point.id));
-  const needless = points.filter(({ id, generation }) => dropped.has(id) || generation < record.oldest);
+  const dropped = new Set(retention.drop.map(({ point }) => placeOf(point)));
+  const needless = points.filter((point) => dropped.has(placeOf(point)) || point.generation < record.oldest);
   // A failover that began meanwhile may have chosen one of them.
   if (await isOver(services, machine)) return "ended";
-  await list(services, decided, new Set(needless.map(({ id }) => id)));
+  await list(services, decided, new Set(needless));
   await dropPoints(services.target, needless);
   if (await isOver(services, machine)) return putBack(services, machine, needless);
   await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
@@ -34,18 +34,22 @@ export async function thinFor(
   return "done";
 }
 
-/** Whoever finds a manifest gone must know that it was deleted: so its point comes off the list first. */
+/**
+ * Whoever finds a manifest gone must know that it was deleted: so its point comes off the list first. A list that cannot be
+ * believed is written anew, though it be of nothing.
+ */
 async function list(
   { target, records }: RetentionServices,
   { item: { machine }, points }: Decided,
-  needless: ReadonlySet<string>,
+  needless: ReadonlySet<RecoveryPoint>,
 ): Promise<void> {
-  const all = new Set<string>(points.map(({ id }) => id));
-  await records.progress.update(machine, (old) => withoutMade(old, all));
-  for (const [generation, its] of Map.groupBy(points, (point) => point.generation)) {
-    const kept = its.filter(({ id }) => !needless.has(id));
-    await registerPoints(target, machine, generation, kept);
+  const { damaged } = await registeredPoints(target, machine);
+  const generations = new Set([...points.map(({ generation }) => generation), ...damaged]);
+  for (const of of generations) {
+    const kept = points.filter((point) => point.generation === of && !needless.has(point));
+    await registerPoints(target, machine, of, kept);
   }
+  await records.progress.update(machine, (old) => withoutMade(old, points));
 }
 
 /** A failover that began between the look and the deletion waits for the very point that it was asked for. */
@@ -55,7 +59,7 @@ async function putBack(
   dropped: readonly RecoveryPoint[],
 ): Promise<"ended"> {
   const { job } = await itemOf(services, machine);
-  const wanted = dropped.find(({ id }) => id === job.point);
+  const wanted = dropped.findLast(({ id }) => id === job.point);
   if (wanted) await createPoint(services.target, wanted);
   return "ended";
 }

@@ -15,6 +15,7 @@ import { collect } from "../fixtures/collect.ts";
 import { retain } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { pause } from "./pause.ts";
+import type { Effect } from "./stores.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
 import type { World } from "./world.ts";
@@ -85,16 +86,38 @@ async function spoil(
   return body;
 }
 
-/** Whether it still is as it was left. */
-async function isRotten({ stores, tally }: World, machine: Machine): Promise<boolean> {
+/**
+ * A changed part of a layer looks whole to whoever does not read it: its segments may be given up meanwhile, and from then on nothing
+ * else holds what it held.
+ */
+export async function watchDouble(
+  { stores, storm }: World,
+  { rot: known }: Machine,
+  { store, side, args }: Effect,
+): Promise<void> {
+  if (known?.kind !== "a layer's part" || store !== "target" || side !== 0) return;
+  const isGiven = /\/doom(?:-twin)?\.json$/.test(String(args[0]));
+  if (isGiven && !(await isDoubled(stores.target, documentOf(known.name)))) storm.lied = true;
+}
+
+/** Whoever puts it again has healed it, and who deletes it needs it no more: whether that may be is for others to judge. */
+export function watchRot({ tally }: World, machine: Machine, { store, side, method, args }: Effect): void {
   const { rot: known } = machine;
-  if (!known) return false;
-  const now = (await stores.target.get(known.name))?.body;
-  const same = now && known.body ? now.equals(known.body) : now === known.body;
-  if (same && !(await isNeedless(stores.target, known))) return true;
-  if (now) tally.note(`healed: ${known.kind}`);
-  machine.rot = undefined;
-  return false;
+  if (!known || store !== "target" || side !== 0) return;
+  if (method === "put" && args[0] === known.name && !isSame(args[1], known.body)) {
+    tally.note(`healed: ${known.kind}`);
+    machine.rot = undefined;
+  }
+  if (method === "delete" && [args[0]].flat().includes(known.name)) machine.rot = undefined;
+}
+
+const isSame = (put: unknown, body: Buffer | undefined): boolean =>
+  put instanceof Uint8Array && body !== undefined && body.equals(put);
+
+/** Whether it still is as it was left, and somebody looks for it. */
+async function isRotten({ stores }: World, machine: Machine): Promise<boolean> {
+  if (machine.rot && (await isNeedless(stores.target, machine.rot))) machine.rot = undefined;
+  return machine.rot !== undefined;
 }
 
 /** Nobody looks for it any more: another one is made, or stands in for it. */

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { NO_DIGEST } from "../../../../engine/core/digest.ts";
 import { barrierId, groupId, machineId } from "../../../../engine/core/ids.ts";
 import { generation, micros, millis, sequence } from "../../../../engine/core/units.ts";
+import { encodeDigested } from "../../../../engine/journal/digested.ts";
 import {
   type GroupPoint,
   decodeGroupPoint,
@@ -47,9 +48,10 @@ test("members in disorder, twice, or none are no manifest", () => {
     expect(() => encodeGroupPoint({ ...POINT, members })).toThrow(RangeError);
 });
 
-test("a newer format is said to be one", () => {
-  const newer = Buffer.from(encodeGroupPoint(POINT).toString().replace('"format": 1', '"format": 2'));
-  expect(() => decodeGroupPoint(newer)).toThrow(/format 2/);
+test("a newer format is said to be one, and a format that rotted is not", () => {
+  expect(() => decodeGroupPoint(encodeDigested({ ...POINT, format: 2 }))).toThrow(/format 2/);
+  const rotten = Buffer.from(encodeGroupPoint(POINT).toString().replace('"format": 1', '"format": 3'));
+  expect(() => decodeGroupPoint(rotten)).toThrow(expect.objectContaining({ code: "ManifestDamaged" }));
 });
 
 test("names lead back to what they name, and sort by instant", () => {

@@ -59,7 +59,7 @@ test.each(["", "{}", '{"format":1}'])("a document that became %j is none, and is
 });
 
 test("a document of a newer version is left alone, by name", async () => {
-  await spoil(await bring(story.start, pointAt(0)), JSON.stringify({ format: 2 }));
+  await spoil(await bring(story.start, pointAt(0)), JSON.stringify({ format: 3 }));
   const found = readCheckpoint(target, pointAt(0));
   await expect(found).rejects.toMatchObject({ code: "ManifestVersionUnknown" });
 });
