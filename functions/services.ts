@@ -1,6 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { type ArmClient, armClient } from "../engine/azure/arm.ts";
 import { managedIdentity } from "../engine/azure/credential.ts";
+import { onlyDeclared } from "../engine/azure/declared.ts";
 import { keyVaultKey } from "../engine/azure/key-vault.ts";
 import { type Clock, systemClock } from "../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
@@ -71,7 +72,7 @@ async function build(settings: Settings): Promise<Services> {
     settings,
     clock: systemClock,
     credential,
-    arm: armClient(arm),
+    arm: onlyDeclared(armClient(arm)),
     records: recordsIn(store),
     target,
     objectsAt,

@@ -1,0 +1,157 @@
+/** Custom roles of `infra/`: reads of the whole subscription, and what is done where sources and where targets are. */
+export const ROLES = ["inventory", "source", "target"] as const;
+export type CustomRole = (typeof ROLES)[number];
+
+export interface DeclaredCall {
+  /** `METHOD /path`, names in braces. */
+  readonly call: string;
+  /** Where the right to it is given. */
+  readonly roles: readonly CustomRole[];
+  readonly why: string;
+  /** Where it is another one than path and method say. */
+  readonly action?: string;
+  /** Further actions that Azure checks for it: of what the body links to, or of what the query asks for. */
+  readonly also?: readonly string[];
+}
+
+const SUBSCRIPTION = "/subscriptions/{subscription}";
+const GROUP = `${SUBSCRIPTION}/resourceGroups/{group}`;
+const MACHINE = `${GROUP}/providers/Microsoft.Compute/virtualMachines/{machine}`;
+const DISK = `${GROUP}/providers/Microsoft.Compute/disks/{disk}`;
+const SET = `${GROUP}/providers/Microsoft.Compute/availabilitySets/{set}`;
+const NETWORK = `${GROUP}/providers/Microsoft.Network/virtualNetworks/{network}`;
+const NIC = `${GROUP}/providers/Microsoft.Network/networkInterfaces/{interface}`;
+const ACCOUNT = `${GROUP}/providers/Microsoft.Storage/storageAccounts/{account}`;
+const COMPUTE_AT = `${SUBSCRIPTION}/providers/Microsoft.Compute/locations/{location}`;
+const NETWORK_AT = `${SUBSCRIPTION}/providers/Microsoft.Network/locations/{location}`;
+
+const both = ["source", "target"] as const;
+const inventory = ["inventory"] as const;
+const source = ["source"] as const;
+const target = ["target"] as const;
+
+/**
+ * Everything that the app asks of Azure Resource Manager: what is not here is not sent (`declared.ts`). `infra/roles.json` and
+ * `docs/azure-calls.md` are made of it by `npm run azure-calls`.
+ */
+export const CALLS: readonly DeclaredCall[] = [
+  {
+    call: `GET ${SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachines`,
+    roles: inventory,
+    why: "the portal offers the subscription's machines",
+  },
+  { call: `GET ${GROUP}`, roles: target, why: "whether the target resource group is there" },
+  {
+    call: `PUT ${GROUP}`,
+    roles: target,
+    why: "makes the target resource group when it is not there; a role given on a group reaches only one that is, so the deployment makes them",
+  },
+  {
+    call: `GET ${MACHINE}`,
+    roles: both,
+    why: "the source as it is; at a failover whether the target machine is there, is ours, and runs",
+    also: ["Microsoft.Compute/virtualMachines/instanceView/read"],
+  },
+  {
+    call: `PUT ${MACHINE}`,
+    roles: target,
+    why: "builds the target machine from attached disks",
+    also: ["Microsoft.Network/networkInterfaces/join/action"],
+  },
+  {
+    call: `GET ${MACHINE}/extensions/{extension}`,
+    roles: source,
+    why: "whether the extension there is ours",
+  },
+  {
+    call: `PUT ${MACHINE}/extensions/{extension}`,
+    roles: source,
+    why: "installs the agent, and gives it its settings",
+  },
+  { call: `GET ${DISK}`, roles: both, why: "size, kind and state of a disk" },
+  {
+    call: `PUT ${DISK}`,
+    roles: target,
+    why: "a target disk, imported from the replica or to be uploaded",
+    also: ["Microsoft.Storage/storageAccounts/read"],
+  },
+  { call: `POST ${DISK}/beginGetAccess`, roles: target, why: "opens a target disk for its bytes" },
+  { call: `POST ${DISK}/endGetAccess`, roles: target, why: "ends an upload, and revokes its SAS" },
+  {
+    call: `GET ${SET}`,
+    roles: both,
+    why: "fault and update domains of the source's set; whether the target's is ours",
+  },
+  { call: `PUT ${SET}`, roles: target, why: "an availability set like the source's" },
+  {
+    call: `GET ${NETWORK}`,
+    roles: both,
+    why: "address space and subnets; whether the target network is there",
+  },
+  { call: `PUT ${NETWORK}`, roles: target, why: "a target network with the source's subnets" },
+  {
+    call: `GET ${NETWORK}/CheckIPAddressAvailability`,
+    roles: target,
+    why: "whether the source's private address is free in the target",
+  },
+  {
+    call: `GET ${NIC}`,
+    roles: both,
+    why: "addresses and subnet of the source; whether the target's is ours",
+  },
+  {
+    call: `PUT ${NIC}`,
+    roles: target,
+    why: "a network interface of the target machine",
+    also: ["Microsoft.Network/virtualNetworks/subnets/join/action"],
+  },
+  {
+    call: `GET ${ACCOUNT}`,
+    roles: both,
+    why: "cache account of the source group, replica account of the target group",
+  },
+  { call: `PUT ${ACCOUNT}`, roles: both, why: "makes both accounts, with shared keys off" },
+  { call: `GET ${COMPUTE_AT}/operations/{operation}`, roles: inventory, why: "polls a long-running call" },
+  {
+    call: `GET ${COMPUTE_AT}/diskOperations/{operation}`,
+    roles: inventory,
+    why: "polls a long-running call on a disk",
+  },
+  { call: `GET ${NETWORK_AT}/operations/{operation}`, roles: inventory, why: "polls a long-running call" },
+  { call: `GET ${NETWORK_AT}/operationResults/{operation}`, roles: inventory, why: "polls a deletion" },
+];
+
+/** The row that a call falls under. */
+export const declaredCall = (method: string, path: string): DeclaredCall | undefined =>
+  CALLS.find(({ call }) => patternOf(call).test(`${method} ${path}`));
+
+/** The actions that Azure checks, the call's own first, as role definitions spell them. */
+export const actionsOf = ({ call, action, also = [] }: DeclaredCall): string[] => [
+  action ?? actionOf(call),
+  ...also,
+];
+
+function actionOf(call: string): string {
+  const [method = "", path = ""] = call.split(" ");
+  const segments = path.split("/").slice(1);
+  const at = segments.lastIndexOf("providers");
+  const owned = at >= 0 && segments.length > at + 2;
+  const namespace = owned ? segments[at + 1] : "Microsoft.Resources";
+  const types = (owned ? segments.slice(at + 2) : segments).filter((_, index) => index % 2 === 0);
+  return [namespace, ...types, VERBS[method] ?? "action"].join("/");
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  GET: "read",
+  PUT: "write",
+  PATCH: "write",
+  DELETE: "delete",
+};
+
+/** ARM's paths are compared without regard to case. */
+function patternOf(call: string): RegExp {
+  const known = patterns.get(call) ?? new RegExp(`^${call.replaceAll(/\{\w+\}/g, "[^/]+")}$`, "i");
+  patterns.set(call, known);
+  return known;
+}
+const patterns = new Map<string, RegExp>();
