@@ -1,9 +1,11 @@
+import { inspect } from "node:util";
 import { app, type HttpMethod } from "@azure/functions";
 import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
 import { type DurableClient, app as durable } from "durable-functions";
 import type { z } from "zod";
 import type { ArmError } from "../engine/contract/arm-error.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import { redact } from "../engine/core/redact.ts";
 import { type Caller, type Role, requireRole } from "./auth.ts";
 import { type Services, services } from "./services.ts";
 
@@ -89,12 +91,13 @@ export async function answering(
 
 function refusal(error: unknown, context: InvocationContext): HttpResponseInit {
   if (!(error instanceof LeewardError)) {
-    context.error(error);
+    context.error(redact(inspect(error)));
     const said = new LeewardError("Unexpected", `invocation ${context.invocationId} failed`);
     return { status: said.status, jsonBody: envelope(said) };
   }
   const headers = new Headers();
-  if (error.class === "retry") headers.set("retry-after", "5");
+  if (error.class === "retry")
+    headers.set("retry-after", String(Math.ceil((error.retryAfter ?? 5000) / 1000)));
   if (error.status === 401) headers.set("www-authenticate", "Bearer");
   return { status: error.status, jsonBody: envelope(error), headers };
 }

@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import { type ArmClient, armClient } from "../engine/azure/arm.ts";
+import { inStorage } from "../engine/azure/cloud.ts";
 import { managedIdentity } from "../engine/azure/credential.ts";
 import { onlyDeclared } from "../engine/azure/declared.ts";
 import { keyVaultKey } from "../engine/azure/key-vault.ts";
@@ -60,9 +61,11 @@ let built: Promise<Services> | undefined;
 const TABLE = "leeward";
 
 async function build(settings: Settings): Promise<Services> {
-  const credential = managedIdentity(settings.clientId);
+  const credential = managedIdentity(settings.clientId, settings.authorityHost);
   const store = new AzureRecordStore(connectTable(settings.targetTableEndpoint, TABLE, credential));
-  const container = remembered((endpoint) => connectContainer(endpoint, CONTAINER, credential));
+  const container = remembered((endpoint) =>
+    connectContainer(ownStorage(endpoint, settings.storageSuffixes), CONTAINER, credential),
+  );
   const objectsAt = (endpoint: string, patience: Patience = PATIENT) =>
     new AzureObjectStore(container(endpoint), patience);
   const target = objectsAt(settings.targetBlobEndpoint);
@@ -76,11 +79,17 @@ async function build(settings: Settings): Promise<Services> {
     records: recordsIn(store),
     target,
     objectsAt,
-    cacheAccess: (endpoint) => cacheAccess(credential, endpoint),
+    cacheAccess: async (endpoint) => cacheAccess(credential, ownStorage(endpoint, settings.storageSuffixes)),
     pagesAt: (endpoint) => new AzurePageStore(container(endpoint)),
     keyOf: keys(target, await wrapperOf(settings, credential)),
     checkToken: tokenChecker(settings),
   };
+}
+
+/** @throws StorageRefused for an endpoint of another cloud, or of none: the token would go there. */
+function ownStorage(endpoint: string, suffixes: readonly string[]): string {
+  if (endpoint.startsWith("https://") && inStorage(endpoint, suffixes)) return endpoint;
+  throw new LeewardError("StorageRefused", `${endpoint} is not https at ${suffixes.join(" or ")}`);
 }
 
 /** One client for each endpoint, which keeps its token. */
@@ -95,7 +104,7 @@ function remembered<Client>(connect: (endpoint: string) => Client): (endpoint: s
 
 async function wrapperOf(settings: Settings, credential: TokenCredential): Promise<KeyWrapper> {
   if (settings.keyFile !== undefined) return fileKey(settings.keyFile);
-  return keyVaultKey(settings.keyVaultKey ?? "", credential, dataKey);
+  return keyVaultKey(settings.keyVaultKey ?? "", credential, dataKey, { audience: settings.vaultAudience });
 }
 
 function keys(target: ObjectStore, wrapper: KeyWrapper): (machine: MachineId) => Promise<DataKey> {

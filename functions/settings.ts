@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CLOUDS, inStorage } from "../engine/azure/cloud.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { millis } from "../engine/core/units.ts";
@@ -7,9 +8,17 @@ const https = z.url({ protocol: /^https$/ }).transform((url) => url.replace(/\/+
 
 const schema = z
   .object({
+    /** Gives the defaults of the next four. */
+    LEEWARD_CLOUD: z.enum(["public", "usGovernment", "china"]).default("public"),
     /** Origin of Azure Resource Manager. */
-    LEEWARD_ARM_ENDPOINT: https.default("https://management.azure.com"),
-    LEEWARD_ARM_AUDIENCE: z.string().min(1).default("https://management.azure.com"),
+    LEEWARD_ARM_ENDPOINT: https.optional(),
+    LEEWARD_ARM_AUDIENCE: z.string().min(1).optional(),
+    LEEWARD_VAULT_AUDIENCE: https.optional(),
+    /** The end of every storage host, as in `core.windows.net`: to no other one a token of storage is sent. */
+    LEEWARD_STORAGE_SUFFIX: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]*$/, "not the end of a host's name, as in core.windows.net")
+      .optional(),
     LEEWARD_SUBSCRIPTION_ID: z.guid(),
     /** The region where this app runs, and where it builds what it protects. */
     LEEWARD_REGION: z.string().regex(/^[a-z0-9]+$/, "not a region's name, as in westeurope"),
@@ -42,7 +51,21 @@ const schema = z
   .refine((s) => (s.LEEWARD_KEY_FILE === undefined) !== (s.LEEWARD_KEY_VAULT_KEY_ID === undefined), {
     path: ["LEEWARD_KEY_FILE"],
     message: "set either this or LEEWARD_KEY_VAULT_KEY_ID",
+  })
+  .superRefine((s, context) => {
+    for (const name of ["LEEWARD_TARGET_BLOB_ENDPOINT", "LEEWARD_TARGET_TABLE_ENDPOINT"] as const)
+      if (!inStorage(s[name], suffixesOf(s)))
+        context.addIssue({
+          code: "custom",
+          path: [name],
+          message: `its host does not end in ${suffixesOf(s).join(" or ")}`,
+        });
   });
+
+const suffixesOf = (s: { LEEWARD_CLOUD: keyof typeof CLOUDS; LEEWARD_STORAGE_SUFFIX?: string | undefined }) =>
+  s.LEEWARD_STORAGE_SUFFIX === undefined
+    ? CLOUDS[s.LEEWARD_CLOUD].storageSuffixes
+    : [s.LEEWARD_STORAGE_SUFFIX];
 
 export type Settings = ReturnType<typeof readSettings>;
 
@@ -51,9 +74,13 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const found = schema.safeParse(environment);
   if (!found.success) throw new LeewardError("InvalidSetting", problems(found.error));
   const s = found.data;
+  const cloud = CLOUDS[s.LEEWARD_CLOUD];
   return {
-    armEndpoint: s.LEEWARD_ARM_ENDPOINT,
-    armAudience: s.LEEWARD_ARM_AUDIENCE,
+    armEndpoint: s.LEEWARD_ARM_ENDPOINT ?? cloud.armEndpoint,
+    armAudience: s.LEEWARD_ARM_AUDIENCE ?? cloud.armAudience,
+    vaultAudience: s.LEEWARD_VAULT_AUDIENCE ?? cloud.vaultAudience,
+    authorityHost: cloud.authorityHost,
+    storageSuffixes: suffixesOf(s),
     subscription: s.LEEWARD_SUBSCRIPTION_ID,
     region: s.LEEWARD_REGION,
     targetBlobEndpoint: s.LEEWARD_TARGET_BLOB_ENDPOINT,

@@ -228,8 +228,8 @@ const FOREGROUND: readonly Millis[] = [
 ];
 
 /**
- * Calls an activity. A failure of class `retry` is tried again after each wait of the ladder; any other one, and the
- * last, is thrown as the `LeewardError` that the activity threw.
+ * Calls an activity. A failure of class `retry` is tried again after each wait of the ladder, or as late as the other side
+ * asked for; any other one, and the last, is thrown as the `LeewardError` that the activity threw.
  */
 export function* call<Name extends ActivityName>(
   context: OrchestrationContext,
@@ -242,7 +242,7 @@ export function* call<Name extends ActivityName>(
     if ("output" in outcome) return outcome.output;
     const wait = ladder[attempt];
     if (wait === undefined || CATALOGUE[outcome.failure.code].class !== "retry") throw outcome.failure;
-    yield* sleep(context, wait);
+    yield* sleep(context, millis(Math.max(wait, outcome.failure.retryAfter ?? 0)));
   }
 }
 

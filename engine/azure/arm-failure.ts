@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LeewardError } from "../core/errors.ts";
-import { redact } from "./redact.ts";
+import { redact } from "../core/redact.ts";
+import { retryAfterIn } from "../core/retry.ts";
 
 /** One HTTP answer of ARM, its JSON parsed. */
 export interface ArmReply {
@@ -21,19 +22,18 @@ const PASSING_CONFLICTS = new Set(["AnotherOperationInProgress", "RetryableError
 
 /**
  * The error for an answer of 400 or more: `ArmUnavailable` where doing it again helps (412: someone made it at the same
- * moment, so the next try finds it), else `ArmFailed`.
+ * moment, so the next try finds it) with the wait that ARM asks for, else `ArmFailed`.
  */
 export function refusal(call: string, reply: ArmReply): LeewardError {
   const { code, text } = said(reply.body);
-  const wait = reply.header("retry-after");
   const passes =
     [408, 412, 429].includes(reply.status) ||
     reply.status >= 500 ||
     (reply.status === 409 && PASSING_CONFLICTS.has(code));
-  return new LeewardError(
-    passes ? "ArmUnavailable" : "ArmFailed",
-    `${call}: ${reply.status} ${text}${passes && wait ? `, retry after ${wait} s` : ""}${requestId(reply)}`,
-  );
+  const words = `${call}: ${reply.status} ${text}${requestId(reply)}`;
+  if (!passes) return new LeewardError("ArmFailed", words);
+  const wait = retryAfterIn(reply.header("retry-after"), Date.now());
+  return new LeewardError("ArmUnavailable", words, undefined, wait);
 }
 
 /** The error for an operation that ended badly: its answer is a 200 with the reason inside. */
@@ -43,7 +43,7 @@ export function operationFailure(call: string, status: string, reply: ArmReply):
 
 /** For connections that broke, timed out or got no token. */
 export const unreachable = (call: string, cause: unknown): LeewardError =>
-  new LeewardError("ArmUnavailable", redact(`${call}: no answer: ${reason(cause)}`));
+  new LeewardError("ArmUnavailable", `${call}: no answer: ${reason(cause)}`);
 
 /** Parses an answer. @throws ArmFailed naming the first field that is not as published. */
 export function parsed<Schema extends z.ZodType>(
@@ -62,10 +62,10 @@ export function parsed<Schema extends z.ZodType>(
 
 function said(body: unknown): { code: string; text: string } {
   const found = envelope.safeParse(body);
-  if (!found.success) return { code: "", text: redact(typeof body === "string" ? body.slice(0, 300) : "") };
+  if (!found.success) return { code: "", text: typeof body === "string" ? redact(body).slice(0, 300) : "" };
   const { code, message, details } = found.data.error;
   const more = details?.map((detail) => `${detail.code ?? ""} ${detail.message ?? ""}`.trim()).join("; ");
-  return { code, text: redact(`${code}: ${message}${more ? ` (${more})` : ""}`.slice(0, 2000)) };
+  return { code, text: redact(`${code}: ${message}${more ? ` (${more})` : ""}`).slice(0, 2000) };
 }
 
 function requestId(reply: ArmReply): string {

@@ -27,6 +27,7 @@ export interface AzureCall {
   readonly path: string;
   readonly body?: unknown;
   readonly onlyIfAbsent?: boolean | undefined;
+  readonly ifMatch?: string | undefined;
 }
 
 /**
@@ -49,9 +50,10 @@ export function azureHttp(
   pipeline.addPolicy(policy, { phase: "Sign" });
   const timeout = settings.timeout ?? millis(20_000);
 
-  return async ({ method, url, path, body, onlyIfAbsent }) => {
+  return async ({ method, url, path, body, onlyIfAbsent, ifMatch }) => {
     const headers = createHttpHeaders({ accept: "application/json" });
     if (onlyIfAbsent) headers.set("if-none-match", "*");
+    if (ifMatch !== undefined) headers.set("if-match", ifMatch);
     const request = createPipelineRequest({ url, method, timeout, headers });
     if (body !== undefined) {
       headers.set("content-type", "application/json");

@@ -89,7 +89,8 @@ async function outcome(client: ArmClient, answer: ArmAnswer, clock: Clock, signa
   while (operation) {
     await clock.sleep(operation.retryAfter, signal);
     const polled = await client.poll(operation);
-    if (polled.done) body = polled.body;
+    // Azure's own clients take the answer at the location; a status document may have it as well.
+    if (polled.done) body = polled.body ?? (await client.result(operation));
     operation = polled.done ? undefined : polled.operation;
   }
   return body;

@@ -3,7 +3,7 @@ import { LeewardError } from "../core/errors.ts";
 import { retryAfterIn } from "../core/retry.ts";
 import { type Millis, millis } from "../core/units.ts";
 import { type ArmReply, operationFailure } from "./arm-failure.ts";
-import { carriesSecret, redact } from "./redact.ts";
+import { carriesSecret, redact } from "../core/redact.ts";
 
 /** A long-running ARM operation between two polls. Small JSON without secrets: it may live in orchestration history. */
 export interface ArmOperation {
@@ -13,6 +13,10 @@ export interface ArmOperation {
   /** Path of the resource, or of the action, that was asked for. */
   readonly resource: string;
   readonly retryAfter: Millis;
+  /** Where the final GET goes, in mode `status`: the resource itself after a write, the location after an action. */
+  readonly resultUrl?: string;
+  /** Somebody waits for it in need: its polls go before others. */
+  readonly urgent?: boolean;
 }
 
 /**
@@ -39,17 +43,18 @@ export function operationOf(
 ): ArmOperation | undefined {
   const state = provisioningState(reply.body);
   const writes = request.method === "PUT" || request.method === "PATCH";
-  if (reply.status === 204 || (writes && reply.status < 202 && state === "Succeeded")) return undefined;
+  if (reply.status === 204 || (writes && reply.status < 202 && succeeded(state))) return undefined;
   const found = whereToAsk(reply) ?? (writes && running(state) ? resourceItself(request.url) : undefined);
   if (found)
     return {
       ...checked(found, request.url),
       resource: request.path,
       retryAfter: retryAfterIn(reply.header("retry-after"), Date.now()) ?? DEFAULT_RETRY,
+      ...(found.mode === "status" && resultOf(request, reply)),
     };
   if (reply.status === 202)
     throw new LeewardError("ArmFailed", `${request.method} ${request.path}: 202 without a URL to poll`);
-  if (writes && state && running(state) === false && state !== "Succeeded")
+  if (writes && state && !running(state) && !succeeded(state))
     throw operationFailure(`${request.method} ${request.path}`, state, reply);
   return undefined;
 }
@@ -61,7 +66,7 @@ export function progressOf(operation: ArmOperation, reply: ArmReply): Polled {
   if (operation.mode === "location")
     return reply.status === 202 ? again(operation, reply) : { done: true, body: reply.body };
   const state = provisioningState(reply.body) ?? "Succeeded";
-  if (state === "Succeeded") return { done: true, body: reply.body };
+  if (succeeded(state)) return { done: true, body: reply.body };
   if (running(state)) return again(operation, reply);
   throw operationFailure(call, state, reply);
 }
@@ -83,7 +88,7 @@ function statusProgress(call: string, operation: ArmOperation, reply: ArmReply):
   const body = statusBody.safeParse(reply.body);
   if (!body.success) throw new LeewardError("ArmFailed", `${call}: its status document has no status`);
   const { status, properties } = body.data;
-  if (status === "Succeeded") return { done: true, body: properties?.output };
+  if (succeeded(status)) return { done: true, body: properties?.output };
   if (running(status)) return again(operation, reply);
   throw operationFailure(call, status, reply);
 }
@@ -99,6 +104,16 @@ function again(operation: ArmOperation, reply: ArmReply): Polled {
       retryAfter: retryAfterIn(reply.header("retry-after"), Date.now()) ?? operation.retryAfter,
     },
   };
+}
+
+/** Rules: Azure REST API guidelines, and `@azure/core-lro`. */
+function resultOf(
+  { method, url }: { readonly method: string; readonly url: string },
+  reply: ArmReply,
+): { resultUrl?: string } {
+  if (method === "DELETE") return {};
+  const location = method === "POST" ? reply.header("location") : url;
+  return location ? { resultUrl: checkPollUrl(location, url) } : {};
 }
 
 type Where = Pick<ArmOperation, "pollUrl" | "mode">;
@@ -121,6 +136,8 @@ function provisioningState(body: unknown): string | undefined {
   const found = resourceBody.safeParse(body);
   return found.success ? found.data.properties.provisioningState : undefined;
 }
+
+const succeeded = (state: string | undefined): boolean => state?.toLowerCase() === "succeeded";
 
 /** ARM knows three final states; any other word means that it is still at work. */
 const running = (state: string | undefined): boolean =>

@@ -1,3 +1,4 @@
+import { redact } from "./redact.ts";
 import type { Millis } from "./units.ts";
 
 /**
@@ -203,13 +204,16 @@ export type ErrorCode = keyof typeof CATALOGUE;
 
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
 
-/** The one error type: what failed and where (message), what to do (remedy), who acts (class). */
+/**
+ * The one error type: what failed and where (message), what to do (remedy), who acts (class). Secrets in the message are
+ * taken out here, so that whoever prints or stores an error need not think of it.
+ */
 export class LeewardError extends Error {
   readonly code: ErrorCode;
   /** How long the other side asked to be left alone, if it did. */
   readonly retryAfter: Millis | undefined;
   constructor(code: ErrorCode, message: string, cause?: unknown, retryAfter?: Millis) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(redact(message), cause === undefined ? undefined : { cause });
     this.name = "LeewardError";
     this.code = code;
     this.retryAfter = retryAfter;
@@ -228,5 +232,6 @@ export class LeewardError extends Error {
 export const hasCode = (error: unknown, code: ErrorCode): boolean =>
   error instanceof LeewardError && error.code === code;
 
-/** The message of anything thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** The message of anything thrown, without secrets. */
+export const messageOf = (error: unknown): string =>
+  redact(error instanceof Error ? error.message : String(error));

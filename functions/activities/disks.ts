@@ -56,7 +56,7 @@ export const diskActivities = {
       .pagesAt(endpointOf(replica))
       .promote(replicaName(machine, disk), held.snapshot, importName(machine, disk, point));
     const source = { from: "import" as const, blobUrl, storageAccount: replica.id };
-    return sent(await ensureDisk(services.arm, { ...diskSpec(item, disk, point), source }));
+    return sent(await ensureDisk(services.arm.urgent, { ...diskSpec(item, disk, point), source }));
   },
 
   async deletePromoted({ machine, disk, point }, { services }) {
@@ -69,7 +69,7 @@ export const diskActivities = {
   async createUploadDisk({ machine, disk, point }, { services }) {
     const item = await itemOf(services, machine);
     const source = { from: "upload" as const, size: diskOf(item, disk).size };
-    return sent(await ensureDisk(services.arm, { ...diskSpec(item, disk, point), source }));
+    return sent(await ensureDisk(services.arm.urgent, { ...diskSpec(item, disk, point), source }));
   },
 
   async restoreDisks({ machine, point: id }, { services }) {
@@ -86,7 +86,7 @@ export const diskActivities = {
     const sinkFor = async ({ index, size }: { readonly index: DiskIndex; readonly size: Bytes }) => {
       const target = targetDisk(targetOf(item), diskOf(item, index).name, id);
       const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
-      const sas = await openDisk(services.arm, target, access, services.clock);
+      const sas = await openDisk(services.arm.urgent, target, access, services.clock);
       return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
     };
     // What was written before an object was found damaged is right, and is written again.
@@ -116,12 +116,12 @@ function diskSpec(item: ItemRecord, index: DiskIndex, point: BarrierId) {
 }
 
 const waitsForUpload = async ({ arm }: Pick<Services, "arm">, disk: ArmId): Promise<boolean> =>
-  ["ReadyToUpload", "ActiveUpload"].includes((await getDisk(arm, disk)).properties.diskState);
+  ["ReadyToUpload", "ActiveUpload"].includes((await getDisk(arm.urgent, disk)).properties.diskState);
 
 /** Ends the upload and waits for it, since only then the disk can be attached. */
 async function closed({ arm, clock }: Services, disk: ArmId): Promise<void> {
   if (!(await waitsForUpload({ arm }, disk))) return;
-  let { operation } = await closeDisk(arm, disk);
+  let { operation } = await closeDisk(arm.urgent, disk);
   while (operation) {
     await clock.sleep(operation.retryAfter);
     const polled = await arm.poll(operation);

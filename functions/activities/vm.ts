@@ -1,3 +1,4 @@
+import type { ArmClient } from "../../engine/azure/arm.ts";
 import { checkIpAddress, ensureNetworkInterface, getNetworkInterface } from "../../engine/azure/network.ts";
 import {
   type VirtualMachineSpec,
@@ -16,7 +17,6 @@ import {
   targetOf,
 } from "../../engine/recovery/item.ts";
 import { targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
-import type { Services } from "../services.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
@@ -28,9 +28,9 @@ export const vmActivities = {
     if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
     const subnet = nic.primary && target.subnet ? target.subnet : nic.subnet;
     const id = targetNic(target, nic.name);
-    const address = await keepableAddress(services, item, id, nic);
+    const address = await keepableAddress(services.arm.urgent, item, id, nic);
     return sent(
-      await ensureNetworkInterface(services.arm, {
+      await ensureNetworkInterface(services.arm.urgent, {
         id,
         location: target.region,
         subnet: armId(`${target.network}/subnets/${subnet}`),
@@ -44,19 +44,19 @@ export const vmActivities = {
   async createVm({ machine, point }, { services }) {
     const item = await itemOf(services, machine);
     const spec = vmSpec(item, point);
-    await checkBuiltFrom(services, spec, point);
-    return sent(await ensureVirtualMachine(services.arm, spec));
+    await checkBuiltFrom(services.arm.urgent, spec, point);
+    return sent(await ensureVirtualMachine(services.arm.urgent, spec));
   },
 
   async observeVm({ machine }, { services }) {
-    const vm = await getVirtualMachine(services.arm, targetOf(await itemOf(services, machine)).vm);
+    const vm = await getVirtualMachine(services.arm.urgent, targetOf(await itemOf(services, machine)).vm);
     return { running: powerStateOf(vm) === "running" };
   },
 } satisfies Partial<Implementations>;
 
 /** The source's own address where the target subnet has it free; otherwise the subnet gives one. */
 async function keepableAddress(
-  { arm }: Services,
+  arm: ArmClient,
   item: ItemRecord,
   id: ArmId,
   { privateAddress }: SourceNic,
@@ -78,7 +78,7 @@ async function keepableAddress(
 }
 
 /** A failover that is tried again with another point must not pass off the VM of the first try as its own. */
-async function checkBuiltFrom({ arm }: Services, spec: VirtualMachineSpec, point: BarrierId): Promise<void> {
+async function checkBuiltFrom(arm: ArmClient, spec: VirtualMachineSpec, point: BarrierId): Promise<void> {
   const found = await findVirtualMachine(arm, spec.id);
   const has = found?.properties.storageProfile.osDisk.managedDisk?.id;
   if (!has || sameArmId(has, spec.osDisk.id)) return;

@@ -15,6 +15,9 @@ var blobEndpoint = 'https://${accountName}.blob.${environment().suffixes.storage
 var queueEndpoint = 'https://${accountName}.queue.${environment().suffixes.storage}'
 var tableEndpoint = 'https://${accountName}.table.${environment().suffixes.storage}'
 
+// Names that Azure gives its clouds, and those of this app's settings.
+var clouds = { AzureCloud: 'public', AzureUSGovernment: 'usGovernment', AzureChinaCloud: 'china' }
+
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   name: appName
   location: location
@@ -60,6 +63,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       languageWorkers__node__arguments: '--initial-old-space-size=512'
       LEEWARD_ARM_ENDPOINT: environment().resourceManager
       LEEWARD_ARM_AUDIENCE: environment().authentication.audiences[0]
+      LEEWARD_CLOUD: clouds[environment().name]
       LEEWARD_SUBSCRIPTION_ID: subscription().subscriptionId
       LEEWARD_REGION: location
       LEEWARD_TARGET_BLOB_ENDPOINT: blobEndpoint

@@ -178,6 +178,7 @@ function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certif
       TASKHUB_NAME: "leeward",
       LEEWARD_ARM_ENDPOINT: arm,
       LEEWARD_ARM_AUDIENCE: "https://management.azure.com",
+      LEEWARD_STORAGE_SUFFIX: "127.0.0.1",
       LEEWARD_SUBSCRIPTION_ID: plan.subscription,
       LEEWARD_REGION: REGIONS.target,
       LEEWARD_TARGET_BLOB_ENDPOINT: plan.targetBlobEndpoint,

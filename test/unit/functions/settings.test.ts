@@ -39,6 +39,41 @@ test("endpoints lose a slash at their end, the issuer keeps every character", ()
 });
 
 test.each([
+  ["public", "https://management.azure.com", "core.windows.net"],
+  ["usGovernment", "https://management.usgovcloudapi.net", "core.usgovcloudapi.net"],
+  ["china", "https://management.chinacloudapi.cn", "core.chinacloudapi.cn"],
+])("the %s cloud has its own endpoints", (cloud, armEndpoint, suffix) => {
+  const { LEEWARD_ARM_ENDPOINT: _, LEEWARD_ARM_AUDIENCE: __, ...rest } = example;
+  const found = readSettings({
+    ...rest,
+    LEEWARD_CLOUD: cloud,
+    LEEWARD_TARGET_BLOB_ENDPOINT: `https://a.blob.${suffix}`,
+    LEEWARD_TARGET_TABLE_ENDPOINT: `https://a.table.${suffix}`,
+  });
+  expect(found).toMatchObject({ armEndpoint, armAudience: armEndpoint });
+  expect(found.storageSuffixes).toContain(suffix);
+});
+
+test("a cloud that nobody knows is described by its settings", () => {
+  const own = {
+    LEEWARD_ARM_ENDPOINT: "https://management.own.example",
+    LEEWARD_ARM_AUDIENCE: "https://arm.own.example",
+    LEEWARD_STORAGE_SUFFIX: "store.own.example",
+    LEEWARD_TARGET_BLOB_ENDPOINT: "https://a.blob.store.own.example",
+    LEEWARD_TARGET_TABLE_ENDPOINT: "https://a.table.store.own.example",
+  };
+  expect(readSettings({ ...example, ...own })).toMatchObject({
+    armEndpoint: "https://management.own.example",
+    armAudience: "https://arm.own.example",
+    storageSuffixes: ["store.own.example"],
+  });
+});
+
+test.each([
+  ["LEEWARD_CLOUD", "mooncake"],
+  ["LEEWARD_STORAGE_SUFFIX", "https://x"],
+  ["LEEWARD_TARGET_BLOB_ENDPOINT", "https://account.blob.core.windows.net.evil.example"],
+  ["LEEWARD_TARGET_TABLE_ENDPOINT", "https://account.table.core.chinacloudapi.cn"],
   ["LEEWARD_SUBSCRIPTION_ID", undefined],
   ["LEEWARD_SUBSCRIPTION_ID", "mine"],
   ["LEEWARD_REGION", "North Europe"],

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CATALOGUE, type ErrorCode, LeewardError } from "../../../engine/core/errors.ts";
+import { millis } from "../../../engine/core/units.ts";
 import { decodeFailure, encodeFailure } from "../../../orchestrations/failure.ts";
 
 const codes = Object.keys(CATALOGUE).filter((code): code is ErrorCode => Object.hasOwn(CATALOGUE, code));
@@ -21,6 +22,13 @@ test("code and message come whole through the words that a host puts around them
         expect(decodeFailure(new Error(said))).toMatchObject({ code, message: text });
     }),
   );
+});
+
+test("the wait that the other side asked for comes along", () => {
+  const line = encodeFailure(new LeewardError("ArmUnavailable", "throttled", undefined, millis(17_000)));
+  expect(line).toBe("[ArmUnavailable after 17000 ms] throttled");
+  const wrapped = new Error(`Activity function 'createVm' failed: ${line} \n at x`);
+  expect(decodeFailure(wrapped)).toMatchObject({ code: "ArmUnavailable", retryAfter: 17_000 });
 });
 
 test("a message of several lines becomes one", () => {

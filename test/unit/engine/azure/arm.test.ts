@@ -18,6 +18,11 @@ beforeAll(async () => {
     seen.push({ line: `${request.method} ${request.url}`, token: request.headers.authorization, body });
     answer(request, response, body);
   });
+});
+afterAll(() => stub.close());
+beforeEach(() => {
+  seen.splice(0);
+  // A new one each time: it remembers when it was throttled.
   client = armClient({
     endpoint: stub.url,
     audience: "https://management.azure.com/",
@@ -26,8 +31,6 @@ beforeAll(async () => {
     timeout: millis(1500),
   });
 });
-afterAll(() => stub.close());
-beforeEach(() => void seen.splice(0));
 
 const says = (status: number, body: unknown, headers: Record<string, string> = {}) => {
   answer = (_, response) => {
@@ -43,6 +46,11 @@ const failing = async (doing: Promise<unknown>): Promise<LeewardError> => {
   if (!(error instanceof LeewardError)) throw new Error(`not a LeewardError: ${String(error)}`);
   return error;
 };
+async function all(found: AsyncIterable<unknown>): Promise<unknown[]> {
+  const every = [];
+  for await (const one of found) every.push(one);
+  return every;
+}
 const refused = (code: string, message: string) => ({ error: { code, message } });
 
 test("a call carries the pinned api-version, the token and the body", async () => {
@@ -89,7 +97,7 @@ test.each([
   says(status, refused(code, "later"), { "retry-after": "17" });
   const error = await failing(client.put(DISK, {}));
   expect(error.code).toBe("ArmUnavailable");
-  expect(error.message).toContain("retry after 17 s");
+  expect(error.retryAfter).toBe(17_000);
   expect(seen.length).toBe(1);
 });
 
@@ -158,4 +166,101 @@ test("an error page that is no JSON is told as it is", async () => {
   const error = await failing(client.get(DISK));
   expect(error.code).toBe("ArmUnavailable");
   expect(error.message).toContain("bad gateway");
+});
+
+const MACHINES = "/subscriptions/s/providers/Microsoft.Compute/virtualMachines";
+
+test("a collection is read page by page, at the links that ARM gives", async () => {
+  answer = (request, response) => {
+    const skip = new URL(request.url ?? "", stub.url).searchParams.get("$skiptoken");
+    const next = { undefined: "1", "1": "2" }[skip ?? "undefined"];
+    const nextLink = next && `${stub.url}${MACHINES}?api-version=2024-07-01&$skiptoken=${next}`;
+    response.end(JSON.stringify({ value: [`${skip}a`, `${skip}b`], nextLink }));
+  };
+  expect(await all(client.list(MACHINES))).toEqual(["nulla", "nullb", "1a", "1b", "2a", "2b"]);
+  expect(seen.map(({ line }) => line)).toEqual([
+    `GET ${MACHINES}?api-version=2024-07-01`,
+    `GET ${MACHINES}?api-version=2024-07-01&$skiptoken=1`,
+    `GET ${MACHINES}?api-version=2024-07-01&$skiptoken=2`,
+  ]);
+});
+
+test.each([
+  ["to another origin", "https://evil.example/subscriptions/s", /refused to follow/],
+  ["to no https", "http://127.0.0.1/subscriptions/s", /refused to follow/],
+  ["in a circle", `${MACHINES}?api-version=2024-07-01`, /in a circle/],
+])("a page that leads %s ends the list", async (_, nextLink, message) => {
+  says(200, { value: [], nextLink });
+  expect((await failing(all(client.list(MACHINES)))).message).toMatch(message);
+  expect(seen.length).toBe(1);
+});
+
+test("a write may ask that nobody else wrote, and is told the ETag", async () => {
+  let match: string | undefined;
+  answer = (request, response) => {
+    match = request.headers["if-match"];
+    response.writeHead(200, { etag: '"2"' }).end("{}");
+  };
+  expect(await client.put(DISK, {}, { ifMatch: '"1"' })).toMatchObject({ etag: '"2"' });
+  expect(match).toBe('"1"');
+  says(200, { etag: 'W/"3"' });
+  expect(await client.get(DISK)).toMatchObject({ etag: 'W/"3"' });
+});
+
+test("a creation may ask that nothing is there", async () => {
+  let none: string | undefined;
+  answer = (request, response) => {
+    none = request.headers["if-none-match"];
+    response.writeHead(412).end(JSON.stringify(refused("PreconditionFailed", "it exists")));
+  };
+  expect((await failing(client.put(DISK, {}, { onlyIfAbsent: true }))).code).toBe("ArmUnavailable");
+  expect(none).toBe("*");
+});
+
+test("the final GET reads the resource after a write, the location after an action, nothing after a deletion", async () => {
+  const headers = { "azure-asyncoperation": `${stub.url}/op/1`, location: `${stub.url}/result/1` };
+  says(202, undefined, headers);
+  const put = (await client.put(DISK, {})).operation;
+  const post = (await client.post(`${DISK}/beginGetAccess`, {})).operation;
+  const gone = (await client.delete(DISK)).operation;
+  if (!put || !post || !gone) throw new Error("no operation");
+  seen.splice(0);
+  says(200, { id: DISK });
+  expect(await client.result(structuredClone(put))).toEqual({ id: DISK });
+  expect(await client.result(structuredClone(post))).toEqual({ id: DISK });
+  expect(await client.result(gone)).toBeUndefined();
+  expect(seen.map(({ line }) => line)).toEqual([`GET ${DISK}?api-version=2024-03-02`, "GET /result/1"]);
+});
+
+test("a final GET of another origin is never sent", async () => {
+  const headers = { "azure-asyncoperation": `${stub.url}/op/1`, location: "https://evil.example/r" };
+  says(202, undefined, headers);
+  expect((await failing(client.post(`${DISK}/beginGetAccess`, {}))).message).toMatch(/refused to poll/);
+});
+
+test("what was begun urgently is polled urgently, after it stood in a history as well", async () => {
+  says(202, undefined, { location: `${stub.url}/op/1` });
+  expect((await client.put(DISK, {})).operation?.urgent).toBeUndefined();
+  const { operation } = await client.urgent.put(DISK, {});
+  expect(structuredClone(operation)).toMatchObject({ urgent: true });
+  expect(client.urgent.watch(DISK)).toMatchObject({ urgent: true });
+});
+
+test("ARM's throttling is remembered: nothing is sent before its time", async () => {
+  const other = armClient({
+    endpoint: stub.url,
+    audience: "a",
+    credential: credentialOf(TOKEN),
+    tls: stub.tls,
+  });
+  says(429, refused("SubscriptionRequestsThrottled", "later"), {
+    "retry-after": "120",
+    "x-ms-failure-cause": "gateway",
+  });
+  expect(await failing(other.put(DISK, {}))).toMatchObject({ code: "ArmUnavailable", retryAfter: 120_000 });
+  seen.splice(0);
+  const again = await failing(other.urgent.put(DISK, {}));
+  expect(again.message).toContain("not sent");
+  expect(again.retryAfter).toBeGreaterThan(110_000);
+  expect(seen).toEqual([]);
 });

@@ -48,6 +48,7 @@ test("the status document is preferred to the location", () => {
     mode: "status",
     resource: "/subscriptions/s/x",
     retryAfter: 17_000,
+    resultUrl: `${ARM}/subscriptions/s/x`,
   });
 });
 
