@@ -3,7 +3,8 @@ import { declaredCall } from "./calls.ts";
 
 /**
  * The client, sending only what `calls.ts` declares: a call without a row there would work in the box, and be refused on Azure,
- * where the app's roles are made of that table. Polling is not held up: its URLs are Azure's own.
+ * where the app's roles are made of that table. Polling and further pages are not held up: their
+ * URLs are Azure's own.
  * @throws RangeError from the method that is called
  */
 export function onlyDeclared(client: ArmClient): ArmClient {
@@ -15,6 +16,10 @@ export function onlyDeclared(client: ArmClient): ArmClient {
   };
   return {
     ...client,
+    get urgent() {
+      return onlyDeclared(client.urgent);
+    },
+    list: (path, options) => client.list(checked("GET", path), options),
     get: async (path, options) => client.get(checked("GET", path), options),
     find: async (path, options) => client.find(checked("GET", path), options),
     put: async (path, body, options) => client.put(checked("PUT", path), body, options),

@@ -12,8 +12,15 @@ function noting(sent: string[]): ArmClient {
     sent.push(`${method} ${path}`);
     return { status: 200, body: undefined };
   };
-  return {
+  const client: ArmClient = {
     endpoint: "https://arm",
+    get urgent() {
+      return client;
+    },
+    async *list(path) {
+      sent.push(`GET ${path}`);
+      yield path;
+    },
     get: note("GET"),
     find: note("GET"),
     put: note("PUT"),
@@ -21,8 +28,14 @@ function noting(sent: string[]): ArmClient {
     post: note("POST"),
     delete: note("DELETE"),
     poll: async () => ({ done: true, body: undefined }),
+    result: async () => undefined,
     watch: (resource) => ({ pollUrl: "", mode: "resource", resource, retryAfter: millis(1) }),
   };
+  return client;
+}
+
+async function walk(found: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of found);
 }
 
 test("what the table declares is sent", async () => {
@@ -44,6 +57,8 @@ test("any other call is refused before it is sent, saying where to declare it", 
     () => client.patch(ACCOUNT, {}),
     () => client.post(`${ACCOUNT}/listKeys`),
     () => client.delete(ACCOUNT),
+    () => client.urgent.delete(ACCOUNT),
+    async () => walk(client.list(`${GROUP}/resources`)),
   ];
   for (const one of tries)
     await expect(one()).rejects.toThrow(/is not declared: add it to engine\/azure\/calls.ts/);
