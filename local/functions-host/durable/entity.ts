@@ -41,11 +41,12 @@ interface EntityAnswer {
  */
 export async function runOperations(id: string, context: EntityContext): Promise<Effects> {
   const { store } = context;
-  // An operation may act outside, so who asked for it must not be able to change its mind.
-  await store.db.durable();
-  if (!store.db.isOpen) return noEffects();
   const batch = store.entities.operations(id, context.batchSize);
   if (batch.length === 0) return noEffects();
+  // An operation may act outside, so who asked for it must not be able to change its mind. What is asked for meanwhile is not
+  // durable yet, and waits for the next batch.
+  await store.db.durable();
+  if (!store.db.isOpen) return noEffects();
   const before = store.entities.get(id);
   const answer = await answerTo(id, before, batch, context);
   if (!store.db.isOpen) return noEffects();

@@ -1,4 +1,4 @@
-import { app } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { note, times } from "./ledger.ts";
 
 /** Doors that activities wait at until a test opens them. */

@@ -1,4 +1,5 @@
-import { app, EntityId, type OrchestrationContext } from "durable-functions";
+import { EntityId, type OrchestrationContext } from "durable-functions";
+import { app } from "./witnessed.ts";
 
 type Df = OrchestrationContext["df"];
 

@@ -1,4 +1,5 @@
-import { app, EntityId, type OrchestrationContext } from "durable-functions";
+import { EntityId, type OrchestrationContext } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result, textOf } from "./flow.ts";
 import { note } from "./ledger.ts";
 
@@ -101,7 +102,8 @@ app.orchestration("signalsAtTheEnd", function* ({ df }: OrchestrationContext): F
 
 /** Ends while a call is under way. */
 app.orchestration("leavesCall", function* ({ df }: OrchestrationContext): Flow {
-  const alarm = df.createTimer(new Date(df.currentUtcDateTime.getTime() + 1000));
+  const { seconds } = df.getInput<{ seconds: number }>();
+  const alarm = df.createTimer(new Date(df.currentUtcDateTime.getTime() + seconds * 1000));
   const call = df.callEntity(counter(df.instanceId), "hang");
   yield df.Task.any([alarm, call]);
   return "ended";

@@ -1,4 +1,5 @@
-import { app, type OrchestrationContext } from "durable-functions";
+import { type OrchestrationContext } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result, textOf } from "./flow.ts";
 
 app.orchestration("sleeps", function* ({ df }: OrchestrationContext) {
@@ -45,7 +46,8 @@ app.orchestration("approval", function* ({ df }: OrchestrationContext) {
 });
 
 app.orchestration("forgetsTimer", function* ({ df }: OrchestrationContext) {
-  const deadline = df.createTimer(new Date(df.currentUtcDateTime.getTime() + 3_600_000));
+  const { seconds } = df.getInput<{ seconds: number }>();
+  const deadline = df.createTimer(new Date(df.currentUtcDateTime.getTime() + seconds * 1000));
   yield df.Task.any([df.callActivity("echo", 1), deadline]);
   return "done";
 });
@@ -77,8 +79,8 @@ app.orchestration("losesEvents", function* ({ df }: OrchestrationContext) {
 
 /** The shape of an eternal orchestration: an event wakes it early, else a timer. */
 app.orchestration("eternal", function* ({ df }: OrchestrationContext): Flow {
-  const state = df.getInput<{ woken: number; ticks: number }>();
-  const alarm = df.createTimer(new Date(df.currentUtcDateTime.getTime() + 60_000));
+  const state = df.getInput<{ woken: number; ticks: number; seconds: number }>();
+  const alarm = df.createTimer(new Date(df.currentUtcDateTime.getTime() + state.seconds * 1000));
   const wake = df.waitForExternalEvent("wake");
   const winner = yield* result(df.Task.any([wake, alarm]));
   if (winner === wake) alarm.cancel();
@@ -86,6 +88,7 @@ app.orchestration("eternal", function* ({ df }: OrchestrationContext): Flow {
   df.continueAsNew({
     woken: state.woken + (winner === wake ? 1 : 0),
     ticks: state.ticks + (winner === wake ? 0 : 1),
+    seconds: state.seconds,
   });
   return undefined;
 });

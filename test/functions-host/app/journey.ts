@@ -1,19 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { app, EntityId, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { EntityId, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result } from "./flow.ts";
-import { note } from "./ledger.ts";
 
-export interface Leg {
+interface Leg {
   key: string;
   step: number;
   /** What the orchestrator decided this step upon: random, and from its clock. */
   from: string;
 }
 
-/** Notes why it was called and gives something that nobody can guess. */
+/** Gives something that nobody can guess. */
 app.activity("travel", {
-  handler: async ({ key, step, from }: Leg) => {
-    note(JSON.stringify({ key, step, from }));
+  handler: async (_leg: Leg) => {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
     return randomUUID();
   },
@@ -21,8 +20,7 @@ app.activity("travel", {
 
 /** Half of its calls fail, so that retries are under way when the host dies. */
 app.activity("stumble", {
-  handler: ({ key, step, from }: Leg) => {
-    note(JSON.stringify({ key, step, from }));
+  handler: (_leg: Leg) => {
     if (Math.random() < 0.5) throw new Error("stumbled");
     return randomUUID();
   },
@@ -31,14 +29,13 @@ app.activity("stumble", {
 /** Counts the legs that it is told of, tells the total of all, and gives something that nobody can guess. */
 app.entity<number>("milestones", async ({ df }) => {
   const leg = df.getInput<Leg>();
-  if (leg) note(JSON.stringify(leg));
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
   df.setState((df.getState(() => 0) ?? 0) + 1);
   if (leg) df.signalEntity(new EntityId("milestones", "total"), "count");
   df.return(randomUUID());
 });
 
-/** Every step depends upon what came before, so a decision taken twice would show in the ledger as two reasons. */
+/** Every step depends upon what came before, so a decision taken twice would show in the ledger with two inputs. */
 app.orchestration("journey", function* ({ df }: OrchestrationContext): Flow {
   const { key, generation } = df.getInput<{ key: string; generation: number }>();
   let step = generation * 100;

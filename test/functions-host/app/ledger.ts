@@ -1,11 +1,13 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+
+const file = process.env["LEDGER_FILE"];
 
 /** What activities did, in memory, and in a file where LEDGER_FILE names one: that outlives a killed host. */
-export const ledger: string[] = [];
+export const ledger: string[] =
+  file !== undefined && existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
 
 export function note(line: string): void {
   ledger.push(line);
-  const file = process.env["LEDGER_FILE"];
   if (file !== undefined) appendFileSync(file, `${line}\n`);
 }
 

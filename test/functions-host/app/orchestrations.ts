@@ -1,4 +1,5 @@
-import { app, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { type OrchestrationContext, RetryOptions } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result, textOf } from "./flow.ts";
 import { note } from "./ledger.ts";
 
@@ -71,17 +72,26 @@ app.orchestration("givesLarge", function* ({ df }: OrchestrationContext) {
   return text.length;
 });
 
+interface Retried {
+  key: string;
+  failures: number;
+  attempts: number;
+  /** How long the first pause is, in milliseconds. */
+  first: number;
+}
+
 app.orchestration("retry", function* ({ df }: OrchestrationContext): Flow {
-  const { key, failures, attempts } = df.getInput<{ key: string; failures: number; attempts: number }>();
-  const options = new RetryOptions(1000, attempts);
+  const { key, failures, attempts, first } = df.getInput<Retried>();
+  const options = new RetryOptions(first, attempts);
   options.backoffCoefficient = 2;
-  options.maxRetryIntervalInMilliseconds = 5000;
+  options.maxRetryIntervalInMilliseconds = first * 5;
   return yield* result(df.callActivityWithRetry("failFirst", options, { key, failures }));
 });
 
 app.orchestration("retriesInParallel", function* ({ df }: OrchestrationContext): Flow {
+  const { first } = df.getInput<{ first: number }>();
   const tasks = [1, 2, 3].map((n) =>
-    df.callActivityWithRetry("failFirst", new RetryOptions(1000, 4), {
+    df.callActivityWithRetry("failFirst", new RetryOptions(first, 4), {
       key: `${df.instanceId}/${n}`,
       failures: n - 1,
     }),
@@ -108,7 +118,7 @@ app.orchestration("parentOfFailing", function* ({ df }: OrchestrationContext): F
 
 app.orchestration("parentWithRetry", function* ({ df }: OrchestrationContext): Flow {
   const key = `${df.instanceId} child`;
-  const options = new RetryOptions(1000, 3);
+  const options = new RetryOptions(df.getInput<{ first: number }>().first, 3);
   return yield* result(df.callSubOrchestratorWithRetry("failsFirst", options, { key }));
 });
 
@@ -165,12 +175,13 @@ app.orchestration("yieldsTwice", function* ({ df }: OrchestrationContext) {
 });
 
 app.orchestration("replays", function* ({ df }: OrchestrationContext) {
+  const { seconds } = df.getInput<{ seconds: number }>();
   if (!df.isReplaying) note(`${df.instanceId} first`);
   const before = df.currentUtcDateTime.getTime();
   const id = df.newGuid(df.instanceId);
   yield df.callActivity("echo", 1);
   if (!df.isReplaying) note(`${df.instanceId} second`);
-  yield df.createTimer(new Date(df.currentUtcDateTime.getTime() + 60_000));
+  yield df.createTimer(new Date(df.currentUtcDateTime.getTime() + seconds * 1000));
   return { id, waited: df.currentUtcDateTime.getTime() - before };
 });
 
@@ -185,7 +196,7 @@ app.orchestration("timesOut", function* ({ df }: OrchestrationContext): Flow {
 app.orchestration("rewindable", function* ({ df }: OrchestrationContext): Flow {
   const key = df.instanceId;
   yield df.callActivity("note", `${key} before`);
-  const options = new RetryOptions(1000, 2);
+  const options = new RetryOptions(df.getInput<{ first: number }>().first, 2);
   return yield* result(df.callActivityWithRetry("failFirst", options, { key, failures: 3 }));
 });
 

@@ -1,4 +1,5 @@
-import { app, EntityId, type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { EntityId, type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result } from "./flow.ts";
 
 /** Anything that can stand inside Task.all and Task.any. */

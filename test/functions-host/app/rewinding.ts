@@ -1,4 +1,5 @@
-import { app, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { type OrchestrationContext, RetryOptions } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result } from "./flow.ts";
 
 interface Level {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { app, type OrchestrationContext, RetryOptions } from "durable-functions";
+import { type OrchestrationContext, RetryOptions } from "durable-functions";
+import { app } from "./witnessed.ts";
 import { type Flow, result } from "./flow.ts";
 
 app.activity("copy", {

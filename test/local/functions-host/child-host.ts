@@ -12,15 +12,27 @@ export interface ChildHost {
   readonly log: () => string;
 }
 
-/** A host in its own process. @throws Error with its output when it ends before it serves */
+export interface Spawning {
+  /** The host's own code, where that is not this repository's. */
+  readonly main?: string;
+  /** Is given the process at once. */
+  readonly begun?: (child: ChildProcess) => void;
+}
+
+/**
+ * A host in its own process.
+ * @throws Error with its output when it ends before it serves
+ */
 export async function spawnHost(
   args: readonly string[],
   env: Record<string, string> = {},
+  { main = MAIN, begun }: Spawning = {},
 ): Promise<ChildHost> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TEST_HUB: "ChildHub", ...QUIET, ...env },
   });
+  begun?.(child);
   let errors = "";
   child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
   const lines = createInterface({ input: child.stdout });

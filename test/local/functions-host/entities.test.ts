@@ -112,7 +112,7 @@ test.each([
 
 test("a call under way holds up nobody's end", async () => {
   const id = host.newId();
-  await host.manage(`orchestrators/leavesCall/${id}`, { method: "POST" });
+  await host.manage(`orchestrators/leavesCall/${id}`, { method: "POST", body: '{"seconds":1}' });
   await expect.poll(() => ledger.includes(`${id} hangs`)).toBe(true);
   await host.clock.advance(1000, () => new Promise(setImmediate));
   await expect.poll(async () => (await host.status(id)).output).toBe("ended");

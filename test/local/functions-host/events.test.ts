@@ -88,14 +88,14 @@ test("a deadline wins over an event that comes too late", async () => {
 });
 
 test("a timer that is not cancelled keeps the instance Running until it fires", async () => {
-  const id = await host.begin("forgetsTimer", {});
+  const id = await host.begin("forgetsTimer", { seconds: 3600 });
   expect((await host.status(id)).runtimeStatus).toBe("Running");
   await host.advance(3600);
   expect(await host.status(id)).toMatchObject({ runtimeStatus: "Completed", output: "done" });
 });
 
 test("retries wait longer each time, up to their limit, and then succeed", async () => {
-  const id = await host.begin("retry", { key: "patient", failures: 4, attempts: 6 });
+  const id = await host.begin("retry", { key: "patient", failures: 4, attempts: 6, first: 1000 });
   const seen: number[] = [];
   for (let second = 0; second <= 12; second++) {
     seen.push(times("patient"));
@@ -107,7 +107,7 @@ test("retries wait longer each time, up to their limit, and then succeed", async
 });
 
 test("when all attempts failed the last error comes out, without another wait", async () => {
-  const id = await host.begin("retry", { key: "hopeless", failures: 9, attempts: 3 });
+  const id = await host.begin("retry", { key: "hopeless", failures: 9, attempts: 3, first: 1000 });
   await host.advance(3);
   const status = await host.status(id);
   expect(status.runtimeStatus).toBe("Failed");
@@ -116,7 +116,7 @@ test("when all attempts failed the last error comes out, without another wait", 
 });
 
 test("retries in parallel do not mix up each other's results", async () => {
-  const id = await host.begin("retriesInParallel", {});
+  const id = await host.begin("retriesInParallel", { first: 1000 });
   await host.advance(5);
   expect((await host.status(id)).output).toEqual([
     `${id}/1 after 1`,
@@ -127,7 +127,7 @@ test("retries in parallel do not mix up each other's results", async () => {
 });
 
 test("a sub-orchestration is retried as a whole", async () => {
-  const id = await host.begin("parentWithRetry", {});
+  const id = await host.begin("parentWithRetry", { first: 1000 });
   await host.advance(1);
   expect((await host.status(id)).output).toBe(`${id} child after 2`);
 });
@@ -175,7 +175,7 @@ test("a delivered event that nobody took is lost by continueAsNew, as on Azure, 
 });
 
 test("an eternal orchestration is woken by events and by its timer", async () => {
-  const id = await host.begin("eternal", { woken: 0, ticks: 0 });
+  const id = await host.begin("eternal", { woken: 0, ticks: 0, seconds: 60 });
   await host.advance(60);
   await host.raise(id, "wake", "go on");
   await host.advance(180);

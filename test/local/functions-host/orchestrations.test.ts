@@ -142,7 +142,7 @@ test("what is not emulated fails by its name", async () => {
 });
 
 test("replay is told from the first run, and time and ids stay the same", async () => {
-  const id = await host.begin("replays", {});
+  const id = await host.begin("replays", { seconds: 60 });
   await host.advance(60);
   const status = await host.status(id);
   expect(status.output).toMatchObject({ waited: 60_000 });

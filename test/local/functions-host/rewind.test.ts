@@ -8,7 +8,7 @@ const host = useFixture();
 const passes = (key: string): number[] => [0, 1, 2].map((depth) => times(`${key} level ${depth}`));
 
 test("rewind runs only what failed again", async () => {
-  const id = await host.begin("rewindable", {});
+  const id = await host.begin("rewindable", { first: 1000 });
   await host.advance(1);
   expect((await host.status(id)).runtimeStatus).toBe("Failed");
   expect(await host.command(id, "rewind")).toBe(202);
