@@ -8,11 +8,11 @@ import {
   keepFailoverMembers,
   readFailoverMembers,
 } from "../engine/recovery/member-list.ts";
-import { listGroupPoints, readGroupPoint } from "../engine/replication/group-points.ts";
+import { groupPlaces, groupPointAt } from "./group-points.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
-type Keeping = Pick<Services, "records" | "target">;
+type Keeping = Pick<Services, "target" | "records" | "clock">;
 
 interface Wanted {
   readonly group: GroupId;
@@ -41,9 +41,9 @@ export async function failoverMembers(services: Keeping, wanted: Wanted): Promis
     return await readFailoverMembers(target, groupFailoverName(group, operation));
   } catch (error) {
     if (!hasCode(error, "NotFound") && !hasCode(error, "ManifestDamaged")) throw error;
-    const place = (await listGroupPoints(target, group)).find(({ id }) => id === point);
+    const place = (await groupPlaces(services, group)).find(({ id }) => id === point);
     if (!place) throw error;
-    const { members } = await readGroupPoint(target, place);
+    const { members } = await groupPointAt(services, place);
     return membersFor(operation, await eachMember(members, ({ machine }) => itemOfMember(services, machine)));
   }
 }

@@ -7,10 +7,10 @@ import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../engine/recovery/job.ts";
 import { STATES } from "../engine/recovery/state.ts";
-import { listGroupPoints, readGroupPoint } from "../engine/replication/group-points.ts";
 import type { GroupJob } from "../orchestrations/contract.ts";
 import { ensureGroupFailover } from "./durable.ts";
 import { failOver } from "./begin.ts";
+import { groupPlaces, groupPointAt } from "./group-points.ts";
 import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
 import { failoverMembers, itemOfMember, keepMembers, tokenOf } from "./failover-members.ts";
@@ -133,14 +133,13 @@ function exists(error: unknown): void {
 
 /** The point that is named, or the newest that every member still has, and has good. Reads no manifest but of those that are looked at. */
 async function pointOf(services: Services, group: GroupRecord, choice: GroupChoice): Promise<GroupPoint> {
-  const { target } = services;
-  const places = await listGroupPoints(target, group.group);
+  const places = await groupPlaces(services, group.group);
   const name = lastSegment(group.id);
   if (choice.point) {
     const named = places.find(({ id }) => id === choice.point);
     if (!named)
       throw new LeewardError("NoRecoveryPoint", `group ${name} has no recovery point ${choice.point}`);
-    const point = await readGroupPoint(target, named);
+    const point = await groupPointAt(services, named);
     const state = (await standingsOf(services, [point]))(point);
     if (state === "incomplete")
       throw new LeewardError(
@@ -154,7 +153,7 @@ async function pointOf(services: Services, group: GroupRecord, choice: GroupChoi
   const application = choice.recoveryPointType === "LatestApplicationConsistent";
   for (const place of places.toReversed()) {
     if (application && place.consistency !== "application") continue;
-    const point = await readGroupPoint(target, place).catch(gone);
+    const point = await groupPointAt(services, place).catch(gone);
     if (point && (await standingsOf(services, [point]))(point) === "good") return point;
   }
   const kind = application ? "application-consistent " : "";

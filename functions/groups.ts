@@ -17,7 +17,7 @@ import {
   newGroup,
 } from "../engine/recovery/group.ts";
 import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
-import { listGroupPoints, readGroupPoint, readGroupPoints } from "../engine/replication/group-points.ts";
+import { groupPlaces, groupPointAt, groupPointsAt } from "./group-points.ts";
 import { z } from "zod";
 import { findItem } from "./begin.ts";
 import { checkIdle, failOverGroup } from "./group-failover.ts";
@@ -85,8 +85,8 @@ route("listGroupMembers", { ...read, path: `${PATHS.group}/leewardMembers` }, as
 route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, async (call) => {
   const group = await findGroup(call);
   const end = skipIn(call.request) + MOST_POINTS;
-  const places = (await listGroupPoints(call.services.target, group.group)).toReversed();
-  const points = await readGroupPoints(call.services.target, places.slice(end - MOST_POINTS, end));
+  const places = (await groupPlaces(call.services, group.group)).toReversed();
+  const points = await groupPointsAt(call.services, places.slice(end - MOST_POINTS, end));
   const standing = await standingsOf(call.services, points);
   return {
     jsonBody: {
@@ -99,10 +99,10 @@ route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, asy
 /** With all its members. */
 route("getGroupPoint", { ...read, path: `${PATHS.group}/recoveryPoints/{point}` }, async (call) => {
   const group = await findGroup(call);
-  const places = await listGroupPoints(call.services.target, group.group);
+  const places = await groupPlaces(call.services, group.group);
   const place = places.find(({ id }) => id === call.param("point").toLowerCase());
   if (!place) throw new LeewardError("NotFound", `group ${lastSegment(group.id)} has no such recovery point`);
-  const point = await readGroupPoint(call.services.target, place);
+  const point = await groupPointAt(call.services, place);
   const standing = await standingsOf(call.services, [point]);
   return { jsonBody: viewPoint(group, point, standing(point), point.members.length) };
 });

@@ -149,6 +149,12 @@ export const groupPointsPrefix = (group: GroupId): string => `groups/${group}/po
 export const groupPointName = ({ group, time, id, consistency }: GroupPointPlace): string =>
   `${groupPointsPrefix(group)}${digits(time, 16)}-${id}${consistency === "application" ? "-application" : ""}.json`;
 
+export const groupTwinsPrefix = (group: GroupId): string => `groups/${group}/twins/`;
+
+/** The same manifest once more. */
+export const groupTwinName = (place: GroupPointPlace): string =>
+  groupPointName(place).replace(groupPointsPrefix(place.group), groupTwinsPrefix(place.group));
+
 /** What the name of a group's point says of it: all that thinning needs, since its manifest may be large. */
 export interface GroupPointPlace {
   readonly group: GroupId;
@@ -156,6 +162,10 @@ export interface GroupPointPlace {
   readonly id: BarrierId;
   readonly consistency: Consistency;
 }
+
+/** The inverse of `groupTwinName`; undefined for any other name. */
+export const parseGroupTwinName = (name: string): GroupPointPlace | undefined =>
+  name.includes("/points/") ? undefined : parseGroupPointName(name.replace("/twins/", "/points/"));
 
 /** The inverse of `groupPointName`; undefined for any other name. */
 export function parseGroupPointName(name: string): GroupPointPlace | undefined {

@@ -1,5 +1,5 @@
 import type { BarrierId, GroupId, MachineId } from "../../engine/core/ids.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type Micros, generation, micros, sequence } from "../../engine/core/units.ts";
 import type { GroupPoint } from "../../engine/journal/group-manifest.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
@@ -7,8 +7,9 @@ import { type GroupRecord, type GroupRound, endRound, roundVerdict } from "../..
 import { readAsked } from "../../engine/recovery/member-list.ts";
 import { checkNotBad } from "../../engine/recovery/point-choice.ts";
 import { agingTime, retain } from "../../engine/recovery/retention.ts";
-import { createGroupPoint, dropGroupPoints, listGroupPoints } from "../../engine/replication/group-points.ts";
+import { createGroupPoint, dropGroupPoints, readGroupPoint } from "../../engine/replication/group-points.ts";
 import { readPoint } from "../../engine/replication/points.ts";
+import { groupPlaces } from "../group-points.ts";
 import { beginMembers, noteBegun } from "../group-failover.ts";
 import { askAll, dropLists, fixRound, withdrawAll } from "../group-round.ts";
 import { eachMember } from "../members.ts";
@@ -122,11 +123,12 @@ async function goodPoint(
 }
 
 /** The same rules as for a machine's points; what goes lets its members' points go. */
-async function thinGroup({ records, target }: Services, group: GroupId, now: Micros): Promise<void> {
+async function thinGroup(services: Services, group: GroupId, now: Micros): Promise<void> {
+  const { records, target } = services;
   const known = (await records.groups.get(group))?.value;
   // A failover that has not begun for every member may be about to read one of them.
   if (!known || known.failover?.begun === false) return;
-  const points = await listGroupPoints(target, group);
+  const points = await groupPlaces(services, group);
   const placed = points.map(({ id, time, consistency }) => ({
     id,
     // Instants of one clock: they take the place of a journal's order.
@@ -137,8 +139,27 @@ async function thinGroup({ records, target }: Services, group: GroupId, now: Mic
   }));
   const { drop } = retain(placed, known.settings.retention, agingTime(placed, micros(now)));
   const dropped = new Set(drop.map(({ point }) => point.id));
-  await dropGroupPoints(
-    target,
-    points.filter(({ id }) => dropped.has(id)),
-  );
+  const needless = points.filter(({ id }) => dropped.has(id));
+  const manifests: GroupPoint[] = [];
+  for (const place of needless) {
+    const point = await readGroupPoint(target, place).catch(unreadable);
+    if (point) manifests.push(point);
+  }
+  await dropGroupPoints(target, needless);
+  await putBack(services, group, manifests);
+}
+
+function unreadable(error: unknown): undefined {
+  if (!hasCode(error, "ManifestDamaged") && !hasCode(error, "NotFound")) throw error;
+}
+
+/** A failover that began between the look and the deletion waits for the very point that it chose. */
+async function putBack(
+  { records, target }: Services,
+  group: GroupId,
+  dropped: readonly GroupPoint[],
+): Promise<void> {
+  const failover = (await records.groups.get(group))?.value.failover;
+  const wanted = dropped.find(({ id }) => failover?.begun === false && id === failover.point);
+  if (wanted) await createGroupPoint(target, wanted);
 }

@@ -12,7 +12,7 @@ import type { VerificationRecord } from "../../engine/recovery/verification.ts";
 import { readDoom } from "../../engine/replication/doom.ts";
 import { lacksBase } from "../../engine/replication/heal.ts";
 import { type HeldPoint, type KeptBase, heldPoints, listBases } from "../../engine/replication/lineage.ts";
-import { listGroupPoints } from "../../engine/replication/group-points.ts";
+import { listKeptGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
@@ -117,8 +117,12 @@ async function commonPoints(
 ): Promise<ReadonlySet<BarrierId>> {
   const barriers = (await records.barriers.get(machine))?.value.pending ?? [];
   const common = new Set(barriers.flatMap(({ id, instant }) => (instant ? [id] : [])));
-  for await (const { group } of records.groups.list())
-    for (const { id } of await listGroupPoints(target, group)) common.add(id);
+  for await (const { group, failover } of records.groups.list()) {
+    // It waits for the very point that it chose.
+    if (failover?.begun === false) common.add(failover.point);
+    const { there, lost } = await listKeptGroupPoints(target, group);
+    for (const { id } of [...there, ...lost]) common.add(id);
+  }
   return common;
 }
 

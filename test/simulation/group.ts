@@ -98,6 +98,7 @@ export class Group {
   async #put(name: string): Promise<void> {
     const { target } = this.#stores;
     if (name.startsWith(groupPointsPrefix(this.key))) await this.auditor.pointed(name);
+    else if (name.includes("/twins/")) return;
     else if (name.includes("/rounds/")) this.#askedLists.set(name, await readAsked(target, name));
     else
       this.#failoverLists.set(
