@@ -11,6 +11,8 @@ export interface ArmPath {
   readonly name: string;
   /** The resource's id: the path without a trailing action or collection. */
   readonly id: string;
+  /** What the resource hangs on: its group or subscription, or for a lock the resource that it locks. */
+  readonly scope: string;
   /** Set when the path goes one word further than the resource: an action or a collection. */
   readonly tail: string | undefined;
 }
@@ -32,7 +34,16 @@ export function armPath(pathname: string): ArmPath {
   const below = inGroup ? rest.slice(2) : rest;
   const base = { subscription, group };
   if (below[0]?.toLowerCase() !== "providers" || below.length < 3) return bare(base, scope, below);
-  return provided(base, scope, below.slice(1));
+  const last = lastProvider(below);
+  return provided(base, [...scope, ...below.slice(0, last)], below.slice(last + 1));
+}
+
+/** Where the last `providers` stands: a lock's path goes through the resource that it locks. */
+function lastProvider(below: readonly string[]): number {
+  const at = below.findIndex(
+    (word, index) => index > 3 && index % 2 === 0 && word.toLowerCase() === "providers",
+  );
+  return at < 0 || below.length - at < 3 ? 0 : at;
 }
 
 function decoded(part: string): string {
@@ -59,6 +70,7 @@ function bare(
       type: `${RESOURCES}/${first}`,
       name: below[1] ?? "",
       id: `${id}/${below.slice(0, 2).join("/")}`,
+      scope: id,
       tail: undefined,
     };
   const type = `${RESOURCES}/${base.group === undefined ? "subscriptions" : "resourcegroups"}`;
@@ -68,6 +80,7 @@ function bare(
     type,
     name: scope.at(-1) ?? "",
     id,
+    scope: id,
     tail: second ? words.join("/") : first,
   };
 }
@@ -85,6 +98,7 @@ function provided(
       type: `${RESOURCES}/providers`,
       name: namespace,
       id: `/${scope.join("/")}/providers/${namespace}`,
+      scope: `/${scope.join("/")}`,
       tail: "register",
     };
   const whole = words.length % 2 === 0 ? words : words.slice(0, -1);
@@ -95,6 +109,7 @@ function provided(
     type: [namespace, ...types].join("/").toLowerCase(),
     name: whole.at(-1) ?? "",
     id: `/${[...scope, "providers", namespace, ...whole].join("/")}`,
+    scope: `/${scope.join("/")}`,
     tail: whole.length === words.length ? undefined : words.at(-1)?.toLowerCase(),
   };
 }

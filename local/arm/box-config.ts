@@ -3,7 +3,24 @@ import { millis } from "../../engine/core/units.ts";
 
 /** What the box tells the simulator at its start: one JSON file. Holds secrets of the box. */
 
-const region = z.object({
+/** What a region gives this subscription. */
+export const limits = z.object({
+  /** Most of what a usage counts, by the usage's name: `cores`, `standardDSv5Family`, `StaticPublicIPAddresses` … */
+  quotas: z.record(z.string(), z.number().int().min(0)).default({}),
+  /** Sizes that it does not offer, in all of it or in some zones. */
+  restrictions: z
+    .array(
+      z.object({
+        size: z.string(),
+        zones: z.array(z.string()).optional(),
+        reason: z.enum(["NotAvailableForSubscription", "QuotaId"]).default("NotAvailableForSubscription"),
+      }),
+    )
+    .default([]),
+});
+export type Limits = z.output<typeof limits>;
+
+const region = limits.extend({
   /** ARM's short form, e.g. `westeurope`. */
   name: z.string().regex(/^[a-z0-9]+$/),
   displayName: z.string().optional(),
@@ -38,6 +55,10 @@ export const boxConfig = z.object({
   subscription: z.guid(),
   tenant: z.guid(),
   regions: z.array(region).min(1),
+  /** Names of storage accounts that somebody else in the world has. */
+  takenAccountNames: z.array(z.string()).default([]),
+  /** Most items on one page of a list. */
+  pageSize: z.number().int().min(1).default(100),
   /** Directory of the disk images. */
   disks: z.string(),
   /** Audiences of tokens that ARM accepts. */

@@ -1,9 +1,11 @@
 import { ArmError } from "./arm-error.ts";
+import { refuseLocked } from "./authorization/lock.ts";
 import { type ArmPath, armPath } from "./arm-path.ts";
 import type { Seed } from "./box-config.ts";
 import type { Box } from "./box.ts";
 import type { Call, Family, Reply } from "./call.ts";
 import { route } from "./families.ts";
+import { paged } from "./page.ts";
 import { groupAt } from "./resources/resource-group.ts";
 
 export interface Request {
@@ -12,6 +14,7 @@ export interface Request {
   readonly query: URLSearchParams;
   readonly body: unknown;
   readonly ifNoneMatch?: string | undefined;
+  readonly ifMatch?: string | undefined;
   readonly seed?: Seed;
 }
 
@@ -30,8 +33,12 @@ export async function dispatch(box: Box, request: Request): Promise<Reply & { re
   if (path.group !== undefined && family.type !== "Microsoft.Resources/resourceGroups") groupAt(box, path);
   refuseLost(box, family, path, request.body);
   if (request.method !== "GET") refuseBusy(box, path.id);
+  if (!request.seed) refuseLocked(box, request.method, path);
+  refuseChanged(box, family, path, request.ifMatch);
   const call: Call = { ...request, box, path: listed(path), apiVersion: version };
-  return { ...(await handler(call)), apiVersion: version };
+  const reply = await handler(call);
+  const whole = request.method === "GET" ? paged(box, reply, request.pathname, request.query) : reply;
+  return { ...whole, apiVersion: version };
 }
 
 function apiVersion(query: URLSearchParams): string {
@@ -67,6 +74,19 @@ function refuseLost(box: Box, family: Family, path: ArmPath, body: unknown): voi
   const region = family.find?.(box, path.id)?.location ?? operation?.location ?? wanted;
   if (family.type !== "Microsoft.Resources/resourceGroups" && box.state.lost.has(region))
     throw new ArmError(503, "ServiceUnavailable", `Region ${region} does not answer.`);
+}
+
+/** @throws ArmError 412 when the resource is another than the caller saw. */
+function refuseChanged(box: Box, family: Family, path: ArmPath, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch === "*") return;
+  const found = family.find?.(box, path.id);
+  const etag = found && "etag" in found ? found.etag : undefined;
+  if (etag !== ifMatch)
+    throw new ArmError(
+      412,
+      "PreconditionFailed",
+      `Precondition failed. If-Match: ${ifMatch} differs from the current ETag of ${path.id}.`,
+    );
 }
 
 function refuseBusy(box: Box, id: string): void {

@@ -1,20 +1,25 @@
 import { ArmError } from "./arm-error.ts";
 import type { ArmPath } from "./arm-path.ts";
 import type { Family, Handler } from "./call.ts";
+import { locks } from "./authorization/lock.ts";
 import { availabilitySets } from "./compute/availability-set.ts";
-import { skus, usages } from "./compute/catalogue.ts";
+import { skus } from "./compute/catalogue.ts";
 import { disks } from "./compute/disk.ts";
 import { snapshots } from "./compute/snapshot.ts";
+import { usages } from "./compute/usage.ts";
 import { virtualMachines } from "./compute/virtual-machine.ts";
 import { vmExtensions } from "./compute/vm-extension.ts";
 import { networkInterfaces } from "./network/network-interface.ts";
-import { securityGroups } from "./network/security-group.ts";
+import { applicationSecurityGroup, natGateway, routeTable } from "./network/pointed-to.ts";
+import { publicAddresses } from "./network/public-address.ts";
+import { securityGroup } from "./network/security-group.ts";
+import { networkUsages } from "./network/usage.ts";
 import { subnets, virtualNetworks } from "./network/virtual-network.ts";
 import { operationFamilies } from "./operation-status.ts";
 import { providers } from "./resources/provider.ts";
 import { resourceGroups } from "./resources/resource-group.ts";
 import { subscriptions } from "./resources/subscription.ts";
-import { nameAvailability, storageAccounts } from "./storage/storage-account.ts";
+import { accountUsages, nameAvailability, storageAccounts } from "./storage/storage-account.ts";
 
 const namespaces: readonly Family[] = [
   { type: "Microsoft.Compute", since: "2021-07-01", actions: { skus: { method: "GET", run: skus } } },
@@ -23,11 +28,22 @@ const namespaces: readonly Family[] = [
     since: "2024-07-01",
     actions: { usages: { method: "GET", run: usages } },
   },
+  { type: "Microsoft.Authorization", since: "2016-09-01" },
   { type: "Microsoft.Network", since: "2024-05-01" },
+  {
+    type: "Microsoft.Network/locations",
+    since: "2024-05-01",
+    actions: { usages: { method: "GET", run: networkUsages } },
+  },
   {
     type: "Microsoft.Storage",
     since: "2023-05-01",
     actions: { checknameavailability: { method: "POST", run: nameAvailability } },
+  },
+  {
+    type: "Microsoft.Storage/locations",
+    since: "2023-05-01",
+    actions: { usages: { method: "GET", run: accountUsages } },
   },
 ];
 
@@ -37,10 +53,15 @@ const families = new Map(
     ...operationFamilies,
     availabilitySets,
     disks,
+    locks,
     networkInterfaces,
     providers,
     resourceGroups,
-    securityGroups,
+    publicAddresses,
+    applicationSecurityGroup.family,
+    natGateway.family,
+    routeTable.family,
+    securityGroup.family,
     snapshots,
     storageAccounts,
     subnets,

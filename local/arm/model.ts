@@ -21,9 +21,25 @@ const provisioningState = z.string();
 export const group = base.extend({ properties: z.object({ provisioningState }) });
 export type Group = z.infer<typeof group>;
 
-export const securityGroup = base.extend({
-  properties: z.looseObject({ provisioningState, securityRules: z.array(z.looseObject({})) }),
+const etag = z.string().default('W/"0"');
+
+/** Of the network: what other resources point to, and nothing runs. */
+export const plainResource = base.extend({ etag, properties: z.looseObject({ provisioningState }) });
+export type PlainResource = z.infer<typeof plainResource>;
+
+export const publicAddress = base.extend({
+  etag,
+  sku: z.looseObject({ name: z.string() }),
+  zones: z.array(z.string()).optional(),
+  properties: z.looseObject({
+    provisioningState,
+    publicIPAllocationMethod: z.enum(["Static", "Dynamic"]),
+    ipAddress: z.string().optional(),
+    ipConfiguration: reference.optional(),
+  }),
 });
+export type PublicAddress = z.infer<typeof publicAddress>;
+
 const subnet = z.object({
   id: z.string(),
   name: z.string(),
@@ -32,6 +48,7 @@ const subnet = z.object({
 export type Subnet = z.infer<typeof subnet>;
 
 export const virtualNetwork = base.extend({
+  etag,
   properties: z.looseObject({
     provisioningState,
     addressSpace: z.object({ addressPrefixes: z.array(z.string()) }),
@@ -41,6 +58,7 @@ export const virtualNetwork = base.extend({
 export type VirtualNetwork = z.infer<typeof virtualNetwork>;
 
 export const networkInterface = base.extend({
+  etag,
   properties: z.looseObject({
     provisioningState,
     ipConfigurations: z.array(
@@ -51,6 +69,7 @@ export const networkInterface = base.extend({
           provisioningState,
           primary: z.boolean(),
           subnet: reference,
+          publicIPAddress: reference.optional(),
           privateIPAddress: z.string(),
           privateIPAllocationMethod: z.enum(["Static", "Dynamic"]),
         }),
@@ -174,6 +193,16 @@ export const vmExtension = base.extend({
   }),
 });
 export type VmExtensionResource = z.infer<typeof vmExtension>;
+
+/** Hangs on a subscription, a group or a resource: the part of its id before the last `/providers/`. */
+export const lock = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  properties: z.looseObject({ level: z.enum(["CanNotDelete", "ReadOnly"]) }),
+  hidden: z.object({ scope: z.string() }),
+});
+export type Lock = z.infer<typeof lock>;
 
 export const operation = z.object({
   id: z.string(),

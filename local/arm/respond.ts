@@ -48,8 +48,9 @@ async function answer(
   const fault = box.faults.refusal(method, url.pathname);
   if (fault) throw fault;
   const query = lowerNames(url.searchParams);
-  const ifNoneMatch = request.headers["if-none-match"];
-  const reply = await dispatch(box, { method, pathname: url.pathname, query, body, ifNoneMatch });
+  const { "if-none-match": ifNoneMatch, "if-match": ifMatch } = request.headers;
+  const asked = { method, pathname: url.pathname, query, body, ifNoneMatch, ifMatch };
+  const reply = await dispatch(box, asked);
   if (method !== "GET") box.state.save();
   if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
   send(response, reply, { ...headers, ...reply.headers, ...operationHeaders(box, reply, reply.apiVersion) });

@@ -10,10 +10,11 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
+import { type Limits, limits } from "./box-config.ts";
 import * as model from "./model.ts";
 
 /** Resources of one type, found by id without regard to case. */
-interface Table<Item extends { id: string }> {
+export interface Table<Item extends { id: string }> {
   get(id: string): Item | undefined;
   put(item: Item): Item;
   delete(id: string): void;
@@ -24,7 +25,7 @@ interface Table<Item extends { id: string }> {
 
 const schema = z.object({
   groups: z.array(model.group),
-  securityGroups: z.array(model.securityGroup),
+  securityGroups: z.array(model.plainResource),
   virtualNetworks: z.array(model.virtualNetwork),
   networkInterfaces: z.array(model.networkInterface),
   storageAccounts: z.array(model.storageAccount),
@@ -33,7 +34,14 @@ const schema = z.object({
   availabilitySets: z.array(model.availabilitySet),
   virtualMachines: z.array(model.virtualMachine),
   vmExtensions: z.array(model.vmExtension),
+  locks: z.array(model.lock).default([]),
+  publicAddresses: z.array(model.publicAddress).default([]),
+  routeTables: z.array(model.plainResource).default([]),
+  applicationSecurityGroups: z.array(model.plainResource).default([]),
+  natGateways: z.array(model.plainResource).default([]),
   operations: z.array(model.operation),
+  /** By region: what replaces the configuration's limits since somebody asked for it. */
+  limits: z.record(z.string(), limits).default({}),
   /** Regions that are lost now. */
   lost: z.array(z.string()),
   /** Pool accounts that were given out, and are not given again: they hold data. */
@@ -52,11 +60,17 @@ const TABLES = [
   "availabilitySets",
   "virtualMachines",
   "vmExtensions",
+  "locks",
+  "publicAddresses",
+  "routeTables",
+  "applicationSecurityGroups",
+  "natGateways",
   "operations",
 ] as const;
 type TableName = (typeof TABLES)[number];
 
 export type State = { readonly [Name in TableName]: Table<Saved[Name][number]> } & {
+  readonly limits: Map<string, Limits>;
   readonly lost: Set<string>;
   readonly usedPools: Set<string>;
   /** True when there was no state before: the seed has to be sown. */
@@ -82,15 +96,22 @@ export function openState(directory: string): State {
     availabilitySets: table(saved.availabilitySets),
     virtualMachines: table(saved.virtualMachines),
     vmExtensions: table(saved.vmExtensions),
+    locks: table(saved.locks),
+    publicAddresses: table(saved.publicAddresses),
+    routeTables: table(saved.routeTables),
+    applicationSecurityGroups: table(saved.applicationSecurityGroups),
+    natGateways: table(saved.natGateways),
     operations: table(saved.operations),
   };
+  const changed = new Map(Object.entries(saved.limits));
   const lost = new Set(saved.lost);
   const usedPools = new Set(saved.usedPools);
   const save = () => {
     const lists = Object.fromEntries(TABLES.map((name) => [name, tables[name].all()]));
-    replace(file, JSON.stringify({ ...lists, lost: [...lost], usedPools: [...usedPools] }));
+    const sets = { limits: Object.fromEntries(changed), lost: [...lost], usedPools: [...usedPools] };
+    replace(file, JSON.stringify({ ...lists, ...sets }));
   };
-  return { ...tables, lost, usedPools, fresh, save };
+  return { ...tables, limits: changed, lost, usedPools, fresh, save };
 }
 
 const nothing = (): Saved => ({
@@ -104,7 +125,13 @@ const nothing = (): Saved => ({
   availabilitySets: [],
   virtualMachines: [],
   vmExtensions: [],
+  locks: [],
+  publicAddresses: [],
+  routeTables: [],
+  applicationSecurityGroups: [],
+  natGateways: [],
   operations: [],
+  limits: {},
   lost: [],
   usedPools: [],
 });

@@ -4,7 +4,9 @@ import { deleteMachine, startMachine, stopMachine, writeMachine } from "./comput
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./compute/snapshot-work.ts";
 import { deleteExtension, writeExtension } from "./compute/vm-extension.ts";
 import { deleteInterface, writeInterface } from "./network/network-interface.ts";
-import { deleteSecurityGroup, writeSecurityGroup } from "./network/security-group.ts";
+import { applicationSecurityGroup, natGateway, routeTable } from "./network/pointed-to.ts";
+import { publicAddressWorks } from "./network/public-address.ts";
+import { securityGroup } from "./network/security-group.ts";
 import { deleteNetwork, writeNetwork } from "./network/virtual-network.ts";
 import type { Work } from "./operations.ts";
 import { deleteGroup } from "./resources/resource-group.ts";
@@ -29,9 +31,12 @@ export const works: Readonly<Record<string, Work>> = {
   "network.write": writeNetwork,
   "nic.delete": deleteInterface,
   "nic.write": writeInterface,
-  "security-group.delete": deleteSecurityGroup,
-  "security-group.write": writeSecurityGroup,
   "snapshot.create": createSnapshot,
   "snapshot.delete": deleteSnapshot,
   "snapshot.update": updateSnapshot,
+  ...publicAddressWorks,
+  ...applicationSecurityGroup.works,
+  ...natGateway.works,
+  ...routeTable.works,
+  ...securityGroup.works,
 };

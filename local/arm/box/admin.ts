@@ -1,4 +1,5 @@
 import { ArmError, bodyOf } from "../arm-error.ts";
+import { limits } from "../box-config.ts";
 import type { Box } from "../box.ts";
 import type { Reply } from "../call.ts";
 import { powerOn } from "../compute/power.ts";
@@ -6,7 +7,7 @@ import { same } from "../secret.ts";
 import { faultRequest } from "./fault.ts";
 
 /**
- * What only the box's own people may do, under `/box/`: see the state, lose and restore a region, ask for faults.
+ * What only the box's own people may do, under `/box/`: see the state, lose and restore a region, change its quotas and restrictions, ask for faults.
  * @throws ArmError 401 without the box's admin token.
  */
 export async function administer(
@@ -33,6 +34,11 @@ export async function administer(
     return lose(box, region);
   if (method === "POST" && what === "regions" && region && known && action === "restore")
     return restore(box, region);
+  if (method === "PUT" && what === "regions" && region && known && action === "limits") {
+    box.state.limits.set(region, bodyOf(limits, body));
+    box.state.save();
+    return { status: 200, body: box.state.limits.get(region) };
+  }
   throw new ArmError(404, "NotFound", `The box has nothing at ${method} ${pathname}.`);
 }
 

@@ -3,6 +3,8 @@ import { ArmError } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { VirtualMachine } from "../model.ts";
 import { disksOf } from "./power.ts";
+import { SIZES, type Size, offered } from "./size.ts";
+import { requireCores } from "./usage.ts";
 import type { MachineBody } from "./virtual-machine.ts";
 
 /** Whether the VM may have what it asks for. @throws ArmError in Compute's words; nothing has changed then. */
@@ -16,16 +18,37 @@ export function check(
   const { storageProfile, networkProfile, availabilitySet, osProfile } = properties;
   if (osProfile !== undefined)
     throw new ArmError(400, "InvalidParameter", "Parameter 'osProfile' is not allowed.");
+  const size = offered(box, location, properties.hardwareProfile.vmSize, zones?.[0]);
+  requireCores(box, location, size, known && SIZES[known.properties.hardwareProfile.vmSize]);
+  checkCounts(properties, size);
   const luns = storageProfile.dataDisks.map(({ lun }) => lun);
   if (new Set(luns).size !== luns.length)
     throw new ArmError(400, "InvalidParameter", "A LUN is used by more than one data disk.");
   for (const { managedDisk } of [storageProfile.osDisk, ...storageProfile.dataDisks])
-    checkDisk(box, id, location, managedDisk.id);
+    checkDisk(box, id, location, managedDisk.id, size);
   for (const nic of networkProfile.networkInterfaces) checkInterface(box, id, location, nic.id);
   checkSet(box, availabilitySet?.id, zones, known);
 }
 
-function checkDisk(box: Box, machine: string, location: string, id: string): void {
+/** @throws ArmError 409 when the size takes fewer disks or NICs. */
+function checkCounts(
+  { storageProfile, networkProfile, hardwareProfile }: MachineBody["properties"],
+  size: Size,
+) {
+  const counts = [
+    [storageProfile.dataDisks.length, size.dataDisks, "data disks"],
+    [networkProfile.networkInterfaces.length, size.interfaces, "network interfaces"],
+  ] as const;
+  for (const [wanted, most, what] of counts)
+    if (wanted > most)
+      throw new ArmError(
+        409,
+        "OperationNotAllowed",
+        `The maximum number of ${what} allowed to be attached to a VM of size ${hardwareProfile.vmSize} is ${most}.`,
+      );
+}
+
+function checkDisk(box: Box, machine: string, location: string, id: string, size: Size): void {
   const disk = box.state.disks.get(id);
   if (!disk) throw new ArmError(404, "NotFound", `Disk ${id} is not found.`);
   if (disk.location !== location)
@@ -33,6 +56,12 @@ function checkDisk(box: Box, machine: string, location: string, id: string): voi
       400,
       "BadRequest",
       `Disk ${disk.name} and the VM are in different regions: ${disk.location} and ${location}.`,
+    );
+  if (disk.sku.name.startsWith("Premium") && !size.premium)
+    throw new ArmError(
+      400,
+      "InvalidParameter",
+      `Requested operation cannot be performed because the VM size does not support the storage account type ${disk.sku.name} of disk '${disk.name}'.`,
     );
   if (disk.managedBy && !sameArmId(disk.managedBy, machine))
     throw new ArmError(

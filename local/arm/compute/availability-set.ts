@@ -5,6 +5,7 @@ import type { Call, Family, Reply } from "../call.ts";
 import type { AvailabilitySet } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
+import { requireSet } from "./usage.ts";
 
 const TYPE = "Microsoft.Compute/availabilitySets";
 
@@ -26,6 +27,7 @@ function put(call: Call): Reply {
   const location = regionOf(box, body.location, TYPE);
   const known = box.state.availabilitySets.get(path.id);
   sameRegion(known, location);
+  if (!known) requireSet(box, location);
   for (const fixed of ["platformFaultDomainCount", "platformUpdateDomainCount"] as const)
     if (known && known.properties[fixed] !== body.properties[fixed])
       throw new ArmError(409, "PropertyChangeNotAllowed", `Changing property '${fixed}' is not allowed.`);

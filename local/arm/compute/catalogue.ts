@@ -1,57 +1,94 @@
+import type { Box } from "../box.ts";
 import type { Call, Reply } from "../call.ts";
+import { limitsOf } from "../limit.ts";
+import { SIZES, type Size } from "./size.ts";
 
-/** A handful of real sizes: cores, memory in GiB, most data disks. */
-const SIZES: Readonly<Record<string, readonly [number, number, number]>> = {
-  Standard_B2s: [2, 4, 4],
-  Standard_D2s_v5: [2, 8, 4],
-  Standard_D4s_v5: [4, 16, 8],
-  Standard_E4s_v5: [4, 32, 8],
+const ZONES = ["1", "2", "3"];
+
+const DISK_SKUS: Readonly<Record<string, string>> = {
+  Standard_LRS: "Standard",
+  StandardSSD_LRS: "Standard",
+  StandardSSD_ZRS: "Standard",
+  Premium_LRS: "Premium",
+  Premium_ZRS: "Premium",
+  PremiumV2_LRS: "Premium",
+  UltraSSD_LRS: "Ultra",
 };
-const CORES = 100;
 
-/** `GET …/providers/Microsoft.Compute/skus?$filter=location eq 'region'`. */
+/** `GET …/providers/Microsoft.Compute/skus?$filter=location eq 'region'`. No other filter, as on Azure. */
 export function skus({ box, query }: Call): Reply {
   const wanted = /location eq '([^']+)'/i.exec(query.get("$filter") ?? "")?.[1]?.toLowerCase();
   const regions = box.config.regions.map(({ name }) => name).filter((name) => !wanted || name === wanted);
-  const value = regions.flatMap((region) =>
-    Object.entries(SIZES).map(([name, [cores, memory, disks]]) => ({
-      resourceType: "virtualMachines",
-      name,
-      tier: "Standard",
-      size: name.replace("Standard_", ""),
-      locations: [region],
-      locationInfo: [{ location: region, zones: ["1", "2", "3"] }],
-      capabilities: [
-        { name: "vCPUs", value: String(cores) },
-        { name: "MemoryGB", value: String(memory) },
-        { name: "MaxDataDiskCount", value: String(disks) },
-        { name: "PremiumIO", value: "True" },
-        { name: "HyperVGenerations", value: "V1,V2" },
-        { name: "CpuArchitectureType", value: "x64" },
-      ],
-      restrictions: [],
-    })),
-  );
+  const value = regions.flatMap((region) => [
+    ...Object.entries(SIZES).map(([name, size]) => sizeSku(box, region, name, size)),
+    ...Object.entries(DISK_SKUS).map(([name, tier]) => diskSku(region, name, tier)),
+    ...["Aligned", "Classic"].map((name) => setSku(region, name)),
+  ]);
   return { status: 200, body: { value } };
 }
 
-/** `GET …/providers/Microsoft.Compute/locations/region/usages`. */
-export function usages({ box, path }: Call): Reply {
-  const machines = box.state.virtualMachines
-    .all()
-    .filter(({ location }) => location === path.name.toLowerCase());
-  const cores = machines
-    .map(({ properties }) => SIZES[properties.hardwareProfile.vmSize]?.[0] ?? 0)
-    .reduce((sum, next) => sum + next, 0);
-  const usage = (value: string, localizedValue: string, currentValue: number) => ({
-    unit: "Count",
-    currentValue,
-    limit: CORES,
-    name: { value, localizedValue },
-  });
-  const value = [
-    usage("cores", "Total Regional vCPUs", cores),
-    usage("virtualMachines", "Virtual Machines", machines.length),
-  ];
-  return { status: 200, body: { value } };
+function sizeSku(box: Box, region: string, name: string, size: Size) {
+  return {
+    resourceType: "virtualMachines",
+    name,
+    tier: "Standard",
+    size: name.replace("Standard_", ""),
+    family: size.family,
+    ...place(region),
+    capabilities: capabilities({
+      vCPUs: size.cores,
+      vCPUsAvailable: size.cores,
+      MemoryGB: size.memory,
+      MaxDataDiskCount: size.dataDisks,
+      MaxNetworkInterfaces: size.interfaces,
+      PremiumIO: size.premium,
+      HyperVGenerations: size.generations,
+      CpuArchitectureType: size.architecture,
+      DiskControllerTypes: size.controllers,
+      AcceleratedNetworkingEnabled: size.accelerated,
+      EncryptionAtHostSupported: true,
+      UltraSSDAvailable: size.ultra,
+      ...(!size.trusted && { TrustedLaunchDisabled: true }),
+    }),
+    restrictions: restrictions(box, region, name),
+  };
 }
+
+const diskSku = (region: string, name: string, tier: string) => ({
+  resourceType: "disks",
+  name,
+  tier,
+  ...place(region),
+  capabilities: capabilities({ MaxSizeGiB: 32_767, MinSizeGiB: 1 }),
+  restrictions: [],
+});
+
+const setSku = (region: string, name: string) => ({
+  resourceType: "availabilitySets",
+  name,
+  ...place(region, []),
+  capabilities: capabilities({ MaximumPlatformFaultDomainCount: name === "Aligned" ? 2 : 3 }),
+  restrictions: [],
+});
+
+const place = (region: string, zones: readonly string[] = ZONES) => ({
+  locations: [region],
+  locationInfo: [{ location: region, zones, zoneDetails: [] }],
+});
+
+/** All values are texts; truths are `True` and `False`. */
+const capabilities = (known: Readonly<Record<string, string | number | boolean>>) =>
+  Object.entries(known).map(([name, value]) => ({
+    name,
+    value: typeof value === "boolean" ? (value ? "True" : "False") : String(value),
+  }));
+
+const restrictions = (box: Box, region: string, name: string) =>
+  limitsOf(box, region)
+    .restrictions.filter(({ size }) => size.toLowerCase() === name.toLowerCase())
+    .map(({ zones, reason }) => ({
+      type: zones ? "Zone" : "Location",
+      values: [region],
+      restrictionInfo: { locations: [region], ...(zones && { zones }) },
+      reasonCode: reason,
+    }));

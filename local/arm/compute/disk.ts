@@ -13,6 +13,7 @@ import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
 import { beginAccess, endAccess } from "./disk-access.ts";
 import { fileFor } from "./disk-file.ts";
+import { requireDisk } from "./usage.ts";
 import { sourceOf } from "./snapshot-source.ts";
 
 const creationData = z.discriminatedUnion("createOption", [
@@ -52,6 +53,7 @@ function put(call: Call): Reply {
   const known = box.state.disks.get(path.id);
   sameRegion(known, location);
   if (known) return update(call, known, body);
+  requireDisk(box, location, body.sku.name);
   const disk = box.state.disks.put(created(call, body, location));
   return accepted(call, disk, call.seed?.file ? "disk.update" : "disk.create");
 }

@@ -7,7 +7,11 @@ import type { NetworkInterface, Subnet } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
+import { newEtag } from "./etag.ts";
 import { addressOf, blockOf, textOf, usable } from "./ipv4.ts";
+import { allot } from "./public-address.ts";
+import { checkPointers } from "./reference.ts";
+import { requireRoom } from "./usage.ts";
 import { subnetById, takenIn } from "./virtual-network.ts";
 
 const configurationBody = z.object({
@@ -15,6 +19,7 @@ const configurationBody = z.object({
   properties: z.looseObject({
     primary: z.boolean().optional(),
     subnet: z.looseObject({ id: z.string() }),
+    publicIPAddress: z.looseObject({ id: z.string() }).optional(),
     privateIPAddress: z.string().optional(),
     privateIPAllocationMethod: z.enum(["Static", "Dynamic"]).default("Dynamic"),
   }),
@@ -32,7 +37,11 @@ function put(call: Call): Reply {
   const location = regionOf(box, body.location, path.type);
   const known = box.state.networkInterfaces.get(path.id);
   sameRegion(known, location);
+  if (!known) requireRoom(box, location, "NetworkInterfaces");
   const id = known?.id ?? armId(path.id);
+  checkPointers(box, id, location, body.properties);
+  for (const { properties } of body.properties.ipConfigurations)
+    checkPublic(box, id, location, properties.publicIPAddress?.id);
   const ipConfigurations = body.properties.ipConfigurations.map((wanted, at) =>
     configured(box, id, location, wanted, at, known),
   );
@@ -42,6 +51,7 @@ function put(call: Call): Reply {
     type: "Microsoft.Network/networkInterfaces",
     location,
     tags: body.tags ?? {},
+    etag: newEtag(),
     properties: {
       enableAcceleratedNetworking: false,
       enableIPForwarding: false,
@@ -51,6 +61,7 @@ function put(call: Call): Reply {
       provisioningState: "Updating",
     },
   });
+  allot(box, id, publicOf(nic));
   const operation = box.operations.start({
     kind: "nic.write",
     resource: id,
@@ -59,6 +70,26 @@ function put(call: Call): Reply {
   });
   return { status: known ? 200 : 201, body: nic, operation: { operation, style: "status" } };
 }
+
+/** @throws ArmError 400 when the address is not there or another resource has it. */
+function checkPublic(box: Box, nic: string, location: string, id: string | undefined): void {
+  if (id === undefined) return;
+  const address = box.state.publicAddresses.get(id);
+  if (address?.location !== location) throw invalidReference(id, nic);
+  const user = address.properties.ipConfiguration?.id;
+  if (user && !user.toLowerCase().startsWith(`${nic.toLowerCase()}/`))
+    throw new ArmError(
+      400,
+      "PublicIPAddressInUse",
+      `Resource ${nic} is referencing public IP address ${id} that is already allocated to resource ${user}.`,
+    );
+}
+
+const publicOf = (nic: NetworkInterface) =>
+  nic.properties.ipConfigurations.map(({ id, properties }) => ({
+    id,
+    address: properties.publicIPAddress?.id,
+  }));
 
 function configured(
   box: Box,
@@ -158,7 +189,10 @@ function startDelete(call: Call): Reply {
 }
 
 export const deleteInterface: Work = {
-  run: (box, { resource }) => box.state.networkInterfaces.delete(resource),
+  run(box, { resource }) {
+    allot(box, resource, []);
+    box.state.networkInterfaces.delete(resource);
+  },
 };
 
 export const networkInterfaces: Family = {

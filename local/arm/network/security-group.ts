@@ -1,83 +1,73 @@
-import { z } from "zod";
-import { armId } from "../../../engine/core/ids.ts";
-import { bodyOf, resourceNotFound } from "../arm-error.ts";
-import type { Call, Family, Reply } from "../call.ts";
-import type { Work } from "../operations.ts";
-import { regionOf, sameRegion } from "../region.ts";
-import { patchTags } from "../resources/tags.ts";
+import { sameArmId } from "../../../engine/core/ids.ts";
+import type { Box } from "../box.ts";
+import { newEtag } from "./etag.ts";
+import { plainFamily } from "./plain.ts";
+import { pointed, subnetPointingTo } from "./reference.ts";
 
-const groupBody = z.object({
-  location: z.string(),
-  tags: z.record(z.string(), z.string()).nullish(),
-  properties: z
-    .looseObject({ securityRules: z.array(z.looseObject({ name: z.string() })).default([]) })
-    .prefault({}),
+const TYPE = "Microsoft.Network/networkSecurityGroups";
+
+/** What every group allows and denies behind its own rules. */
+const DEFAULTS = [
+  ["AllowVnetInBound", 65_000, "Allow", "Inbound", "VirtualNetwork", "VirtualNetwork"],
+  ["AllowAzureLoadBalancerInBound", 65_001, "Allow", "Inbound", "AzureLoadBalancer", "*"],
+  ["DenyAllInBound", 65_500, "Deny", "Inbound", "*", "*"],
+  ["AllowVnetOutBound", 65_000, "Allow", "Outbound", "VirtualNetwork", "VirtualNetwork"],
+  ["AllowInternetOutBound", 65_001, "Allow", "Outbound", "*", "Internet"],
+  ["DenyAllOutBound", 65_500, "Deny", "Outbound", "*", "*"],
+] as const;
+
+export const securityGroup = plainFamily({
+  type: TYPE,
+  kind: "security-group",
+  table: (state) => state.securityGroups,
+  inUse: "InUseNetworkSecurityGroupCannotBeDeleted",
+  user: (box, id) => interfaceWith(box, id) ?? subnetPointingTo(box, "networkSecurityGroup", id),
+  complete: (id, properties) => ({
+    ...properties,
+    securityRules: rules(id, properties["securityRules"]),
+    defaultSecurityRules: DEFAULTS.map(([name, priority, access, direction, from, to]) => ({
+      id: `${id}/defaultSecurityRules/${name}`,
+      name,
+      etag: newEtag(),
+      type: `${TYPE}/defaultSecurityRules`,
+      properties: {
+        provisioningState: "Succeeded",
+        protocol: "*",
+        sourcePortRange: "*",
+        destinationPortRange: "*",
+        sourceAddressPrefix: from,
+        destinationAddressPrefix: to,
+        access,
+        priority,
+        direction,
+      },
+    })),
+  }),
 });
 
-function put(call: Call): Reply {
-  const { box, path } = call;
-  const body = bodyOf(groupBody, call.body);
-  const location = regionOf(box, body.location, path.type);
-  const known = box.state.securityGroups.get(path.id);
-  sameRegion(known, location);
-  const group = box.state.securityGroups.put({
-    id: known?.id ?? armId(path.id),
-    name: known?.name ?? path.name,
-    type: "Microsoft.Network/networkSecurityGroups",
-    location,
-    tags: body.tags ?? {},
-    properties: { ...body.properties, provisioningState: "Updating" },
-  });
-  const operation = box.operations.start({
-    kind: "security-group.write",
-    resource: group.id,
-    location,
-    namespace: "Microsoft.Network",
-  });
-  return { status: known ? 200 : 201, body: group, operation: { operation, style: "status" } };
+function rules(id: string, written: unknown): object[] {
+  if (!Array.isArray(written)) return [];
+  return written.flatMap((rule: unknown) => (isRule(rule) ? [named(id, rule)] : []));
 }
 
-export const writeSecurityGroup: Work = {
-  run(box, { resource }) {
-    const group = box.state.securityGroups.get(resource);
-    if (group) group.properties.provisioningState = "Succeeded";
-  },
-  failed(box, { resource }) {
-    const group = box.state.securityGroups.get(resource);
-    if (group) group.properties.provisioningState = "Failed";
-  },
-};
-
-function at({ box, path }: Call) {
-  const found = box.state.securityGroups.get(path.id);
-  if (!found) throw resourceNotFound("Microsoft.Network/networkSecurityGroups", path.name, path.group ?? "");
-  return found;
+interface Rule {
+  readonly name: string;
+  readonly properties?: object;
 }
 
-function startDelete(call: Call): Reply {
-  const group = call.box.state.securityGroups.get(call.path.id);
-  if (!group) return { status: 204 };
-  group.properties.provisioningState = "Deleting";
-  const operation = call.box.operations.start({
-    kind: "security-group.delete",
-    resource: group.id,
-    location: group.location,
-    namespace: "Microsoft.Network",
-  });
-  return { status: 202, operation: { operation, style: "location" } };
-}
+const isRule = (rule: unknown): rule is Rule =>
+  typeof rule === "object" && rule !== null && "name" in rule && typeof rule.name === "string";
 
-export const deleteSecurityGroup: Work = {
-  run: (box, { resource }) => box.state.securityGroups.delete(resource),
-};
+const named = (id: string, { name, properties }: Rule) => ({
+  id: `${id}/securityRules/${name}`,
+  name,
+  etag: newEtag(),
+  type: `${TYPE}/securityRules`,
+  properties: { ...properties, provisioningState: "Succeeded" },
+});
 
-export const securityGroups: Family = {
-  type: "Microsoft.Network/networkSecurityGroups",
-  since: "2024-05-01",
-  get: (call) => ({ status: 200, body: at(call) }),
-  put,
-  patch: (call) => patchTags(at(call), call, () => at(call)),
-  delete: startDelete,
-  list: ({ box, path }) => ({ status: 200, body: { value: box.state.securityGroups.under(path.id) } }),
-  find: (box, id) => box.state.securityGroups.get(id),
-};
+const interfaceWith = (box: Box, id: string): string | undefined =>
+  box.state.networkInterfaces.all().find(({ properties }) => {
+    const group = pointed(properties, "networkSecurityGroup");
+    return group !== undefined && sameArmId(group, id);
+  })?.id;

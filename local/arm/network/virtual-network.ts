@@ -7,6 +7,9 @@ import type { Subnet, VirtualNetwork } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
+import { newEtag } from "./etag.ts";
+import { checkPointers } from "./reference.ts";
+import { requireRoom } from "./usage.ts";
 import { type Block, addressOf, blockOf, overlap, textOf, usable, within } from "./ipv4.ts";
 
 const subnetBody = z.object({
@@ -52,9 +55,11 @@ function put(call: Call): Reply {
   const location = regionOf(box, body.location, path.type);
   const known = box.state.virtualNetworks.get(path.id);
   sameRegion(known, location);
+  if (!known) requireRoom(box, location, "VirtualNetworks");
   const id = known?.id ?? armId(path.id);
   const subnets = body.properties.subnets.map(({ name, properties }) => subnetOf(id, name, properties));
   checkSubnets(body.properties.addressSpace.addressPrefixes, subnets);
+  for (const subnet of subnets) checkPointers(box, subnet.id, location, subnet.properties);
   for (const gone of known?.properties.subnets ?? [])
     if (!subnets.some(({ name }) => name.toLowerCase() === gone.name.toLowerCase())) refuseInUse(box, gone);
   const network = box.state.virtualNetworks.put({
@@ -63,6 +68,7 @@ function put(call: Call): Reply {
     type: "Microsoft.Network/virtualNetworks",
     location,
     tags: body.tags ?? {},
+    etag: newEtag(),
     properties: { ...body.properties, subnets, provisioningState: "Updating" },
   });
   return written(call, network.id, location, known ? 200 : 201, network);

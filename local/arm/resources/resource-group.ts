@@ -3,6 +3,7 @@ import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family } from "../call.ts";
+import { allot } from "../network/public-address.ts";
 import type { Group, Resource } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { removeMachine } from "../compute/power.ts";
@@ -69,10 +70,14 @@ function contents({ state }: Box, id: string): Resource[] {
     state.virtualMachines,
     state.availabilitySets,
     state.networkInterfaces,
+    state.publicAddresses,
     state.disks,
     state.snapshots,
     state.virtualNetworks,
     state.securityGroups,
+    state.routeTables,
+    state.natGateways,
+    state.applicationSecurityGroups,
     state.storageAccounts,
   ];
   return tables.flatMap((table): Resource[] => table.under(id));
@@ -104,14 +109,18 @@ export const deleteGroup: Work = {
     for (const machine of box.state.virtualMachines.under(id)) await removeMachine(box, machine);
     for (const disk of box.state.disks.under(id)) removeDisk(box, disk);
     for (const snapshot of box.state.snapshots.under(id)) removeSnapshot(box, snapshot);
-    const { availabilitySets, networkInterfaces, virtualNetworks, securityGroups, storageAccounts } =
-      box.state;
+    const { state } = box;
+    for (const nic of state.networkInterfaces.under(id)) allot(box, nic.id, []);
     for (const table of [
-      availabilitySets,
-      networkInterfaces,
-      virtualNetworks,
-      securityGroups,
-      storageAccounts,
+      state.availabilitySets,
+      state.networkInterfaces,
+      state.publicAddresses,
+      state.virtualNetworks,
+      state.securityGroups,
+      state.routeTables,
+      state.natGateways,
+      state.applicationSecurityGroups,
+      state.storageAccounts,
     ])
       for (const { id: inside } of table.under(id)) table.delete(inside);
     box.state.groups.delete(id);

@@ -3,6 +3,7 @@ import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { usageBody } from "../limit.ts";
 import type { StorageAccount } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { regionOf, sameRegion } from "../region.ts";
@@ -68,6 +69,7 @@ function checkName(box: Box, name: string): void {
 }
 
 const taken = (box: Box, name: string) =>
+  box.config.takenAccountNames.includes(name.toLowerCase()) ||
   box.state.storageAccounts.all().some((account) => account.name.toLowerCase() === name.toLowerCase());
 
 /** Accounts are never given twice: what an earlier one stored is still in them. */
@@ -134,6 +136,15 @@ export const storageAccounts: Family = {
   }),
   find: (box, id) => box.state.storageAccounts.get(id),
 };
+
+/** `GET …/providers/Microsoft.Storage/locations/region/usages`: accounts, of which the box has a few. */
+export function accountUsages({ box, path }: Call): Reply {
+  const region = path.name.toLowerCase();
+  const accounts = box.state.storageAccounts.all().filter(({ location }) => location === region);
+  const limit = box.config.regions.find(({ name }) => name === region)?.pool.length ?? 0;
+  const usage = { name: "StorageAccounts", title: "Storage Accounts", current: accounts.length, limit };
+  return { status: 200, body: usageBody(box, region, [usage]) };
+}
 
 /** `POST /subscriptions/S/providers/Microsoft.Storage/checkNameAvailability`. */
 export function nameAvailability(call: Call): Reply {
