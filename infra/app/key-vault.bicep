@@ -1,6 +1,7 @@
 // The key that wraps every machine's data key. Purge protection: without this key no journal can be opened.
 param vaultName string
 param location string
+param publicNetworkAccess string
 param principalId string
 param tags object
 
@@ -16,13 +17,22 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     enableRbacAuthorization: true
     enableSoftDelete: true
     enablePurgeProtection: true
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 
+// A new version wraps what is new; old versions go on unwrapping what they wrapped, so none may be disabled or expire.
 resource key 'Microsoft.KeyVault/vaults/keys@2023-07-01' = {
   parent: vault
   name: 'data-keys'
-  properties: { kty: 'RSA', keySize: 3072, keyOps: ['wrapKey', 'unwrapKey'] }
+  properties: {
+    kty: 'RSA'
+    keySize: 3072
+    keyOps: ['wrapKey', 'unwrapKey']
+    rotationPolicy: {
+      lifetimeActions: [{ action: { type: 'rotate' }, trigger: { timeAfterCreate: 'P1Y' } }]
+    }
+  }
 }
 
 resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -35,4 +45,5 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-output keyId string = key.properties.keyUriWithVersion
+output vaultId string = vault.id
+output keyId string = key.properties.keyUri

@@ -1,6 +1,8 @@
 // The target account: journal, recovery points, records and the task hub. Shared keys are off.
 param accountName string
 param location string
+param sku string
+param publicNetworkAccess string
 param principalId string
 param tags object
 
@@ -15,13 +17,14 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: sku }
   properties: {
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
     allowBlobPublicAccess: false
     allowSharedKeyAccess: false
     defaultToOAuthAuthentication: true
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 
@@ -52,5 +55,6 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+output accountId string = account.id
 output accountName string = account.name
 output deploymentContainer string = deployment.name

@@ -1,0 +1,13 @@
+using './main.bicep'
+
+// Set with `azd env set NAME VALUE`.
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'leeward')
+param audience = readEnvironmentVariable('LEEWARD_AUDIENCE')
+param storageSku = readEnvironmentVariable('LEEWARD_STORAGE_SKU', 'Standard_ZRS')
+param privateEndpoints = bool(readEnvironmentVariable('LEEWARD_PRIVATE_ENDPOINTS', 'false'))
+param durableBackend = readEnvironmentVariable('LEEWARD_DURABLE_BACKEND', 'storage')
+param alwaysReady = int(readEnvironmentVariable('LEEWARD_ALWAYS_READY', '0'))
+param otlpEndpoint = readEnvironmentVariable('LEEWARD_OTLP_ENDPOINT', '')
+param protectByTag = bool(readEnvironmentVariable('LEEWARD_PROTECT_BY_TAG', 'false'))
+param tagTargetGroup = readEnvironmentVariable('LEEWARD_TAG_TARGET_GROUP', '')
