@@ -68,14 +68,16 @@ test("the app reads every LEEWARD_ setting that it is given, and is given all th
     .map((file) => readFileSync(path.join(INFRA, "..", file), "utf8"))
     .join("\n");
   expect(given.filter((name) => !code.includes(name))).toEqual([]);
-  const https = "https://example.org/x";
   const guid = "00000000-0000-4000-8000-000000000000";
-  const values = Object.fromEntries(
-    given.map((name) => [
-      name,
-      /CLIENT_ID|SUBSCRIPTION/.test(name) ? guid : name === "LEEWARD_REGION" ? "westeurope" : https,
-    ]),
-  );
+  const samples: Record<string, string> = {
+    LEEWARD_CLIENT_ID: guid,
+    LEEWARD_SUBSCRIPTION_ID: guid,
+    LEEWARD_REGION: "westeurope",
+    LEEWARD_CLOUD: "public",
+    LEEWARD_TARGET_BLOB_ENDPOINT: "https://a.blob.core.windows.net",
+    LEEWARD_TARGET_TABLE_ENDPOINT: "https://a.table.core.windows.net",
+  };
+  const values = Object.fromEntries(given.map((name) => [name, samples[name] ?? "https://example.org/x"]));
   expect(readSettings(values).clientId).toBe(guid);
 });
 
