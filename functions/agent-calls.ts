@@ -70,7 +70,8 @@ export async function registerAgent(
   };
   const { resume, ended } = request;
   const told = ended && endedIn(ended, services.clock.now());
-  const progress = await generationFor(services.records, machine, resume, beginning, told);
+  const who = { machine, principal: item.source?.principal };
+  const progress = await generationFor(services.records, who, resume, beginning, told);
   const { resync } = progress;
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
   await noteRegistration(services, machine, request.agentVersion, access);

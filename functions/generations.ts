@@ -12,6 +12,13 @@ import type { ResyncReason } from "../engine/recovery/resync-request.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import type { Services } from "./services.ts";
 
+/** Who registers. */
+interface Registering {
+  readonly machine: MachineId;
+  /** Identity of its agent, where only that one may: the item may be another's by the time a late call comes to its end. */
+  readonly principal?: string | undefined;
+}
+
 interface Resume {
   readonly generation: Generation;
   readonly next: Ordinal;
@@ -22,11 +29,11 @@ interface Resume {
  * otherwise a new one. The item's record issues it by compare-and-swap.
  * @param beginningFor on what a generation stands that was issued just now; on empty disks when it says nothing
  * @param told what the agent says of the generation that it cannot go on with, if it does
- * @throws AgentFenced when the machine was failed over meanwhile
+ * @throws AgentFenced when the machine was failed over meanwhile, or is another one's by now
  */
 export async function generationFor(
   records: AllRecords,
-  machine: MachineId,
+  { machine, principal }: Registering,
   resume: Resume | undefined,
   beginningFor: (
     item: ItemRecord,
@@ -38,13 +45,13 @@ export async function generationFor(
   const item = (await records.items.get(key))?.value;
   if (!item) throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
   const found = (await records.progress.get(machine))?.value;
-  mustReplicate(item);
+  mustReplicate(item, principal);
   if (found && resume && goesOn(item, found, resume)) return found;
   if (!found) {
     const first = beginGeneration(machine, item.generation, undefined);
     if (await created(records, first)) return first;
   }
-  const issuedFor = await records.items.update(key, issueNext);
+  const issuedFor = await records.items.update(key, (old) => issueNext(old, principal));
   const { generation: issued } = issuedFor;
   // The base is written down before the record says that the generation has begun, and so before anyone writes it.
   const beginning = await beginningFor(issuedFor, found);
@@ -79,14 +86,16 @@ export const endGeneration = (
   );
 
 /** By compare-and-swap, so that no number is given to two. */
-function issueNext({ unissued, ...item }: ItemRecord): ItemRecord {
-  mustReplicate(item);
+function issueNext({ unissued, ...item }: ItemRecord, principal: string | undefined): ItemRecord {
+  mustReplicate(item, principal);
   return unissued === item.generation ? item : { ...item, generation: generation(item.generation + 1) };
 }
 
-function mustReplicate({ machine, state }: ItemRecord): void {
+function mustReplicate({ machine, state, source }: ItemRecord, principal: string | undefined): void {
   if (!STATES[state].replicating)
     throw new LeewardError("AgentFenced", `machine ${machine} is ${state}: its journal is closed`);
+  if (principal !== undefined && source?.principal !== principal)
+    throw new LeewardError("AgentFenced", `machine ${machine} runs elsewhere by now: its journal is closed`);
 }
 
 async function created(records: AllRecords, first: ProgressRecord): Promise<boolean> {

@@ -5,6 +5,9 @@ import { endedFor } from "../../../engine/recovery/resync.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { generationFor } from "../../../functions/generations.ts";
+import { DISKS } from "../../fixtures/story.ts";
+import { Dice } from "../../simulation/dice.ts";
+import { protectedItem as ofSimulation } from "../../simulation/machine.ts";
 import { ITEM, item, position, protectedItem } from "../engine/recovery/fixture.ts";
 
 const { machine } = item();
@@ -15,7 +18,7 @@ async function open(known = protectedItem()) {
   const register = (resume?: { of: number; next: number }) =>
     generationFor(
       records,
-      machine,
+      { machine },
       resume && { generation: generation(resume.of), next: ordinal(resume.next) },
     );
   const arrive = (next: number, at: number, of = 1) =>
@@ -86,4 +89,16 @@ test("a machine that was failed over gets none", async () => {
     generation: generation(2),
   }));
   await expect(register({ of: 1, next: 9 })).rejects.toMatchObject({ code: "AgentFenced" });
+});
+
+// Seed 12 of the simulation: a call that hung since before the failover issued a generation to the machine of before.
+test("a machine that is protected elsewhere by now is issued no generation, however late its call comes", async () => {
+  const known = ofSimulation({ machine, principal: "now", disks: DISKS }, new Dice(1));
+  const { records, register } = await open(known);
+  await register();
+  const late = generationFor(records, { machine, principal: "before" }, undefined);
+  await expect(late).rejects.toMatchObject({ code: "AgentFenced" });
+  const { generation: now } = await records.items.update(itemKey(ITEM), (old) => old);
+  const { arrived } = await generationFor(records, { machine, principal: "now" }, undefined);
+  expect(arrived.generation).toBe(now + 1);
 });

@@ -81,7 +81,7 @@ const SOURCE = {
 /** As an agent registers that has lost its place. */
 const register = (): Promise<ProgressRecord> => {
   now = micros(now + 60e6);
-  return generationFor(records, machine, undefined, async (issued, old) =>
+  return generationFor(records, { machine }, undefined, async (issued, old) =>
     beginningOn(await chooseBase({ target, records }, issued, old), old, reasonOf(issued, old), now),
   );
 };

@@ -50,7 +50,7 @@ class Side {
   /** As an agent registers that has no journal to go on with. */
   register() {
     const { services } = this;
-    return generationFor(this.records, machine, undefined, async (issued, old) =>
+    return generationFor(this.records, { machine }, undefined, async (issued, old) =>
       beginningOn(await chooseBase(services, issued, old), old, reasonOf(issued, old), services.clock.now()),
     );
   }
