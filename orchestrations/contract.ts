@@ -104,8 +104,8 @@ export interface Activities {
   importDisk: Does<DiskAtPoint, ArmSent>;
   deletePromoted: Does<DiskAtPoint>;
   createUploadDisk: Does<DiskAtPoint, ArmSent>;
-  /** Opens the upload disks, rebuilds the point into them from the journal, closes them. Their SAS never leave it. */
-  restoreDisks: Does<AtPoint>;
+  /** Rebuilds the point into the upload disks from the journal, for a few minutes, and closes them behind the last turn. Their SAS never leave it. */
+  restoreDisks: Does<AtPoint, Turned>;
   /** Reads how far the old side's journal can be read, and what the failover lost. */
   readLosses: Does<Machine>;
   createNic: Does<Machine & { readonly nic: number }, ArmSent>;
@@ -199,6 +199,13 @@ export interface RetainResult {
   /** `ended`: the machine is no longer replicated, and nothing was changed. */
   readonly state: "done" | "more" | "ended";
 }
+
+/** A part of what takes longer than an activity may. Null stands in older histories: it was done in one go. */
+export type Turned = null | {
+  readonly more: boolean;
+  readonly done: Bytes;
+  readonly total: Bytes;
+};
 
 export interface StepReport {
   readonly name: string;

@@ -43,7 +43,7 @@ function* failOver(
   yield* steps.run("drain the cache", call(context, "drain", machine));
   const plan = yield* steps.run("choose the recovery point", call(context, "planFailover", input));
   for (const { name, part } of stagesOf(plan.steps))
-    yield* steps.run(name, stage(context, { ...machine, point: plan.point }, part));
+    yield* steps.run(name, stage({ context, steps, at: { ...machine, point: plan.point } }, part));
 }
 
 type StageName = keyof typeof WEIGHTS;
@@ -72,24 +72,27 @@ function stagesOf(steps: readonly FailoverStep[]): { name: StageName; part: Fail
 }
 
 /** What only asks ARM for something is asked together; the rest goes one by one. */
-function* stage(
-  context: OrchestrationContext,
-  at: AtPoint,
-  part: readonly FailoverStep[],
-): Generator<Task, void, never> {
-  const doings = part.map((step) => doingOf(context, at, step));
+function* stage(scene: Scene, part: readonly FailoverStep[]): Generator<Task, void, never> {
+  const doings = part.map((step) => doingOf(scene, step));
   yield* armOperations(
-    context,
+    scene.context,
     doings.flatMap((doing) => ("send" in doing ? [doing.send] : [])),
   );
   for (const doing of doings) if ("work" in doing) yield* doing.work;
+}
+
+interface Scene {
+  readonly context: OrchestrationContext;
+  readonly steps: JobSteps;
+  readonly at: AtPoint;
 }
 
 type Doing =
   | { readonly send: Generator<Task, ArmSent, never> }
   | { readonly work: Generator<Task, unknown, never> };
 
-function doingOf(context: OrchestrationContext, at: AtPoint, step: FailoverStep): Doing {
+function doingOf(scene: Scene, step: FailoverStep): Doing {
+  const { context, at } = scene;
   const { machine } = at;
   switch (step.do) {
     case "checkpoint":
@@ -99,7 +102,7 @@ function doingOf(context: OrchestrationContext, at: AtPoint, step: FailoverStep)
     case "upload":
       return { send: call(context, "createUploadDisk", { ...at, disk: step.disk }) };
     case "restore":
-      return { work: call(context, "restoreDisks", at) };
+      return { work: inTurns(scene, "restoreDisks") };
     case "nic":
       return { send: call(context, "createNic", { machine, nic: step.nic }) };
     case "vm":
@@ -108,6 +111,19 @@ function doingOf(context: OrchestrationContext, at: AtPoint, step: FailoverStep)
       return { work: running(context, machine, at.point) };
     case "discard":
       return { work: call(context, "deletePromoted", { ...at, disk: step.disk }) };
+  }
+}
+
+/** What grows with the disks: each turn is kept, so that a kill costs one of them, and the job shows how far it is. */
+function* inTurns({ context, steps, at }: Scene, name: "restoreDisks"): Generator<Task, void, never> {
+  let first: { readonly done: number; readonly at: number } | undefined;
+  for (;;) {
+    const turn = yield* call(context, name, at);
+    if (!turn?.more) return;
+    const { done, total } = turn;
+    first ??= { done, at: replayedNow(context) };
+    const rate = (done - first.done) / Math.max(secondsSince(context, first.at), 1);
+    steps.show({ done, total, rate, ...(rate > 0 && { etaSeconds: Math.round((total - done) / rate) }) });
   }
 }
 

@@ -297,6 +297,16 @@ export const replicaName = (machine: MachineId, disk: DiskIndex): string =>
 /** Says up to which point writes may have reached the replica. */
 export const replicaStateName = (machine: MachineId): string => `${machinePrefix(machine)}replica.json`;
 
+/** Prefix of the documents that say how far disks are that are rebuilt in turns. */
+export const rebuildsPrefix = (machine: MachineId): string => `${machinePrefix(machine)}rebuilds/`;
+
+/** How far the replica is on its way to a point. */
+export const replicaRebuildName = (machine: MachineId): string => `${rebuildsPrefix(machine)}replica.json`;
+
+/** How far the managed disks of a point are. */
+export const disksRebuildName = (machine: MachineId, point: BarrierId): string =>
+  `${rebuildsPrefix(machine)}${point}.json`;
+
 /** A replica's snapshot made a blob of its own, for the time of an import. */
 export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId): string =>
   `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}.vhd`;

@@ -4,6 +4,14 @@ import type { JournalPosition } from "../journal/position.ts";
 import { withoutCopies } from "../core/copies.ts";
 import type { CheckedSegment } from "../journal/segment.ts";
 
+/** What a tracker knows, for one that goes on from there. */
+export interface AppliedState {
+  readonly bytes: Bytes;
+  readonly copied?: JournalPosition["copied"];
+  readonly found?: JournalPosition | undefined;
+  readonly time?: Micros | undefined;
+}
+
 /**
  * Finds, on a walk backward, the newest position before which every write is at most `upTo`. A barrier may lie inside a
  * segment: its later writes are not applied yet, so the position stays before that segment.
@@ -16,15 +24,29 @@ export class AppliedTracker {
   /** Time of the last write before the position; known once an older segment with writes was met. */
   #time: Micros | undefined;
 
-  /** @param end where the walk begins */
-  constructor(upTo: Sequence, end: JournalPosition) {
+  /**
+   * @param end where the walk begins
+   * @param known of a tracker that came so far
+   */
+  constructor(upTo: Sequence, end: JournalPosition, known?: AppliedState) {
     this.#upTo = upTo;
-    this.#bytes = end.bytes;
-    this.#copied = end.copied;
-    if (end.sequence <= upTo) {
+    this.#bytes = known?.bytes ?? end.bytes;
+    this.#copied = known ? known.copied : end.copied;
+    this.#found = known?.found;
+    this.#time = known?.time;
+    if (!known && end.sequence <= upTo) {
       this.#found = end;
       this.#time = end.time;
     }
+  }
+
+  get state(): AppliedState {
+    return {
+      bytes: this.#bytes,
+      ...(this.#copied && { copied: this.#copied }),
+      ...(this.#found && { found: this.#found }),
+      ...(this.#time !== undefined && { time: this.#time }),
+    };
   }
 
   /** To be called with each segment, newest first. */

@@ -18,6 +18,11 @@ export interface ReadOptions {
   readonly parallel?: number;
 }
 
+interface PartOptions extends ReadOptions {
+  /** Of the first layer only so many parts, from its first on. */
+  readonly left?: number | undefined;
+}
+
 /**
  * The layers of a generation whose parts are all there, in the order of their ends: one whose document is damaged, or
  * that lacks a part, is passed over, as if it had not been built. One listing, and one GET per layer.
@@ -92,10 +97,11 @@ async function readLayer(objects: ObjectStore, name: string): Promise<Layer | un
 export async function* readParts(
   objects: ObjectStore,
   layers: readonly Layer[],
-  { only, parallel = PARALLEL }: ReadOptions = {},
+  { only, left, parallel = PARALLEL }: PartOptions = {},
 ): AsyncGenerator<CheckedLayerPart> {
-  const wanted = layers.flatMap((layer) =>
+  const wanted = layers.flatMap((layer, nth) =>
     layer.parts
+      .slice(0, nth === 0 ? left : undefined)
       .map(({ marks }, part) => ({ layer, marks, part }))
       .filter(({ marks }) => marks || only === undefined)
       .toReversed(),

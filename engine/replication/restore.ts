@@ -1,12 +1,13 @@
-import { mapInOrder } from "../core/in-order.ts";
 import { type Bytes, type DiskIndex, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import type { ObjectStore } from "../storage/store.ts";
-import { emptyCoverage, mergeNewest } from "./merge.ts";
-import type { Run } from "./run.ts";
 import type { SourcePoint } from "./lineage.ts";
-import { countOf, lastWrites, readSources, sourcesOf } from "./sources.ts";
+import { emptyCoverage } from "./merge.ts";
+import { type Begun, type RebuildTurn, type TurnProgress, begunRebuild, keepRebuild } from "./rebuilds.ts";
+import type { Run } from "./run.ts";
+import { bytesOf, countOf, sourcesOf } from "./sources.ts";
+import { type WalkRequest, type Walked, walkOn } from "./walk.ts";
 
 /** What is to be rebuilt: a recovery point, or what the disks were after any write (`moment.ts`). */
 type RestorePlace = SourcePoint & { readonly disks: readonly RestoredDisk[] };
@@ -55,52 +56,82 @@ export interface RestoreRequest {
  *   throw, the signal's reason
  */
 export async function restorePoint(s: RestoreRequest): Promise<RestoreProgress> {
+  let last: RestoreProgress = { done: 0, segments: 0, written: bytes(0) };
+  await toSinks(s, async (sinks) => {
+    const sources = await sourcesOf(s.objects, s.point);
+    const from = { place: undefined, left: bytesOf(sources) };
+    last = { ...last, segments: countOf(sources) };
+    const fill = { sources, coverage: emptyCoverage(s.point.disks), from, enough: () => false };
+    await walkTo(s, sinks, fill, (progress) => (last = progress));
+    return true;
+  });
+  return last;
+}
+
+/**
+ * A part of the same, in one turn of those that it takes: what was written, and what it came from, is kept in a document
+ * beside the journal before the turn ends. May die anywhere: whoever comes next goes on behind the last turn that was kept,
+ * and writes again what came since, the same bytes. The disks are finished by the last turn. Calls behind that do nothing.
+ * @throws as `restorePoint`; ObjectChanged when another run has brought it on
+ */
+export async function restoreTurn(
+  s: RestoreRequest,
+  turn: RebuildTurn,
+): Promise<TurnProgress & { readonly complete: boolean }> {
+  const { objects, point } = s;
+  const sources = await sourcesOf(objects, point);
+  const total = bytesOf(sources);
+  const begun = await begunRebuild(objects, turn, point, total);
+  if (begun.complete) return { complete: true, done: total, total };
+  let { walked, written }: Pick<Begun, "walked" | "written"> = begun;
+  const complete = await toSinks(s, async (sinks) => {
+    const fill = { sources, coverage: begun.coverage, from: walked, enough: turn.enough };
+    const next = await walkTo(s, sinks, fill, (progress) => (written = begun.written + progress.written));
+    walked = next ?? { place: walked.place, left: bytes(0) };
+    return next === undefined;
+  });
+  await keepRebuild(objects, turn, point, { ...begun, walked, written, complete });
+  return { complete, done: bytes(Math.max(total - walked.left, 0)), total };
+}
+
+/** @param fill says whether the disks are complete */
+async function toSinks(
+  { point, sinkFor }: RestoreRequest,
+  fill: (sinks: ReadonlyMap<DiskIndex, Sink>) => Promise<boolean>,
+): Promise<boolean> {
   const sinks = new Map<DiskIndex, Sink>();
   try {
-    for (const disk of s.point.disks) {
-      const sink = await s.sinkFor(disk);
+    for (const disk of point.disks) {
+      const sink = await sinkFor(disk);
       if (sink) sinks.set(disk.index, sink);
     }
-    const progress = await fill(s, sinks);
-    for (const sink of sinks.values()) await sink.finish();
-    return progress;
+    const complete = await fill(sinks);
+    if (complete) for (const sink of sinks.values()) await sink.finish();
+    return complete;
   } finally {
     for (const sink of sinks.values()) await sink.close();
   }
 }
 
-const PARALLEL = 8;
-
-async function fill(s: RestoreRequest, sinks: ReadonlyMap<DiskIndex, Sink>): Promise<RestoreProgress> {
-  const { point, key } = s;
+function walkTo(
+  s: RestoreRequest,
+  sinks: ReadonlyMap<DiskIndex, Sink>,
+  walk: Pick<WalkRequest, "sources" | "coverage" | "from" | "enough">,
+  onProgress: (progress: RestoreProgress) => void,
+): Promise<Walked | undefined> {
+  const { key, point, memory, parallel } = s;
+  const segments = countOf(walk.sources);
   let done = 0;
   let written = 0;
-  const sources = await sourcesOf(s.objects, point);
-  const all = countOf(sources);
-  const progress = () => ({ done, segments: all, written: bytes(written) });
-  const segments = counted(readSources(sources), () => done++);
-  const runs = mergeNewest(
-    { segments, key, upTo: lastWrites(sources), disks: point.disks, memory: s.memory, releases: true },
-    emptyCoverage(point.disks),
-  );
-  for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(sinks, r))) {
+  const put = async (run: Run) => {
     s.signal?.throwIfAborted();
+    const sink = sinks.get(run.disk);
+    await (run.data ? sink?.write(run.offset, run.data) : sink?.zero(run.offset, run.length));
+    run.release?.();
     written += run.data ? run.length : 0;
-    s.onProgress?.(progress());
-  }
-  return progress();
-}
-
-async function* counted<Item>(items: AsyncIterable<Item>, count: () => void): AsyncGenerator<Item> {
-  for await (const item of items) {
-    count();
-    yield item;
-  }
-}
-
-async function put(sinks: ReadonlyMap<DiskIndex, Sink>, run: Run): Promise<Run> {
-  const sink = sinks.get(run.disk);
-  await (run.data ? sink?.write(run.offset, run.data) : sink?.zero(run.offset, run.length));
-  run.release?.();
-  return run;
+    const progress = { done, segments, written: bytes(written) };
+    onProgress(progress);
+    s.onProgress?.(progress);
+  };
+  return walkOn({ ...walk, key, disks: point.disks, memory, parallel, put, meet: () => done++ });
 }

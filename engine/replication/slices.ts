@@ -17,7 +17,7 @@ import { readBase } from "./lineage.ts";
 import { merging } from "./merging.ts";
 import { placeOf } from "./run-writer.ts";
 import { sorting } from "./sorting.ts";
-import { type Sources, generationsOf, sourcesOf } from "./sources.ts";
+import { type Sources, bytesOf, generationsOf, sourcesOf } from "./sources.ts";
 import { standingAmong } from "./standing.ts";
 import { TailTracker } from "./tail-tracker.ts";
 import { type KeptWork, createWork, layersOf, readWork, saveWork, segmentsFrom } from "./works.ts";
@@ -69,12 +69,7 @@ export type Sliced = Compacted | { readonly progress: SliceProgress } | "given u
 const MOST_PARTS = 500_000;
 
 /** Bytes that the layer would be made of: of segments as the guest wrote them, of layers as they are stored. */
-export const inputBytes = ({ sources }: Planned): Bytes =>
-  bytes([...generationsOf(sources)].reduce((sum, part) => sum + bytesOf(part), 0));
-
-const bytesOf = ({ ranges, layers }: Sources): number =>
-  ranges.reduce((sum, { from, to }) => sum + to.bytes - from.bytes, 0) +
-  layers.reduce((sum, layer) => sum + layerBytes(layer), 0);
+export const inputBytes = ({ sources }: Planned): Bytes => bytesOf(sources);
 
 /**
  * Builds a layer as `compact` does, in pieces, each of them stored before the next is begun: sorts what lies in the order

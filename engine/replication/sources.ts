@@ -1,13 +1,13 @@
 import { NO_DIGEST } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
-import type { Generation, Sequence } from "../core/units.ts";
+import { type Bytes, type Generation, type Sequence, bytes } from "../core/units.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import type { Layer } from "../journal/layer-document.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { readBackward } from "./journal-reader.ts";
-import { pathTo, standsAlone } from "./layer-path.ts";
+import { layerBytes, pathTo, standsAlone } from "./layer-path.ts";
 import { type ReadOptions, readParts } from "./layers.ts";
 import { type LinkedStretch, type SourcePoint, type Stretch, lineageOf, stretchTo } from "./lineage.ts";
 import type { Sealed } from "./sealed.ts";
@@ -19,6 +19,8 @@ export interface Sources {
   readonly point: SourcePoint;
   /** Oldest first, each beginning where the one before ends. */
   readonly layers: readonly Layer[];
+  /** So many parts of the newest of them, from the first on, are to be read; all when absent. */
+  readonly left?: number;
   /** What comes behind the layers, newest first: the walk ends where each range begins. */
   readonly ranges: readonly { readonly from: JournalPosition; readonly to: JournalPosition }[];
   /** What leads to the base that the point's generation stands on; undefined where the way begins with empty disks. */
@@ -150,11 +152,11 @@ export async function* readSources(sources: Sources, options: ReadOptions = {}):
 
 /** The same of the newest generation alone. */
 export async function* readGeneration(
-  { objects, point, layers, ranges }: Sources,
+  { objects, point, layers, left, ranges }: Sources,
   options: ReadOptions = {},
 ): AsyncGenerator<Sealed> {
   for (const range of ranges) yield* readBackward({ objects, machine: point.machine, ...range, ...options });
-  yield* readParts(objects, layers.toReversed(), options);
+  yield* readParts(objects, layers.toReversed(), { ...options, left });
 }
 
 /** For each generation the last write that counts: what came behind a base is no part of what stands on it. */
@@ -167,6 +169,14 @@ export const countOf = (sources: Sources): number =>
     (sum, { layers, ranges }) => sum + partsIn(layers) + segmentsIn(ranges),
     0,
   );
+
+/** Bytes to be read: of segments as the guest wrote them, of layers as they are stored. */
+export const bytesOf = (sources: Sources): Bytes =>
+  bytes([...generationsOf(sources)].reduce((sum, part) => sum + bytesIn(part), 0));
+
+const bytesIn = ({ ranges, layers }: Sources): number =>
+  ranges.reduce((sum, { from, to }) => sum + to.bytes - from.bytes, 0) +
+  layers.reduce((sum, layer) => sum + layerBytes(layer), 0);
 
 const partsIn = (layers: Sources["layers"]): number =>
   layers.reduce((sum, { parts }) => sum + parts.length, 0);

@@ -15,9 +15,7 @@ import { generationsOf, sourcesOf } from "../../engine/replication/sources.ts";
 import { standingLayers } from "../../engine/replication/standing.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { type Decided, type RetentionServices, decide, isOver, placeOf } from "./retained-points.ts";
-
-/** One turn stays well below an activity's time-out, whatever is built in it: see `SLICES`. */
-const TURN = 180 * 1e6;
+import { turnOf } from "./turn.ts";
 
 /**
  * Builds the layers that kept points should have, generation by generation, until there is none left or the turn is over.
@@ -30,8 +28,7 @@ export async function compactFor(
 ): Promise<RetainResult["state"]> {
   const decided = await decide(services, machine);
   if (!decided) return "ended";
-  const end = services.clock.now() + TURN;
-  const isEnough = () => services.clock.now() >= end;
+  const isEnough = turnOf(services.clock);
   const large: Wanted[] = [];
   for (const [of, points] of candidatesOf(decided)) {
     const under = await layersUnder(services, decided, of);

@@ -1,9 +1,11 @@
-import { closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
+import { type Disk, closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
 import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
+import { type Digest, sha256 } from "../../engine/core/digest.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, BarrierId } from "../../engine/core/ids.ts";
-import type { Bytes, DiskIndex } from "../../engine/core/units.ts";
-import { importName, replicaName } from "../../engine/journal/names.ts";
+import { type Bytes, type DiskIndex, bytes } from "../../engine/core/units.ts";
+import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import { disksRebuildName, importName, replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
 import {
   type ItemRecord,
   type SourceDisk,
@@ -14,15 +16,17 @@ import {
 } from "../../engine/recovery/item.ts";
 import { targetDisk } from "../../engine/recovery/target-names.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
-import { restorePoint } from "../../engine/replication/restore.ts";
+import { dropRebuilds } from "../../engine/replication/rebuilds.ts";
+import { restoreTurn } from "../../engine/replication/restore.ts";
 import type { Services } from "../services.ts";
 import { diskSink } from "./disk-sink.ts";
 import { uniqueId } from "./journal.ts";
 import { healing } from "./healing.ts";
-import { placeOf } from "./place.ts";
+import { type Place, placeOf } from "./place.ts";
 import { checkpointAt } from "./replication.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
+import { turnOf } from "./turn.ts";
 
 /** Azure's SAS of a disk ends by itself after this time, should this process die. */
 const ACCESS_SECONDS = 6 * 3600;
@@ -75,24 +79,14 @@ export const diskActivities = {
   async restoreDisks({ machine, point: id }, { services }) {
     const item = await itemOf(services, machine);
     const point = await healing(services, machine, () => placeOf(services, item, id));
-    const disks = sourceOf(item).disks.map((disk) => ({
-      disk,
-      target: targetDisk(targetOf(item), disk.name, id),
-    }));
-    const open = await Promise.all(disks.map(({ target }) => waitsForUpload(services, target)));
+    const targets = sourceOf(item).disks.map(({ name }) => targetDisk(targetOf(item), name, id));
+    const disks = await Promise.all(targets.map((target) => getDisk(services.arm.urgent, target)));
     // Disks are closed only after all of them were written: one that is closed says that the point is in all of them.
-    if (!open.includes(true)) return null;
-    const key = await services.keyOf(machine);
-    const sinkFor = async ({ index, size }: { readonly index: DiskIndex; readonly size: Bytes }) => {
-      const target = targetDisk(targetOf(item), diskOf(item, index).name, id);
-      const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
-      const sas = await openDisk(services.arm.urgent, target, access, services.clock);
-      return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
-    };
-    // What was written before an object was found damaged is right, and is written again.
-    await healing(services, machine, () => restorePoint({ objects: services.target, key, point, sinkFor }));
-    for (const { target } of disks) await closed(services, target);
-    return null;
+    const turned = disks.every(waitsForUpload) ? await restored(services, item, point, disks) : WRITTEN;
+    if (!turned.complete) return { more: true, done: turned.done, total: turned.total };
+    for (const target of targets) await closed(services, target);
+    await dropRebuilds(services.target, machine, [replicaRebuildName(machine)]);
+    return { more: false, done: turned.done, total: turned.total };
   },
 } satisfies Partial<Implementations>;
 
@@ -115,12 +109,45 @@ function diskSpec(item: ItemRecord, index: DiskIndex, point: BarrierId) {
   };
 }
 
-const waitsForUpload = async ({ arm }: Pick<Services, "arm">, disk: ArmId): Promise<boolean> =>
-  ["ReadyToUpload", "ActiveUpload"].includes((await getDisk(arm.urgent, disk)).properties.diskState);
+const WRITTEN = { complete: true, done: bytes(0), total: bytes(0) };
+
+/** One turn of rebuilding the point into disks that are open for upload. */
+async function restored(
+  services: Services,
+  item: ItemRecord,
+  point: Place | RecoveryPoint,
+  disks: readonly Disk[],
+): Promise<typeof WRITTEN> {
+  const { machine } = item;
+  const { target: objects, clock } = services;
+  const key = await services.keyOf(machine);
+  const sinkFor = async ({ index, size }: { readonly index: DiskIndex; readonly size: Bytes }) => {
+    const target = targetDisk(targetOf(item), diskOf(item, index).name, point.id);
+    const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
+    const sas = await openDisk(services.arm.urgent, target, access, clock);
+    return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
+  };
+  const name = disksRebuildName(machine, point.id);
+  const turn = { name, bound: identityOf(disks), enough: turnOf(clock) };
+  // What was written before an object was found damaged is right, and is written again.
+  return healing(services, machine, () => restoreTurn({ objects, key, point, sinkFor }, turn));
+}
+
+/** A disk that was deleted and made again is empty, whatever was written to the one before. @throws ArmFailed */
+function identityOf(disks: readonly Disk[]): Digest {
+  const ids = disks.map(({ id, properties }) => {
+    if (properties.uniqueId === undefined) throw new LeewardError("ArmFailed", `${id} has no uniqueId`);
+    return properties.uniqueId;
+  });
+  return sha256(Buffer.from(JSON.stringify(ids)));
+}
+
+const waitsForUpload = ({ properties }: Disk): boolean =>
+  ["ReadyToUpload", "ActiveUpload"].includes(properties.diskState);
 
 /** Ends the upload and waits for it, since only then the disk can be attached. */
 async function closed({ arm, clock }: Services, disk: ArmId): Promise<void> {
-  if (!(await waitsForUpload({ arm }, disk))) return;
+  if (!waitsForUpload(await getDisk(arm.urgent, disk))) return;
   let { operation } = await closeDisk(arm.urgent, disk);
   while (operation) {
     await clock.sleep(operation.retryAfter);

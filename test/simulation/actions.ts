@@ -297,7 +297,7 @@ export async function beginFailover(
   if (item?.state !== "Protected" || points.length === 0) return;
   if (point !== undefined && !points.some(({ id }) => id === point)) return;
   const wanted = point ?? (world.dice.chance(0.4) ? undefined : world.dice.pick(points)?.id);
-  machine.failover = { wanted, token: `failover-${machine.failovers}` };
+  machine.failover = { wanted, token: `failover-${machine.failovers}`, disks: new Map() };
   world.note(`a failover of ${machine.id} begins`);
   world.tally.note("event: a failover begins");
   startFailover(world, machine);

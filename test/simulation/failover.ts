@@ -2,17 +2,19 @@ import { diskActivities } from "../../functions/activities/disks.ts";
 import { failoverActivities } from "../../functions/activities/failover.ts";
 import { healing } from "../../functions/activities/healing.ts";
 import { itemOf } from "../../functions/activities/tools.ts";
+import { sha256 } from "../../engine/core/digest.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { type Generation, SECTOR, bytes } from "../../engine/core/units.ts";
-import { importName, replicaName } from "../../engine/journal/names.ts";
+import { disksRebuildName, importName, replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { beginFailover } from "../../engine/recovery/begin.ts";
 import { itemKeyOf, move } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { readPoint } from "../../engine/replication/points.ts";
-import { restorePoint } from "../../engine/replication/restore.ts";
+import { dropRebuilds } from "../../engine/replication/rebuilds.ts";
+import { restorePoint, restoreTurn } from "../../engine/replication/restore.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { checkAnnounced } from "./counts.ts";
 import { type Plane, toolsOf } from "./control-plane.ts";
@@ -34,6 +36,8 @@ export interface Failover {
   /** Tells one from another. */
   readonly token: string;
   built?: Built;
+  /** The disks that are built from the journal, which outlive whoever writes them; by point. */
+  readonly disks: Map<BarrierId, MemorySink[]>;
   /** Its machine was protected again: a late run of it has nothing more to say. */
   over?: boolean;
 }
@@ -67,7 +71,7 @@ async function failOver(
   if (plan.steps.some((step) => step.do === "checkpoint"))
     await diskActivities.checkpointTo(at, toolsOf(services));
   const imports = plan.steps.some((step) => step.do === "import");
-  const disks = imports ? await imported(plane, plan.point) : (await rebuilt(plane, plan.point)).disks;
+  const disks = imports ? await imported(plane, plan.point) : await filled(plane, failover, plan.point);
   await mustBeFenced(plane, failover);
   await services.records.items.update(itemKeyOf(machine), (old) =>
     old.state === "Protected" || failover.over ? old : move(old, "failedOver"),
@@ -134,6 +138,27 @@ async function imported({ machine, services, stores }: Plane, id: BarrierId): Pr
     disks.push(whole.subarray(0, size));
   }
   return disks;
+}
+
+/** Rebuilds them as `restoreDisks` does, in turns so short that a kill falls between any two of them. */
+async function filled(plane: Plane, failover: Failover, id: BarrierId): Promise<Buffer[]> {
+  const { machine, services, stores, dice } = plane;
+  const objects = stores.target;
+  const point = await healing(services, machine, () => readPoint(objects, machine, id));
+  const key = await services.keyOf(machine);
+  const sinks = failover.disks.get(id) ?? point.disks.map(({ size }) => new MemorySink(size));
+  failover.disks.set(id, sinks);
+  const sinkFor = async ({ index }: { readonly index: number }) => sinks[index];
+  const bound = sha256(Buffer.from(`${failover.token} ${id}`));
+  for (let complete = false; !complete;) {
+    let left = 1 + dice.below(12);
+    const turn = { name: disksRebuildName(machine, id), bound, enough: () => --left <= 0 };
+    const request = { objects, key, point, sinkFor };
+    ({ complete } = await healing(services, machine, () => restoreTurn(request, turn)));
+    await mustBeFenced(plane, failover);
+  }
+  await dropRebuilds(objects, machine, [replicaRebuildName(machine)]);
+  return sinks.map(({ content }) => content);
 }
 
 export const rebuilt = (plane: Plane, id: BarrierId): ReturnType<typeof rebuiltOnce> =>

@@ -95,7 +95,7 @@ export function beginTogether(world: World, { operation, point, members }: Group
   for (const machine of world.machines) {
     const wanted = world.group?.failedOver.some((item) => lastSegment(item) === machine.id);
     if (machine.failover || !wanted) continue;
-    machine.failover = { wanted: point, token: `member of ${operation}` };
+    machine.failover = { wanted: point, token: `member of ${operation}`, disks: new Map() };
     startFailover(world, machine);
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { diskIndex } from "../../../engine/core/units.ts";
+import { bytes, diskIndex } from "../../../engine/core/units.ts";
 import { failover } from "../../../orchestrations/failover.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type Script } from "./driver.ts";
 import { FAILOVER, JOB, POINT, failing } from "./fixture.ts";
 
 test("disks and NICs are asked for together, then waited for together", () => {
@@ -40,20 +40,16 @@ test("the point that the plan chose is the one that is built", () => {
   ]);
 });
 
+const UPLOAD: Script = {
+  ...FAILOVER,
+  planFailover: () => ({
+    point: POINT,
+    steps: [{ do: "upload", disk: diskIndex(0) }, { do: "nic", nic: 0 }, { do: "restore" }, { do: "vm" }],
+  }),
+};
+
 test("without a replica the disks wait for the journal before the VM is made", () => {
-  const script = {
-    ...FAILOVER,
-    planFailover: () => ({
-      point: POINT,
-      steps: [
-        { do: "upload", disk: diskIndex(0) } as const,
-        { do: "nic", nic: 0 } as const,
-        { do: "restore" } as const,
-        { do: "vm" } as const,
-      ],
-    }),
-  };
-  const { trace } = new Driver(script).play(failover, JOB);
+  const { trace } = new Driver(UPLOAD).play(failover, JOB);
   const order = ["createUploadDisk", "createNic", "restoreDisks", "createVm", "endJob"];
   expect(trace.filter((step) => order.includes(step))).toEqual(order);
 });
@@ -78,4 +74,31 @@ test("storage that does not answer for a moment costs seconds, not the failover"
   const { trace, error } = new Driver(script).play(failover, JOB);
   expect(error).toBeUndefined();
   expect(trace.slice(2, 5)).toEqual(["checkpointTo", "sleep 1000", "checkpointTo"]);
+});
+
+test("disks are rebuilt in as many turns as they take, and the job says how far they are", () => {
+  const turned = (nth: number) => ({ more: nth < 3, done: bytes(nth * 100), total: bytes(300) });
+  const script = { ...UPLOAD, restoreDisks: (_: unknown, nth: number) => turned(nth) };
+  const { trace, statuses } = new Driver(script).play(failover, JOB);
+  expect(trace.filter((step) => step === "restoreDisks")).toHaveLength(4);
+  expect(trace.indexOf("createVm")).toBeGreaterThan(trace.lastIndexOf("restoreDisks"));
+  const shown = [0, 100, 200].map((done) =>
+    expect.objectContaining({
+      phase: "rebuild from the journal",
+      progress: expect.objectContaining({ done, total: 300 }),
+    }),
+  );
+  expect(statuses).toEqual(expect.arrayContaining(shown));
+});
+
+test("a turn that fails for a moment is repeated alone", () => {
+  const script = {
+    ...UPLOAD,
+    restoreDisks: (_: unknown, nth: number) =>
+      nth === 1 ? failing("ObjectChanged") : { more: nth < 2, done: bytes(1), total: bytes(2) },
+  };
+  const { trace, error } = new Driver(script).play(failover, JOB);
+  expect(error).toBeUndefined();
+  const steps = trace.slice(trace.indexOf("restoreDisks"), trace.lastIndexOf("restoreDisks") + 1);
+  expect(steps).toEqual(["restoreDisks", "restoreDisks", "sleep 1000", "restoreDisks"]);
 });
