@@ -201,7 +201,7 @@ export interface RetainResult {
 }
 
 /** A part of what takes longer than an activity may. Null stands in older histories: it was done in one go. */
-export type Turned = null | {
+type Turned = null | {
   readonly more: boolean;
   readonly done: Bytes;
   readonly total: Bytes;

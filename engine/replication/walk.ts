@@ -83,7 +83,7 @@ interface Rest {
  * not have been taken: what is read twice is covered, so it is not given again, and whichever way led to the coverage, every
  * byte in it is newer than what is left.
  */
-export function restOf(sources: Sources, place: WalkPlace | undefined): Rest {
+function restOf(sources: Sources, place: WalkPlace | undefined): Rest {
   if (!place) return { sources, exact: true };
   const own = [...generationsOf(sources)].find(({ point }) => point.generation === place.generation);
   if (!own) return { sources, exact: false };
