@@ -1,4 +1,5 @@
 import Module from "node:module";
+import type { RetryContext } from "./retry-policy.ts";
 import type { TypedData } from "./typed-data.ts";
 
 /** A binding as the app declared it. */
@@ -43,6 +44,7 @@ interface InvocationRequest {
   inputData: { name: string; data: TypedData }[];
   triggerMetadata: Record<string, TypedData>;
   traceContext: object;
+  retryContext?: RetryContext;
 }
 
 /** What the library is told about one invocation. `state` names the phase, for its own warnings. */

@@ -13,7 +13,8 @@ import { Invoker } from "./invocation.ts";
 import { type Keys, readKeys } from "./keys.ts";
 import { Listener } from "./listener.ts";
 import { ManagementApi } from "./management-api.ts";
-import { QueueTrigger } from "./queue-trigger.ts";
+import { QUEUE_LEASE, QueueTrigger } from "./queue-trigger.ts";
+import { retryPolicyOf } from "./retry-policy.ts";
 import { Router } from "./router.ts";
 import { type HostSettings, readSettings } from "./settings.ts";
 import { TimerTrigger } from "./timer-trigger.ts";
@@ -33,6 +34,8 @@ export interface HostOptions {
   /** PEM texts. With them the public listener speaks https. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly clock?: Clock;
+  /** How long a queue's message is out of others' sight while it is at work, so how soon after a kill it comes back. Ten minutes. */
+  readonly queueLease?: Millis;
   readonly log?: LogSink;
 }
 
@@ -117,7 +120,8 @@ function serve(
   const timers = new Map<string, TimerTrigger>();
   const context = { clock, db: hub.store.db, invoker, now: hub.now, inputs, failed };
   const queues: QueueTrigger[] = [];
-  const queueContext = { clock, invoker, settings: settings.queues, inputs, failed, warn };
+  const lease = options.queueLease ?? QUEUE_LEASE;
+  const queueContext = { clock, invoker, settings: settings.queues, lease, inputs, failed, warn };
   for (const fn of registry.functions.values())
     register(fn, hub, {
       httptrigger: () => http.register(fn),
@@ -171,9 +175,9 @@ function register(
   add: Record<"httptrigger" | "timertrigger" | "queuetrigger", () => void>,
 ): void {
   const { type } = triggerOf(fn);
-  if (fn.metadata.retryOptions) throw unsupported(fn, "a retry policy of the function itself");
   for (const binding of Object.values(fn.metadata.bindings))
     if (!KNOWN_BINDINGS.has(binding.type.toLowerCase())) throw unsupported(fn, `the binding ${binding.type}`);
+  retryPolicyOf(fn);
   if (type === "httptrigger" || type === "timertrigger" || type === "queuetrigger") add[type]();
   else if (type === "orchestrationtrigger" || type === "activitytrigger" || type === "entitytrigger")
     hub.register(fn, type);

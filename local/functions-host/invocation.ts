@@ -8,6 +8,7 @@ import {
   type RegisteredFunction,
   registry,
 } from "./core-api.ts";
+import type { RetryContext } from "./retry-policy.ts";
 import type { TypedData } from "./typed-data.ts";
 
 export interface Invocation {
@@ -16,6 +17,7 @@ export interface Invocation {
   /** What the trigger's value is once it is parsed, in place of the one in `inputs`. */
   readonly trigger?: unknown;
   readonly triggerMetadata?: Record<string, TypedData>;
+  readonly retryContext?: RetryContext;
   /** Takes what the handler returned, which then is not turned into data. */
   readonly take?: (result: unknown) => void;
   /** An orchestrator is synchronous, nothing can interrupt it. */
@@ -141,6 +143,7 @@ function coreContext(
       inputData: Object.entries(call.inputs).map(([name, data]) => ({ name, data })),
       triggerMetadata: call.triggerMetadata ?? {},
       traceContext: {},
+      ...(call.retryContext ? { retryContext: call.retryContext } : {}),
     },
     log: (level, category, message) => registry.log(level, category, message, about),
   };

@@ -24,6 +24,8 @@ export interface QueueContext {
   readonly clock: Clock;
   readonly invoker: Invoker;
   readonly settings: QueueSettings;
+  /** How long a message at work is out of others' sight; that is renewed, halfway, for as long as it takes. */
+  readonly lease: Millis;
   /** Input bindings besides the trigger. */
   readonly inputs: (fn: RegisteredFunction) => Record<string, TypedData>;
   readonly failed: (fn: RegisteredFunction, error: unknown) => void;
@@ -31,9 +33,8 @@ export interface QueueContext {
 }
 
 const FIRST_PAUSE = millis(100);
-/** As the real host: a message at work is out of sight so long, and that is renewed for as long as it takes. */
-const LEASE_SECONDS = 600;
-const RENEWAL = millis(300_000);
+/** The real host's. */
+export const QUEUE_LEASE = millis(600_000);
 
 /**
  * A function that a storage queue triggers. A message is deleted when the function has succeeded; one that fails comes
@@ -92,7 +93,7 @@ export class QueueTrigger {
     try {
       const { receivedMessageItems } = await this.#queue.receiveMessages({
         numberOfMessages: this.#context.settings.batchSize,
-        visibilityTimeout: LEASE_SECONDS,
+        visibilityTimeout: secondsOf(this.#context.lease),
         abortSignal: this.#stop.signal,
       });
       this.#complaint = "";
@@ -119,7 +120,7 @@ export class QueueTrigger {
 
   async #handle(message: DequeuedMessageItem): Promise<void> {
     const { settings, failed, warn } = this.#context;
-    const lease = new Lease(this.#queue, message, this.#context.clock);
+    const lease = new Lease(this.#queue, message, this.#context);
     const text = decoded(message.messageText, settings.messageEncoding);
     if (text === undefined) {
       warn(
@@ -139,7 +140,7 @@ export class QueueTrigger {
         message.messageId,
         receipt,
         undefined,
-        Math.ceil(settings.visibilityTimeout / 1000),
+        secondsOf(settings.visibilityTimeout),
       );
     }
   }
@@ -166,12 +167,16 @@ class Lease {
   readonly #ended = new AbortController();
   readonly #renewals: Promise<string>;
 
-  constructor(queue: QueueClient, { messageId, popReceipt }: DequeuedMessageItem, clock: Clock) {
+  constructor(
+    queue: QueueClient,
+    { messageId, popReceipt }: DequeuedMessageItem,
+    { clock, lease }: Pick<QueueContext, "clock" | "lease">,
+  ) {
     const renew = async () => {
       let receipt = popReceipt;
-      while (await isOver(clock.sleep(RENEWAL, this.#ended.signal)))
+      while (await isOver(clock.sleep(millis(lease / 2), this.#ended.signal)))
         receipt =
-          (await queue.updateMessage(messageId, receipt, undefined, LEASE_SECONDS)).popReceipt ?? receipt;
+          (await queue.updateMessage(messageId, receipt, undefined, secondsOf(lease))).popReceipt ?? receipt;
       return receipt;
     };
     this.#renewals = renew();
@@ -185,6 +190,9 @@ class Lease {
     return this.#renewals;
   }
 }
+
+/** What the queue counts in. */
+const secondsOf = (duration: Millis): number => Math.ceil(duration / 1000);
 
 const isOver = (sleep: Promise<void>): Promise<boolean> =>
   sleep.then(

@@ -5,6 +5,7 @@ import { type RegisteredFunction, triggerOf } from "./core-api.ts";
 import { type Database, integer } from "./durable/database.ts";
 import type { Invoker } from "./invocation.ts";
 import { parseSchedule, type Schedule } from "./ncrontab.ts";
+import { retryPolicyOf, type RetryPolicy, tryAgain } from "./retry-policy.ts";
 import { substitute } from "./settings.ts";
 import type { TypedData } from "./typed-data.ts";
 
@@ -37,11 +38,12 @@ export class TimerTrigger {
   readonly #schedule: Schedule;
   readonly #stop = new AbortController();
   readonly #runOnStartup: boolean;
+  readonly #retries: RetryPolicy | undefined;
   /** Whether the status outlives the process: from one minute upwards, as the real host decides it. */
   readonly #kept: boolean;
   #status: Status | undefined;
 
-  /** @throws LeewardError InvalidSetting when the schedule, or the setting that holds it, is not valid */
+  /** @throws LeewardError InvalidSetting when the schedule, the setting that holds it or the retry policy is not valid */
   constructor(fn: RegisteredFunction, context: TimerContext) {
     this.#fn = fn;
     this.#context = context;
@@ -50,6 +52,7 @@ export class TimerTrigger {
       throw new LeewardError("InvalidSetting", `timer function ${fn.name} has no schedule`);
     this.#schedule = parseSchedule(substitute(options["schedule"], `the schedule of ${fn.name}`));
     this.#runOnStartup = options["runOnStartup"] === true;
+    this.#retries = retryPolicyOf(fn);
     const first = this.#schedule(context.now());
     this.#kept = options["useMonitor"] !== false && this.#schedule(first) - first >= 60_000;
     this.#status = this.#kept ? this.#load() : undefined;
@@ -68,19 +71,24 @@ export class TimerTrigger {
     this.#stop.abort();
   }
 
-  /** One run, now. */
+  /** One run, now, and what its retry policy adds to it. One that is stopped in between is past due at the next start. */
   async fire(pastDue: boolean): Promise<void> {
-    const { invoker, inputs, failed, db, now } = this.#context;
+    const { clock, invoker, inputs, failed, db, now } = this.#context;
     const data = { json: JSON.stringify(timerInfo(this.#status, pastDue)) };
-    try {
-      await invoker.invoke(this.#fn, {
+    const retrying = {
+      policy: this.#retries,
+      clock,
+      signal: this.#stop.signal,
+      failed: (error: unknown) => failed(this.#fn, error),
+    };
+    const whole = await tryAgain(retrying, (retryContext) =>
+      invoker.invoke(this.#fn, {
         inputs: { [triggerOf(this.#fn).name]: data, ...inputs(this.#fn) },
-      });
-    } catch (error) {
-      failed(this.#fn, error);
-    }
+        ...(retryContext ? { retryContext } : {}),
+      }),
+    );
     const ended = now();
-    if (db.isOpen) this.#save({ last: ended, next: this.#schedule(ended), updated: ended });
+    if (whole && db.isOpen) this.#save({ last: ended, next: this.#schedule(ended), updated: ended });
   }
 
   /** False when stopped before. A platform timer cannot wait longer than 24 days. */

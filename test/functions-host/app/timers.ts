@@ -1,4 +1,4 @@
-import { app, type Timer } from "@azure/functions";
+import { app, type InvocationContext, type RetryContext, type Timer } from "@azure/functions";
 import { note } from "./ledger.ts";
 
 /** What timer functions were told, in order. */
@@ -19,4 +19,26 @@ app.timer("failing", {
     note("tick failing");
     throw new Error("this timer always fails");
   },
+});
+
+/** What functions with a retry policy were told of the tries before, in order. */
+export const tries: { name: string; retry: RetryContext | undefined }[] = [];
+
+/** Fails until it was tried so often. */
+const triedUntil = (name: string, success: number) => (_timer: Timer, context: InvocationContext) => {
+  tries.push({ name, retry: context.retryContext });
+  const nth = (context.retryContext?.retryCount ?? 0) + 1;
+  if (nth < success) throw new Error(`try ${nth} fails`);
+};
+
+app.timer("triesThrice", {
+  schedule: "%TEST_SCHEDULE%",
+  retry: { strategy: "fixedDelay", maxRetryCount: 2, delayInterval: { seconds: 5 } },
+  handler: triedUntil("triesThrice", 4),
+});
+
+app.timer("triesUntilItWorks", {
+  schedule: "%TEST_SCHEDULE%",
+  retry: { strategy: "exponentialBackoff", maxRetryCount: -1, minimumInterval: 1000, maximumInterval: 4000 },
+  handler: triedUntil("triesUntilItWorks", 6),
 });

@@ -143,6 +143,7 @@ test.each([
 test.each([
   ["queue.ts", "function writesQueue uses the binding queue"],
   ["streaming.ts", "enableHttpStream"],
+  ["retry.ts", "function tries uses a retry policy, which Azure ignores for its trigger, queueTrigger"],
   ["route.ts", 'route "a/{x:range(1,2)}": the constraint "range(1,2)"'],
   ["load-error.ts", "this app cannot start"],
 ])("an app with %s is refused at start, by name", async (file, message) => {

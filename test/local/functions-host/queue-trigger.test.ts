@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -7,9 +8,13 @@ import tls from "node:tls";
 import { QueueServiceClient } from "@azure/storage-queue";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { systemClock } from "../../../engine/core/clock.ts";
+import { millis } from "../../../engine/core/units.ts";
 import { startAzurite } from "../../../local/azurite/azurite.ts";
-import { injectCoreApi } from "../../../local/functions-host/core-api.ts";
+import { injectCoreApi, type RegisteredFunction } from "../../../local/functions-host/core-api.ts";
 import { type Host, startHost } from "../../../local/functions-host/host.ts";
+import { Invoker } from "../../../local/functions-host/invocation.ts";
+import { type QueueSettings, QueueTrigger } from "../../../local/functions-host/queue-trigger.ts";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
 import { testCredential } from "../../fixtures/region.ts";
 
@@ -20,16 +25,16 @@ const APP = path.join(import.meta.dirname, "queue-app");
 const logs: string[] = [];
 const endings: (() => Promise<void>)[] = [];
 let service: QueueServiceClient;
+/** File of the certificate that signed Azurite's. */
+let authority: string;
 let host: Host;
 
 beforeAll(async () => {
   const directory = await mkdtemp(path.join(tmpdir(), "functions-queue-"));
   endings.push(() => rm(directory, { recursive: true, force: true }));
   const certificates = await ensureCertificates(path.join(directory, "tls"));
-  tls.setDefaultCACertificates([
-    ...tls.getCACertificates("default"),
-    await readFile(certificates.ca, "utf8"),
-  ]);
+  authority = certificates.ca;
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), await readFile(authority, "utf8")]);
   const azurite = await startAzurite({
     directory: path.join(directory, "azurite"),
     accounts: ["shop"],
@@ -72,8 +77,8 @@ async function identity(): Promise<string> {
   return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}/msi/token`;
 }
 
-const send = (text: string, queue = "orders") =>
-  service.getQueueClient(queue).sendMessage(Buffer.from(text).toString("base64"));
+const textOf = (text: string) => Buffer.from(text).toString("base64");
+const send = (text: string, queue = "orders") => service.getQueueClient(queue).sendMessage(textOf(text));
 const tries = (entry: unknown) => taken.filter((item) => item.entry === entry);
 const patiently = { timeout: 30_000 };
 
@@ -134,6 +139,128 @@ test("a queue that is not there is empty, and taken from once it is", async () =
   await expect.poll(() => tries("late"), patiently).toHaveLength(1);
   expect(logs.join("\n")).not.toContain("queue not-yet");
 });
+
+/** A queue of its own, and what is told about each message that is at work. */
+async function workOn(queueName: string, settings: Partial<QueueSettings>, lease = 600_000) {
+  await service.createQueue(queueName);
+  const doors: { text: string; tries: unknown; open: () => void }[] = [];
+  const functionOf: RegisteredFunction = {
+    id: queueName,
+    name: queueName,
+    metadata: {
+      name: queueName,
+      bindings: { entry: { type: "queueTrigger", direction: "in", queueName, connection: "Shop" } },
+    },
+    callback: (text, context) =>
+      new Promise<void>((open) => doors.push({ text: String(text), tries: triesIn(context), open })),
+  };
+  const trigger = new QueueTrigger(functionOf, {
+    clock: systemClock,
+    invoker: new Invoker(systemClock, undefined),
+    settings: { ...SETTINGS, ...settings },
+    lease: millis(lease),
+    inputs: () => ({}),
+    failed: (_fn, error) => logs.push(String(error)),
+    warn: (message) => logs.push(message),
+  });
+  void trigger.start();
+  endings.push(async () => trigger.stop());
+  return { doors, left: () => left(queueName) };
+}
+
+const SETTINGS: QueueSettings = {
+  batchSize: 16,
+  newBatchThreshold: 8,
+  maxDequeueCount: 5,
+  visibilityTimeout: millis(0),
+  maxPollingInterval: millis(200),
+  messageEncoding: "base64",
+};
+
+const Told = z.object({ triggerMetadata: z.object({ dequeueCount: z.number() }) });
+const triesIn = (context: unknown): number => Told.parse(context).triggerMetadata.dequeueCount;
+
+test("a message at work for longer than its lease stays out of sight, and is deleted in the end", async () => {
+  const { doors, left: still } = await workOn("long-work", {}, 4000);
+  await send("long", "long-work");
+  await expect.poll(() => doors.length, patiently).toBe(1);
+  const others = service.getQueueClient("long-work");
+  const until = performance.now() + 5500;
+  while (performance.now() < until) {
+    expect((await others.receiveMessages({ visibilityTimeout: 1 })).receivedMessageItems).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect(await still()).toBe(1);
+  doors[0]?.open();
+  await expect.poll(still, patiently).toBe(0);
+  expect(doors).toHaveLength(1);
+});
+
+test("no more than a batch and the threshold are at work, and the next batch waits for the threshold", async () => {
+  const { doors } = await workOn("batches", { batchSize: 4, newBatchThreshold: 1 });
+  for (let n = 0; n < 9; n++) await send(`order ${n}`, "batches");
+  await expect.poll(() => doors.length, patiently).toBe(4);
+  for (const door of doors.slice(0, 2)) door.open();
+  // Two are at work: more than the threshold, whatever time goes by.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(doors).toHaveLength(4);
+  doors[2]?.open();
+  await expect.poll(() => doors.length, patiently).toBe(8);
+  for (const door of doors) door.open();
+  await expect.poll(() => doors.length, patiently).toBe(9);
+  doors[8]?.open();
+  expect(new Set(doors.map(({ text }) => text)).size).toBe(9);
+});
+
+test("a message whose tries were used up by hosts that died goes to the poison queue untried", async () => {
+  const queue = service.getQueueClient("used-up");
+  await queue.create();
+  await send("unlucky", "used-up");
+  const taken = async () =>
+    (await queue.receiveMessages({ visibilityTimeout: 1 })).receivedMessageItems.length;
+  for (let tries = 0; tries < 2; tries++) await expect.poll(taken, patiently).toBe(1);
+  const { doors, left: still } = await workOn("used-up", { maxDequeueCount: 2 });
+  await expect.poll(still, patiently).toBe(0);
+  const { peekedMessageItems } = await service.getQueueClient("used-up-poison").peekMessages();
+  expect(peekedMessageItems.map(({ messageText }) => messageText)).toEqual([textOf("unlucky")]);
+  expect(doors).toEqual([]);
+});
+
+test("a message that a killed host had at work is delivered again, and told as the second try", async () => {
+  const data = await mkdtemp(path.join(tmpdir(), "functions-queue-"));
+  endings.push(() => rm(data, { recursive: true, force: true }));
+  await service.createQueue("survivors");
+  await send("hangs at first", "survivors");
+  const first = await spawnQueueHost(data);
+  await expect.poll(() => notesIn(data), patiently).toEqual(["hangs at first, try 1"]);
+  first.kill("SIGKILL");
+  const second = await spawnQueueHost(data);
+  await expect
+    .poll(() => notesIn(data), patiently)
+    .toEqual(["hangs at first, try 1", "hangs at first, try 2"]);
+  await expect.poll(() => left("survivors"), patiently).toBe(0);
+  second.kill("SIGKILL");
+});
+
+/** The queue app in another process, with leases of two seconds; it has begun to take messages. */
+async function spawnQueueHost(data: string): Promise<ChildProcess> {
+  const script = path.join(import.meta.dirname, "queue-host.ts");
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, data, "2000"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      ...process.env,
+      ORDERS: "survivors",
+      LEDGER_FILE: path.join(data, "ledger"),
+      NODE_EXTRA_CA_CERTS: authority,
+    },
+  });
+  endings.push(async () => void child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  return child;
+}
+
+const notesIn = async (data: string): Promise<string[]> =>
+  (await readFile(path.join(data, "ledger"), "utf8").catch(() => "")).split("\n").slice(0, -1);
 
 test("a queue whose connection is not set is named at start", async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();

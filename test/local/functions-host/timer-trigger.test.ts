@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { useFixture } from "./fixture.ts";
 import { times } from "../../functions-host/app/ledger.ts";
-import { ticks } from "../../functions-host/app/timers.ts";
+import { ticks, tries } from "../../functions-host/app/timers.ts";
 
 process.env["TEST_SCHEDULE"] = "0 * * * * *";
 process.env["TEST_FAST_SCHEDULE"] = "*/10 * * * * *";
@@ -31,6 +31,52 @@ test("a timer that fails runs again at its next time", async () => {
   await host.advance(120);
   expect(times("tick failing")).toBe(before + 2);
   expect(host.logs.join()).toContain("this timer always fails");
+});
+
+const triesOf = (name: string) => tries.filter((tried) => tried.name === name).map(({ retry }) => retry);
+
+/** When whatever the last minute has begun is over. */
+async function toMidMinute(): Promise<void> {
+  await host.advance(90 - ((host.clock.millis / 1000) % 60));
+  tries.length = 0;
+}
+
+test("a retry policy with a fixed delay tries again after it, and says which try it is and why", async () => {
+  await toMidMinute();
+  await host.advance(30);
+  expect(triesOf("triesThrice")).toEqual([undefined]);
+  await host.advance(4);
+  expect(triesOf("triesThrice")).toHaveLength(1);
+  await host.advance(1);
+  expect(triesOf("triesThrice")[1]).toEqual({
+    retryCount: 1,
+    maxRetryCount: 2,
+    exception: { message: "try 1 fails", stackTrace: expect.stringContaining("timers.ts") },
+  });
+  await host.advance(50);
+  expect(triesOf("triesThrice").map((retry) => retry?.retryCount)).toEqual([undefined, 1, 2]);
+  await host.advance(5);
+  expect(triesOf("triesThrice").map((retry) => retry?.retryCount)).toEqual([undefined, 1, 2, undefined]);
+});
+
+test("a retry policy with a backoff tries until it works, and the next run has a new count", async () => {
+  await toMidMinute();
+  await host.advance(60 * 3);
+  const counts = triesOf("triesUntilItWorks").map((retry) => retry?.retryCount);
+  expect(counts.filter((count) => count === 5).length).toBeGreaterThanOrEqual(2);
+  expect(counts.filter((count) => count === undefined).length).toBeGreaterThanOrEqual(2);
+  expect(Math.max(...counts.map((count) => count ?? 0))).toBe(5);
+});
+
+test("a run that is stopped between two tries is made up for, past due, from its first try on", async () => {
+  await toMidMinute();
+  await host.advance(30);
+  expect(triesOf("triesThrice")).toHaveLength(1);
+  await host.stop();
+  await host.clock.advance(20_000, () => Promise.resolve());
+  await host.start();
+  await host.host.idle();
+  expect(triesOf("triesThrice")).toEqual([undefined, undefined]);
 });
 
 test("an interval under a minute keeps no status", async () => {

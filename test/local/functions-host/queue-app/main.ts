@@ -1,4 +1,5 @@
 import { app, type InvocationContext } from "@azure/functions";
+import { note } from "../../../functions-host/app/ledger.ts";
 
 interface Taken {
   readonly entry: unknown;
@@ -13,7 +14,10 @@ app.storageQueue("takes", {
   connection: "Shop",
   handler: (entry, { triggerMetadata: metadata }) => {
     taken.push({ entry, metadata });
+    note(`${String(entry)}, try ${String(metadata?.["dequeueCount"])}`);
     if (entry === "broken") throw new Error("this order cannot be read");
+    if (entry === "hangs at first" && metadata?.["dequeueCount"] === 1) return new Promise<void>(() => {});
+    return undefined;
   },
 });
 
