@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { Bytes } from "../engine/core/units.ts";
 import type { Disk } from "./disk.ts";
+import { startHelper } from "./helper.ts";
 import type { HashAnswer, HashTask } from "./hash-process.ts";
 
 const TRIES = 3;
@@ -97,10 +98,7 @@ class Worker {
   readonly #asked: Asked[] = [];
 
   constructor() {
-    this.#child = fork(new URL("./hash-process.ts", import.meta.url), {
-      serialization: "advanced",
-      execArgv: [],
-    });
+    this.#child = startHelper("hash");
     this.#child.unref();
     this.#child.channel?.unref();
     this.#child.on("message", (answer: HashAnswer) => this.#asked.shift()?.resolve(answer));

@@ -14,6 +14,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writevSync,
@@ -40,7 +41,7 @@ const PRIVATE_DIRECTORY = 0o700;
 
 /** The system's own. */
 export const nodeFiles: Files = {
-  open: (path, mode) => new NodeFile(openSync(path, FLAGS[mode], PRIVATE)),
+  open: (path, mode) => new NodeFile(openSync(path, flagsOf(path, mode), PRIVATE)),
   exists: existsSync,
   read: (path) => readFileSync(path),
   readAsync: (path) => readFile(path),
@@ -67,6 +68,15 @@ export const nodeFiles: Files = {
     }
   },
 };
+
+/**
+ * A device that is written to is taken for oneself (EBUSY while it, or a part of it, is mounted, swapped to or under another
+ * device): beside the agent nobody writes what the journal would not have. The kernel keeps a mount away as long.
+ */
+const flagsOf = (path: string, mode: OpenMode): number | string =>
+  mode === "update" && statSync(path, { throwIfNoEntry: false })?.isBlockDevice()
+    ? FLAGS[mode] | constants.O_EXCL
+    : FLAGS[mode];
 
 class NodeFile implements OpenFile {
   readonly #file: number;

@@ -1,6 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
+import { startHelper } from "./helper.ts";
 import type { SealAnswer } from "./seal-process.ts";
 import type { DraftTask, Sealed } from "./seal.ts";
 
@@ -61,10 +62,7 @@ const PATIENCE = "--initial-old-space-size=64";
 
 /** The key goes over a pipe, never in arguments or environment. */
 function start(): ChildProcess {
-  const child = fork(new URL("./seal-process.ts", import.meta.url), {
-    serialization: "advanced",
-    execArgv: [PATIENCE],
-  });
+  const child = startHelper("seal", { execArgv: [PATIENCE] });
   child.unref();
   child.channel?.unref();
   return child;

@@ -5,6 +5,7 @@ import {
   type RegisterResponse,
   agentConfig,
 } from "../engine/contract/agent-api.ts";
+import { AGENT_VERSION } from "../engine/contract/agent-version.ts";
 import { type FreezeCommands } from "../engine/core/freeze.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { SOON, waitAfter } from "../engine/core/retry.ts";
@@ -19,8 +20,6 @@ import { Handover } from "./handover.ts";
 import type { Files } from "./files.ts";
 import { nodeFiles } from "./node-files.ts";
 import type { RunStatus } from "./run-status.ts";
-
-export const AGENT_VERSION = "0.1.0";
 
 const CONFIG_POLL = millis(500);
 /** How often a machine that was failed over or disabled asks whether it is wanted again. */

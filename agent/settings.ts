@@ -20,7 +20,7 @@ export const USAGE = `Usage: node agent/main.ts --disk <path> [--disk <path> ...
 
 Serves the disks over NBD and replicates every write.
 
-  --disk <path>          raw file or block device; the first is the OS disk (disk0)
+  --disk <path>          raw file, or block device that nobody else uses; the first is disk0
   --listen <address>     unix:<path> or tcp:<port> on 127.0.0.1, port 0 for a free one
   --spool <directory>    where writes wait for their upload; made when it is missing
   --spool-limit <MiB>    most it may hold, at least 64 (default 1024)

@@ -1,5 +1,6 @@
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { systemClock } from "../../engine/core/clock.ts";
+import { startHelper } from "../helper.ts";
 import { nodeFiles } from "../node-files.ts";
 import { identityOf, isAlive } from "../process-identity.ts";
 import type { Command, FreezeMachine, WatchdogListener, WatchdogProcess } from "./machine.ts";
@@ -10,7 +11,6 @@ const MOST_WORDS = 400;
 const WINDOWS = process.platform === "win32";
 /** Waits for a line, and does nothing when there comes none. */
 const GATE = 'read -r _ && exec /bin/sh -c "$1" </dev/null';
-const WATCHDOG = new URL("./watchdog.ts", import.meta.url);
 
 /** The system's own. */
 export const nodeMachine: FreezeMachine = {
@@ -64,10 +64,8 @@ function killGroup(pid: number): void {
 
 /** In a session of its own: what ends the agent's group or terminal must not end it. */
 function startWatchdog(listener: WatchdogListener): WatchdogProcess {
-  const child = fork(WATCHDOG, {
+  const child = startHelper("watchdog", {
     detached: true,
-    serialization: "advanced",
-    execArgv: [],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
   child.on("message", (word: WatchdogWord) => listener.word(word));

@@ -29,7 +29,7 @@ const pieces = (size: number): number[] => Array.from({ length: Math.ceil(size /
 const hashing = (): number[] =>
   execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(process.pid)], { encoding: "utf8" })
     .split("\n")
-    .filter((line) => line.includes("hash-process.ts"))
+    .filter((line) => line.includes("--helper=hash"))
     .map((line) => Number.parseInt(line, 10));
 
 test("blocks hashed elsewhere have the digests that they have here, in any number at once", async () => {

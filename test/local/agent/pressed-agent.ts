@@ -55,11 +55,13 @@ export class PressedAgent {
   readonly #directory = scratch();
   readonly #model = Buffer.alloc(DISK);
   readonly #points = new Map<string, string>();
+  /** The program: the sources, or a package. */
+  main: string;
   #agent: ChildProcess | undefined;
   #guest: BlockDevice | undefined;
 
   /** Its first comparison behind it. */
-  static async over(region: Region): Promise<PressedAgent> {
+  static async over(region: Region, main = MAIN): Promise<PressedAgent> {
     const meddler = await startMeddler(region.blobEndpoint, region.tls);
     onTestFinished(() => meddler[Symbol.asyncDispose]());
     const access = { container: CONTAINER, credential: region.credential, options: region.options };
@@ -69,7 +71,7 @@ export class PressedAgent {
       permissions: "rc",
       lifetime: millis(3_600_000),
     });
-    const all = new PressedAgent(region, meddler, url);
+    const all = new PressedAgent(region, meddler, url, main);
     await all.plane.listen();
     onTestFinished(() => all.plane.close());
     writeFileSync(join(all.#directory, "disk.img"), "");
@@ -80,8 +82,9 @@ export class PressedAgent {
     return all;
   }
 
-  private constructor(region: Region, meddler: Meddler, cacheUrl: string) {
+  private constructor(region: Region, meddler: Meddler, cacheUrl: string, main: string) {
     this.#region = region;
+    this.main = main;
     this.meddler = meddler;
     const access = { cacheUrl, handoverUrl: cacheUrl };
     this.plane = new ControlPlaneStub({ machine: this.#machine, key: KEY, policy: POLICY, ...access });
@@ -97,7 +100,7 @@ export class PressedAgent {
       IDENTITY_ENDPOINT: `http://127.0.0.1:${this.plane.port}/identity`,
       IDENTITY_HEADER: "x",
     };
-    const agent = spawn(process.execPath, [MAIN, ...places, ...rest], {
+    const agent = spawn(process.execPath, [this.main, ...places, ...rest], {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...identity, NODE_EXTRA_CA_CERTS: this.#region.tls.ca },
     });
@@ -108,8 +111,8 @@ export class PressedAgent {
   }
 
   /** SIGKILL: nothing is said, nothing is put in order. */
-  async kill(): Promise<void> {
-    this.#agent?.kill("SIGKILL");
+  async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+    this.#agent?.kill(signal);
     if (this.#agent) await once(this.#agent, "exit");
   }
 
