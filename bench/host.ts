@@ -140,7 +140,7 @@ async function measured(host: Host, floor: Floor, work: Work, round: string): Pr
 /** Counts the changes of a database from now until the returned function is called. */
 function counted(db: Host["hub"]["store"]["db"]): () => { changes: number; bytes: number } {
   const run = db.run.bind(db);
-  const get = db.get.bind(db);
+  const insert = db.insert.bind(db);
   let changes = 0;
   let bytes = 0;
   const note = (values: readonly unknown[] = []): void => {
@@ -151,13 +151,13 @@ function counted(db: Host["hub"]["store"]["db"]): () => { changes: number; bytes
     note(values);
     return run(sql, values);
   };
-  db.get = (sql, values) => {
-    if (sql.startsWith("INSERT")) note(values);
-    return get(sql, values);
+  db.insert = (sql, values) => {
+    note(values);
+    return insert(sql, values);
   };
   return () => {
     db.run = run;
-    db.get = get;
+    db.insert = insert;
     return { changes, bytes };
   };
 }

@@ -52,14 +52,25 @@ async function call(item: WorkItem, context: ActivityContext): Promise<string | 
   const inputs = { [triggerOf(fn).name]: triggerData(item.input), ...context.inputs(fn) };
   const response = await context.invoker.invoke(fn, {
     inputs,
-    triggerMetadata: { instanceId: { string: item.instance } },
+    triggerMetadata: { instanceId: textData(item.instance) },
   });
   return jsonOf(response.returnValue);
 }
 
 /** As the extension converts it: a JSON string is passed as its text, anything else as JSON text, null as nothing. */
 function triggerData(input: string | null): TypedData {
-  const value: unknown = input === null ? null : JSON.parse(input);
-  if (value === null) return {};
-  return { string: typeof value === "string" ? value : JSON.stringify(value) };
+  if (input === null || input === "null") return {};
+  if (!input.startsWith('"')) return { string: input };
+  const text: string = JSON.parse(input);
+  return { string: text };
+}
+
+/**
+ * The worker reads a text as JSON where it can, and takes it as it is where it cannot. An exception for each activity is
+ * dear, so what cannot be JSON goes as a text that can.
+ */
+function textData(value: string): TypedData {
+  return /^\s*(?:["[{]|true|false|null|[-+.\deE]+\s*$)/.test(value)
+    ? { string: value }
+    : { json: JSON.stringify(value) };
 }

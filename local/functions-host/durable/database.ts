@@ -43,6 +43,7 @@ export class Database {
   commits = 0;
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #flushes: (() => void)[] = [];
   #pending: PromiseWithResolvers<void> | undefined;
 
   /** @throws LeewardError InvalidSetting when the file is in use, or of another version */
@@ -70,18 +71,26 @@ export class Database {
     return this.#db.isOpen;
   }
 
-  /** Makes all changes of the function, or none when it throws. The function must not await. */
+  /**
+   * Makes all changes of the function. It must not await. When it throws the host has a defect, or the disk has: nothing that
+   * waits for the commit is stored, nobody is told that it was, and the process ends.
+   */
   write<T>(change: () => T): T {
     this.#begin();
-    this.#db.exec("SAVEPOINT change");
     try {
-      const result = change();
-      this.#db.exec("RELEASE change");
-      return result;
+      return change();
     } catch (error) {
-      this.#db.exec("ROLLBACK TO change; RELEASE change");
+      this.#db.close();
+      setImmediate(() => {
+        throw error;
+      });
       throw error;
     }
+  }
+
+  /** The function is called inside each transaction, when it ends: for what need not be written if it is gone by then. */
+  beforeCommit(flush: () => void): void {
+    this.#flushes.push(flush);
   }
 
   /** Resolves when everything written so far survives a power loss. */
@@ -102,15 +111,20 @@ export class Database {
     return Number(this.#statement(sql).run(...values).changes);
   }
 
+  /** The number of the new row. */
+  insert(sql: string, values: readonly Value[]): number {
+    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+  }
+
   close(): void {
-    if (this.#pending) this.#commit();
-    this.#db.close();
+    this.#commit();
+    if (this.isOpen) this.#db.close();
   }
 
   /** Two rounds of the event loop later, so that turns woken by what was just written still join. */
   #begin(): void {
     if (this.#pending) return;
-    this.#db.exec("BEGIN IMMEDIATE");
+    this.#statement("BEGIN IMMEDIATE").run();
     this.#pending = Promise.withResolvers();
     setImmediate(() => setImmediate(() => this.#commit()));
   }
@@ -118,8 +132,9 @@ export class Database {
   /** Throws into the event loop when the disk fails: what is in memory then is not what is on disk, so nothing may go on. */
   #commit(): void {
     const pending = this.#pending;
-    if (!pending) return;
-    this.#db.exec("COMMIT");
+    if (!pending || !this.isOpen) return;
+    for (const flush of this.#flushes) flush();
+    this.#statement("COMMIT").run();
     this.#pending = undefined;
     this.commits++;
     pending.resolve();

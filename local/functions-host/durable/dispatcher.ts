@@ -36,7 +36,7 @@ export class Dispatcher {
 
   /** Takes up whatever the store holds. */
   start(): void {
-    for (const id of this.#o.store.instancesWithMail()) this.#ready.add(id);
+    for (const id of this.#o.store.mailbox.instances()) this.#ready.add(id);
     for (const id of this.#o.store.entities.asked()) this.#ready.add(id);
     this.#queue.push(...this.#o.store.allWork());
     this.#kick();
@@ -87,8 +87,8 @@ export class Dispatcher {
   #pump(): void {
     if (this.#stopped) return;
     const now = this.#o.now();
-    for (const id of this.#o.store.instancesWithTimerDue(now))
-      if (!this.#turning.has(id)) this.#ready.add(id);
+    const { due, next } = this.#o.store.timers(now);
+    for (const id of due) if (!this.#turning.has(id)) this.#ready.add(id);
     for (const id of this.#ready) {
       if (this.#turning.size >= this.#o.maxOrchestrations) break;
       if (this.#turning.has(id)) continue;
@@ -100,7 +100,7 @@ export class Dispatcher {
       if (number === undefined) break;
       void this.#activity(number);
     }
-    this.#setAlarm(this.#o.store.nextTimer(now), now);
+    this.#setAlarm(next, now);
     if (this.#isIdle()) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
@@ -119,11 +119,11 @@ export class Dispatcher {
     this.note(effects);
   }
 
-  #setAlarm(due: number | undefined, now: number): void {
+  #setAlarm(due: number, now: number): void {
     if (due === this.#alarm?.due) return;
     this.#alarm?.cancel.abort();
     this.#alarm = undefined;
-    if (due === undefined) return;
+    if (due === Number.POSITIVE_INFINITY) return;
     const cancel = new AbortController();
     this.#alarm = { due, cancel };
     this.#o.clock.sleep(millis(Math.min(due - now, LONGEST_SLEEP)), cancel.signal).then(

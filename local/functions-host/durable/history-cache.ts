@@ -1,10 +1,11 @@
 import type { HistoryEvent } from "./history.ts";
 import { type ReplayedEvent, replayed } from "./replayed.ts";
 import { Planner } from "./planner.ts";
+import type { Instance } from "./store.ts";
 
-/** The history of one execution, as it is stored and as the library sees it. */
+/** An instance with the history of its execution, as it is stored and as the library sees it. */
 export interface Past {
-  readonly execution: string;
+  instance: Instance;
   readonly events: HistoryEvent[];
   readonly replayed: ReplayedEvent[];
   readonly planner: Planner;
@@ -22,31 +23,43 @@ export class HistoryCache {
   #size = 0;
 
   /** @param rows reads the stored turns, oldest first */
-  get(id: string, execution: string, rows: () => string[]): Past {
-    const found = this.#kept.get(id);
-    if (found?.execution === execution) return found;
-    this.drop(id);
+  get(instance: Instance, rows: () => string[]): Past {
+    const found = this.#kept.get(instance.id);
+    if (found?.instance.execution === instance.execution) return found;
+    this.drop(instance.id);
     const stored = rows();
     const events = stored.flatMap((row): HistoryEvent[] => JSON.parse(row));
     const past: Past = {
-      execution,
+      instance,
       events,
       replayed: replayed(events),
       planner: new Planner(),
       size: stored.reduce((sum, { length }) => sum + length, 0),
       turns: stored.length,
     };
-    this.#keep(id, past);
+    this.#keep(past);
     return past;
   }
 
   /** @param text the events as they are stored */
-  append(id: string, past: Past, events: readonly HistoryEvent[], text: string): void {
+  append(past: Past, events: readonly HistoryEvent[], text: string): void {
+    this.drop(past.instance.id);
     past.events.push(...events);
     past.replayed.push(...replayed(events));
     past.size += text.length;
     past.turns++;
-    this.#keep(id, past);
+    this.#keep(past);
+  }
+
+  instance(id: string): Instance | undefined {
+    return this.#kept.get(id)?.instance;
+  }
+
+  /** What of it has changed. */
+  update(instance: Instance): void {
+    const past = this.#kept.get(instance.id);
+    if (past?.instance.execution === instance.execution) past.instance = instance;
+    else this.drop(instance.id);
   }
 
   drop(id: string): void {
@@ -54,7 +67,8 @@ export class HistoryCache {
     this.#kept.delete(id);
   }
 
-  #keep(id: string, past: Past): void {
+  #keep(past: Past): void {
+    const { id } = past.instance;
     this.#kept.set(id, past);
     this.#size += past.size;
     for (const oldest of this.#kept.keys()) {

@@ -139,9 +139,17 @@ export type Message = Stamp & MessageBody;
 export const stamped = <Body extends EventBody>(body: Body, now: number): Stamp & Body => ({
   EventId: -1,
   IsPlayed: false,
-  Timestamp: new Date(now).toISOString(),
+  Timestamp: isoText(now),
   ...body,
 });
+
+let newest = { now: 0, text: new Date(0).toISOString() };
+
+/** Many events carry the same instant. */
+function isoText(now: number): string {
+  if (now !== newest.now) newest = { now, text: new Date(now).toISOString() };
+  return newest.text;
+}
 
 const names = new Map<number, string>(Object.entries(EventType).map(([name, number]) => [number, name]));
 export const eventName = (type: number): string => names.get(type) ?? String(type);

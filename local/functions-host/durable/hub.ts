@@ -4,7 +4,7 @@ import { type RegisteredFunction, triggerOf } from "../core-api.ts";
 import type { Invoker } from "../invocation.ts";
 import type { TypedData } from "../typed-data.ts";
 import { runActivity } from "./activity.ts";
-import { type Action, isState } from "./action.ts";
+import { type Action, ActionType, isState } from "./action.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Decision } from "./decision.ts";
 import { Entities } from "./entities.ts";
@@ -146,7 +146,11 @@ export class TaskHub {
 
   /** A defect of the library (durable-js issue 574), seen here because the same action object stands twice in its answer. */
   #warnOfSharedTasks(name: string, result: unknown): void {
-    if (isState(result) && result.actions.flat().some(isCompound) && sharesActions(result.actions, new Set()))
+    if (
+      isState(result) &&
+      result.actions.some((turn) => turn.some(isCompound)) &&
+      sharesActions(result.actions, new Set())
+    )
       this.#o.warn(
         `orchestrator ${name} yields a pending task again inside another Task.any or Task.all: it is scheduled twice, and ` +
           "results reach the wrong task. Use one compound task, or sub-orchestrations",
@@ -154,7 +158,9 @@ export class TaskHub {
   }
 }
 
-const isCompound = (action: Action): boolean => "compoundActions" in action;
+/** By its number: a look for a property in each turn of a long history is felt. */
+const isCompound = ({ actionType }: Action): boolean =>
+  actionType >= ActionType.WhenAny && actionType <= ActionType.WhenAll;
 
 /** Waiting again for the same event is harmless: events have no number. */
 function sharesActions(node: unknown, seen: Set<unknown>): boolean {

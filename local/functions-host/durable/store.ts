@@ -2,6 +2,7 @@ import { Database, integer, nullableText, type Row, text } from "./database.ts";
 import { EntityStore } from "./entity-store.ts";
 import { EventType, type HistoryEvent, type Message, type MessageBody, stamped } from "./history.ts";
 import { HistoryCache, type Past } from "./history-cache.ts";
+import { type Letter, Mailbox } from "./mailbox.ts";
 
 export const STATUSES = ["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated"] as const;
 export type Status = (typeof STATUSES)[number];
@@ -31,7 +32,7 @@ export interface Mail {
   readonly message: Message;
   /** null: for whichever execution is alive. */
   readonly execution: string | null;
-  readonly from: { readonly inbox: number } | { readonly timer: number };
+  readonly from: Letter | { readonly timer: number };
 }
 
 export interface WorkItem {
@@ -47,14 +48,20 @@ export interface WorkItem {
 export class Store {
   readonly db: Database;
   readonly entities: EntityStore;
+  readonly mailbox: Mailbox;
   readonly #cache = new HistoryCache();
+  /** Known while no timer is due and none has changed since. */
+  #timers: { readonly next: number; readonly nextHeld: number } | undefined;
 
   constructor(file: string) {
     this.db = new Database(file);
     this.entities = new EntityStore(this.db);
+    this.mailbox = new Mailbox(this.db);
   }
 
   instance(id: string): Instance | undefined {
+    const known = this.#cache.instance(id);
+    if (known) return known;
     const row = this.db.get("SELECT * FROM instance WHERE id = ?", [id]);
     return row && instanceOf(row);
   }
@@ -85,11 +92,14 @@ export class Store {
       [i.status, i.input, i.output, i.customStatus, i.updated, i.execution, i.id],
     );
     if (hasEnded(i.status)) this.#cache.drop(i.id);
+    else this.#cache.update(i);
   }
 
   deleteInstance(id: string): void {
-    for (const table of ["history", "inbox", "timer", "work"])
-      this.db.run(`DELETE FROM ${table} WHERE instance = ?`, [id]);
+    this.mailbox.discardAll(id);
+    this.deleteTimers(id);
+    this.db.run("DELETE FROM history WHERE instance = ?", [id]);
+    this.db.run("DELETE FROM work WHERE instance = ?", [id]);
     this.db.run("DELETE FROM instance WHERE id = ?", [id]);
     this.#cache.drop(id);
   }
@@ -97,7 +107,7 @@ export class Store {
   // history
 
   past(instance: Instance): Past {
-    return this.#cache.get(instance.id, instance.execution, () =>
+    return this.#cache.get(instance, () =>
       this.db
         .all("SELECT events FROM history WHERE instance = ? ORDER BY turn", [instance.id])
         .map((row) => text(row, "events")),
@@ -106,11 +116,10 @@ export class Store {
 
   appendHistory(instance: Instance, events: readonly HistoryEvent[]): void {
     const past = this.past(instance);
-    this.#cache.drop(instance.id); // stays dropped when the write below fails
     const played = events.map((event) => ({ ...event, IsPlayed: true }));
     const added = JSON.stringify(played);
     this.db.run("INSERT INTO history VALUES(?,?,?)", [instance.id, past.turns, added]);
-    this.#cache.append(instance.id, past, played, added);
+    this.#cache.append(past, played, added);
   }
 
   deleteHistory(id: string): void {
@@ -121,15 +130,11 @@ export class Store {
   // inbox and timers
 
   send(instance: string, message: Message, execution: string | null): void {
-    this.db.run("INSERT INTO inbox(instance, execution, message) VALUES(?,?,?)", [
-      instance,
-      execution,
-      JSON.stringify(message),
-    ]);
+    this.mailbox.send(instance, message, execution);
   }
 
   setTimer(instance: Instance, task: number, due: number): void {
-    this.db.run("INSERT INTO timer(instance, task, execution, due) VALUES(?,?,?,?)", [
+    this.#changeTimers("INSERT INTO timer(instance, task, execution, due) VALUES(?,?,?,?)", [
       instance.id,
       task,
       instance.execution,
@@ -138,23 +143,26 @@ export class Store {
   }
 
   cancelTimer(instance: string, task: number): void {
-    this.db.run("DELETE FROM timer WHERE instance = ? AND task = ?", [instance, task]);
+    this.#changeTimers("DELETE FROM timer WHERE instance = ? AND task = ?", [instance, task]);
   }
 
   deleteTimers(instance: string): void {
-    this.db.run("DELETE FROM timer WHERE instance = ?", [instance]);
+    this.#changeTimers("DELETE FROM timer WHERE instance = ?", [instance]);
   }
 
   /** A suspended instance's timers do not wake it. */
   holdTimers(instance: string, held: boolean): void {
-    this.db.run("UPDATE timer SET held = ? WHERE instance = ?", [held ? 1 : 0, instance]);
+    this.#changeTimers("UPDATE timer SET held = ? WHERE instance = ?", [held ? 1 : 0, instance]);
+  }
+
+  #changeTimers(sql: string, values: (string | number)[]): void {
+    if (this.db.run(sql, values) > 0) this.#timers = undefined;
   }
 
   /** Everything that waits for the instance, in the order in which it happened. */
   mail(id: string, now: number): Mail[] {
-    const letters = this.db
-      .all("SELECT number, execution, message FROM inbox WHERE instance = ? ORDER BY number", [id])
-      .map(letterOf);
+    const letters = this.mailbox.of(id).map((letter) => ({ ...letter, from: letter }));
+    if (this.#timers && now < Math.min(this.#timers.next, this.#timers.nextHeld)) return letters;
     const fired = this.db
       .all("SELECT task, execution, due FROM timer WHERE instance = ? AND due <= ? ORDER BY due", [id, now])
       .map((row) => firedOf(row, now));
@@ -163,20 +171,21 @@ export class Store {
 
   discard(instance: string, mail: readonly Mail[]): void {
     for (const { from } of mail)
-      if ("inbox" in from) this.db.run("DELETE FROM inbox WHERE number = ?", [from.inbox]);
-      else this.cancelTimer(instance, from.timer);
+      if ("timer" in from) this.cancelTimer(instance, from.timer);
+      else this.mailbox.discard(from);
   }
 
   // work
 
   /** The number of the new item. */
   addWork(item: WorkItem): number {
-    const row = this.db.get(
-      "INSERT INTO work(instance, execution, task, name, input) VALUES(?,?,?,?,?) RETURNING number",
-      [item.instance, item.execution, item.task, item.name, item.input],
-    );
-    if (!row) throw new Error("a work item was not stored");
-    return integer(row, "number");
+    return this.db.insert("INSERT INTO work(instance, execution, task, name, input) VALUES(?,?,?,?,?)", [
+      item.instance,
+      item.execution,
+      item.task,
+      item.name,
+      item.input,
+    ]);
   }
 
   work(number: number): WorkItem | undefined {
@@ -191,25 +200,24 @@ export class Store {
 
   // what there is to do
 
-  instancesWithMail(): string[] {
-    return this.db
-      .all("SELECT instance FROM inbox GROUP BY instance ORDER BY min(number)")
-      .map((row) => text(row, "instance"));
-  }
-
   allWork(): number[] {
     return this.db.all("SELECT number FROM work ORDER BY number").map((row) => integer(row, "number"));
   }
 
-  instancesWithTimerDue(now: number): string[] {
-    return this.db
+  /** Instances whose timers are due, and when the next one will be: never, if it is infinite. */
+  timers(now: number): { due: readonly string[]; next: number } {
+    if (this.#timers && now < this.#timers.next) return { due: [], next: this.#timers.next };
+    const due = this.db
       .all("SELECT DISTINCT instance FROM timer WHERE held = 0 AND due <= ? ORDER BY due", [now])
       .map((row) => text(row, "instance"));
+    const next = this.#earliest("held = 0 AND due > ?", now);
+    this.#timers = due.length > 0 ? undefined : { next, nextHeld: this.#earliest("held = 1 AND due > ?", 0) };
+    return { due, next };
   }
 
-  nextTimer(now: number): number | undefined {
-    const row = this.db.get("SELECT min(due) AS due FROM timer WHERE held = 0 AND due > ?", [now]);
-    return row?.["due"] === null || row === undefined ? undefined : integer(row, "due");
+  #earliest(which: string, now: number): number {
+    const row = this.db.get(`SELECT min(due) AS due FROM timer WHERE ${which}`, [now]);
+    return row?.["due"] === null || row === undefined ? Number.POSITIVE_INFINITY : integer(row, "due");
   }
 }
 
@@ -240,11 +248,6 @@ export const instanceOf = (row: Row): Instance => ({
         },
 });
 
-function letterOf(row: Row): Mail {
-  const message: Message = JSON.parse(text(row, "message"));
-  return { message, execution: nullableText(row, "execution"), from: { inbox: integer(row, "number") } };
-}
-
 function firedOf(row: Row, now: number): Mail {
   const task = integer(row, "task");
   const FireAt = new Date(integer(row, "due")).toISOString();
@@ -265,7 +268,7 @@ function mergeByTime(letters: readonly Mail[], fired: readonly Mail[]): Mail[] {
   const merged = [...letters];
   for (const timer of fired) {
     const at = merged.findIndex(
-      (mail) => "inbox" in mail.from && mail.message.Timestamp > dueOf(timer.message),
+      (mail) => !("timer" in mail.from) && mail.message.Timestamp > dueOf(timer.message),
     );
     merged.splice(at < 0 ? merged.length : at, 0, timer);
   }
