@@ -4,6 +4,8 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { injectCoreApi } from "../local/functions-host/core-api.ts";
 import { type Host, startHost } from "../local/functions-host/host.ts";
+import { idle } from "./host-idle.ts";
+import { libraryCost } from "./host-library.ts";
 import { median, printTable } from "./measure.ts";
 
 const APP = path.join(import.meta.dirname, "../test/functions-host/app");
@@ -13,7 +15,8 @@ interface Work {
   readonly name: string;
   readonly orchestrations: number;
   readonly activities: number;
-  readonly run: (host: Host, round: string) => Promise<void>;
+  /** Ids of the instances. */
+  readonly run: (host: Host, round: string) => Promise<readonly string[]>;
 }
 
 /** How many transactions the host committed for a piece of work, and what it put into them. */
@@ -24,10 +27,16 @@ interface Stored {
   readonly bytes: number;
 }
 
-interface Sample {
+interface Cost {
   readonly wall: number;
   readonly cpu: number;
-  readonly floor: number;
+}
+
+interface Sample extends Cost {
+  /** SQLite alone. */
+  readonly floor: Cost;
+  /** Libraries and app alone. */
+  readonly library: number;
   readonly stored: Stored;
 }
 
@@ -50,6 +59,7 @@ export async function run(): Promise<void> {
     await host.stop();
     await rm(data, { recursive: true, force: true });
   }
+  await idle();
 }
 
 async function throughput(host: Host, floor: Floor): Promise<void> {
@@ -66,9 +76,7 @@ async function throughput(host: Host, floor: Floor): Promise<void> {
       if (round > 0) samples.get(work)?.push(sample);
     }
   const [load = 0] = loadavg();
-  console.log(
-    `Medians of ${ROUNDS} interleaved rounds, load ${load.toFixed(1)}. Floor: SQLite alone, the same commits.\n`,
-  );
+  console.log(`Medians of ${ROUNDS} interleaved rounds, load ${load.toFixed(1)}.\n`);
   printTable([
     [
       "",
@@ -80,6 +88,10 @@ async function throughput(host: Host, floor: Floor): Promise<void> {
       "KB",
       "floor ms",
       "floor / host",
+      "CPU ms",
+      "floor",
+      "library",
+      "both / host",
     ],
     ...works.map((work) => rowOf(work, samples.get(work) ?? [])),
   ]);
@@ -96,31 +108,41 @@ function rowOf(work: Work, samples: readonly Sample[]): string[] {
     ((of((s) => s.cpu) / work.activities) * 1000).toFixed(0),
     of((s) => s.stored.commits).toFixed(0),
     (of((s) => s.stored.bytes) / 1000).toFixed(0),
-    of((s) => s.floor).toFixed(1),
-    of((s) => s.floor / s.wall).toFixed(2),
+    of((s) => s.floor.wall).toFixed(1),
+    of((s) => s.floor.wall / s.wall).toFixed(2),
+    of((s) => s.cpu).toFixed(0),
+    of((s) => s.floor.cpu).toFixed(0),
+    of((s) => s.library).toFixed(0),
+    of((s) => (s.floor.cpu + s.library) / s.cpu).toFixed(2),
   ];
 }
 
-/** What an instance costs as its history grows: as many activities in one chain, and in ten. */
+/** What an instance costs as its history grows: as many activities in one chain, and in ten, at once or one after the other. */
 async function growth(host: Host): Promise<void> {
   const costs = new Map<string, number[]>();
+  const libraries = new Map<string, number[]>();
   for (let round = 0; round <= ROUNDS; round++)
-    for (const [count, steps] of [
-      [10, 100],
-      [3, 333],
-      [1, 1000],
-    ] as const) {
-      const work = chains(`${count} x ${steps}`, count, steps);
-      const before = process.cpuUsage();
-      await work.run(host, `growth-${round}`);
-      const { user, system } = process.cpuUsage(before);
-      if (round > 0) costs.set(work.name, [...(costs.get(work.name) ?? []), (user + system) / 1000]);
+    for (const work of [TOGETHER, IN_TURN, ONE]) {
+      const ids: string[] = [];
+      const { cpu } = await costOf(async () => {
+        ids.push(...(await work.run(host, `growth-${round}`)));
+      });
+      const library = await libraryCost(host, ids);
+      if (round === 0) continue;
+      costs.set(work.name, [...(costs.get(work.name) ?? []), cpu]);
+      libraries.set(work.name, [...(libraries.get(work.name) ?? []), library]);
     }
-  const base = median(costs.get("10 x 100") ?? []);
-  console.log("\nChains of 1,000 activities in all, ms of processor:\n");
+  const of = (all: Map<string, number[]>, { name }: Work) => median(all.get(name) ?? []);
+  console.log("\n1,000 activities, ms of processor:\n");
   printTable([
-    ["chains x activities", "CPU ms", "of ten chains of 100"],
-    ...[...costs].map(([name, all]) => [name, median(all).toFixed(0), (median(all) / base).toFixed(2)]),
+    ["", "CPU ms", "library", "of ten in turn", "of ten at once"],
+    ...[TOGETHER, IN_TURN, ONE].map((work) => [
+      work.name,
+      of(costs, work).toFixed(0),
+      of(libraries, work).toFixed(0),
+      (of(costs, work) / of(costs, IN_TURN)).toFixed(2),
+      (of(costs, work) / of(costs, TOGETHER)).toFixed(2),
+    ]),
   ]);
 }
 
@@ -128,13 +150,22 @@ async function measured(host: Host, floor: Floor, work: Work, round: string): Pr
   const { db } = host.hub.store;
   const commits = db.commits;
   const count = counted(db);
+  const ids: string[] = [];
+  const cost = await costOf(async () => {
+    ids.push(...(await work.run(host, round)));
+  });
+  const stored = { commits: db.commits - commits, ...count() };
+  const library = await libraryCost(host, ids);
+  return { ...cost, stored, library, floor: await costOf(() => floor.store(stored)) };
+}
+
+async function costOf(work: () => unknown): Promise<Cost> {
   const before = process.cpuUsage();
   const start = performance.now();
-  await work.run(host, round);
+  await work();
   const wall = performance.now() - start;
   const { user, system } = process.cpuUsage(before);
-  const stored = { commits: db.commits - commits, ...count() };
-  return { wall, cpu: (user + system) / 1000, stored, floor: floor.cost(stored) };
+  return { wall, cpu: (user + system) / 1000 };
 }
 
 /** Counts the changes of a database from now until the returned function is called. */
@@ -172,17 +203,15 @@ class Floor {
     this.#db.exec("CREATE TABLE row(number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL)");
   }
 
-  /** Milliseconds for as many commits, changes and bytes. */
-  cost({ commits, changes, bytes }: Stored): number {
+  /** As many commits, changes and bytes. */
+  store({ commits, changes, bytes }: Stored): void {
     const body = "x".repeat(Math.round(bytes / Math.max(changes, 1)));
     const insert = this.#db.prepare("INSERT INTO row(body) VALUES(?)");
-    const start = performance.now();
     for (let commit = 0, done = 0; commit < commits; commit++) {
       this.#db.exec("BEGIN IMMEDIATE");
       for (const end = ((commit + 1) * changes) / commits; done < end; done++) insert.run(body);
       this.#db.exec("COMMIT");
     }
-    return performance.now() - start;
   }
 
   close(): void {
@@ -203,24 +232,25 @@ function started(
   count: number,
   activities: number,
 ): Work {
-  const run = async (host: Host, round: string): Promise<void> => {
+  const run = async (host: Host, round: string): Promise<string[]> => {
     const ids = Array.from({ length: count }, (_, i) => `${round}-${name}-${i}`);
     await Promise.all(ids.map((id) => host.hub.instances.start(orchestrator, id, JSON.stringify(input), "")));
     await host.idle();
+    return ids;
   };
   return { name, orchestrations: count, activities, run };
 }
 
 function overHttp(name: string, count: number): Work {
-  const run = async (host: Host, round: string): Promise<void> => {
+  const run = async (host: Host, round: string): Promise<string[]> => {
+    const ids = Array.from({ length: count }, (_, i) => `${round}-http-${i}`);
     const call = (target: string, method: string) =>
       fetch(`${host.url}/runtime/webhooks/durabletask/${target}`, {
         method,
         headers: { "x-functions-key": host.keys.durable },
         ...(method === "POST" ? { body: '{"steps":1}' } : {}),
       });
-    for (let i = 0; i < count; i++) {
-      const id = `${round}-http-${i}`;
+    for (const id of ids) {
       await (await call(`orchestrators/chain/${id}`, "POST")).arrayBuffer();
       for (let status = 202; status === 202;) {
         const answer = await call(`instances/${id}`, "GET");
@@ -228,6 +258,22 @@ function overHttp(name: string, count: number): Work {
         status = answer.status;
       }
     }
+    return ids;
   };
   return { name, orchestrations: count, activities: count, run };
 }
+
+const TOGETHER = chains("ten chains of 100 at once", 10, 100);
+const ONE = chains("a chain of 1,000", 1, 1000);
+
+/** As many turns and commits as one chain of all has: only the histories are shorter. */
+const IN_TURN: Work = {
+  name: "ten chains of 100, one after the other",
+  orchestrations: 10,
+  activities: 1000,
+  run: async (host, round) => {
+    const ids: string[] = [];
+    for (let i = 0; i < 10; i++) ids.push(...(await chains(`in-turn-${i}`, 1, 100).run(host, round)));
+    return ids;
+  },
+};
