@@ -128,7 +128,7 @@ function serve(
       timertrigger: () => timers.set(fn.name.toLowerCase(), new TimerTrigger(fn, context)),
       queuetrigger: () => queues.push(new QueueTrigger(fn, queueContext)),
     });
-  const inspector = new Inspector(hub.instances, keys, hub.now);
+  const inspector = new Inspector(hub, keys, hub.now);
   const router = new Router({ api: new ManagementApi(hub, address), http, inspector, timers, keys });
   listeners.rpc.serve((request) => router.rpc(request));
   listeners.open.serve((request) => router.handle(request));

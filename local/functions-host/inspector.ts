@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import type { Entities } from "./durable/entities.ts";
+import { entityOf } from "./durable/entity-store.ts";
 import type { Instances } from "./durable/instances.ts";
 import { hasEnded, type Instance, STATUSES } from "./durable/store.ts";
 import { keyOf } from "./http-trigger.ts";
@@ -19,11 +21,17 @@ const MOST_SUMMARY = 160;
  */
 export class Inspector {
   readonly #instances: Instances;
+  readonly #entities: Entities;
   readonly #keys: Keys;
   readonly #now: () => number;
 
-  constructor(instances: Instances, keys: Keys, now: () => number) {
+  constructor(
+    { instances, entities }: { readonly instances: Instances; readonly entities: Entities },
+    keys: Keys,
+    now: () => number,
+  ) {
     this.#instances = instances;
+    this.#entities = entities;
     this.#keys = keys;
     this.#now = now;
   }
@@ -32,9 +40,10 @@ export class Inspector {
   async handle(request: Request, rest: string): Promise<Response> {
     if (request.method !== "GET" && request.method !== "HEAD") return { status: 404 };
     const [first = "", id, part] = splitPath(rest).map(decodeURIComponent);
-    if (first !== "instances") return serveFile(request, rest);
+    if (first !== "instances" && first !== "entities") return serveFile(request, rest);
     const { durable, master } = this.#keys;
     if (!opens(keyOf(request), durable, master)) return { status: 401, headers: PRIVATE };
+    if (first === "entities") return id === undefined ? this.#states(request) : { status: 404 };
     if (id === undefined) return this.#list(request);
     const instance = await this.#instances.get(id);
     if (!instance) return notFound(id);
@@ -59,6 +68,21 @@ export class Inspector {
       if (error instanceof RangeError) return jsonResponse(400, { message: error.message }, PRIVATE);
       throw error;
     }
+  }
+
+  /** The entities and what they hold, by id. */
+  async #states(request: Request): Promise<Response> {
+    const query = EntityQuery.safeParse(Object.fromEntries(request.url.searchParams));
+    if (!query.success) return jsonResponse(400, { message: z.prettifyError(query.error) }, PRIVATE);
+    const { name, top, after } = query.data;
+    const { page, next } = await this.#entities.list(name ? { name } : {}, top, after);
+    const entities = page.map(({ id, state, updated }) => ({
+      ...entityOf(id),
+      state: clipped(state),
+      updated,
+    }));
+    const body = { now: this.#now(), entities, names: this.#entities.names(), next: next ?? null };
+    return jsonResponse(200, body, PRIVATE);
   }
 
   /** Nothing but 304 while nothing happened, so that a page may ask every second. */
@@ -117,6 +141,12 @@ const Query = z
     ...(to === undefined ? {} : { createdTo: to }),
   }));
 
+const EntityQuery = z.object({
+  name: z.string().min(1).optional(),
+  top: z.coerce.number().int().min(1).max(500).default(50),
+  after: z.string().default(""),
+});
+
 /** One line of the list. */
 const summaryOf = ({ id, name, status, created, updated, customStatus, output, parent }: Instance) => ({
   id,
@@ -163,6 +193,8 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   "timeline.js": { file: `${PAGE}timeline.js`, type: "text/javascript" },
   "format.js": { file: `${PAGE}format.js`, type: "text/javascript" },
   "style.css": { file: `${PAGE}style.css`, type: "text/css" },
+  "entities.js": { file: `${PAGE}entities.js`, type: "text/javascript" },
+  "base.css": { file: `${PORTAL}base.css`, type: "text/css" },
   "dom.js": { file: `${PORTAL}dom.js`, type: "text/javascript" },
 };
 

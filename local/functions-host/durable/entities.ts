@@ -27,6 +27,11 @@ export class Entities {
     return entity;
   }
 
+  /** How many there are of each name. */
+  names(): { name: string; count: number }[] {
+    return this.#store.entities.counts();
+  }
+
   /** @param after the last id of the page before */
   async list(filter: EntityFilter, top: number, after: string): Promise<{ page: Entity[]; next?: string }> {
     const found = this.#store.entities.list(filter, top + 1, after);

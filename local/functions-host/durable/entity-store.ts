@@ -74,6 +74,15 @@ export class EntityStore {
       .map(entityOfRow);
   }
 
+  /** By name. */
+  counts(): { name: string; count: number }[] {
+    return this.#db
+      .all(
+        "SELECT substr(id, 2, instr(substr(id, 2), '@') - 1) AS name, count(*) AS count FROM entity GROUP BY 1 ORDER BY 1",
+      )
+      .map((row) => ({ name: text(row, "name"), count: integer(row, "count") }));
+  }
+
   ask({ entity, request, name, input, caller }: Operation): void {
     this.#db.run(
       "INSERT INTO operation(entity, request, name, input, caller, caller_execution) VALUES(?,?,?,?,?,?)",

@@ -1,4 +1,5 @@
 import { render } from "./dom.js";
+import { entitiesView } from "./entities.js";
 import { listView } from "./list.js";
 import { instanceView } from "./timeline.js";
 import { signInView, topView } from "./top.js";
@@ -12,7 +13,7 @@ const TIMEOUT_MILLIS = 10_000;
 
 /** Everything that the page shows. Only this module changes it. */
 const model = {
-  /** `{ view: "list", query }` or `{ view: "instance", id }`. */
+  /** `{ view: "list", query }`, `{ view: "entities", query }` or `{ view: "instance", id }`. */
   route: undefined,
   /** Where the list was left. */
   lastList: "#/",
@@ -48,7 +49,7 @@ const actions = {
     for (const [name, value] of Object.entries(changes))
       if (value === "") query.delete(name);
       else query.set(name, value);
-    history.replaceState(null, "", `#/?${query}`);
+    history.replaceState(null, "", `${pageOf(model.route.view)}?${query}`);
     follow(false);
   },
   toggle(row, isOpen) {
@@ -82,9 +83,17 @@ function show() {
   render(top, topView(model));
   if (model.needsKey) render(main, signInView(actions));
   else if (model.route.view === "instance") render(main, instanceView(model, now, actions));
+  else if (model.route.view === "entities") render(main, entitiesView(model, actions));
   else render(main, listView(model, actions));
-  document.title = model.route.view === "instance" ? `${model.route.id} · Orchestrations` : "Orchestrations";
+  document.title = titleOf(model.route);
 }
+
+function titleOf({ view, id }) {
+  if (view === "instance") return `${id} · Orchestrations`;
+  return view === "entities" ? "Entities" : "Orchestrations";
+}
+
+const pageOf = (view) => (view === "entities" ? "#/entities" : "#/");
 
 /** The key may come in the fragment, which no server sees; it is taken out of the address at once. */
 function takeKeyFromAddress() {
@@ -97,7 +106,8 @@ function takeKeyFromAddress() {
 function routeOf(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const instance = /^instance\/(.+)$/.exec(path);
-  return instance ? { view: "instance", id: decodeURIComponent(instance[1]) } : { view: "list", query };
+  if (instance) return { view: "instance", id: decodeURIComponent(instance[1]) };
+  return { view: path === "entities" ? "entities" : "list", query };
 }
 
 function follow(isVisit = true) {
@@ -129,8 +139,10 @@ function ask(path, headers = {}) {
   });
 }
 
-const pathOf = (route) =>
-  route.view === "list" ? `instances?${route.query}` : `instances/${encodeURIComponent(route.id)}`;
+function pathOf({ view, query, id }) {
+  if (view === "instance") return `instances/${encodeURIComponent(id)}`;
+  return `${view === "entities" ? "entities" : "instances"}?${query}`;
+}
 
 /** Reads what the route shows. Answers that come too late, for a route that was left, are dropped. */
 async function read() {
@@ -171,7 +183,7 @@ async function poll() {
 }
 
 const pauseNow = () =>
-  model.route.view === "list" ? LIST_MILLIS : model.data?.live ? LIVE_MILLIS : ENDED_MILLIS;
+  model.route.view !== "instance" ? LIST_MILLIS : model.data?.live ? LIVE_MILLIS : ENDED_MILLIS;
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,14 +1,29 @@
 import { h } from "./dom.js";
 import { clock } from "./format.js";
 
-export const topView = ({ failure, readAt, needsKey, lastList }) =>
+export const topView = ({ failure, readAt, needsKey, lastList, route }) =>
   h(
     "div",
     { class: "bar" },
-    h("a", { class: "brand", href: lastList }, "Orchestrations"),
+    h(
+      "nav",
+      { class: "parts", "aria-label": "Parts" },
+      h(
+        "a",
+        { class: "brand", href: lastList, "aria-current": currentIf(route.view === "list") },
+        "Orchestrations",
+      ),
+      h(
+        "a",
+        { class: "brand", href: "#/entities", "aria-current": currentIf(route.view === "entities") },
+        "Entities",
+      ),
+    ),
     h("span", { class: "where" }, location.host),
     needsKey ? undefined : h("span", { class: "fresh" }, freshness(failure, readAt)),
   );
+
+const currentIf = (isCurrent) => (isCurrent ? "page" : undefined);
 
 function freshness(failure, readAt) {
   if (failure && !failure.isFinal && readAt > 0) return `stale since ${clock(readAt)}`;

@@ -32,7 +32,8 @@ test("what the page asks for needs the durable or the master key", async () => {
 });
 
 test("the page's own files need none, come with a policy, and are all there is", async () => {
-  for (const file of ["", "app.js", "top.js", "list.js", "timeline.js", "format.js", "dom.js", "style.css"])
+  const names = ["app", "top", "list", "entities", "timeline", "format", "dom"].map((name) => `${name}.js`);
+  for (const file of ["", ...names, "base.css", "style.css"])
     expect((await host.fetch(`/admin/durable/${file}`)).status).toBe(200);
   const page = await host.fetch("/admin/durable/");
   expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
@@ -83,6 +84,31 @@ test("an instance that did not change is not sent again", async () => {
   expect((await host.fetch(`/admin/durable/instances/${id}`, { headers })).status).toBe(304);
   await host.raise(id, "first", 1);
   expect((await host.fetch(`/admin/durable/instances/${id}`, { headers })).status).toBe(200);
+});
+
+async function signal(key: string, by: number): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  await host.manage(`entities/counter/${key}?op=add`, { method: "POST", headers, body: String(by) });
+  await host.host.idle();
+}
+
+test("entities come in pages with what they hold, each once, and are counted by name", async () => {
+  for (const key of ["p1", "p2", "p3"]) await signal(key, 7);
+  const read = async (query: string) => {
+    const page: { entities: { key: string }[]; names: unknown[]; next: string | null } = JSON.parse(
+      await (await keyed(`entities?${query}`)).text(),
+    );
+    return page;
+  };
+  const first = await read("name=counter&top=2");
+  expect(first.entities[0]).toMatchObject({ name: "counter", state: { text: '{"value":7}', length: 11 } });
+  expect(first.names).toContainEqual({ name: "counter", count: 3 });
+  const second = await read(`name=counter&top=2&after=${encodeURIComponent(first.next ?? "")}`);
+  expect([...first.entities, ...second.entities].map(({ key }) => key)).toEqual(["p1", "p2", "p3"]);
+  expect(second.next).toBe(null);
+  expect((await read("name=nothing")).entities).toEqual([]);
+  expect((await keyed("entities?top=none")).status).toBe(400);
+  expect((await host.fetch("/admin/durable/entities")).status).toBe(401);
 });
 
 describe.skipIf(!present)("in a browser", () => {
@@ -199,6 +225,20 @@ describe.skipIf(!present)("in a browser", () => {
     await page.keyboard.press("Escape");
     await page.getByRole("link", { name: "keyboard", exact: true }).waitFor();
     expect(page.url()).toContain("prefix=keyboard");
+  });
+
+  test("what entities hold is shown and goes on while one looks", async () => {
+    await signal("shown", 41);
+    const page = await open();
+    await page.getByRole("link", { name: "Entities" }).click();
+    const row = page.getByRole("row", { name: /counter shown/ });
+    await row.getByText('{"value":41}').waitFor();
+    await signal("shown", 1);
+    await row.getByText('{"value":42}').waitFor();
+    await page.getByRole("button", { name: /^counter/ }).click();
+    expect(page.url()).toMatch(/#\/entities\?name=counter$/);
+    await page.getByRole("link", { name: "Orchestrations" }).click();
+    await page.getByRole("button", { name: /^Completed/ }).waitFor();
   });
 
   test("the whole history can be downloaded", async () => {
