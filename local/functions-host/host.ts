@@ -1,11 +1,11 @@
 import path from "node:path";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type Clock, systemClock } from "../../engine/core/clock.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
 import { type Millis, millis } from "../../engine/core/units.ts";
 import { loadApp, terminateApp } from "./app.ts";
 import { clientInputs } from "./client-binding.ts";
 import { type LogSink, type RegisteredFunction, registry, triggerOf } from "./core-api.ts";
+import { checkEmulated } from "./emulated.ts";
 import { TaskHub } from "./durable/hub.ts";
 import { HttpTriggers } from "./http-trigger.ts";
 import { Inspector } from "./inspector.ts";
@@ -14,7 +14,6 @@ import { type Keys, readKeys } from "./keys.ts";
 import { Listener } from "./listener.ts";
 import { ManagementApi } from "./management-api.ts";
 import { QUEUE_LEASE, QueueTrigger } from "./queue-trigger.ts";
-import { retryPolicyOf } from "./retry-policy.ts";
 import { Router } from "./router.ts";
 import { type HostSettings, readSettings } from "./settings.ts";
 import { TimerTrigger } from "./timer-trigger.ts";
@@ -174,28 +173,12 @@ function register(
   hub: TaskHub,
   add: Record<"httptrigger" | "timertrigger" | "queuetrigger", () => void>,
 ): void {
+  checkEmulated(fn);
   const { type } = triggerOf(fn);
-  for (const binding of Object.values(fn.metadata.bindings))
-    if (!KNOWN_BINDINGS.has(binding.type.toLowerCase())) throw unsupported(fn, `the binding ${binding.type}`);
-  retryPolicyOf(fn);
   if (type === "httptrigger" || type === "timertrigger" || type === "queuetrigger") add[type]();
   else if (type === "orchestrationtrigger" || type === "activitytrigger" || type === "entitytrigger")
     hub.register(fn, type);
 }
-
-const KNOWN_BINDINGS = new Set([
-  "httptrigger",
-  "http",
-  "timertrigger",
-  "queuetrigger",
-  "orchestrationtrigger",
-  "activitytrigger",
-  "entitytrigger",
-  "durableclient",
-]);
-
-const unsupported = (fn: RegisteredFunction, what: string) =>
-  new LeewardError("HostUnsupported", `function ${fn.name} uses ${what}`);
 
 const traceOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -22,11 +22,12 @@ export interface HostSettings {
 /**
  * Reads host.json and local.settings.json of the app. Values of the latter become environment variables where those are
  * not set yet, as the real tools do.
- * @throws LeewardError InvalidSetting naming file and field
+ * @throws LeewardError InvalidSetting naming file and field, also of what this host does not carry out; HostUnsupported naming a setting
  */
 export function readSettings(directory: string): HostSettings {
   const local = readJson(path.join(directory, "local.settings.json"), LocalSettings);
   for (const [name, value] of Object.entries(local.Values)) process.env[name] ??= value;
+  for (const name of Object.keys(process.env)) refuseSetting(name);
   const host = readJson(path.join(directory, "host.json"), HostJson);
   const durable = host.extensions.durableTask;
   return {
@@ -38,6 +39,14 @@ export function readSettings(directory: string): HostSettings {
     entityBatchSize: durable.maxEntityOperationBatchSize,
     queues: host.extensions.queues,
   };
+}
+
+/** Settings by which Azure's host would do otherwise than the code and host.json say. */
+const REFUSED = [/^WEBSITE_TIME_ZONE$/, /^AzureWebJobs[._].+[._]Disabled$/i, /^AzureFunctionsJobHost__/i];
+
+function refuseSetting(name: string): void {
+  if (REFUSED.some((pattern) => pattern.test(name)))
+    throw new LeewardError("HostUnsupported", `the setting ${name} is not emulated`);
 }
 
 /** Replaces each %NAME% by that environment variable. @throws LeewardError InvalidSetting when one is not set */
@@ -59,7 +68,7 @@ const span = z.string().transform(
   }),
 );
 const Queues = z
-  .object({
+  .strictObject({
     batchSize: z.number().int().min(1).max(32).default(16),
     newBatchThreshold: z.number().int().min(0).optional(),
     maxDequeueCount: z.number().int().min(1).default(5),
@@ -71,18 +80,25 @@ const Queues = z
     ...queues,
     newBatchThreshold: queues.newBatchThreshold ?? Math.floor(queues.batchSize / 2),
   }));
-const HostJson = z.object({
+/** What would change how the app behaves and is not carried out here is refused; what is about scale and logs has no effect. */
+const ignored = z.unknown().optional();
+const HostJson = z.strictObject({
+  version: ignored,
+  logging: ignored,
+  extensionBundle: ignored,
   functionTimeout: z.string().default("00:30:00"),
   extensions: z
-    .object({
-      http: z.object({ routePrefix: z.string().default("api") }).prefault({}),
+    .strictObject({
+      http: z.strictObject({ routePrefix: z.string().default("api") }).prefault({}),
       queues: Queues.prefault({}),
       durableTask: z
-        .object({
+        .strictObject({
           hubName: z.string().default("TestHubName"),
           maxConcurrentActivityFunctions: count,
           maxConcurrentOrchestratorFunctions: count,
           maxEntityOperationBatchSize: z.number().int().min(1).default(50),
+          storageProvider: ignored,
+          tracing: ignored,
         })
         .prefault({}),
     })
