@@ -78,6 +78,6 @@ test("the README names each binding that is refused, and none that is taken", ()
     "utf8",
   );
   const row = readme.split("\n").find((line) => line.startsWith("| bindings ")) ?? "";
-  const named = new Set(row.matchAll(/`(\w+)`/g).map(([, name]) => name));
+  const named = new Set([...row.matchAll(/`(\w+)`/g)].map(([, name]) => name));
   expect(named).toEqual(new Set(Object.keys(REFUSED)));
 });
