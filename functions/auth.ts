@@ -2,15 +2,20 @@ import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { z } from "zod";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 
-/** App roles of the API; a higher one includes the lower ones. The agent's stands apart. */
-export type Role = "Reader" | "Operator" | "Admin" | "Agent";
+/** App roles of the API; a higher one includes the lower ones. The agent's and Event Grid's stand apart. */
+export type Role = "Reader" | "Operator" | "Admin" | "Agent" | "Events";
 
 const INCLUDES: Record<Role, readonly Role[]> = {
   Reader: ["Reader"],
   Operator: ["Operator", "Reader"],
   Admin: ["Admin", "Operator", "Reader"],
   Agent: ["Agent"],
+  Events: ["Events"],
 };
+
+/** What the claim `roles` calls it. Event Grid's own name is the one that Microsoft's instructions use. */
+const claimOf = (role: string): string =>
+  role === "Events" ? "AzureEventGridSecureWebhookSubscriber" : `Leeward.${role}`;
 
 export interface Caller {
   /** Object id of the user, app or managed identity. */
@@ -62,7 +67,8 @@ export function tokenChecker({
 
 /** @throws Forbidden naming the role that is missing. */
 export function requireRole(caller: Caller, role: Role): void {
-  if (!caller.roles.has(role)) throw new LeewardError("Forbidden", `this needs the app role Leeward.${role}`);
+  if (!caller.roles.has(role))
+    throw new LeewardError("Forbidden", `this needs the app role ${claimOf(role)}`);
 }
 
 async function findKeys(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
@@ -78,7 +84,7 @@ function callerOf(payload: unknown): Caller {
   const found = claims.safeParse(payload);
   if (!found.success) throw new LeewardError("Unauthorized", "the token names no subject");
   const { oid, sub, roles } = found.data;
-  const held = new Map(Object.entries(INCLUDES).map(([role, includes]) => [`Leeward.${role}`, includes]));
+  const held = new Map(Object.entries(INCLUDES).map(([role, includes]) => [claimOf(role), includes]));
   return { principal: oid ?? sub, roles: new Set(roles.flatMap((role) => held.get(role) ?? [])) };
 }
 

@@ -16,3 +16,4 @@ import "./protectable-machines.ts";
 import "./protected-items.ts";
 import "./recovery-points.ts";
 import "./repair.ts";
+import "./tag-events.ts";

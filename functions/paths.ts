@@ -15,6 +15,9 @@ export const PATHS = {
   group: `${VAULT}/leewardGroups/{group}`,
 } as const;
 
+/** Where the portal and tags put what they enable; the API takes any fabric and container. */
+export const PLACE = { fabric: "azure", container: "azure-container" } as const;
+
 /**
  * The id of the resource that the request's path names, cut behind `type/{name}`, as the caller wrote it: ids keep their
  * casing for good.

@@ -4,6 +4,7 @@ import path from "node:path";
 import { app, type HttpResponseInit } from "@azure/functions";
 import { LeewardError } from "../engine/core/errors.ts";
 import { answering } from "./http.ts";
+import { PLACE } from "./paths.ts";
 import { services } from "./services.ts";
 
 /** Beside this file's folder in the repository, and beside the bundle's folder in the package. */
@@ -73,9 +74,7 @@ async function config() {
     subscriptionId: settings.subscription,
     resourceGroup: settings.vaultGroup,
     vault: settings.vault,
-    // Where the page puts what it enables; the API takes any fabric and container.
-    fabric: "azure",
-    container: "azure-container",
+    ...PLACE,
     region: settings.region,
   };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CLOUDS, inStorage } from "../engine/azure/cloud.ts";
 import { LeewardError } from "../engine/core/errors.ts";
+import { armId } from "../engine/core/ids.ts";
 import { checked } from "../engine/core/schema.ts";
 import { millis } from "../engine/core/units.ts";
 
@@ -45,6 +46,12 @@ const schema = z
       .min(1000)
       .default(3_600_000)
       .transform(checked(millis)),
+    /** Where machines fail over to that are protected by their tag; without it no tag protects. */
+    LEEWARD_TAG_TARGET_GROUP: z
+      .string()
+      .regex(/^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+$/i, "not the resource id of a resource group")
+      .transform(armId)
+      .optional(),
     /** Selects a user-assigned identity. */
     LEEWARD_CLIENT_ID: z.guid().optional(),
   })
@@ -93,6 +100,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     vaultGroup: s.LEEWARD_RESOURCE_GROUP,
     vault: s.LEEWARD_VAULT,
     leastDeleteDelay: s.LEEWARD_LEAST_DELETE_DELAY,
+    tagTargetGroup: s.LEEWARD_TAG_TARGET_GROUP,
     clientId: s.LEEWARD_CLIENT_ID,
   };
 }

@@ -16,6 +16,7 @@ resource subscriptionEvents 'Microsoft.EventGrid/eventSubscriptions@2025-02-15' 
         azureActiveDirectoryApplicationIdOrUri: audience
         azureActiveDirectoryTenantId: subscription().tenantId
         maxEventsPerBatch: 10
+        preferredBatchSizeInKilobytes: 64
         minimumTlsVersionAllowed: '1.2'
       }
     }

@@ -82,6 +82,18 @@ test("a good token names its principal, and its role includes the lower ones", a
   expect(() => requireRole(caller, "Admin")).toThrow(expect.objectContaining({ code: "Forbidden" }));
 });
 
+test("Event Grid has a role of its own, which is good for nothing else", async () => {
+  const caller = await check(`Bearer ${await token({ roles: ["AzureEventGridSecureWebhookSubscriber"] })}`);
+  expect([...caller.roles]).toEqual(["Events"]);
+  expect(() => requireRole(caller, "Events")).not.toThrow();
+  expect(() => requireRole(caller, "Reader")).toThrow(/Leeward.Reader/);
+});
+
+test("who is not Event Grid may not tell of events", async () => {
+  const caller = await check(`Bearer ${await token({ roles: ["Leeward.Admin"] })}`);
+  expect(() => requireRole(caller, "Events")).toThrow(/AzureEventGridSecureWebhookSubscriber/);
+});
+
 test("roles of other apps give nothing", async () => {
   const caller = await check(
     `Bearer ${await token({ roles: ["Admin", "Leeward.Everything", "leeward.admin"] })}`,
