@@ -11,7 +11,7 @@ import { checkInput } from "./http.ts";
 import { PLACE } from "./paths.ts";
 import type { Services } from "./services.ts";
 
-export const TAG = "leeward";
+const TAG = "leeward";
 const PROTECT = "protect";
 
 /** What became of a machine that was written, and why. */
