@@ -124,7 +124,7 @@ export class Database {
   /** Two rounds of the event loop later, so that turns woken by what was just written still join. */
   #begin(): void {
     if (this.#pending) return;
-    this.#statement("BEGIN IMMEDIATE").run();
+    this.#db.exec("BEGIN IMMEDIATE");
     this.#pending = Promise.withResolvers();
     setImmediate(() => setImmediate(() => this.#commit()));
   }
@@ -134,7 +134,7 @@ export class Database {
     const pending = this.#pending;
     if (!pending || !this.isOpen) return;
     for (const flush of this.#flushes) flush();
-    this.#statement("COMMIT").run();
+    this.#db.exec("COMMIT");
     this.#pending = undefined;
     this.commits++;
     pending.resolve();

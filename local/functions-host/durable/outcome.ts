@@ -66,7 +66,8 @@ export function createInstance(store: Store, start: NewInstance, now: number): b
     updated: now,
     execution: newId(),
   };
-  store.putInstance(instance);
+  if (old) store.deleteInstance(old.id);
+  store.addInstance(instance);
   sendStart(store, instance, now);
   return true;
 }

@@ -66,9 +66,8 @@ export class Store {
     return row && instanceOf(row);
   }
 
-  /** Forgets whatever an older instance of this id left. */
-  putInstance(i: Instance): void {
-    this.deleteInstance(i.id);
+  /** There must be none of this id. */
+  addInstance(i: Instance): void {
     this.db.run("INSERT INTO instance VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", [
       i.id,
       i.name,

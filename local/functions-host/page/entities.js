@@ -11,7 +11,7 @@ export function entitiesView(model, actions) {
     h("h1", { class: "unseen" }, "Entities"),
     noticeView(model.failure),
     model.data?.entities && namesView(model.data.names, query, actions),
-    model.data?.entities && tableView(model.data.entities),
+    model.data?.entities && tableView(model.data),
     model.data?.entities && pagesView(model.data, query),
     h("p", { class: "hint" }, "↑ ↓ to move, Enter to see a whole state. The list is live."),
   );
@@ -39,8 +39,9 @@ function namesView(names, query, actions) {
   );
 }
 
-function tableView(entities) {
-  if (entities.length === 0) return h("p", { class: "card empty" }, "There is no such entity.");
+function tableView({ entities, names }) {
+  const none = names.length === 0 ? "No entity holds anything." : "There is no such entity.";
+  if (entities.length === 0) return h("p", { class: "card empty" }, none);
   return h(
     "div",
     { class: "card scroll" },
