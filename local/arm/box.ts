@@ -4,6 +4,7 @@ import type { Reply } from "./call.ts";
 import type { Faults } from "./box/fault.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Operations } from "./operations.ts";
+import type { Exchange } from "./published/exchange.ts";
 import type { State } from "./state.ts";
 import type { Issuer } from "./tokens/issuer.ts";
 import type { DiskSas } from "./compute/disk-sas.ts";
@@ -20,6 +21,8 @@ export interface Box {
   readonly diskSas: DiskSas;
   /** https origin of ARM and of the disk-SAS endpoint. */
   readonly url: string;
+  /** Sees every ARM call and its answer. */
+  readonly observe?: ((exchange: Exchange) => void) | undefined;
   /** What a GET of the resource answers now, or an empty 204 when it is gone. */
   answerFor(resource: string, apiVersion: string): Promise<Reply>;
   /** http URL that VMs and apps know as IDENTITY_ENDPOINT. */

@@ -57,6 +57,8 @@ async function result(box: Box, operation: Operation, apiVersion: string): Promi
   if (operation.error)
     throw new ArmError(operation.error.status, operation.error.code, operation.error.message);
   const output = box.operations.output(operation);
+  // Resource Manager's own result has no body, and is 200 where the providers say 204.
+  if (operation.namespace === "Microsoft.Resources") return { status: 200 };
   return output === undefined ? box.answerFor(operation.resource, apiVersion) : { status: 200, body: output };
 }
 

@@ -6,7 +6,7 @@ import { authorize } from "./authorize.ts";
 import { administer } from "./box/admin.ts";
 import type { Box } from "./box.ts";
 import type { Reply } from "./call.ts";
-import { dispatch } from "./dispatch.ts";
+import { type Request, dispatch } from "./dispatch.ts";
 import { pollHeaders } from "./operation-status.ts";
 import { openIdDocument } from "./tokens/endpoints.ts";
 
@@ -20,13 +20,8 @@ export async function answerArm(box: Box, request: IncomingMessage, response: Se
     if (url.pathname.startsWith("/md-")) await box.diskSas.serve(request, response, url);
     else await answer(box, request, response, url, headers);
   } catch (error) {
-    const refusal =
-      error instanceof ArmError ? error : new ArmError(500, "InternalServerError", messageOf(error));
-    send(
-      response,
-      { status: refusal.status, body: envelope(refusal.code, refusal.message) },
-      { ...headers, "x-ms-failure-cause": "gateway", ...refusal.headers },
-    );
+    const refusal = refusalOf(error);
+    send(response, refusal, { ...headers, ...refusal.headers });
   }
 }
 
@@ -44,16 +39,35 @@ async function answer(
   const body = await jsonBody(request);
   if (url.pathname.startsWith("/box/"))
     return send(response, await administer(box, method, url.pathname, body, authorization));
-  await authorize(box, authorization, `${method} ${url.pathname}`);
-  const fault = box.faults.refusal(method, url.pathname);
-  if (fault) throw fault;
   const query = lowerNames(url.searchParams);
   const { "if-none-match": ifNoneMatch, "if-match": ifMatch } = request.headers;
   const asked = { method, pathname: url.pathname, query, body, ifNoneMatch, ifMatch };
-  const reply = await dispatch(box, asked);
+  const reply = await carriedOut(box, asked, authorization).catch(refusalOf);
   if (method !== "GET") box.state.save();
+  const all = { ...headers, ...reply.headers };
+  box.observe?.({ ...asked, status: reply.status, headers: all, answer: reply.body });
   if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
-  send(response, reply, { ...headers, ...reply.headers, ...operationHeaders(box, reply, reply.apiVersion) });
+  send(response, reply, all);
+}
+
+async function carriedOut(box: Box, asked: Request, authorization: string | undefined): Promise<Reply> {
+  const { method, pathname } = asked;
+  await authorize(box, authorization, `${method} ${pathname}`);
+  const fault = box.faults.refusal(method, pathname);
+  if (fault) throw fault;
+  const { apiVersion, ...reply } = await dispatch(box, asked);
+  return { ...reply, headers: { ...reply.headers, ...operationHeaders(box, reply, apiVersion) } };
+}
+
+/** What the caller gets to read of a failure. */
+function refusalOf(error: unknown): Reply {
+  const refusal =
+    error instanceof ArmError ? error : new ArmError(500, "InternalServerError", messageOf(error));
+  return {
+    status: refusal.status,
+    body: envelope(refusal.code, refusal.message),
+    headers: { "x-ms-failure-cause": "gateway", ...refusal.headers },
+  };
 }
 
 /** @throws ArmError 400 for what no URL parser takes. */

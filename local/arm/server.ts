@@ -12,6 +12,7 @@ import { powerOn } from "./compute/power.ts";
 import { dispatch } from "./dispatch.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { operationsOf } from "./operations.ts";
+import type { Exchange } from "./published/exchange.ts";
 import { answerArm, send } from "./respond.ts";
 import { sow } from "./seed.ts";
 import { openState } from "./state.ts";
@@ -29,6 +30,8 @@ export interface ArmServerSettings {
   /** Any free ones by default. Give the same after a restart: pollers and VMs keep the URLs. */
   readonly port?: number;
   readonly identityPort?: number;
+  /** Sees every ARM call and its answer. */
+  readonly observe?: (exchange: Exchange) => void;
 }
 
 export interface ArmServer {
@@ -73,6 +76,7 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
     diskSas: diskSas({ directory: data, state, clock, origin: () => url, readSource }),
     url,
     identityEndpoint,
+    observe: settings.observe,
     ca,
     answerFor: (resource, apiVersion) => current(box, resource, apiVersion),
   };

@@ -146,9 +146,11 @@ export function accountUsages({ box, path }: Call): Reply {
   return { status: 200, body: usageBody(box, region, [usage]) };
 }
 
+const nameBody = z.object({ name: z.string(), type: z.literal("Microsoft.Storage/storageAccounts") });
+
 /** `POST /subscriptions/S/providers/Microsoft.Storage/checkNameAvailability`. */
 export function nameAvailability(call: Call): Reply {
-  const { name } = bodyOf(z.object({ name: z.string() }), call.body);
+  const { name } = bodyOf(nameBody, call.body);
   if (!/^[a-z0-9]{3,24}$/.test(name))
     return {
       status: 200,

@@ -7,10 +7,12 @@ import { z } from "zod";
 import { type ArmClient, armClient } from "../../../engine/azure/arm.ts";
 import type { Ensured } from "../../../engine/azure/resource.ts";
 import { type Clock, systemClock } from "../../../engine/core/clock.ts";
+import { micros } from "../../../engine/core/units.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { boxConfig } from "../../../local/arm/box-config.ts";
 import type { Hypervisor, PoweredVm, VmExtension } from "../../../local/arm/hypervisor.ts";
 import { type ArmServer, startArm } from "../../../local/arm/server.ts";
+import { violations } from "./as-published.ts";
 import { type Certificates, ensureCertificates } from "../../../local/tls/certificate.ts";
 
 export const SUBSCRIPTION = "11111111-1111-4111-8111-111111111111";
@@ -110,6 +112,7 @@ export async function startBox(settings: Settings = {}): Promise<TestBox> {
     data: path.join(directory, "arm"),
     tls: { cert: read(certificates.cert), key: read(certificates.key) },
     hypervisor,
+    observe: (exchange) => void wrong.push(...violations(exchange)),
     ...(settings.clock && { clock: settings.clock }),
     ...(settings.port !== undefined && { port: settings.port }),
   });
@@ -129,14 +132,31 @@ export async function startBox(settings: Settings = {}): Promise<TestBox> {
     hypervisor,
     certificates,
     ca,
-    client: armClient({ endpoint: server.url, audience: ARM_AUDIENCE, credential, tls: { ca } }),
+    client: armClient({
+      endpoint: server.url,
+      audience: ARM_AUDIENCE,
+      credential,
+      tls: { ca },
+      clock: unhurried(),
+    }),
     token,
     call,
     admin: (method, target, body) => call(method, target, { authorization: `Bearer ${ADMIN_TOKEN}` }, body),
   };
 }
 
+/** An hour passes between any two calls: how many a client may make is not what these tests are about. */
+function unhurried(): Clock {
+  let hours = 0;
+  return { ...systemClock, now: () => micros(hours++ * 3_600_000_000) };
+}
+
 const made: string[] = [];
+const wrong: string[] = [];
+afterAll(() => {
+  const lines = [...new Set(wrong.splice(0))];
+  if (lines.length > 0) throw new Error(`Calls and answers are not as published:\n${lines.join("\n")}`);
+});
 afterAll(() => {
   for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
 });

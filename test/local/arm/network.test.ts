@@ -135,7 +135,8 @@ test("a storage account takes an account of its region's storage, once", async (
 
 test("names of storage accounts are checked", async () => {
   const path = `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Storage/checkNameAvailability`;
-  const check = async (name: string) => (await box.client.post(path, { name })).body;
+  const check = async (name: string) =>
+    (await box.client.post(path, { name, type: "Microsoft.Storage/storageAccounts" })).body;
   expect(await check("free1")).toEqual({ nameAvailable: true });
   expect(await check("Not-Valid")).toMatchObject({ nameAvailable: false, reason: "AccountNameInvalid" });
   const spec = { location: NORTH, sku: "Standard_LRS", owner } as const;
