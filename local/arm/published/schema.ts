@@ -2,7 +2,7 @@ import { Ajv2019, type ValidateFunction } from "ajv/dist/2019.js";
 import { type Files, type Node, isNode, resolved } from "./reference.ts";
 
 /** In a request nothing may stand that is read-only; in a response it may. */
-export type Side = "request" | "response";
+type Side = "request" | "response";
 
 /** Checks values against the schemas of OpenAPI 2 descriptions. */
 export interface Schemas {
