@@ -18,7 +18,7 @@ export async function readSegment(files: Files, file: string, into: Buffer): Pro
 /**
  * Puts a segment under its name, create-if-absent. What is there already is fine when it is the same: an earlier try
  * got through, and its answer was lost.
- * @throws SpoolDamaged when another object has the name; what the store throws.
+ * @throws SpoolDamaged when another object has the name; StorageUnavailable when it is gone at the next look; what the store throws.
  */
 export async function uploadSegment(store: ObjectStore, name: string, segment: Buffer): Promise<void> {
   try {
@@ -26,7 +26,9 @@ export async function uploadSegment(store: ObjectStore, name: string, segment: B
   } catch (error) {
     if (!hasCode(error, "ObjectExists")) throw error;
     const there = await store.get(name);
-    if (!there || sha256(there.body) !== sha256(segment))
+    // It was shipped meanwhile, or taken away because it was spoiled there: putting it again is right in both cases.
+    if (!there) throw new LeewardError("StorageUnavailable", `${name} was in the cache, and is gone`, error);
+    if (sha256(there.body) !== sha256(segment))
       throw new LeewardError("SpoolDamaged", `${name} in the cache is not the segment of this spool`, error);
   }
 }

@@ -11,8 +11,11 @@ import {
   createBase,
   lineageOf,
 } from "../engine/replication/lineage.ts";
-import { listPoints, readPointAt } from "../engine/replication/points.ts";
+import { readPointAt } from "../engine/replication/points.ts";
+import { healing, listHealed } from "./activities/healing.ts";
 import type { Services } from "./services.ts";
+
+type BaseServices = Pick<Services, "target" | "records" | "clock" | "keyOf">;
 
 /** Manifests that are tried before everything is copied. */
 const MOST_TRIED = 8;
@@ -21,22 +24,23 @@ const MOST_STRETCHES = 64;
 
 /**
  * Writes down on which point the generation stands: the newest of older generations that is not known to be bad; where one of
- * its generation is, the newest that was verified. What old disks became the base of counts as a point here. Undefined
+ * its generation is, the newest that was verified. What is damaged or gone is healed first: who chooses among the others would copy more. What old disks became the base of counts as a point here. Undefined
  * when there is none: everything is copied then.
  */
 export async function chooseBase(
-  { target, records }: Pick<Services, "target" | "records">,
+  services: BaseServices,
   item: ItemRecord,
   old: ProgressRecord | undefined,
 ): Promise<KeptBase | undefined> {
+  const { target, records } = services;
   const known = (await records.verification.get(item.machine))?.value;
   const refused = new Set(old?.resync?.refused);
-  const readable = [...(await listPoints(target, item.machine)), ...seedOf(old)]
+  const readable = [...(await listHealed(services, item.machine)), ...seedOf(old)]
     .toSorted((a, b) => a.generation - b.generation || a.sequence - b.sequence)
     .filter(({ generation }) => generation < item.generation && !refused.has(generation))
     .filter((place) => mayBeBase(known, place));
   for (const place of readable.slice(-MOST_TRIED).toReversed()) {
-    const point = await soundPoint(target, item, place, refused);
+    const point = await soundPoint(services, item, place, refused);
     if (point) return createBase(target, baseOf(item.generation, point));
   }
   return undefined;
@@ -56,18 +60,20 @@ const hasBad = (known: VerificationRecord | undefined, of: Generation): boolean 
 
 /** The point, if its manifest, and the bases below it, can be read and it is of these disks. */
 async function soundPoint(
-  target: Services["target"],
+  services: BaseServices,
   item: ItemRecord,
   place: PointPlace | HeldPoint,
   refused: ReadonlySet<Generation>,
 ): Promise<HeldPoint | undefined> {
   try {
-    const point = "disks" in place ? place : await pointAt(target, place);
+    const { target } = services;
+    const healed = <Result>(read: () => Promise<Result>) => healing(services, item.machine, read);
+    const point = "disks" in place ? place : await healed(() => pointAt(target, place));
     const { disks } = sourceOf(item);
     const same =
       disks.length === point.disks.length &&
       disks.every(({ index, size }, n) => point.disks[n]?.index === index && point.disks[n]?.size === size);
-    const lineage = await lineageOf(target, point);
+    const lineage = await healed(() => lineageOf(target, point));
     const readable = lineage.every(({ point: end }) => !refused.has(end.generation));
     return same && readable && lineage.length < MOST_STRETCHES ? point : undefined;
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { RecoveryPointResource } from "../engine/contract/recovery-point.ts";
 import { barrierIdField } from "../engine/contract/field.ts";
 import { toIso } from "../engine/core/clock.ts";
-import { LeewardError } from "../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
@@ -9,7 +9,8 @@ import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import { listGroupPoints } from "../engine/replication/group-points.ts";
-import { listPoints, readPoint, readPointAt } from "../engine/replication/points.ts";
+import { readPoint, readPointAt } from "../engine/replication/points.ts";
+import { healing, listHealed } from "./activities/healing.ts";
 import { findItem } from "./begin.ts";
 import { type Call, route } from "./http.ts";
 import { nextLink, skipIn } from "./page.ts";
@@ -24,14 +25,15 @@ const PAGE = 100;
 route("listRecoveryPoints", { ...read, path }, async (call) => {
   const item = await findItem(call.services, itemIn(call.request));
   const skip = skipIn(call.request);
-  const places = (await listPoints(call.services.target, item.machine)).toReversed();
+  const places = (await listHealed(call.services, item.machine)).toReversed();
   const page = places.slice(skip, skip + PAGE);
   const known = await standing(call, item);
   const value: RecoveryPointResource[] = [];
-  const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) =>
-    readPointAt(call.services.target, pointName(machine, generation, sequence, id)),
-  );
-  for await (const point of points) value.push(view(item, point, known));
+  const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) => {
+    const name = pointName(machine, generation, sequence, id);
+    return healing(call.services, machine, () => readPointAt(call.services.target, name)).catch(thinned);
+  });
+  for await (const point of points) if (point) value.push(view(item, point, known));
   // Points between which nothing was written have one sequence, and names in any order.
   value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
   return { jsonBody: { value, nextLink: nextLink(call, skip + PAGE, places.length) } };
@@ -42,8 +44,17 @@ route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => 
   const id = barrierIdField.safeParse(call.param("point"));
   if (!id.success) throw new LeewardError("NotFound", `there is no recovery point of this name`);
   const known = await standing(call, item);
-  return { jsonBody: view(item, await readPoint(call.services.target, item.machine, id.data), known) };
+  const { services } = call;
+  const point = await healing(services, item.machine, () =>
+    readPoint(services.target, item.machine, id.data),
+  );
+  return { jsonBody: view(item, point, known) };
 });
+
+/** Since it was listed. */
+function thinned(error: unknown): undefined {
+  if (!hasCode(error, "NotFound")) throw error;
+}
 
 /** What is known of the points beside their manifests. */
 interface Standing {

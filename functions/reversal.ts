@@ -96,14 +96,12 @@ export async function seedTurn(
 const MORE: Seeding = { state: "more", compared: 0, copied: 0 };
 
 /** The generation stands on the newest sound point of this side, or on empty disks. */
-async function begun(
-  { records, target, clock }: ReversalServices,
-  item: ItemRecord,
-): Promise<ProgressRecord> {
+async function begun(services: ReversalServices, item: ItemRecord): Promise<ProgressRecord> {
+  const { records, clock } = services;
   const { machine, generation: of, reversal } = item;
   const old = (await records.progress.get(machine))?.value;
   if (old && old.arrived.generation >= of) return old;
-  const kept = await chooseBase({ target, records }, item, old);
+  const kept = await chooseBase(services, item, old);
   const beginning = { ...beginningOn(kept, old, "reversal", clock.now()), after: reversal?.sequence };
   return records.progress.upsert(machine, (before) =>
     before && before.arrived.generation >= of ? before : beginGeneration(machine, of, before, beginning),

@@ -53,6 +53,23 @@ export class AzureObjectStore implements ObjectStore {
   }
 
   async put(name: string, body: Uint8Array, condition: PutCondition, md5?: Uint8Array): Promise<ETag> {
+    const first = await this.#put(name, body, condition, md5);
+    if (typeof first === "string") return first;
+    const again = await this.#put(name, body, condition, md5);
+    if (typeof again === "string") return again;
+    throw again.denied;
+  }
+
+  /**
+   * Who may create and not overwrite is denied what is there. Where it is gone by the time that it is looked for, as a segment is
+   * that was shipped meanwhile, nothing tells any more whether it was that: `denied`.
+   */
+  async #put(
+    name: string,
+    body: Uint8Array,
+    condition: PutCondition,
+    md5: Uint8Array | undefined,
+  ): Promise<ETag | { readonly denied: unknown }> {
     const client = this.#blob(name).getBlockBlobClient();
     const id = randomUUID();
     const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -75,7 +92,8 @@ export class AzureObjectStore implements ObjectStore {
         throw denied && !passesOf(unknown) ? error : unknown;
       });
       if (found?.metadata?.[PUT_ID] === id) return etagOf(found.etag ?? "");
-      throw denied && !found ? error : refused;
+      if (denied && !found) return { denied: error };
+      throw refused;
     }
   }
 

@@ -14,6 +14,7 @@ import { beginMembers, noteBegun } from "../group-failover.ts";
 import { askAll, dropLists, fixRound, withdrawAll } from "../group-round.ts";
 import { eachMember } from "../members.ts";
 import type { Services } from "../services.ts";
+import { healing } from "./healing.ts";
 import type { Implementations } from "./tools.ts";
 
 export const groupActivities = {
@@ -112,12 +113,9 @@ async function makePoint(
 }
 
 /** @throws PointBad, NotFound */
-async function goodPoint(
-  { target, records }: Services,
-  machine: MachineId,
-  id: BarrierId,
-): Promise<RecoveryPoint> {
-  const point = await readPoint(target, machine, id);
+async function goodPoint(services: Services, machine: MachineId, id: BarrierId): Promise<RecoveryPoint> {
+  const { target, records } = services;
+  const point = await healing(services, machine, () => readPoint(target, machine, id));
   checkNotBad(point, (await records.verification.get(machine))?.value);
   return point;
 }

@@ -21,6 +21,7 @@ import { handOver } from "../../functions/handover.ts";
 import { onOlderBase } from "./control-plane.ts";
 import { freezerOf } from "./freeze.ts";
 import { CONFIG, type Guest, SPOOL } from "./guest.ts";
+import { bySas } from "./sas.ts";
 import type { Process } from "./scheduler.ts";
 import { gated } from "./stores.ts";
 import type { World } from "./world.ts";
@@ -61,7 +62,8 @@ export function startAgent(world: World, guest: Guest, spoolLimit: number): void
       clock,
       files,
       connect: () => talkOf(world, guest, process),
-      openCache: () => gated(world.reachedOf(guest.side), world.scheduler, process, guest.side).cache,
+      openCache: () =>
+        bySas(gated(world.reachedOf(guest.side), world.scheduler, process, guest.side).cache, world.tally),
     });
     guest.running = { process, capture, stop: () => session.close() };
     await session.run();

@@ -1,9 +1,15 @@
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId, GroupId } from "../../engine/core/ids.ts";
 import { type GroupPoint, decodeGroupPoint } from "../../engine/journal/group-manifest.ts";
-import { listGroupPoints, readGroupPoints } from "../../engine/replication/group-points.ts";
+import {
+  healGroupPoint,
+  listKeptGroupPoints,
+  readGroupPoint,
+} from "../../engine/replication/group-points.ts";
 import { listPoints, readPointAt } from "../../engine/replication/points.ts";
 import { parseGroupPointName, parsePointName, pointName } from "../../engine/journal/names.ts";
 import type { RetentionPolicy } from "../../engine/recovery/retention-policy.ts";
+import { OverlayObjectStore } from "../../engine/storage/overlay.ts";
 import type { Causality } from "./causality.ts";
 import type { Moment } from "./deletions.ts";
 import type { AskedRound } from "./group.ts";
@@ -71,8 +77,7 @@ export class GroupAuditor {
     this.#tally.note("group: point thinned", names.filter((name) => parseGroupPointName(name)).length);
     const parts = names.flatMap((name) => parsePointName(name) ?? []);
     if (parts.length === 0) return;
-    const { target } = this.#stores;
-    for (const { id, members } of await readGroupPoints(target, await listGroupPoints(target, this.#group)))
+    for (const { id, members } of await this.#points())
       for (const { machine } of members)
         if (parts.some((part) => part.id === id && part.machine === machine))
           throw new Violation(`group: point ${id} is kept, and ${machine}'s part of it was dropped`);
@@ -116,7 +121,7 @@ export class GroupAuditor {
   /** What is kept of them is whole. Returns how many there are. */
   async everything(): Promise<number> {
     const { target } = this.#stores;
-    const points = await readGroupPoints(target, await listGroupPoints(target, this.#group));
+    const points = await this.#points();
     for (const point of points)
       for (const { machine } of point.members) {
         const places = await listPoints(target, machine);
@@ -124,5 +129,25 @@ export class GroupAuditor {
           throw new Violation(`group: point ${point.id} is kept, and ${machine}'s part of it is not`);
       }
     return points.length;
+  }
+
+  /** As whoever reads them gets them: what rots is made again. @throws Violation */
+  async #points(): Promise<GroupPoint[]> {
+    const objects = new OverlayObjectStore(this.#stores.target);
+    const { there, lost } = await listKeptGroupPoints(objects, this.#group);
+    const points: GroupPoint[] = [];
+    for (const place of [...there, ...lost]) {
+      const point = await readGroupPoint(objects, place).catch(async () => {
+        await healGroupPoint(objects, place);
+        return readGroupPoint(objects, place).catch((error: unknown) => this.#lost(error));
+      });
+      if (point) points.push(point);
+    }
+    return points;
+  }
+
+  #lost(error: unknown): undefined {
+    if (this.#storm.lied && error instanceof LeewardError) return undefined;
+    throw new Violation(`7: a group's point cannot be read: ${String(error)}`);
   }
 }

@@ -4,7 +4,7 @@ import { MUTATIONS } from "./mutations.ts";
 import { type SeedTask, runsOf } from "./pool.ts";
 import { type Run, stepsOf } from "./simulation.ts";
 import { shrink } from "./shrink.ts";
-import { KINDS, Tally } from "./tally.ts";
+import { KINDS, KINDS_OF_ROT, Tally } from "./tally.ts";
 
 /** Seeds after which an endless series says what happened so far. */
 const OFTEN = 1000;
@@ -64,7 +64,9 @@ async function main(): Promise<number> {
 
 /** How often each thing happened; and what never did, although it may. */
 function listed({ counts }: Tally): string {
-  const never = KINDS.filter((kind) => !counts[kind]).map((kind) => `  ${"never".padStart(9)}  ${kind}`);
+  const never = [...KINDS, ...KINDS_OF_ROT]
+    .filter((kind) => !counts[kind])
+    .map((kind) => `  ${"never".padStart(9)}  ${kind}`);
   const lines = Object.entries(counts).map(([what, times]) => `  ${String(times).padStart(9)}  ${what}`);
   return ["what happened:", ...lines, ...never].join("\n");
 }

@@ -87,10 +87,10 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
   },
 };
 
-const DOOMS = /\/doom(?:-twin)?\.json$/;
+export const DOOMS = /\/doom(?:-twin)?\.json$/;
 
 /** Whatever stands in the list is believed. */
-const withDoom = (stores: Stores, change: (text: string) => string): Stores => ({
+export const withDoom = (stores: Stores, change: (text: string) => string): Stores => ({
   ...stores,
   target: instead(stores.target, {
     get: async (name, check) => {
@@ -103,7 +103,7 @@ const withDoom = (stores: Stores, change: (text: string) => string): Stores => (
 });
 
 /** With a digest that fits; what is no JSON stays as it is. */
-function signed(text: string): Buffer {
+export function signed(text: string): Buffer {
   try {
     const { digest: _, ...content }: Record<string, unknown> = JSON.parse(text);
     return encodeDigested(content);

@@ -7,6 +7,7 @@ import type { Files } from "../../agent/files.ts";
 import { encodeMark, readLog } from "../../agent/log.ts";
 import type { GuestFault } from "./guest.ts";
 import { instead } from "./instead.ts";
+import { MUTATIONS_OF_HEALING } from "./mutations-of-healing.ts";
 import { MUTATIONS_OF_LIFE, MUTATIONS_OF_TURNS } from "./mutations-of-life.ts";
 import { MUTATIONS_OF_MARKS } from "./mutations-of-marks.ts";
 import type { Stores } from "./stores.ts";
@@ -250,6 +251,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   ...MUTATIONS_OF_LIFE,
   ...MUTATIONS_OF_TURNS,
+  ...MUTATIONS_OF_HEALING,
   "thaw-early": {
     what: "the watchdog does not wait before it has the applications go on",
     caught: /^freeze: .* claims/,

@@ -1,16 +1,21 @@
-import { type MachineId, machineId } from "../../engine/core/ids.ts";
+import { hasCode } from "../../engine/core/errors.ts";
+import { type GroupId, type MachineId, machineId } from "../../engine/core/ids.ts";
 import { type Generation, generation } from "../../engine/core/units.ts";
 import { decodeBase } from "../../engine/journal/base.ts";
-import { decodeLayer } from "../../engine/journal/layer-document.ts";
+import { type Layer, decodeLayer } from "../../engine/journal/layer-document.ts";
 import { NO_POINT } from "../../engine/journal/layer-header.ts";
-import { journalPrefix } from "../../engine/journal/names.ts";
+import { groupPointsPrefix, journalPrefix, parsePointName } from "../../engine/journal/names.ts";
 import { checkSegment, splitPack } from "../../engine/journal/segment.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
 import { readDoom } from "../../engine/replication/doom.ts";
 import { listLayers } from "../../engine/replication/layers.ts";
+import { nameOf } from "../../engine/replication/reach.ts";
+import { registeredPoints } from "../../engine/replication/registers.ts";
 import { standingAmong } from "../../engine/replication/standing.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
+import { groupPlaces, groupPointsAt } from "../../functions/group-points.ts";
+import type { Services } from "../../functions/services.ts";
 import { collect } from "../fixtures/collect.ts";
 import { retain } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
@@ -40,6 +45,7 @@ const KINDS_OF_NAMES = [
   ["a checkpoint", /\/checkpoints\//],
   ["a reservation", /\/replica\.json$/],
   ["a segment", /\/journal\//],
+  ["a group's manifest", /^groups\/[^/]+\/points\//],
 ] as const;
 
 /**
@@ -51,12 +57,14 @@ export async function rot(world: World): Promise<void> {
   const machine = dice.pick(world.machines);
   if (!machine || (await isRotten(world, machine))) return;
   const all = await collect(stores.target.list(`machines/${machine.id}/`));
+  if (world.group) all.push(...(await collect(stores.target.list(groupPointsPrefix(world.group.key)))));
   const kinds = KINDS_OF_NAMES.filter(([, pattern]) => all.some((each) => pattern.test(each.name)));
   const [kind, pattern] = dice.pick(kinds) ?? KINDS_OF_NAMES[0];
   const name = dice.pick(all.filter((each) => pattern.test(each.name)))?.name;
   const before = name && (await stores.target.get(name))?.body;
   if (!name || !before || before.length === 0) return;
-  const healable = await isHealable(stores.target, name, kind, before);
+  const healable =
+    (await isHealable(stores.target, name, kind, before)) && (await isListed(world, machine, name));
   if (!healable && world.rots !== "all") return;
   if (!healable) storm.lied = true;
   const body = await spoil(world, name, before);
@@ -86,29 +94,33 @@ async function spoil(
   return body;
 }
 
+/** Whoever puts it again has healed it, and who deletes it needs it no more: whether that may be is for others to judge. */
+export async function watchRot(world: World, machine: Machine, effect: Effect): Promise<void> {
+  const { rot: known } = machine;
+  const { store, side, method, args } = effect;
+  if (!known || store !== "target" || side !== 0) return;
+  await watchDouble(world, known, String(args[0]));
+  if (method === "put" && args[0] === known.name && !isSame(args[1], known.body)) {
+    const exact = known.kind === "a group's manifest" || isBegun(machine, known);
+    if (exact && !isSame(args[1], known.before))
+      throw new Violation(`healing: ${known.kind}, ${known.name}, was made again as another`);
+    world.tally.note(`healed: ${known.kind}`);
+    machine.rot = undefined;
+  }
+  if (method === "delete" && [args[0]].flat().includes(known.name)) machine.rot = undefined;
+}
+
+/** Before a generation has begun its base may still be chosen. */
+const isBegun = ({ generation: begun }: Machine, { kind, name }: Rot): boolean =>
+  kind === "a base document" && begun !== undefined && Number(/(\d{6})\.json$/.exec(name)?.[1]) <= begun;
+
 /**
  * A changed part of a layer looks whole to whoever does not read it: its segments may be given up meanwhile, and from then on nothing
  * else holds what it held.
  */
-export async function watchDouble(
-  { stores, storm }: World,
-  { rot: known }: Machine,
-  { store, side, args }: Effect,
-): Promise<void> {
-  if (known?.kind !== "a layer's part" || store !== "target" || side !== 0) return;
-  const isGiven = /\/doom(?:-twin)?\.json$/.test(String(args[0]));
-  if (isGiven && !(await isDoubled(stores.target, documentOf(known.name)))) storm.lied = true;
-}
-
-/** Whoever puts it again has healed it, and who deletes it needs it no more: whether that may be is for others to judge. */
-export function watchRot({ tally }: World, machine: Machine, { store, side, method, args }: Effect): void {
-  const { rot: known } = machine;
-  if (!known || store !== "target" || side !== 0) return;
-  if (method === "put" && args[0] === known.name && !isSame(args[1], known.body)) {
-    tally.note(`healed: ${known.kind}`);
-    machine.rot = undefined;
-  }
-  if (method === "delete" && [args[0]].flat().includes(known.name)) machine.rot = undefined;
+async function watchDouble({ stores, storm }: World, known: Rot, changed: string): Promise<void> {
+  if (known.kind !== "a layer's part" || !/\/doom(?:-twin)?\.json$/.test(changed)) return;
+  if (!(await isDoubled(stores.target, documentOf(known.name)))) storm.lied = true;
 }
 
 const isSame = (put: unknown, body: Buffer | undefined): boolean =>
@@ -152,12 +164,22 @@ async function isHealable(target: ObjectStore, name: string, kind: Kind, before:
       const { machine, generation: of } = placeOf(name);
       return (await readDoom(target, machine, of)).spoiled.length === 0;
     }
+    case "a group's manifest":
+      return (await target.get(name.replace("/points/", "/twins/"))) !== undefined;
     case "a checkpoint":
     case "a list of points":
     case "a point's manifest":
     case "a reservation":
       return true;
   }
+}
+
+/** Of a point that nobody was told of yet nobody can know that it is gone. */
+async function isListed({ stores }: World, { id }: Machine, name: string): Promise<boolean> {
+  if (!parsePointName(name)) return true;
+  const { places } = await registeredPoints(stores.target, id);
+  const made = (await recordsIn(stores.records).progress.get(id))?.value.made ?? [];
+  return [...places, ...made].some((place) => nameOf({ ...place, machine: id }) === name);
 }
 
 /** The point has a manifest, or a layer ends there. */
@@ -171,7 +193,9 @@ async function isDoubled(target: ObjectStore, document: string): Promise<boolean
   const { machine, generation: of } = placeOf(document);
   const found = await target.get(document);
   if (!found) return false;
-  const { begin, end } = decodeLayer(document, found.body);
+  const layer = decodedOr(document, found.body);
+  if (!layer) return false;
+  const { begin, end } = layer;
   const { doom } = await readDoom(target, machine, of);
   const layers = standingAmong(await listLayers(target, machine, of), doom);
   const before = layers.find((layer) => layer.end.id === begin.id);
@@ -186,8 +210,19 @@ async function isDoubled(target: ObjectStore, document: string): Promise<boolean
   return true;
 }
 
-/** What the control plane looks at in each of its rounds is whole after the next one. */
+/** Undefined when it has rotted itself. */
+function decodedOr(document: string, body: Buffer): Layer | undefined {
+  try {
+    return decodeLayer(document, body);
+  } catch (error) {
+    if (hasCode(error, "LayerDamaged")) return undefined;
+    throw error;
+  }
+}
+
+/** What the control plane looks at in each of its rounds, or who shows it, is whole after the next one. */
 const SOON: ReadonlySet<Kind> = new Set([
+  "a group's manifest",
   "a point's manifest",
   "a base document",
   "a list of what to delete",
@@ -201,9 +236,16 @@ export async function mustBeWhole(world: World, machine: Machine): Promise<void>
   world.storm.weather = CALM;
   for (let tries = 0; tries < 3 && (await isRotten(world, machine)); tries++) {
     world.start(`retain:${machine.id}`, machine, retain);
+    const group = world.group?.key;
+    if (group) world.start("show", machine, ({ services }) => showPoints(services, group));
     await pause(world, 20);
   }
   const { rot: left } = machine;
   if (left && SOON.has(left.kind) && (await isRotten(world, machine)))
     throw new Violation(`healing: ${left.kind}, ${left.name}, was left as it was`);
+}
+
+/** As the API does. */
+async function showPoints(services: Services, group: GroupId): Promise<void> {
+  await groupPointsAt(services, await groupPlaces(services, group));
 }

@@ -16,6 +16,29 @@ export class Tally {
   }
 }
 
+/** What must happen in some life of any thousand: few of them rot. */
+export const KINDS_OF_ROT: readonly string[] = [
+  "healed: a base document",
+  "healed: a group's manifest",
+  "healed: a list of points",
+  "healed: a list of what to delete",
+  "healed: a point's manifest",
+  "healed: a reservation",
+  "rot: a base document",
+  "rot: a checkpoint",
+  "rot: a group's manifest",
+  "rot: a layer's document",
+  "rot: a layer's part",
+  "rot: a list of points",
+  "rot: a list of what to delete",
+  "rot: a point's manifest",
+  "rot: a reservation",
+  "rot: a segment",
+  "rot: cut",
+  "rot: flip",
+  "rot: gone",
+];
+
 /** What must happen in some life of any few hundred: see `seeds.test.ts`. */
 export const KINDS: readonly string[] = [
   "event: a failover begins",
@@ -55,6 +78,7 @@ export const KINDS: readonly string[] = [
   "layer: runs are merged into one",
   "turn: compared with the old disks",
   "turn: less than all travelled",
+  "storage: 403 over what is there",
   "storage: 404 of what is there",
   "storage: 409 over another's",
   "storage: 409 over its own first try",

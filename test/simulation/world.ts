@@ -26,7 +26,7 @@ import type { Mutation } from "./mutations.ts";
 import { mustBeSound, mustNotBeLost } from "./readers.ts";
 import { type Process, Scheduler } from "./scheduler.ts";
 import { type Effect, type Stores, gated, memoryStores, observed, nameOf } from "./stores.ts";
-import { watchDouble, watchRot } from "./rot.ts";
+import { watchRot } from "./rot.ts";
 import { SIDES, type Side, mayTurn } from "./side.ts";
 import { checkTravel } from "./travel.ts";
 import { Tally } from "./tally.ts";
@@ -38,12 +38,11 @@ const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
 /** Seeds whose points are thinned, of each 64; one of them has a group as well, which makes its life dear. */
 const THINNING: ReadonlySet<number> = new Set([13, 15, 31, 47, 63]);
-/** Only where it is asked for, by LEEWARD_ROT=1: not all lives were seen to hold yet. */
-const rotsOf = (seed: number): World["rots"] => {
-  if (process.env["LEEWARD_ROT"] === undefined) return undefined;
-  if (seed % 16 === 3 || seed % 64 === 31) return "healable";
-  return seed % 16 === 11 || seed % 64 === 47 ? "all" : undefined;
-};
+/** Some lives with a group, some whose points are thinned, some with both among them. */
+function rotsOf(seed: number): World["rots"] {
+  if (seed % 32 === 3 || seed % 64 === 31 || seed % 64 === 37) return "healable";
+  return seed % 32 === 11 || seed % 64 === 47 || seed % 128 === 13 ? "all" : undefined;
+}
 
 /** Both regions, the machines, and everything that is at work. */
 export class World {
@@ -271,11 +270,10 @@ export class World {
     for (const effect of this.#effects.splice(0)) {
       await this.#watchGroup(effect, at);
       this.#works.after(effect, this.#acting?.name ?? "");
+      for (const machine of this.machines) await watchRot(this, machine, effect);
       const text = effect.store === "records" ? nameOf(effect) : String(effect.args[0]);
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
-      watchRot(this, machine, effect);
-      await watchDouble(this, machine, effect);
       await machine.auditors[effect.side]?.after(effect);
       await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
       if (effect.side !== machine.side) continue;

@@ -82,7 +82,7 @@ const SOURCE = {
 const register = (): Promise<ProgressRecord> => {
   now = micros(now + 60e6);
   return generationFor(records, { machine }, undefined, async (issued, old) =>
-    beginningOn(await chooseBase({ target, records }, issued, old), old, reasonOf(issued, old), now),
+    beginningOn(await chooseBase(services(), issued, old), old, reasonOf(issued, old), now),
   );
 };
 
@@ -120,10 +120,10 @@ test("where a point was found bad only one that was verified is a base", async (
   expect(resync).toMatchObject({ reason: "verification", base: { id: at(1).id } });
 });
 
-test("a point whose manifest is damaged is no base, and without any everything is copied", async () => {
+test("a point whose manifest is damaged is made again and is the base; without any everything is copied", async () => {
   for (const { generation: of, sequence: when, id } of points.slice(1))
     await target.put(pointName(machine, of, when, id), Buffer.from("{}"), "any");
-  expect((await register()).resync?.base?.id).toBe(at(0).id);
+  expect((await register()).resync?.base?.id).toBe(at(2).id);
   for (const { generation: of, sequence: when, id } of points)
     await target.delete([pointName(machine, of, when, id)]);
   const { arrived, resync } = await register();
