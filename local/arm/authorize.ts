@@ -2,8 +2,8 @@ import { errors } from "jose";
 import { ArmError } from "./arm-error.ts";
 import type { Box } from "./box.ts";
 
-/** Lets a call pass when its token is for ARM, of this tenant, and of an identity that ARM obeys. @throws ArmError 401 or 403. */
-export async function authorize(box: Box, header: string | undefined, action: string): Promise<void> {
+/** The caller's object id. Lets a call pass when its token is for ARM, of this tenant, and of an identity that ARM obeys. @throws ArmError 401 or 403. */
+export async function authorize(box: Box, header: string | undefined, action: string): Promise<string> {
   if (!header)
     throw refused(
       box,
@@ -33,6 +33,7 @@ export async function authorize(box: Box, header: string | undefined, action: st
       "AuthorizationFailed",
       `The client with object id '${String(oid)}' does not have authorization to perform action '${action}' or the scope is invalid.`,
     );
+  return String(oid);
 }
 
 async function verified(box: Box, token: string) {

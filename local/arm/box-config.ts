@@ -57,6 +57,8 @@ export const boxConfig = z.object({
   regions: z.array(region).min(1),
   /** Names of storage accounts that somebody else in the world has. */
   takenAccountNames: z.array(z.string()).default([]),
+  /** Whether callers are throttled by the published limits. */
+  throttling: z.boolean().default(false),
   /** Most items on one page of a list. */
   pageSize: z.number().int().min(1).default(100),
   /** Directory of the disk images. */

@@ -6,6 +6,7 @@ import type { Hypervisor } from "./hypervisor.ts";
 import type { Operations } from "./operations.ts";
 import type { Exchange } from "./published/exchange.ts";
 import type { State } from "./state.ts";
+import type { Throttle } from "./throttle.ts";
 import type { Issuer } from "./tokens/issuer.ts";
 import type { DiskSas } from "./compute/disk-sas.ts";
 
@@ -18,6 +19,7 @@ export interface Box {
   readonly issuer: Issuer;
   readonly operations: Operations;
   readonly faults: Faults;
+  readonly throttle: Throttle;
   readonly diskSas: DiskSas;
   /** https origin of ARM and of the disk-SAS endpoint. */
   readonly url: string;

@@ -66,12 +66,7 @@ function supported(family: Family, version: string): void {
 
 /** A region that is lost does not answer for what is in it, nor take anything new. */
 function refuseLost(box: Box, family: Family, path: ArmPath, body: unknown): void {
-  const wanted =
-    typeof body === "object" && body !== null && "location" in body
-      ? String(body.location).toLowerCase()
-      : "";
-  const operation = box.state.operations.all().find(({ id }) => id === path.name);
-  const region = family.find?.(box, path.id)?.location ?? operation?.location ?? wanted;
+  const region = regionAt(box, family, path, body);
   if (family.type !== "Microsoft.Resources/resourceGroups" && box.state.lost.has(region))
     throw new ArmError(503, "ServiceUnavailable", `Region ${region} does not answer.`);
 }
@@ -87,6 +82,26 @@ function refuseChanged(box: Box, family: Family, path: ArmPath, ifMatch: string 
       "PreconditionFailed",
       `Precondition failed. If-Match: ${ifMatch} differs from the current ETag of ${path.id}.`,
     );
+}
+
+/** Where the call is carried out: where its resource is, or shall be. */
+function regionAt(box: Box, family: Family, path: ArmPath, body: unknown): string {
+  const wanted =
+    typeof body === "object" && body !== null && "location" in body
+      ? String(body.location).toLowerCase()
+      : "";
+  const operation = box.state.operations.all().find(({ id }) => id === path.name);
+  return family.find?.(box, path.id)?.location ?? operation?.location ?? wanted;
+}
+
+/** The same for a call that nobody has looked at yet; empty for what is in no region, or is nonsense. */
+export function regionOfCall(box: Box, { method, pathname, body }: Request): string {
+  try {
+    const path = armPath(pathname);
+    return regionAt(box, route(method, path).family, path, body);
+  } catch {
+    return "";
+  }
 }
 
 function refuseBusy(box: Box, id: string): void {

@@ -6,7 +6,7 @@ import { authorize } from "./authorize.ts";
 import { administer } from "./box/admin.ts";
 import type { Box } from "./box.ts";
 import type { Reply } from "./call.ts";
-import { type Request, dispatch } from "./dispatch.ts";
+import { type Request, dispatch, regionOfCall } from "./dispatch.ts";
 import { pollHeaders } from "./operation-status.ts";
 import { openIdDocument } from "./tokens/endpoints.ts";
 
@@ -42,6 +42,7 @@ async function answer(
   const query = lowerNames(url.searchParams);
   const { "if-none-match": ifNoneMatch, "if-match": ifMatch } = request.headers;
   const asked = { method, pathname: url.pathname, query, body, ifNoneMatch, ifMatch };
+  if (box.faults.drops(method, url.pathname)) return void response.destroy();
   const reply = await carriedOut(box, asked, authorization).catch(refusalOf);
   if (method !== "GET") box.state.save();
   const all = { ...headers, ...reply.headers };
@@ -52,11 +53,12 @@ async function answer(
 
 async function carriedOut(box: Box, asked: Request, authorization: string | undefined): Promise<Reply> {
   const { method, pathname } = asked;
-  await authorize(box, authorization, `${method} ${pathname}`);
+  const principal = await authorize(box, authorization, `${method} ${pathname}`);
+  const left = box.throttle.admit({ principal, method, pathname, region: regionOfCall(box, asked) });
   const fault = box.faults.refusal(method, pathname);
   if (fault) throw fault;
   const { apiVersion, ...reply } = await dispatch(box, asked);
-  return { ...reply, headers: { ...reply.headers, ...operationHeaders(box, reply, apiVersion) } };
+  return { ...reply, headers: { ...left, ...reply.headers, ...operationHeaders(box, reply, apiVersion) } };
 }
 
 /** What the caller gets to read of a failure. */
@@ -100,11 +102,9 @@ function operationHeaders(box: Box, { operation }: Reply, apiVersion: string): R
 function standardHeaders(request: IncomingMessage): Record<string, string> {
   const id = randomUUID();
   const client = request.headers["x-ms-client-request-id"];
-  const kind = request.method === "GET" ? "reads" : request.method === "DELETE" ? "deletes" : "writes";
   return {
     "x-ms-request-id": id,
     "x-ms-correlation-request-id": id,
-    [`x-ms-ratelimit-remaining-subscription-${kind}`]: "1199",
     "cache-control": "no-cache",
     ...(typeof client === "string" && { "x-ms-client-request-id": client }),
   };

@@ -16,6 +16,7 @@ import type { Exchange } from "./published/exchange.ts";
 import { answerArm, send } from "./respond.ts";
 import { sow } from "./seed.ts";
 import { openState } from "./state.ts";
+import { throttle } from "./throttle.ts";
 import { managedIdentityToken } from "./tokens/endpoints.ts";
 import { openIssuer } from "./tokens/issuer.ts";
 
@@ -73,6 +74,7 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
     issuer,
     operations,
     faults: faults(),
+    throttle: throttle(clock, config.throttling),
     diskSas: diskSas({ directory: data, state, clock, origin: () => url, readSource }),
     url,
     identityEndpoint,
