@@ -14,7 +14,7 @@ const INCLUDES: Record<Role, readonly Role[]> = {
 };
 
 /** What the claim `roles` calls it. Event Grid's own name is the one that Microsoft's instructions use. */
-const claimOf = (role: string): string =>
+export const claimOf = (role: string): string =>
   role === "Events" ? "AzureEventGridSecureWebhookSubscriber" : `Leeward.${role}`;
 
 export interface Caller {
