@@ -2,6 +2,7 @@ using './main.bicep'
 
 // Set with `azd env set NAME VALUE`.
 param location = readEnvironmentVariable('AZURE_LOCATION')
+param name = readEnvironmentVariable('LEEWARD_NAME', 'leeward')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'leeward')
 param audience = readEnvironmentVariable('LEEWARD_AUDIENCE')
 param storageSku = readEnvironmentVariable('LEEWARD_STORAGE_SKU', 'Standard_ZRS')
