@@ -10,16 +10,23 @@ import { sleep } from "./timer.ts";
 const ONCE: readonly Millis[] = [];
 const LAST_RUNG = LADDER.at(-1) ?? millis(0);
 
+/** Some hours of turns: behind them a new execution goes on, so that no history grows. */
+const MOST_TURNS = 100;
+
 /**
- * Brings the replica to the newest point, beside shipping, which a large checkpoint must not hold up: what it costs is the
+ * Brings the replica to the newest point, in as many turns as that takes, beside shipping, which a large checkpoint must not hold up: what it costs is the
  * region loss of everything behind it. Input: `Machine`; instance id: `checkpoint-{machine}`.
  */
 export function* checkpoint(context: OrchestrationContext): Generator<Task, void, never> {
   const { machine } = context.df.getInput<Machine>();
-  for (let failures = 0; ; failures++) {
+  for (let failures = 0, turns = 0; ; failures++) {
     try {
-      yield* call(context, "checkpoint", { machine }, ONCE);
+      let turned = yield* call(context, "checkpoint", { machine }, ONCE);
       if (failures > 0) yield* call(context, "noteHealth", { machine, stopped: false });
+      for (failures = 0; turned?.more; turns++) {
+        if (turns === MOST_TURNS) return context.df.continueAsNew({ machine });
+        turned = yield* call(context, "checkpoint", { machine }, ONCE);
+      }
       return;
     } catch (error) {
       const { code, message } = decodeFailure(error);

@@ -43,7 +43,8 @@ export interface Activities {
   startCheckpoint: Does<Machine>;
   ship: Does<Machine, ShipResult>;
   cut: Does<Machine, { readonly points: number }>;
-  checkpoint: Does<Machine>;
+  /** Brings the replica to the newest point, for a few minutes. */
+  checkpoint: Does<Machine, Turned>;
   /** Records what stops or slows replication as the item's health; without a problem it clears what was there. */
   noteHealth: Does<Machine & { readonly problem?: Problem; readonly stopped: boolean }>;
 
@@ -99,7 +100,8 @@ export interface Activities {
     Machine & { readonly operation: OperationId; readonly point?: BarrierId; readonly moment?: WantedMoment },
     { readonly point: BarrierId; readonly steps: readonly FailoverStep[] }
   >;
-  checkpointTo: Does<AtPoint>;
+  /** Brings the replica to exactly the point, for a few minutes. */
+  checkpointTo: Does<AtPoint, Turned>;
   /** Makes the replica's snapshot a blob of its own and has ARM build the disk of it. */
   importDisk: Does<DiskAtPoint, ArmSent>;
   deletePromoted: Does<DiskAtPoint>;
@@ -201,7 +203,7 @@ export interface RetainResult {
 }
 
 /** A part of what takes longer than an activity may. Null stands in older histories: it was done in one go. */
-type Turned = null | {
+export type Turned = null | {
   readonly more: boolean;
   readonly done: Bytes;
   readonly total: Bytes;

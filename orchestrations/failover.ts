@@ -96,7 +96,7 @@ function doingOf(scene: Scene, step: FailoverStep): Doing {
   const { machine } = at;
   switch (step.do) {
     case "checkpoint":
-      return { work: call(context, "checkpointTo", at) };
+      return { work: inTurns(scene, "checkpointTo") };
     case "import":
       return { send: call(context, "importDisk", { ...at, disk: step.disk }) };
     case "upload":
@@ -115,7 +115,10 @@ function doingOf(scene: Scene, step: FailoverStep): Doing {
 }
 
 /** What grows with the disks: each turn is kept, so that a kill costs one of them, and the job shows how far it is. */
-function* inTurns({ context, steps, at }: Scene, name: "restoreDisks"): Generator<Task, void, never> {
+function* inTurns(
+  { context, steps, at }: Scene,
+  name: "checkpointTo" | "restoreDisks",
+): Generator<Task, void, never> {
   let first: { readonly done: number; readonly at: number } | undefined;
   for (;;) {
     const turn = yield* call(context, name, at);

@@ -17,12 +17,15 @@ export interface RetainedPoint {
   readonly bad?: boolean;
   /** A point of its group, or one that is being made, is made of it. */
   readonly common?: boolean;
+  /** The replica is being brought to it, which takes longer than some points stay. */
+  readonly awaited?: boolean;
 }
 
 type KeepReason =
   | "newest good"
   | "newest verified"
   | "part of a group's point"
+  | "the replica is on its way to it"
   | "recent"
   | "first of its interval"
   | "every write since is rebuilt from it";
@@ -50,8 +53,8 @@ export interface Retention {
  * the same.
  *
  * The order is that of the journal; times only say which interval and how old. A point from the future counts as new
- * until its time has come. Never dropped: the newest point that is not bad, the newest verified one, and what a point of
- * the machine's group is made of. When no point
+ * until its time has come. Never dropped: the newest point that is not bad, the newest verified one, what a point of
+ * the machine's group is made of, and what the replica is being brought to. When no point
  * is as old as the any-write window any more, the last one that was stays: the first writes of the window follow it.
  */
 export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy, now: Micros): Retention {
@@ -68,6 +71,7 @@ export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy
     if (point === newestGood) keep.push({ point, every, reason: "newest good" });
     else if (point === newestVerified) keep.push({ point, every, reason: "newest verified" });
     else if (point.common) keep.push({ point, every, reason: "part of a group's point" });
+    else if (point.awaited) keep.push({ point, every, reason: "the replica is on its way to it" });
     else if (point.time < oldest) drop.push({ point, every, reason: "older than the window" });
     else if (interval === undefined) keep.push({ point, every, reason: "recent" });
     else if (firsts.get(interval.name) === point)

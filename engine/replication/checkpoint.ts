@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from "../core/clock.ts";
+import { sha256 } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
-import { mapInOrder } from "../core/in-order.ts";
 import { type Bytes, type DiskIndex, type Micros, SECTOR, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
-import { replicaName } from "../journal/names.ts";
+import { replicaName, replicaRebuildName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
 import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
 import { AppliedTracker } from "./applied.ts";
@@ -17,23 +17,17 @@ import {
   sweepSnapshots,
 } from "./checkpoints.ts";
 import type { SourcePoint } from "./lineage.ts";
-import { type Coverage, emptyCoverage, mergeNewest } from "./merge.ts";
+import type { Coverage } from "./merge.ts";
+import { type RebuildTurn, type TurnProgress, begunRebuild, endRebuild, keepRebuild } from "./rebuilds.ts";
 import { type Reach, reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
-import { type Sources, countOf, lastWrites, readSources, sourcesOf, sourcesSince } from "./sources.ts";
+import { type Sources, bytesOf, sourcesOf, sourcesSince } from "./sources.ts";
+import { startsAnew, walkOn } from "./walk.ts";
 
 /** What the replica is brought to: a recovery point, or what the disks were after any write. */
 export type ReplicaPlace = SourcePoint &
   Pick<RecoveryPoint, "time"> & { readonly disks: readonly SizedDisk[] };
-
-export interface CheckpointProgress {
-  /** Segments and parts of layers read, of `segments` in all. */
-  readonly done: number;
-  readonly segments: number;
-  /** Bytes written to the replica. */
-  readonly written: Bytes;
-}
 
 export interface CheckpointRequest {
   readonly target: ObjectStore;
@@ -53,8 +47,12 @@ export interface CheckpointRequest {
   readonly parallel?: number;
   /** The system's when absent. */
   readonly clock?: Clock;
-  readonly onProgress?: (progress: CheckpointProgress) => void;
 }
+
+export type Checkpointed =
+  /** With the guest bytes written to the replica for it, by all turns. */
+  | { readonly made: Checkpoint; readonly written: Bytes }
+  | { readonly made?: undefined; readonly progress: TurnProgress };
 
 /**
  * Brings the replicas to exactly the point's barrier, snapshots every disk, then writes the document that names the
@@ -68,36 +66,56 @@ export interface CheckpointRequest {
  *   the journal throws
  */
 export async function checkpoint(s: CheckpointRequest): Promise<Checkpoint> {
-  const { target, pages, point, clock = systemClock } = s;
-  const made = await readCheckpoint(target, point);
+  const { next, chain, generation } = s.from;
+  const bound = sha256(Buffer.from(JSON.stringify([generation, next, chain])));
+  const turn = { name: replicaRebuildName(s.point.machine), bound, enough: () => false };
+  const { made } = await checkpointTurn(s, turn);
   if (made) return made;
+  throw new RangeError(`there was no end to the checkpoint of point ${s.point.id}`);
+}
+
+/**
+ * The same in turns: what of the replica was written, and what it came from, is kept in a document before the turn ends. The
+ * replica is between two points meanwhile, as it is when a run dies: `replica.json` says up to where, and nobody may bring
+ * it to an older one. A kill costs the turn. One to a later point rewrites everything, and this one ends with StateNotAllowed.
+ * @throws as `checkpoint`; ObjectChanged when another run has brought it on
+ */
+export async function checkpointTurn(s: CheckpointRequest, turn: RebuildTurn): Promise<Checkpointed> {
+  const { target, pages, point, clock = systemClock } = s;
+  const there = await readCheckpoint(target, point);
+  if (there) {
+    await endRebuild(target, turn.name, point);
+    return { made: there, written: bytes(0) };
+  }
   const fences = await takeFences(pages, point);
   await reserveReplica({ objects: target, from: s.from, point, reserved: s.reserved });
   await sweepSnapshots(target, pages, point, clock.now());
-  const coverage = emptyCoverage(point.disks);
-  const applied = await apply(s, fences, coverage);
-  if (s.from.next === 0) await clearRest(s, fences, coverage);
+  const applied = await apply(s, turn, fences);
+  if (!applied.position) {
+    await releaseFences(pages, point, fences);
+    return { progress: applied.progress };
+  }
+  if (s.from.next === 0) await clearRest(s, fences, applied.coverage);
   const taken = clock.now();
   const disks = await snapshotAll(pages, point, fences);
   checkYoung(point, taken, clock.now());
   const { machine, generation, id, sequence, time } = point;
-  const written = await createCheckpoint(target, {
+  const made = await createCheckpoint(target, {
     format: 2,
     machine,
     generation,
     id,
     sequence,
     time,
-    applied,
+    applied: applied.position,
     disks,
   });
-  for (const [index, fence] of fences) await pages.releaseFence(replicaName(machine, index), fence);
-  return written;
+  await releaseFences(pages, point, fences);
+  if (applied.kept) await endRebuild(target, turn.name, point);
+  return { made, written: applied.written };
 }
 
 type Fences = ReadonlyMap<DiskIndex, Fence>;
-
-const PARALLEL = 8;
 
 async function takeFences(pages: PageStore, point: ReplicaPlace): Promise<Fences> {
   const fences = new Map<DiskIndex, Fence>();
@@ -106,26 +124,47 @@ async function takeFences(pages: PageStore, point: ReplicaPlace): Promise<Fences
   return fences;
 }
 
-/** Writes the newest value of everything in (from, point]; returns how far the replica then is. */
-async function apply(s: CheckpointRequest, fences: Fences, coverage: Coverage): Promise<JournalPosition> {
-  const { key, point, from } = s;
-  const tracker = new AppliedTracker(point.sequence, point.position);
+async function releaseFences(pages: PageStore, { machine }: ReplicaPlace, fences: Fences): Promise<void> {
+  for (const [index, fence] of fences) await pages.releaseFence(replicaName(machine, index), fence);
+}
+
+type Applied = { readonly written: Bytes; readonly coverage: Coverage } & (
+  | {
+      /** How far the replica is: everything was written. */
+      readonly position: JournalPosition;
+      /** Earlier turns have left a document. */
+      readonly kept: boolean;
+    }
+  | { readonly position?: undefined; readonly progress: TurnProgress }
+);
+
+/** Writes the newest value of everything in (from, point], as far as it is enough. */
+async function apply(s: CheckpointRequest, turn: RebuildTurn, fences: Fences): Promise<Applied> {
+  const { target, key, point, from, parallel } = s;
   const sources = await sourcesFrom(s);
-  const segments = countOf(sources);
-  let done = 0;
-  let written = 0;
-  const counted = meeting(readSources(sources), (sealed) => {
-    if (!isLayerPart(sealed)) tracker.meet(sealed);
-    done++;
-  });
-  const { disks } = point;
-  const request = { segments: counted, key, upTo: lastWrites(sources), disks, releases: true };
-  const runs = mergeNewest(request, coverage);
-  for await (const run of mapInOrder(runs, s.parallel ?? PARALLEL, (r) => put(s, fences, r))) {
+  const total = bytesOf(sources);
+  const begun = await begunRebuild(target, turn, point, total);
+  const { coverage } = begun;
+  const known = startsAnew(sources, point, begun.walked) ? undefined : begun.applied;
+  const tracker = new AppliedTracker(point.sequence, point.position, known);
+  let { written } = begun;
+  const put = async (run: Run) => {
+    await write(s, fences, run);
     written += run.data ? run.length : 0;
-    s.onProgress?.({ done, segments, written: bytes(written) });
+  };
+  const meet = (sealed: Sealed) => {
+    if (!isLayerPart(sealed)) tracker.meet(sealed);
+  };
+  const { disks } = point;
+  const request = { sources, key, disks, coverage, from: begun.walked, put, meet, parallel };
+  const walked = await walkOn({ ...request, enough: turn.enough });
+  const done = { written: bytes(written), coverage };
+  if (!walked) {
+    const position = tracker.result(sources.layers.at(-1)?.tail ?? from);
+    return { ...done, position, kept: begun.etag !== undefined };
   }
-  return tracker.result(sources.layers.at(-1)?.tail ?? from);
+  await keepRebuild(target, turn, point, { ...begun, walked, written, applied: tracker.state });
+  return { ...done, progress: { done: bytes(Math.max(total - walked.left, 0)), total } };
 }
 
 /** A rebuild may begin with layers, which then stand for segments that are gone. */
@@ -138,17 +177,7 @@ async function sourcesFrom({ target, point, from }: CheckpointRequest): Promise<
   );
 }
 
-async function* meeting(
-  segments: AsyncIterable<Sealed>,
-  meet: (segment: Sealed) => void,
-): AsyncGenerator<Sealed> {
-  for await (const segment of segments) {
-    meet(segment);
-    yield segment;
-  }
-}
-
-async function put({ pages, point }: CheckpointRequest, fences: Fences, run: Run): Promise<Run> {
+async function write({ pages, point }: CheckpointRequest, fences: Fences, run: Run): Promise<void> {
   const name = replicaName(point.machine, run.disk);
   const fence = fenceOf(fences, run.disk);
   if (run.offset % SECTOR !== 0 || run.length % SECTOR !== 0)
@@ -160,7 +189,6 @@ async function put({ pages, point }: CheckpointRequest, fences: Fences, run: Run
     ? pages.write(name, fence, run.offset, run.data)
     : pages.clear(name, fence, run.offset, run.length));
   run.release?.();
-  return run;
 }
 
 /** What the generation never wrote is zero, whatever an earlier one left; the footer stays. */

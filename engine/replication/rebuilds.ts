@@ -110,6 +110,16 @@ export async function keepRebuild(
   }
 }
 
+/** The disks are at the point: whoever is to rebuild them again begins anew. May run twice. */
+export async function endRebuild(
+  objects: ObjectStore,
+  name: string,
+  point: Pick<RebuiltPoint, "id">,
+): Promise<void> {
+  const rebuild = await readRebuild(objects, name);
+  if (rebuild?.point.id === point.id) await objects.delete([name]);
+}
+
 /** Every rebuild of the machine but the one of this name: what nobody goes on with. May run twice. */
 export async function dropRebuilds(
   objects: ObjectStore,

@@ -1,6 +1,6 @@
 import type { MachineId } from "../core/ids.ts";
 import { type Bytes, type DiskIndex, SECTOR, bytes } from "../core/units.ts";
-import { checkpointsPrefix, replicaName, replicaStateName } from "../journal/names.ts";
+import { checkpointsPrefix, replicaName, replicaRebuildName, replicaStateName } from "../journal/names.ts";
 import type { ObjectStore, PageStore } from "../storage/store.ts";
 
 /**
@@ -37,5 +37,5 @@ export async function deleteReplica(
   for await (const { name } of objects.list(checkpointsPrefix(machine))) documents.push(name);
   await objects.delete(documents);
   for (const index of disks) await pages.delete(replicaName(machine, index));
-  await objects.delete([replicaStateName(machine)]);
+  await objects.delete([replicaRebuildName(machine), replicaStateName(machine)]);
 }

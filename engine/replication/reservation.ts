@@ -90,6 +90,10 @@ export async function standsOn(
   return reserved.generation < point.generation ? "unknown" : "no";
 }
 
+/** Whether a replica that is brought to the reach can go on to the point from there. @throws as `lineageOf` */
+export const leadsBy = async (objects: ObjectStore, point: SourcePoint, reach: Reach): Promise<boolean> =>
+  isIn(await lineageOf(objects, point), reach);
+
 const isIn = (lineage: readonly Stretch[], { generation: of, sequence: at }: Reach): boolean =>
   lineage.some(({ point }) => point.generation === of && at <= point.sequence);
 

@@ -5,6 +5,7 @@ import type { WalkPlace } from "../journal/rebuild-document.ts";
 import type { SizedDisk } from "./blocks.ts";
 import { type Coverage, mergeNewest } from "./merge.ts";
 import type { Run } from "./run.ts";
+import type { SourcePoint } from "./lineage.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
 import { type Sources, bytesOf, generationsOf, lastWrites, readSources } from "./sources.ts";
 
@@ -67,6 +68,12 @@ export async function walkOn(s: WalkRequest): Promise<Walked | undefined> {
   );
   for await (const _ of mapInOrder(runs, s.parallel ?? PARALLEL, s.put));
   return over ? undefined : walked;
+}
+
+/** Whether the point's own generation is read from its end: what was learned of it in earlier turns is learned again. */
+export function startsAnew(sources: Sources, point: SourcePoint, { place }: Walked): boolean {
+  const rest = restOf(sources, place);
+  return !rest.exact && rest.sources.point.generation === point.generation;
 }
 
 const sizeOf = (sealed: Sealed): number =>

@@ -18,12 +18,13 @@ import { targetDisk } from "../../engine/recovery/target-names.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { dropRebuilds } from "../../engine/replication/rebuilds.ts";
 import { restoreTurn } from "../../engine/replication/restore.ts";
+import type { AtPoint, Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
+import { bringTo } from "./checkpoint.ts";
 import { diskSink } from "./disk-sink.ts";
 import { uniqueId } from "./journal.ts";
 import { healing } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
-import { checkpointAt } from "./replication.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 import { turnOf } from "./turn.ts";
@@ -32,20 +33,8 @@ import { turnOf } from "./turn.ts";
 const ACCESS_SECONDS = 6 * 3600;
 
 export const diskActivities = {
-  async checkpointTo({ machine, point }, { services }) {
-    const item = await itemOf(services, machine);
-    const bring = () =>
-      healing(services, machine, async () =>
-        checkpointAt(services, item, await placeOf(services, item, point)),
-      );
-    try {
-      await bring();
-    } catch (error) {
-      // One that was being started when the failover began may take the fence once; the next finds a failover.
-      if (!hasCode(error, "FenceLost")) throw error;
-      await bring();
-    }
-    return null;
+  async checkpointTo({ machine, point: id }, { services }) {
+    return bringDisksTo(services, { machine, point: id }, turnOf(services.clock));
   },
 
   /** Promoted and sent in one go: the copy is made inside the account, and its URL is needed only here. */
@@ -89,6 +78,22 @@ export const diskActivities = {
     return { more: false, done: turned.done, total: turned.total };
   },
 } satisfies Partial<Implementations>;
+
+/** One turn of bringing the replica to the point of a failover. */
+export async function bringDisksTo(
+  services: Services,
+  { machine, point: id }: AtPoint,
+  enough: () => boolean,
+): Promise<NonNullable<Turned>> {
+  const item = await itemOf(services, machine);
+  const point = await healing(services, machine, () => placeOf(services, item, id));
+  const bring = () => bringTo(services, item, point, enough);
+  return bring().catch((error: unknown) => {
+    // One that was being started when the failover began may take the fence once; the next finds a failover.
+    if (!hasCode(error, "FenceLost")) throw error;
+    return bring();
+  });
+}
 
 const diskOf = (item: ItemRecord, index: DiskIndex): SourceDisk => {
   const found = sourceOf(item).disks.find((disk) => disk.index === index);

@@ -1,7 +1,6 @@
-import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
-import { MIB, type Micros, bytes, sequence } from "../../engine/core/units.ts";
-import { startOf } from "../../engine/journal/position.ts";
+import { MIB, type Micros, bytes } from "../../engine/core/units.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { withMade } from "../../engine/recovery/barriers.ts";
@@ -12,36 +11,23 @@ import {
   checkpointDue,
   isProved,
   shippingOf,
-  withApplied,
   withCut,
-  withMerged,
-  withRebuild,
-  withReserved,
   withShipped,
 } from "../../engine/recovery/replicating.ts";
-import {
-  type CheckpointProgress,
-  type ReplicaPlace,
-  checkpoint,
-} from "../../engine/replication/checkpoint.ts";
-import { type Checkpoint, dropCheckpoints } from "../../engine/replication/checkpoints.ts";
-import { cut, newestPoint } from "../../engine/replication/points.ts";
-import { standsOn } from "../../engine/replication/reservation.ts";
+import { cut } from "../../engine/replication/points.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, type Shipped, ship } from "../../engine/replication/ship.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
-import { STATES } from "../../engine/recovery/state.ts";
 import type { Services } from "../services.ts";
+import { checkpointFor } from "./checkpoint.ts";
 import { healing } from "./healing.ts";
 import { checkHole, mend } from "./mend.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
+import { turnOf } from "./turn.ts";
 
 /** One round stays well below an activity's time-out, and its memory small. */
 const LIMITS: ShipLimits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(128 * MIB), parallel: 6 };
-
-/** Checkpoints that stay beside the newest: older points among them can be imported too. */
-const KEEP_CHECKPOINTS = 3;
 
 export const replicationActivities = {
   async ship({ machine }, { services }) {
@@ -72,15 +58,7 @@ export const replicationActivities = {
   },
 
   async checkpoint({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    // A failover brings the replica to its own point.
-    if (!STATES[item.state].replicating) return null;
-    const { point } = await progressOf(services, machine);
-    const newest =
-      point &&
-      (await healing(services, machine, () => newestPoint(services.target, machine, point.generation)));
-    if (newest) await healing(services, machine, () => checkpointAt(services, item, newest)).catch(overtaken);
-    return null;
+    return checkpointFor(services, machine, turnOf(services.clock));
   },
 
   async noteHealth({ machine, problem, stopped }, { services }) {
@@ -95,11 +73,6 @@ export const replicationActivities = {
     return null;
   },
 } satisfies Partial<Implementations>;
-
-/** Another run has taken the replica behind this point since it was looked up: nothing is left to do, and nothing is wrong. */
-function overtaken(error: unknown): undefined {
-  if (!hasCode(error, "StateNotAllowed")) throw error;
-}
 
 const cacheOf = (item: ItemRecord): string => endpointOf(targetOf(item).cache);
 
@@ -158,48 +131,4 @@ async function settleBarriers(
   if (!found || points.length === 0) return;
   const ids = points.map(({ id }) => id);
   await services.records.barriers.update(machine, (old) => withMade(old, ids));
-}
-
-/** Asked before the record is told of the point: a run that dies behind that would find nothing else there. */
-async function mayGoOn(services: Services, point: ReplicaPlace) {
-  const { applied, reserved } = await progressOf(services, point.machine);
-  return applied ? standsOn(services.target, point, applied, reserved) : "no";
-}
-
-/** Brings the replica to the point, or finds that it was there. */
-export async function checkpointAt(
-  services: Services,
-  item: ItemRecord,
-  point: ReplicaPlace,
-): Promise<Checkpoint> {
-  const { machine } = item;
-  const { replica } = targetOf(item);
-  if (!replica) throw new RangeError(`machine ${machine} has no replica`);
-  const pages = services.pagesAt(endpointOf(replica));
-  const goesOn = await mayGoOn(services, point);
-  const { applied, rebuildSince, reserved } = await services.records.progress.update(machine, (old) =>
-    withReserved(goesOn === "unknown" ? withRebuild(old, services.clock.now()) : old, point),
-  );
-  // One that was at work when the replica was found wrong may have left a document.
-  if (rebuildSince !== undefined) await dropCheckpoints(services.target, pages, machine, 0);
-  const from =
-    applied && goesOn === "yes" && rebuildSince === undefined
-      ? applied
-      : startOf(point.generation, sequence(0));
-  const key = await services.keyOf(machine);
-  const { target, clock } = services;
-  let written = bytes(0);
-  const onProgress = (progress: CheckpointProgress) => (written = progress.written);
-  const made = await checkpoint({ target, pages, key, from, point, reserved, clock, onProgress });
-  const appliedAt = services.clock.now();
-  const merged = { bytes: bytes(Math.max(made.applied.bytes - from.bytes, 0)), written };
-  await services.records.progress.update(machine, (old) => {
-    const { rebuildSince: asked, ...rest } = withApplied(withMerged(old, merged), made.applied, appliedAt);
-    const still = asked !== undefined && asked !== rebuildSince;
-    return { ...rest, ...(still && { rebuildSince: asked }) };
-  });
-  // A failover may be about to import one of the older ones.
-  if (STATES[(await itemOf(services, machine)).state].replicating)
-    await dropCheckpoints(services.target, pages, machine, KEEP_CHECKPOINTS);
-  return made;
 }

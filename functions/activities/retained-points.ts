@@ -2,6 +2,7 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import { replicaRebuildName } from "../../engine/journal/names.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { retainedOf } from "../../engine/recovery/retained.ts";
@@ -14,6 +15,7 @@ import { lacksBase } from "../../engine/replication/heal.ts";
 import { type HeldPoint, type KeptBase, heldPoints, listBases } from "../../engine/replication/lineage.ts";
 import { listKeptGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
+import { readRebuild } from "../../engine/replication/rebuilds.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
 
@@ -48,9 +50,11 @@ export async function decide(services: RetentionServices, machine: MachineId): P
   const record = (await records.retention.get(machine))?.value ?? noRetention(machine);
   const points = await readPoints(target, machine);
   const common = await commonPoints(services, machine);
+  const awaited = await awaitedPoint(services, item);
   const retained = points.map((point) => ({
     ...retainedOf(point, verification),
     common: common.has(point.id),
+    awaited: awaited === placeOf(point),
   }));
   const retention = retain(retained, item.policy.retention, agingTime(retained, clock.now()));
   const bases = await listBases(target, machine);
@@ -104,6 +108,13 @@ async function aloneAmong(
     if (doom.alone !== undefined) alone.add(generation);
   }
   return alone;
+}
+
+/** What the replica is being brought to, over many turns: who goes on with it looks for that very point. */
+async function awaitedPoint({ target }: RetentionServices, item: ItemRecord): Promise<string | undefined> {
+  if (item.policy.replica === "none") return undefined;
+  const rebuild = await readRebuild(target, replicaRebuildName(item.machine));
+  return rebuild && placeOf(rebuild.point);
 }
 
 /**

@@ -1,9 +1,5 @@
-import {
-  replicationActivities,
-  checkpointAt,
-  cutArrived,
-  shipFrom,
-} from "../../functions/activities/replication.ts";
+import { checkpointAt, checkpointFor } from "../../functions/activities/checkpoint.ts";
+import { replicationActivities, cutArrived, shipFrom } from "../../functions/activities/replication.ts";
 import { compactFor } from "../../functions/activities/compaction.ts";
 import { healing } from "../../functions/activities/healing.ts";
 import { resyncActivities } from "../../functions/activities/resync.ts";
@@ -114,9 +110,16 @@ export async function cut(plane: Plane): Promise<void> {
 export const checkpoint = (plane: Plane): Promise<boolean> =>
   noting(plane, async () => {
     if (plane.step === "early-applied") await applyEarly(plane);
-    await replicationActivities.checkpoint({ machine: plane.machine }, toolsOf(plane.services));
+    for (let more = true; more;)
+      ({ more } = await checkpointFor(plane.services, plane.machine, shortTurn(plane)));
     return false;
   });
+
+/** So short that a kill falls between any two of them. */
+export function shortTurn({ dice }: Plane): () => boolean {
+  let left = 1 + dice.below(12);
+  return () => --left <= 0;
+}
 
 /** One turn of `orchestrations/resync.ts`. */
 export async function tendResync(plane: Plane): Promise<void> {
@@ -198,11 +201,12 @@ export function onOlderBase(services: Services): Services {
 }
 
 /** Brings the replica to a point of its own choice, as a late run does that was asked for it long ago. */
-export async function lateCheckpoint({ machine, services }: Plane): Promise<void> {
+export async function lateCheckpoint(plane: Plane): Promise<void> {
+  const { machine, services } = plane;
   const item = await itemOf(services, machine);
   if (!STATES[item.state].replicating) return;
   const newest = await healing(services, machine, () => newestPoint(services.target, machine));
-  if (newest) await healing(services, machine, () => checkpointAt(services, item, newest));
+  if (newest) await healing(services, machine, () => checkpointAt(services, item, newest, shortTurn(plane)));
 }
 
 /** A failure that may pass is left to the next turn; any other is written down, and stops replication. */

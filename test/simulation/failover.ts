@@ -1,4 +1,4 @@
-import { diskActivities } from "../../functions/activities/disks.ts";
+import { bringDisksTo } from "../../functions/activities/disks.ts";
 import { failoverActivities } from "../../functions/activities/failover.ts";
 import { healing } from "../../functions/activities/healing.ts";
 import { itemOf } from "../../functions/activities/tools.ts";
@@ -17,7 +17,7 @@ import { dropRebuilds } from "../../engine/replication/rebuilds.ts";
 import { restorePoint, restoreTurn } from "../../engine/replication/restore.ts";
 import { MemorySink } from "../fixtures/memory-sink.ts";
 import { checkAnnounced } from "./counts.ts";
-import { type Plane, toolsOf } from "./control-plane.ts";
+import { type Plane, shortTurn, toolsOf } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { mustBeLossless } from "./planned.ts";
 import { Violation } from "./truth.ts";
@@ -69,7 +69,7 @@ async function failOver(
   await planned(plan.point);
   const at = { machine, point: plan.point };
   if (plan.steps.some((step) => step.do === "checkpoint"))
-    await diskActivities.checkpointTo(at, toolsOf(services));
+    for (let more = true; more;) ({ more } = await bringDisksTo(services, at, shortTurn(plane)));
   const imports = plan.steps.some((step) => step.do === "import");
   const disks = imports ? await imported(plane, plan.point) : await filled(plane, failover, plan.point);
   await mustBeFenced(plane, failover);
@@ -142,7 +142,7 @@ async function imported({ machine, services, stores }: Plane, id: BarrierId): Pr
 
 /** Rebuilds them as `restoreDisks` does, in turns so short that a kill falls between any two of them. */
 async function filled(plane: Plane, failover: Failover, id: BarrierId): Promise<Buffer[]> {
-  const { machine, services, stores, dice } = plane;
+  const { machine, services, stores } = plane;
   const objects = stores.target;
   const point = await healing(services, machine, () => readPoint(objects, machine, id));
   const key = await services.keyOf(machine);
@@ -151,8 +151,7 @@ async function filled(plane: Plane, failover: Failover, id: BarrierId): Promise<
   const sinkFor = async ({ index }: { readonly index: number }) => sinks[index];
   const bound = sha256(Buffer.from(`${failover.token} ${id}`));
   for (let complete = false; !complete;) {
-    let left = 1 + dice.below(12);
-    const turn = { name: disksRebuildName(machine, id), bound, enough: () => --left <= 0 };
+    const turn = { name: disksRebuildName(machine, id), bound, enough: shortTurn(plane) };
     const request = { objects, key, point, sinkFor };
     ({ complete } = await healing(services, machine, () => restoreTurn(request, turn)));
     await mustBeFenced(plane, failover);

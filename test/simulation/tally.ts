@@ -76,6 +76,8 @@ export const KINDS: readonly string[] = [
   "layer: another goes on with it",
   "layer: built in pieces",
   "layer: runs are merged into one",
+  "disks: a turn is kept",
+  "replica: a turn is kept",
   "turn: compared with the old disks",
   "turn: less than all travelled",
   "storage: 403 over what is there",

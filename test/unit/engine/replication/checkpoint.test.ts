@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../engine/core/clock.ts";
+import { NO_DIGEST } from "../../../../engine/core/digest.ts";
 import {
   type Micros,
   SECTOR,
@@ -11,9 +12,9 @@ import {
   sequence,
 } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { replicaName, replicaStateName } from "../../../../engine/journal/names.ts";
+import { replicaName, replicaRebuildName, replicaStateName } from "../../../../engine/journal/names.ts";
 import { type JournalPosition, startOf } from "../../../../engine/journal/position.ts";
-import { type CheckpointProgress, checkpoint } from "../../../../engine/replication/checkpoint.ts";
+import { checkpoint, checkpointTurn } from "../../../../engine/replication/checkpoint.ts";
 import {
   type Checkpoint,
   dropCheckpoints,
@@ -137,18 +138,13 @@ describe("a checkpoint", () => {
     expect(applied.bytes).toBe(data);
   });
 
-  test("writes each byte once and reports what it wrote", async () => {
-    const seen: CheckpointProgress[] = [];
-    await checkpoint({
-      target,
-      pages,
-      key: story.key,
-      from: story.start,
-      point: pointAt(2),
-      onProgress: (progress) => seen.push(progress),
-    });
-    expect(seen.at(-1)?.done).toBe(seen.at(-1)?.segments);
-    expect(seen.at(-1)?.written).toBeLessThanOrEqual(DISKS.reduce((sum, { size }) => sum + size, 0));
+  test("writes each byte once and says how much it wrote", async () => {
+    const turn = { name: replicaRebuildName(story.machine), bound: NO_DIGEST, enough: () => false };
+    const request = { target, pages, key: story.key, from: story.start, point: pointAt(2) };
+    const turned = await checkpointTurn(request, turn);
+    expect(turned).toMatchObject({ made: { id: pointAt(2).id } });
+    const all = DISKS.reduce((sum, { size }) => sum + size, 0);
+    expect(turned.made && turned.written).toBeLessThanOrEqual(all);
   });
 
   test("is made once: the second run finds it and writes nothing", async () => {
