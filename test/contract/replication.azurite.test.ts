@@ -3,17 +3,19 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { sha256 } from "../../engine/core/digest.ts";
 import { MIB, SECTOR, bytes, millis } from "../../engine/core/units.ts";
 import { fileKey } from "../../engine/journal/file-key.ts";
 import { encodeWrappedKey } from "../../engine/journal/key.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { keyName, replicaName } from "../../engine/journal/names.ts";
-import { checkpoint } from "../../engine/replication/checkpoint.ts";
+import { disksRebuildName, keyName, replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
+import { checkpoint, checkpointTurn } from "../../engine/replication/checkpoint.ts";
 import { dropCheckpoints, listCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { cut } from "../../engine/replication/points.ts";
+import { readRebuild } from "../../engine/replication/rebuilds.ts";
 import { releaseCache } from "../../engine/replication/release.ts";
 import { createReplica, deleteReplica } from "../../engine/replication/replica.ts";
-import { restorePoint } from "../../engine/replication/restore.ts";
+import { restorePoint, restoreTurn } from "../../engine/replication/restore.ts";
 import { ship } from "../../engine/replication/ship.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import { containerSas } from "../../engine/storage/connect.ts";
@@ -121,6 +123,33 @@ describe("from one Azurite to another", () => {
       DISKS.map(({ index }) => index),
     );
     expect(await listCheckpoints(target, story.machine)).toEqual([]);
+  });
+
+  test("disks and replica come to a point in turns of one segment", async () => {
+    const { machine, key } = story;
+    const points = await carried();
+    const last = points.length - 1;
+    const point = points[last];
+    if (!point) throw new RangeError("a point is wanted");
+    for (const disk of DISKS) await createReplica(pages, machine, disk, FOOTER);
+    const bound = sha256(Buffer.from("these disks"));
+    const enough = () => true;
+    const sinks = DISKS.map(({ size }) => new MemorySink(size));
+    const sinkFor = async ({ index }: { readonly index: number }) => sinks[index];
+    const disks = { name: disksRebuildName(machine, point.id), bound, enough };
+    let turns = 0;
+    while (!(await restoreTurn({ objects: target, key, point, sinkFor }, disks)).complete) turns++;
+    for (const [disk, { content }] of sinks.entries()) expect(content.equals(truthOf(last, disk))).toBe(true);
+    const replica = { name: replicaRebuildName(machine), bound, enough };
+    const request = { target, pages, key, from: story.start, point };
+    let turned = await checkpointTurn(request, replica);
+    for (; !turned.made; turns++) turned = await checkpointTurn(request, replica);
+    expect(turns).toBeGreaterThan(10);
+    for (const { index, size, snapshot } of turned.made.disks) {
+      const content = await pages.read(replicaName(machine, index), bytes(0), size, snapshot);
+      expect(content.equals(truthOf(last, index))).toBe(true);
+    }
+    expect(await readRebuild(target, replica.name)).toBeUndefined();
   });
 
   test("two shippers at once leave one whole journal", async () => {
