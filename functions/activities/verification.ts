@@ -1,3 +1,4 @@
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import { verificationFor } from "../../engine/recovery/verification.ts";
@@ -10,7 +11,7 @@ export const verificationActivities = {
   async verify({ machine, road }, { services }) {
     const item = await itemOf(services, machine);
     if (!STATES[item.state].replicating) return { state: "ended" };
-    const state = await whileReplicating(services, machine, (signal) =>
+    const state = await whileReplicating(services, machine, MOST_MS, (signal) =>
       road === "journal" ? verifyJournal(services, item, signal) : verifyReplica(services, item, signal),
     );
     return { state };
@@ -33,10 +34,19 @@ type State = VerifyResult["state"];
 /** How often verification looks whether a failover wants the machine's storage for itself. */
 const LOOK_MS = 2000;
 
-/** Verification is the least urgent of all work: it gives up as soon as the machine is no longer replicated. */
-async function whileReplicating(
-  services: Services,
+/** Behind its time-out the Functions host ends the process of an activity, and with it all others that are at work there. */
+const MOST_MS = 25 * 60_000;
+
+/**
+ * Verification is the least urgent of all work: it gives up as soon as the machine is no longer replicated, and before it harms
+ * others.
+ * @param most milliseconds
+ * @throws TimedOut; what the work throws
+ */
+export async function whileReplicating(
+  services: Pick<Services, "records">,
   machine: MachineId,
+  most: number,
   work: (signal: AbortSignal) => Promise<State>,
 ): Promise<State> {
   const ended = new AbortController();
@@ -46,12 +56,19 @@ async function whileReplicating(
   };
   // A look that fails says nothing about the machine; the next one may.
   const looking = setInterval(() => void look().catch(() => undefined), LOOK_MS);
+  const late = new LeewardError(
+    "TimedOut",
+    `verification of ${machine} took more than ${Math.round(most / 60_000)} minutes: its disks are too large for one activity`,
+  );
+  const waiting = setTimeout(() => ended.abort(late), most);
   try {
     return await work(ended.signal);
   } catch (error) {
+    if (ended.signal.reason === late) throw late;
     if (ended.signal.aborted) return "ended";
     throw error;
   } finally {
     clearInterval(looking);
+    clearTimeout(waiting);
   }
 }
