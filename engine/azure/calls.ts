@@ -23,6 +23,7 @@ const NETWORK = `${GROUP}/providers/Microsoft.Network/virtualNetworks/{network}`
 const NIC = `${GROUP}/providers/Microsoft.Network/networkInterfaces/{interface}`;
 const ACCOUNT = `${GROUP}/providers/Microsoft.Storage/storageAccounts/{account}`;
 const COMPUTE_AT = `${SUBSCRIPTION}/providers/Microsoft.Compute/locations/{location}`;
+const STORAGE_AT = `${SUBSCRIPTION}/providers/Microsoft.Storage/locations/{location}`;
 const NETWORK_AT = `${SUBSCRIPTION}/providers/Microsoft.Network/locations/{location}`;
 
 const both = ["source", "target"] as const;
@@ -118,6 +119,12 @@ export const CALLS: readonly DeclaredCall[] = [
     why: "polls a long-running call on a disk",
   },
   { call: `GET ${NETWORK_AT}/operations/{operation}`, roles: inventory, why: "polls a long-running call" },
+  {
+    call: `GET ${STORAGE_AT}/asyncoperations/{operation}`,
+    roles: inventory,
+    why: "polls the making of an account",
+    action: "Microsoft.Storage/operations/read",
+  },
   { call: `GET ${NETWORK_AT}/operationResults/{operation}`, roles: inventory, why: "polls a deletion" },
 ];
 

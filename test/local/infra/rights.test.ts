@@ -1,0 +1,260 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import type { ArmClient } from "../../../engine/azure/arm.ts";
+import { ensureAvailabilitySet } from "../../../engine/azure/availability-set.ts";
+import { CALLS, declaredCall } from "../../../engine/azure/calls.ts";
+import { onlyDeclared } from "../../../engine/azure/declared.ts";
+import { closeDisk, ensureDisk, openDisk } from "../../../engine/azure/disk.ts";
+import { ensureNetworkInterface, ensureVirtualNetwork } from "../../../engine/azure/network.ts";
+import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
+import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
+import { systemClock } from "../../../engine/core/clock.ts";
+import { type ArmId, armId, barrierId } from "../../../engine/core/ids.ts";
+import { GIB, bytes, diskIndex } from "../../../engine/core/units.ts";
+import { beginEnable } from "../../../engine/recovery/begin.ts";
+import { itemKey, targetOf } from "../../../engine/recovery/item.ts";
+import { recordsIn } from "../../../engine/recovery/records.ts";
+import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
+import { targetDisk } from "../../../engine/recovery/target-names.ts";
+import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
+import { agentActivities } from "../../../functions/activities/agent.ts";
+import { diskActivities } from "../../../functions/activities/disks.ts";
+import { sourceActivities } from "../../../functions/activities/source.ts";
+import { targetActivities } from "../../../functions/activities/target.ts";
+import { vmActivities } from "../../../functions/activities/vm.ts";
+import type { Services } from "../../../functions/services.ts";
+import { pagesAt } from "../../../infra/prove/proving.ts";
+import {
+  NORTH,
+  SUBSCRIPTION,
+  type TestBox,
+  WEST,
+  finished,
+  groupId,
+  idOf,
+  startBox,
+} from "../arm/fixture.ts";
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+const SIZE = bytes(GIB);
+const VM = idOf("shop", "Microsoft.Compute/virtualMachines", "ledger");
+const POINT = barrierId("00000000-0000-4000-8000-000000000001");
+const owner = { machine: "shared", role: "source" } as const;
+
+let box: TestBox;
+const sent: Sent[] = [];
+beforeAll(async () => {
+  box = await startBox();
+  await makeSource();
+  await box.client.put(groupId("recovery"), { location: NORTH });
+  await protectAndFailOver();
+});
+afterAll(() => box.close());
+
+/** As the roles are given by infra/: by the group of the resource, and by the subscription for everything in it. */
+const roles = z
+  .record(z.enum(["inventory", "source", "target"]), z.object({ actions: z.array(z.string()) }))
+  .parse(JSON.parse(readFileSync(new URL("../../../infra/roles.json", import.meta.url), "utf8")));
+
+function granted(id: string): Set<string> {
+  const group = /\/resourceGroups\/([^/]+)/i.exec(id)?.[1];
+  const held = group === "shop" ? roles.source.actions : group === "recovery" ? roles.target.actions : [];
+  return new Set([...held, ...roles.inventory.actions].map((action) => action.toLowerCase()));
+}
+
+test("every call of a protection and a failover, and every resource that its body links to, is within the roles", () => {
+  const missing = sent.flatMap((call) =>
+    needed(call).filter(({ id, action }) => !granted(id).has(action.toLowerCase())),
+  );
+  expect(sent.length).toBeGreaterThan(30);
+  expect(missing).toEqual([]);
+});
+
+test("every call that is declared is made, but for these", () => {
+  const made = new Set(sent.map(({ method, path }) => declaredCall(method, path)?.call));
+  const unseen = CALLS.filter(({ call }) => !made.has(call)).map(({ call }) =>
+    call.replace(/^(\S+) .*\/providers/, "$1 …"),
+  );
+  expect(unseen).toEqual([
+    // The portal's list, and the group that the deployment makes in advance.
+    "GET …/Microsoft.Compute/virtualMachines",
+    "PUT /subscriptions/{subscription}/resourceGroups/{group}",
+    // Where to poll is Azure's choice, and the box's is another.
+    "GET …/Microsoft.Compute/locations/{location}/diskOperations/{operation}",
+    "GET …/Microsoft.Storage/locations/{location}/asyncoperations/{operation}",
+    "GET …/Microsoft.Network/locations/{location}/operationResults/{operation}",
+  ]);
+});
+
+test("the rule sees what a body links to, and rights end with their group", () => {
+  const [vm] = sent.filter(({ method, path }) => method === "PUT" && path.endsWith("virtualMachines/ledger"));
+  const actions = vm ? needed(vm).map(({ action }) => action) : [];
+  expect(actions).toContain("Microsoft.Network/networkInterfaces/join/action");
+  expect(
+    granted("/subscriptions/s/resourceGroups/other").has("microsoft.compute/virtualmachines/write"),
+  ).toBe(false);
+});
+
+/** The actions that Azure checks, by its own rule and not by the table: of the call, and of what the body links to. */
+function needed({ method, path, body }: Sent): { readonly id: string; readonly action: string }[] {
+  const own = { id: path, action: actionAt(method, path) };
+  const linked = idsIn(body).flatMap((id) => {
+    const join = JOINED[typeAt(id).toLowerCase()];
+    return join ? [{ id, action: `${typeAt(id)}/${join}` }] : [];
+  });
+  return [own, ...linked];
+}
+
+/** Microsoft's list of linked access checks, as far as bodies of ours link to such types. */
+const JOINED: Readonly<Record<string, string>> = {
+  "microsoft.network/virtualnetworks/subnets": "join/action",
+  "microsoft.network/networkinterfaces": "join/action",
+  "microsoft.network/networksecuritygroups": "join/action",
+  "microsoft.network/publicipaddresses": "join/action",
+  "microsoft.network/routetables": "join/action",
+  "microsoft.network/natgateways": "join/action",
+  "microsoft.compute/disks": "read",
+};
+
+const ids = z.string().regex(/^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\//i);
+function idsIn(value: unknown): string[] {
+  const id = ids.safeParse(value);
+  if (id.success) return [id.data];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(idsIn) : [];
+}
+
+function typeAt(id: string): string {
+  const [, owned = ""] = id.split(/\/providers\//i);
+  const [namespace = "", ...rest] = owned.split("/");
+  return [namespace, ...rest.filter((_, index) => index % 2 === 0)].join("/");
+}
+
+function actionAt(method: string, path: string): string {
+  // Azure polls by an action that its URL does not show.
+  if (path.includes("/Microsoft.Storage/locations/")) return "Microsoft.Storage/operations/read";
+  const verb = { GET: "read", PUT: "write", DELETE: "delete", PATCH: "write" }[method] ?? "action";
+  return path.includes("/providers/")
+    ? `${typeAt(path)}/${verb}`
+    : `Microsoft.Resources/subscriptions/resourceGroups/${verb}`;
+}
+
+/** Notes what the app sends. */
+function noting(client: ArmClient): ArmClient {
+  const note = (method: string, path: string, body?: unknown) => void sent.push({ method, path, body });
+  return {
+    ...client,
+    get urgent() {
+      return noting(client.urgent);
+    },
+    get: async (path, options) => (note("GET", path), client.get(path, options)),
+    find: async (path, options) => (note("GET", path), client.find(path, options)),
+    put: async (path, body, options) => (note("PUT", path, body), client.put(path, body, options)),
+    post: async (path, body, options) => (note("POST", path, body), client.post(path, body, options)),
+    delete: async (path, options) => (note("DELETE", path), client.delete(path, options)),
+    poll: async (operation) => (note("GET", new URL(operation.pollUrl).pathname), client.poll(operation)),
+  };
+}
+
+async function makeSource(): Promise<void> {
+  const { client } = box;
+  await client.put(groupId("shop"), { location: WEST });
+  const network = idOf("shop", "Microsoft.Network/virtualNetworks", "net");
+  const subnets = [{ name: "apps", addressPrefix: "10.1.0.0/24" }];
+  const space = { location: WEST, addressPrefixes: ["10.1.0.0/16"], subnets, owner };
+  await finished(client, await ensureVirtualNetwork(client, { id: network, ...space }));
+  const nic = idOf("shop", "Microsoft.Network/networkInterfaces", "nic");
+  const subnet = armId(`${network}/subnets/apps`);
+  await finished(client, await ensureNetworkInterface(client, { id: nic, location: WEST, subnet, owner }));
+  const set = idOf("shop", "Microsoft.Compute/availabilitySets", "set");
+  await ensureAvailabilitySet(client, { id: set, location: WEST, faultDomains: 2, updateDomains: 5, owner });
+  const disk = idOf("shop", "Microsoft.Compute/disks", "os");
+  const source = { from: "empty", size: SIZE } as const;
+  await finished(
+    client,
+    await ensureDisk(client, { id: disk, location: WEST, sku: "Premium_LRS", source, owner }),
+  );
+  const spec = {
+    id: VM,
+    location: WEST,
+    size: "Standard_D2s_v5",
+    osDisk: { id: disk, caching: "ReadWrite", osType: "Linux" },
+    dataDisks: [],
+    networkInterfaces: [nic],
+    availabilitySet: set,
+    owner,
+  } as const;
+  const body = { ...virtualMachineBody(spec), identity: { type: "SystemAssigned" } };
+  await finished(client, await client.put(VM, body));
+}
+
+/** All activities that call Azure, in the order of enableProtection and failover. */
+async function protectAndFailOver(): Promise<void> {
+  const arm = onlyDeclared(noting(box.client));
+  const records = recordsIn(new MemoryRecordStore());
+  const settings = {
+    region: NORTH,
+    subscription: SUBSCRIPTION,
+    publicUrl: "https://app.example",
+    audience: "api://a",
+  };
+  const services: Services = {
+    ...Object.create(null),
+    ...Object.assign(Object.create(null), { arm, records, settings }),
+    target: new MemoryObjectStore(),
+    clock: systemClock,
+  };
+  const tools = { services, client: Object.create(null) };
+  const vault = `${groupId("leeward")}/providers/Microsoft.RecoveryServices/vaults/v`;
+  const id = armId(
+    `${vault}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/i`,
+  );
+  const wish = {
+    id,
+    vmId: VM,
+    policy: recoveryPolicy.parse({}),
+    request: { resourceGroup: groupId("recovery") },
+  };
+  const item = beginEnable(undefined, wish, { now: systemClock.now() });
+  const { machine } = item;
+  await records.items.create(itemKey(id), item);
+  await sourceActivities.checkSource({ machine }, tools);
+  const one = { machine, disk: diskIndex(0), point: POINT };
+  const steps = [
+    () => targetActivities.createResourceGroup({ machine }, tools),
+    () => targetActivities.createNetwork({ machine }, tools),
+    () => targetActivities.createAvailabilitySet({ machine }, tools),
+    () => targetActivities.createCacheAccount({ machine }, tools),
+    () => targetActivities.createReplicaAccount({ machine }, tools),
+    () => agentActivities.installAgent({ machine }, tools),
+    () => diskActivities.createUploadDisk(one, tools),
+    async () => upload(arm, await diskOf(services, machine)),
+    () => vmActivities.createNic({ machine, nic: 0 }, tools),
+    () => vmActivities.createVm({ machine, point: POINT }, tools),
+  ];
+  for (const step of steps) await finished(arm, await step());
+  expect(await vmActivities.observeVm({ machine }, tools)).toEqual({ running: true });
+}
+
+async function diskOf(
+  { records }: Services,
+  machine: Parameters<typeof vmActivities.observeVm>[0]["machine"],
+) {
+  for await (const item of records.items.list())
+    if (item.machine === machine) return targetDisk(targetOf(item), "os", POINT);
+  throw new Error(`no item of ${machine}`);
+}
+
+/** As `restoreDisks` does, without a journal. */
+async function upload(arm: ArmClient, disk: ArmId) {
+  const sas = await openDisk(arm, disk, { access: "Write", seconds: 600 }, systemClock);
+  const proving = { tls: { ca: box.ca } };
+  const pages = pagesAt(Object.assign(Object.create(null), proving), sas);
+  await pages.uploadPages(vhdFooter(SIZE, Buffer.alloc(16, 1)), SIZE, VHD_FOOTER_BYTES);
+  return closeDisk(arm, disk);
+}
