@@ -69,6 +69,14 @@ test("a token without a role may not even read", async () => {
   });
 });
 
+test("events are taken from Event Grid only, not even from an operator", async () => {
+  const answer = await box.call("POST", "/events", []);
+  expect(errorOf(answer)).toMatchObject({
+    status: 403,
+    message: expect.stringContaining("AzureEventGridSecureWebhookSubscriber"),
+  });
+});
+
 test.each(["", "yesterday", "2025-8-1"])("api-version %j is refused", async (version) => {
   const answer = await box.call("GET", `${box.vault}/replicationProtectedItems?api-version=${version}`);
   expect(errorOf(answer)).toMatchObject({ status: 400, message: expect.stringContaining("api-version") });
