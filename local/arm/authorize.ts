@@ -2,8 +2,8 @@ import { errors } from "jose";
 import { ArmError } from "./arm-error.ts";
 import type { Box } from "./box.ts";
 
-/** The caller's object id. Lets a call pass when its token is for ARM, of this tenant, and of an identity that ARM obeys. @throws ArmError 401 or 403. */
-export async function authorize(box: Box, header: string | undefined, action: string): Promise<string> {
+/** Who calls, by object id: its token must be for ARM and of this tenant. @throws ArmError 401. */
+export async function authorize(box: Box, header: string | undefined): Promise<string> {
   if (!header)
     throw refused(
       box,
@@ -27,12 +27,6 @@ export async function authorize(box: Box, header: string | undefined, action: st
     );
   if (iss !== `https://sts.windows.net/${box.config.tenant}/`)
     throw refused(box, "InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.");
-  if (!box.config.identities.some(({ arm, objectId }) => arm && objectId === oid))
-    throw new ArmError(
-      403,
-      "AuthorizationFailed",
-      `The client with object id '${String(oid)}' does not have authorization to perform action '${action}' or the scope is invalid.`,
-    );
   return String(oid);
 }
 

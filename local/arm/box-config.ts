@@ -28,6 +28,16 @@ const region = limits.extend({
   pool: z.array(z.object({ name: z.string(), blob: z.url(), table: z.url() })).default([]),
 });
 
+/** A role of the box, beside Azure's own Owner, Contributor and Reader. */
+const role = z.object({
+  id: z.guid(),
+  name: z.string(),
+  /** As in a role definition, with `*` for any text. */
+  actions: z.array(z.string()),
+  notActions: z.array(z.string()).default([]),
+});
+export type Role = z.output<typeof role>;
+
 const identity = z.object({
   name: z.string(),
   /** Sent as `x-identity-header` (IDENTITY_HEADER) to get a token of this identity. */
@@ -36,7 +46,7 @@ const identity = z.object({
   clientId: z.guid().optional(),
   /** App roles in its tokens, e.g. `Leeward.Operator`. */
   roles: z.array(z.string()).default([]),
-  /** Whether ARM obeys it. */
+  /** Whether it is the subscription's Owner. */
   arm: z.boolean().default(false),
 });
 
@@ -68,6 +78,9 @@ export const boxConfig = z.object({
     .array(z.string())
     .default(["https://management.azure.com", "https://management.core.windows.net"]),
   identities: z.array(identity),
+  roles: z.array(role).default([]),
+  /** Who has which role from the beginning: object id, the role's id, and where. */
+  assignments: z.array(z.object({ principal: z.guid(), role: z.guid(), scope: z.string() })).default([]),
   /** App roles in the tokens of every VM's own identity. */
   vmRoles: z.array(z.string()).default(["Leeward.Agent"]),
   adminToken: z.string().min(16),

@@ -12,6 +12,8 @@ export interface Call {
   readonly body: unknown;
   readonly apiVersion: string;
   readonly ifNoneMatch?: string | undefined;
+  /** Object id of the caller; nobody while the seed is sown. */
+  readonly principal?: string | undefined;
   /** Set while the box sows its seed: nothing is waited for, files exist already. */
   readonly seed?: Seed;
 }

@@ -1,5 +1,6 @@
 import { ArmError } from "./arm-error.ts";
 import { refuseLocked } from "./authorization/lock.ts";
+import { requireRights } from "./authorization/role.ts";
 import { type ArmPath, armPath } from "./arm-path.ts";
 import type { Seed } from "./box-config.ts";
 import type { Box } from "./box.ts";
@@ -15,6 +16,8 @@ export interface Request {
   readonly body: unknown;
   readonly ifNoneMatch?: string | undefined;
   readonly ifMatch?: string | undefined;
+  /** Whose rights count. The simulator's own calls, for its seed and for polls, need none. */
+  readonly principal?: string | undefined;
   readonly seed?: Seed;
 }
 
@@ -30,6 +33,8 @@ export async function dispatch(box: Box, request: Request): Promise<Reply & { re
     );
   const { family, handler } = route(request.method, path);
   supported(family, version);
+  if (request.principal !== undefined)
+    requireRights(box, request.principal, request.method, path, request.body);
   if (path.group !== undefined && family.type !== "Microsoft.Resources/resourceGroups") groupAt(box, path);
   refuseLost(box, family, path, request.body);
   if (request.method !== "GET") refuseBusy(box, path.id);

@@ -2,6 +2,7 @@ import { ArmError } from "./arm-error.ts";
 import type { ArmPath } from "./arm-path.ts";
 import type { Family, Handler } from "./call.ts";
 import { locks } from "./authorization/lock.ts";
+import { permissions, roleAssignments } from "./authorization/role-assignment.ts";
 import { availabilitySets } from "./compute/availability-set.ts";
 import { skus } from "./compute/catalogue.ts";
 import { disks } from "./compute/disk.ts";
@@ -28,7 +29,11 @@ const namespaces: readonly Family[] = [
     since: "2024-07-01",
     actions: { usages: { method: "GET", run: usages } },
   },
-  { type: "Microsoft.Authorization", since: "2016-09-01" },
+  {
+    type: "Microsoft.Authorization",
+    since: "2016-09-01",
+    actions: { permissions: { method: "GET", run: permissions } },
+  },
   { type: "Microsoft.Network", since: "2024-05-01" },
   {
     type: "Microsoft.Network/locations",
@@ -54,6 +59,7 @@ const families = new Map(
     availabilitySets,
     disks,
     locks,
+    roleAssignments,
     networkInterfaces,
     providers,
     resourceGroups,

@@ -204,6 +204,16 @@ export const lock = z.object({
 });
 export type Lock = z.infer<typeof lock>;
 
+/** Hangs on a scope as a lock does. */
+export const roleAssignment = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  properties: z.looseObject({ roleDefinitionId: z.string(), principalId: z.string() }),
+  hidden: z.object({ scope: z.string() }),
+});
+export type RoleAssignment = z.infer<typeof roleAssignment>;
+
 export const operation = z.object({
   id: z.string(),
   /** Names the work in the table of `works.ts`. */

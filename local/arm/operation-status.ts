@@ -12,16 +12,27 @@ export function pollHeaders(
   apiVersion: string,
 ): Record<string, string> {
   const { subscription } = box.config;
-  const { namespace, location, id } = operation;
-  const base =
-    namespace === "Microsoft.Resources"
-      ? `${box.url}/subscriptions/${subscription}/operationresults/${id}?api-version=${apiVersion}`
-      : `${box.url}/subscriptions/${subscription}/providers/${namespace}/locations/${location}/operations/${id}?api-version=${apiVersion}`;
+  const at = (collection: string) => {
+    const { namespace, location, id } = operation;
+    const place =
+      namespace === "Microsoft.Resources"
+        ? "operationresults"
+        : `providers/${namespace}/locations/${location}/${collection}`;
+    return `${box.url}/subscriptions/${subscription}/${place}/${id}?api-version=${apiVersion}`;
+  };
+  const base = at(collectionOf(operation, style));
   return {
     ...(style !== "location" && { "azure-asyncoperation": base }),
     ...(style !== "status" && { location: `${base}&monitor=true` }),
     "retry-after": String(box.config.retryAfter),
   };
+}
+
+/** Each provider has its operations elsewhere. */
+function collectionOf({ namespace, kind }: Operation, style: OperationStyle): string {
+  if (/^(disk|snapshot)\./.test(kind)) return "DiskOperations";
+  if (namespace === "Microsoft.Storage") return "asyncoperations";
+  return namespace === "Microsoft.Network" && style === "location" ? "operationResults" : "operations";
 }
 
 async function poll(call: Call): Promise<Reply> {
@@ -66,7 +77,9 @@ const family = (type: string): Family => ({ type, since: "2021-01-01", get: poll
 
 export const operationFamilies: readonly Family[] = [
   family("Microsoft.Compute/locations/operations"),
+  family("Microsoft.Compute/locations/DiskOperations"),
   family("Microsoft.Network/locations/operations"),
-  family("Microsoft.Storage/locations/operations"),
+  family("Microsoft.Network/locations/operationResults"),
+  family("Microsoft.Storage/locations/asyncoperations"),
   family("Microsoft.Resources/operationresults"),
 ];

@@ -53,11 +53,11 @@ async function answer(
 
 async function carriedOut(box: Box, asked: Request, authorization: string | undefined): Promise<Reply> {
   const { method, pathname } = asked;
-  const principal = await authorize(box, authorization, `${method} ${pathname}`);
+  const principal = await authorize(box, authorization);
   const left = box.throttle.admit({ principal, method, pathname, region: regionOfCall(box, asked) });
   const fault = box.faults.refusal(method, pathname);
   if (fault) throw fault;
-  const { apiVersion, ...reply } = await dispatch(box, asked);
+  const { apiVersion, ...reply } = await dispatch(box, { ...asked, principal });
   return { ...reply, headers: { ...left, ...reply.headers, ...operationHeaders(box, reply, apiVersion) } };
 }
 

@@ -109,7 +109,7 @@ function providerLimits(
     if (kind !== "reads") return [limit(region, "accountWrites"), limit(region, "accountWritesPerHour")];
     return [limit(region, path.endsWith("/storageaccounts") ? "accountLists" : "accountReads")];
   }
-  if (/\/providers\/microsoft\.compute\/locations\/[^/]+\/operations\//.test(path))
+  if (/\/providers\/microsoft\.compute\/locations\/[^/]+\/(disk)?operations\//.test(path))
     return [limit(path, "operations")];
   if (path.endsWith("/providers/microsoft.compute/virtualmachines")) return [limit(region, "vmLists")];
   const machine = /^.*\/virtualmachines\/[^/]+/.exec(path)?.[0];

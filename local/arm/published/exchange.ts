@@ -15,7 +15,7 @@ export interface Exchange {
 }
 
 /** Polling is a convention of all services, described nowhere; `/resources` is asked for by the box's own tests. */
-const UNDESCRIBED = /\/(operations|operationresults)\/[^/]+$/i;
+const UNDESCRIBED = /\/(operations|operationresults|diskoperations|asyncoperations)\/[^/]+$/i;
 
 /**
  * Compares exchanges with Microsoft's published descriptions. A request counts when it was accepted: tests send wrong ones
@@ -51,8 +51,11 @@ function requestOf(
   { query, body }: Exchange,
 ): string[] {
   const known = operation.parameters.map((parameter, index) => {
-    const { node } = parameter.$ref ? resolved(files, operation.file, parameter.$ref) : { node: parameter };
-    return { index, node: isNode(node) ? node : {} };
+    const here = [...placeOf(operation), "parameters", String(index)];
+    const target = parameter.$ref
+      ? resolved(files, operation.file, parameter.$ref)
+      : { file: operation.file, names: here, node: parameter };
+    return { ...target, node: isNode(target.node) ? target.node : {} };
   });
   const names = known.flatMap(({ node }) =>
     node["in"] === "query" ? [String(node["name"]).toLowerCase()] : [],
@@ -63,11 +66,8 @@ function requestOf(
   if (body === undefined)
     return described?.node["required"] === true ? [...wrong, "the body is missing"] : wrong;
   if (!described) return [...wrong, "it takes no body"];
-  const pointer = [...placeOf(operation), "parameters", String(described.index), "schema"];
-  return [
-    ...wrong,
-    ...schemas.check(operation.file, pointer, "request", body).map((line) => `request ${line}`),
-  ];
+  const lines = schemas.check(described.file, [...described.names, "schema"], "request", body);
+  return [...wrong, ...lines.map((line) => `request ${line}`)];
 }
 
 const placeOf = ({ template, method }: Published): string[] => ["paths", template, method.toLowerCase()];
