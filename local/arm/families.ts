@@ -4,6 +4,7 @@ import type { Family, Handler } from "./call.ts";
 import { locks } from "./authorization/lock.ts";
 import { permissions, roleAssignments } from "./authorization/role-assignment.ts";
 import { availabilitySets } from "./compute/availability-set.ts";
+import { runCommands } from "./compute/run-command.ts";
 import { skus } from "./compute/catalogue.ts";
 import { disks } from "./compute/disk.ts";
 import { snapshots } from "./compute/snapshot.ts";
@@ -67,6 +68,7 @@ const families = new Map(
     applicationSecurityGroup.family,
     natGateway.family,
     routeTable.family,
+    runCommands,
     securityGroup.family,
     snapshots,
     storageAccounts,

@@ -16,6 +16,8 @@ export interface Hypervisor {
   powerOff(vm: ArmId): Promise<void>;
   /** Carries settings into the VM, as the guest agent would; resolves when the extension reports success. */
   installExtension(vm: ArmId, extension: VmExtension): Promise<void>;
+  /** Runs a script in the VM as its administrator, to its end. */
+  runScript(vm: ArmId, script: VmScript): Promise<ScriptResult>;
   /** Runs `work` while nothing in the VM, nor in front of its disks, writes anything: to copy a disk as it is at one instant. */
   frozen(vm: ArmId, work: () => Promise<void>): Promise<void>;
   state(vm: ArmId): Promise<"running" | "stopped">;
@@ -40,6 +42,18 @@ export interface VmDisk {
   /** Absolute path of the raw image. */
   readonly file: string;
   readonly size: Bytes;
+}
+
+export interface VmScript {
+  readonly script: string;
+  /** May be secret. */
+  readonly parameters: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface ScriptResult {
+  readonly exitCode: number;
+  readonly output: string;
+  readonly error: string;
 }
 
 export interface VmExtension {

@@ -194,6 +194,17 @@ export const vmExtension = base.extend({
 });
 export type VmExtensionResource = z.infer<typeof vmExtension>;
 
+export const runCommand = base.extend({
+  properties: z.looseObject({
+    provisioningState,
+    source: z.looseObject({ script: z.string() }),
+    parameters: z.array(z.object({ name: z.string(), value: z.string() })),
+    treatFailureAsDeploymentFailure: z.boolean(),
+    instanceView: z.looseObject({}).optional(),
+  }),
+});
+export type RunCommand = z.infer<typeof runCommand>;
+
 /** Hangs on a subscription, a group or a resource: the part of its id before the last `/providers/`. */
 export const lock = z.object({
   id: z.string(),

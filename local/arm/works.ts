@@ -1,6 +1,7 @@
 import { closeAccess, openAccess } from "./compute/disk-access.ts";
 import { createDisk, deleteDisk, updateDisk } from "./compute/disk-work.ts";
 import { deleteMachine, startMachine, stopMachine, writeMachine } from "./compute/power.ts";
+import { deleteRunCommand, runCommand } from "./compute/run-command.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./compute/snapshot-work.ts";
 import { deleteExtension, writeExtension } from "./compute/vm-extension.ts";
 import { deleteInterface, writeInterface } from "./network/network-interface.ts";
@@ -31,6 +32,8 @@ export const works: Readonly<Record<string, Work>> = {
   "network.write": writeNetwork,
   "nic.delete": deleteInterface,
   "nic.write": writeInterface,
+  "run-command.delete": deleteRunCommand,
+  "run-command.write": runCommand,
   "snapshot.create": createSnapshot,
   "snapshot.delete": deleteSnapshot,
   "snapshot.update": updateSnapshot,

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { agentConfig } from "../../engine/contract/agent-api.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
-import type { Hypervisor, PoweredVm, VmExtension } from "../arm/hypervisor.ts";
+import type { Hypervisor, PoweredVm, ScriptResult, VmExtension } from "../arm/hypervisor.ts";
 import { lastWords } from "../process/log-file.ts";
 import { isAlive } from "../process/pid-file.ts";
 import { nbdUrl } from "./disk-url.ts";
@@ -84,6 +84,11 @@ export class ProcessHypervisor implements Hypervisor {
     const draft = `${directory.agentConfig}.tmp`;
     await writeFile(draft, `${JSON.stringify(settings, null, 2)}\n`);
     await rename(draft, directory.agentConfig);
+  }
+
+  /** A machine here has a database and no shell, and a script from outside is never run on the host of the box. */
+  async runScript(): Promise<ScriptResult> {
+    return { exitCode: 127, output: "", error: "The machines of the box have no shell." };
   }
 
   /** The agent stands still as well: it alone writes to the disks of a machine that has one. */

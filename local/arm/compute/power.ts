@@ -64,6 +64,7 @@ export async function removeMachine(box: Box, machine: VirtualMachine): Promise<
   release(box, machine);
   for (const extension of box.state.vmExtensions.under(machine.id))
     box.state.vmExtensions.delete(extension.id);
+  for (const command of box.state.runCommands.under(machine.id)) box.state.runCommands.delete(command.id);
   box.state.virtualMachines.delete(machine.id);
 }
 

@@ -10,7 +10,13 @@ import { type Clock, systemClock } from "../../../engine/core/clock.ts";
 import { micros } from "../../../engine/core/units.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { boxConfig } from "../../../local/arm/box-config.ts";
-import type { Hypervisor, PoweredVm, VmExtension } from "../../../local/arm/hypervisor.ts";
+import type {
+  Hypervisor,
+  PoweredVm,
+  ScriptResult,
+  VmExtension,
+  VmScript,
+} from "../../../local/arm/hypervisor.ts";
 import { type ArmServer, startArm } from "../../../local/arm/server.ts";
 import { violations } from "./as-published.ts";
 import { type Certificates, ensureCertificates } from "../../../local/tls/certificate.ts";
@@ -45,6 +51,13 @@ class RecordingHypervisor implements Hypervisor {
   }
   async installExtension(_: ArmId, extension: VmExtension): Promise<void> {
     this.extensions.push(extension);
+  }
+  /** Writes what it was given; `exit 3` ends so. */
+  async runScript(vm: ArmId, { script, parameters }: VmScript): Promise<ScriptResult> {
+    this.calls.push(`run in ${vm.split("/").at(-1)}`);
+    const exitCode = Number(/^exit (\d+)$/.exec(script)?.[1] ?? 0);
+    const output = `${script} ${parameters.map(({ name }) => name).join(" ")}`;
+    return { exitCode, output, error: "" };
   }
   async frozen(vm: ArmId, work: () => Promise<void>): Promise<void> {
     this.calls.push(`freeze ${vm.split("/").at(-1)}`);

@@ -226,6 +226,37 @@ test("a machine with an OS disk, a data disk and two NICs in an availability set
   expect(extension.provisioningState).toBe("Succeeded");
 });
 
+test("a script that is run in it, with a secret that is shown to nobody", async () => {
+  const run = (name: string, script: string, strict: boolean) =>
+    compute.virtualMachineRunCommands.createOrUpdate(
+      G,
+      "vm",
+      name,
+      {
+        location: NORTH,
+        source: { script },
+        protectedParameters: [{ name: "token", value: "hush-hush" }],
+        treatFailureAsDeploymentFailure: strict,
+      },
+      poll,
+    );
+  const view = (name: string) =>
+    compute.virtualMachineRunCommands.getByVirtualMachine(G, "vm", name, { expand: "instanceView" });
+  await run("well", "uname", false);
+  const { instanceView } = await view("well");
+  expect(instanceView).toMatchObject({ executionState: "Succeeded", exitCode: 0, output: "uname token" });
+  await run("ill", "exit 3", false);
+  expect(await view("ill")).toMatchObject({
+    provisioningState: "Succeeded",
+    instanceView: { executionState: "Failed", exitCode: 3 },
+  });
+  await expect(run("worse", "exit 4", true)).rejects.toThrow(/ended with code 4/);
+  expect(
+    JSON.stringify(await collected(compute.virtualMachineRunCommands.listByVirtualMachine(G, "vm"))),
+  ).not.toContain("hush");
+  await compute.virtualMachineRunCommands.delete(G, "vm", "well", poll);
+});
+
 test("two snapshots while it runs, exported, and their difference", async () => {
   const source = (await compute.disks.get(G, "data0")).id ?? "";
   const take = (name: string) =>
