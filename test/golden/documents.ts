@@ -3,6 +3,7 @@ import { NO_DIGEST, digestOf } from "../../engine/core/digest.ts";
 import { barrierId } from "../../engine/core/ids.ts";
 import { GIB, MIB, bytes, diskIndex, micros, ordinal, sequence } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import type { Rebuild } from "../../engine/journal/rebuild-document.ts";
 import type { Register } from "../../engine/journal/register.ts";
 import type { Work } from "../../engine/journal/work-document.ts";
 import type { Checkpoint } from "../../engine/replication/checkpoints.ts";
@@ -144,3 +145,27 @@ export const WORK_1: Work = {
   complete: false,
 };
 
+
+/** Half-way through a layer. Blocks 0 and 2 of the system's disk, and all of the other. */
+export const REBUILD_1: Rebuild = {
+  format: 1,
+  machine: MACHINE,
+  point: {
+    generation: GENERATION,
+    id: ID,
+    sequence: sequence(1004),
+    position,
+    time: TIME,
+    disks: disks.map(({ index, size }) => ({ index, size })),
+  },
+  bound: digest("these disks"),
+  place: { kind: "layer", generation: GENERATION, build: OTHER, left: 3 },
+  left: bytes(GIB),
+  written: bytes(3 * 65_536),
+  applied: { bytes: bytes(77), copied: { writes: 1, bytes: bytes(512) }, found: position, time: TIME },
+  covered: [
+    { disk: diskIndex(0), extents: "KLUv/SAKUQAAAICABICABICABA==" },
+    { disk: diskIndex(1), extents: "KLUv/SAEIQAAAIGABA==" },
+  ],
+  complete: false,
+};
