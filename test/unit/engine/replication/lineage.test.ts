@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { NO_DIGEST } from "../../../../engine/core/digest.ts";
 import type { LeewardError } from "../../../../engine/core/errors.ts";
 import { bytes, generation, micros, millis, ordinal, sequence } from "../../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { baseName, replicaName } from "../../../../engine/journal/names.ts";
+import { baseName, disksRebuildName, replicaName } from "../../../../engine/journal/names.ts";
 import { startOf } from "../../../../engine/journal/position.ts";
 import { checkpoint } from "../../../../engine/replication/checkpoint.ts";
 import {
@@ -14,6 +15,7 @@ import {
   listBases,
 } from "../../../../engine/replication/lineage.ts";
 import { createReplica } from "../../../../engine/replication/replica.ts";
+import { restoreTurn } from "../../../../engine/replication/restore.ts";
 import { standsOn } from "../../../../engine/replication/reservation.ts";
 import { sweep } from "../../../../engine/replication/sweep.ts";
 import { verifyPoint } from "../../../../engine/replication/verify-point.ts";
@@ -21,6 +23,7 @@ import { countOf } from "../../../../engine/replication/blocks.ts";
 import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
 import { FOOTER, carry } from "../../../fixtures/carried.ts";
 import { brokenOf, compactAll } from "../../../fixtures/kept.ts";
+import { CountingSink } from "../../../fixtures/memory-sink.ts";
 import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
 import { BLOCK_SECTORS, POINT, write } from "../../../fixtures/verified.ts";
 
@@ -103,6 +106,26 @@ describe("a generation that stands on a point", () => {
       newest().id,
     ]);
     expect(lineage[0]?.from).toEqual(startOf(generation(1), sequence(0)));
+  });
+
+  test("is rebuilt in turns of one segment each, with layers built between two of them", async () => {
+    const { story } = last();
+    const point = newest();
+    const { machine, key } = story;
+    const moment = story.moments.find(({ barrier }) => barrier.id === point.id);
+    const sinks = DISKS.map(({ size }) => new CountingSink(size));
+    const turn = { name: disksRebuildName(machine, point.id), bound: NO_DIGEST, enough: () => true };
+    const sinkFor = async ({ index }: { readonly index: number }) => sinks[index];
+    const request = { objects: saga.target, key, point, sinkFor };
+    for (let turns = 0; !(await restoreTurn(request, turn)).complete; turns++) {
+      expect(turns).toBeLessThan(100);
+      const { story: older, points } = saga.chapters[turns % 2] ?? last();
+      if (turns === 4 || turns === 7) await compactAll(saga.target, older, points);
+    }
+    for (const [disk, { content, times }] of sinks.entries()) {
+      expect(content.equals(moment?.disks[disk] ?? Buffer.alloc(0))).toBe(true);
+      expect(times.every((count) => count <= 1)).toBe(true);
+    }
   });
 
   test("restores and is proved, down to the empty disks below it", async () => {
