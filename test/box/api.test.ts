@@ -59,15 +59,10 @@ test("a token for another audience is turned away", async () => {
 test("a token without a role may not even read, and an operator is not Event Grid", async () => {
   const { plan } = box.box;
   const authorization = `Bearer ${await tokenOf({ ...plan, operator: plan.app }, "api://leeward")}`;
-  const refused = (role: string) => ({
-    status: 403,
-    code: "Forbidden",
-    message: expect.stringContaining(role),
-  });
   const read = await box.call("GET", `${box.vault}/replicationProtectedItems`, undefined, { authorization });
-  expect(errorOf(read)).toMatchObject(refused("Leeward.Reader"));
-  const events = await box.call("POST", "/events", []);
-  expect(errorOf(events)).toMatchObject(refused("AzureEventGridSecureWebhookSubscriber"));
+  expect(errorOf(read)).toMatchObject({ status: 403, message: expect.stringContaining("Leeward.Reader") });
+  const events = errorOf(await box.call("POST", "/events", []));
+  expect(events).toMatchObject({ status: 403, message: expect.stringContaining("AzureEventGridSecure") });
 });
 
 test.each(["", "yesterday", "2025-8-1"])("api-version %j is refused", async (version) => {
