@@ -9,6 +9,7 @@ const LONGEST = [
   "software/postgres",
   "simulation/mutations",
   "box/retention",
+  "functions-host/kills",
 ];
 /** Afterwards by project: what waits for processes takes turns with what computes. */
 const WAITING = ["box", "local", "functions-host", "contract"];

@@ -29,21 +29,6 @@ test("signals change an entity's state, in the order in which they came", async 
   expect(await stateOf("a")).toEqual({ value: 7 });
 });
 
-test("an orchestration calls an entity and gets its answers", async () => {
-  const status = await host.run("counts", { key: "called", times: 5 });
-  expect(status).toMatchObject({ runtimeStatus: "Completed", output: { value: 10 } });
-});
-
-test("signals of an orchestration arrive in order, those of its last step too", async () => {
-  const status = await host.run("signals", { key: "signalled" });
-  expect(status.output).toEqual({ told: "between", seen: { value: 111 } });
-  expect(await stateOf("signalled")).toEqual({ value: 1111 });
-});
-
-test("calls of several entities in parallel reach their own callers", async () => {
-  expect((await host.run("callsInParallel", {})).output).toEqual([0, 1, 2, "act"]);
-});
-
 test("an entity does one thing at a time, whoever asks", async () => {
   const ids = await Promise.all([1, 2, 3, 4].map(() => host.begin("counts", { key: "busy", times: 5 })));
   for (const id of ids) expect((await host.status(id)).runtimeStatus).toBe("Completed");
@@ -66,13 +51,6 @@ test("an entity that destroys itself is gone, and new when it is asked again", a
   expect(await stateOf("gone")).toBe("no such entity");
   await signal("gone", "add", 2);
   expect(await stateOf("gone")).toEqual({ value: 2 });
-});
-
-test("DELETE is a signal named delete, as on Azure", async () => {
-  await signal("deleted", "add", 1);
-  expect((await host.manage("entities/counter/deleted", { method: "DELETE" })).status).toBe(202);
-  await host.host.idle();
-  expect(await stateOf("deleted")).toBe("no such entity");
 });
 
 test("an entity's error reaches its caller, whose flow goes on; the library loses its text", async () => {
@@ -101,15 +79,6 @@ test("an entity beyond functionTimeout fails its callers and keeps its state", a
   expect(await stateOf(id)).toEqual({ value: 4 });
 });
 
-test.each([
-  ["ends", "return", 5],
-  ["throws", "throw", 5],
-  ["continues as new", "anew", 10],
-])("a signal is sent even when the orchestrator %s right after it", async (_, end, value) => {
-  await host.run("signalsAtTheEnd", { key: `end ${end}`, end });
-  expect(await stateOf(`end ${end}`)).toEqual({ value });
-});
-
 test("a call under way holds up nobody's end", async () => {
   const id = host.newId();
   await host.manage(`orchestrators/leavesCall/${id}`, { method: "POST", body: '{"seconds":1}' });
@@ -126,12 +95,6 @@ test("an unknown entity is refused by name, to HTTP callers and to orchestration
   expect(status.output).toContain(
     "The function 'nobody' doesn't exist, is disabled, or is not an entity function.",
   );
-});
-
-test("locks are refused with a sentence that says what to do", async () => {
-  const status = await host.run("locks", {});
-  expect(status.runtimeStatus).toBe("Failed");
-  expect(status.output).toContain("lock is not emulated by the local Functions host: let one entity hold");
 });
 
 test("names of entities match in any case, keys do not, and keys may hold anything", async () => {

@@ -5,42 +5,8 @@ import { ledger, times } from "../../functions-host/app/ledger.ts";
 
 const host = useFixture();
 
-test("a chain of activities passes each result on", async () => {
-  expect(await host.run("chain", { steps: 7 })).toMatchObject({ runtimeStatus: "Completed", output: 7 });
-});
-
-test("names of orchestrators match in any case", async () => {
-  expect(await host.run("CHAIN", { steps: 2 })).toMatchObject({ runtimeStatus: "Completed", output: 2 });
-});
-
 test("a fan-out of 200 activities comes back together", async () => {
   expect(await host.run("fanOut", { width: 200 })).toMatchObject({ output: 199 * 200 });
-});
-
-test("values survive the way into an activity and back with their types", async () => {
-  const { output } = await host.run("types", {});
-  expect(output).toEqual(["text", "123", '{"a":1}', "", 7, { a: [1, null] }, [1, 2], null]);
-});
-
-test("an activity's error that nobody catches fails the orchestration and names itself", async () => {
-  const status = await host.run("uncaught", {});
-  expect(status.runtimeStatus).toBe("Failed");
-  expect(status.output).toMatch(
-    /^Orchestrator function 'uncaught' failed: Activity function 'fail' failed: the disk is gone/,
-  );
-});
-
-test("an activity's error can be caught", async () => {
-  const { output } = await host.run("caught", {});
-  expect(output).toEqual({ caught: "Activity function 'fail' failed: the disk is gone" });
-});
-
-test("an orchestrator that throws fails with its message", async () => {
-  const status = await host.run("throws", {});
-  expect(status).toMatchObject({
-    runtimeStatus: "Failed",
-    output: "Orchestrator function 'throws' failed: not today",
-  });
 });
 
 test("Task.all fails with its first error while the siblings still run to their end", async () => {
@@ -59,10 +25,6 @@ test("an instance stays Running until the slower one of Task.any has ended too",
   doors.get("race race-1")?.();
   await host.host.idle();
   expect(await host.status("race-1")).toMatchObject({ runtimeStatus: "Completed", output: "quick" });
-});
-
-test("an activity without a result gives nothing", async () => {
-  expect(await host.run("givesNothing", {})).toMatchObject({ output: { result: "null" } });
 });
 
 test("a result of five million characters passes, with a warning", async () => {
@@ -89,56 +51,6 @@ test("an input and an event of three million characters pass", async () => {
   await host.raise(id, "first", large);
   await host.raise(id, "second", 2);
   expect(await host.status(id)).toMatchObject({ input: { large }, output: { first: large, second: 2 } });
-});
-
-test("sub-orchestrations give their output to the parent, under their own or a given id", async () => {
-  const status = await host.run("parent", { steps: 4 });
-  expect(status.output).toEqual({ one: 4, two: 2 });
-  expect(await host.status(`${status.instanceId}-child`)).toMatchObject({ name: "chain", output: 2 });
-});
-
-test("a sub-orchestration knows its parent", async () => {
-  const status = await host.run("asksForParent", {});
-  expect(status.output).toEqual({ id: `${status.instanceId}-x`, parent: status.instanceId });
-});
-
-test("a failed sub-orchestration throws in its parent", async () => {
-  const { output } = await host.run("parentOfFailing", {});
-  expect(output).toContain("Orchestrator function 'throws' failed: not today");
-});
-
-test("a child whose id is taken by a live instance fails in its parent", async () => {
-  const id = host.newId();
-  await host.begin("waits", {}, `${id}-waits`);
-  const status = await host.run("parentOfWaiting", {}, id);
-  expect(status.output).toContain(`'${id}-waits' is already running`);
-});
-
-test("the custom status follows the orchestrator", async () => {
-  const status = await host.run("custom", {});
-  expect(status).toMatchObject({ runtimeStatus: "Running", customStatus: { step: 2 } });
-  await host.raise(status.instanceId, "go", {});
-  expect(await host.status(status.instanceId)).toMatchObject({ output: "done", customStatus: { step: 2 } });
-});
-
-test("a custom status beyond 16 KB fails the orchestration, as on Azure", async () => {
-  const status = await host.run("customTooLarge", {});
-  expect(status.runtimeStatus).toBe("Failed");
-  expect(status.output).toContain("the custom status has 20002 characters");
-});
-
-test("an unknown activity or sub-orchestrator fails the orchestration and is named", async () => {
-  const one = await host.run("unknownActivity", {});
-  expect(one.output).toContain("The function 'noSuchActivity' doesn't exist");
-  const two = await host.run("unknownChild", {});
-  expect(two.output).toContain("The function 'noSuchOrchestrator' doesn't exist");
-});
-
-test("what is not emulated fails by its name", async () => {
-  const status = await host.run("httpCaller", {});
-  expect(status.output).toContain("callHttp is not emulated by the local Functions host");
-  const other = await host.run("retryTimeout", {});
-  expect(other.output).toContain("retryTimeoutInMilliseconds leaves the orchestration stuck on Azure");
 });
 
 test("replay is told from the first run, and time and ids stay the same", async () => {
