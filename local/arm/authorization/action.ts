@@ -12,6 +12,7 @@ export interface Needed {
 /** Spelt otherwise than path and method say. */
 const SPELT: Readonly<Record<string, string>> = {
   "post microsoft.storage/checknameavailability": "microsoft.storage/checknameavailability/read",
+  "get microsoft.storage/locations/asyncoperations": "microsoft.storage/operations/read",
 };
 
 const RESOURCES: Readonly<Record<string, string>> = {
