@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { ProcessHypervisor, hypervisorConfig } from "../machine/hypervisor.ts";
 import { boxConfig } from "./box-config.ts";
+import type { Exchange } from "./published/exchange.ts";
 import { startArm } from "./server.ts";
 
 /**
@@ -28,6 +30,7 @@ const needed = (name: "data" | "box" | "cert" | "key"): string => {
 
 const config = boxConfig.parse(JSON.parse(readFileSync(needed("box"), "utf8")));
 const hypervisor = new ProcessHypervisor(hypervisorConfig.parse(config.hypervisor));
+const specs = process.env["LEEWARD_AZURE_SPECS"];
 const arm = await startArm({
   config,
   data: needed("data"),
@@ -35,9 +38,20 @@ const arm = await startArm({
   hypervisor,
   port: Number(values.port),
   identityPort: Number(values["identity-port"]),
+  ...(specs !== undefined && { observe: await comparing(specs) }),
 });
 const { url, identityEndpoint, issuer } = arm;
 console.log(JSON.stringify({ ready: true, url, identityEndpoint, issuer }));
+
+/** Says in the log what is not as in Microsoft's descriptions. They are read only where they are asked for: they take seconds. */
+async function comparing(directory: string): Promise<(exchange: Exchange) => void> {
+  const { publishedCheck } = await import("./published/exchange.ts");
+  const check = publishedCheck(path.join(directory, "openapi"));
+  return (exchange) => {
+    const answer: unknown = JSON.parse(JSON.stringify(exchange.answer ?? null)) ?? undefined;
+    for (const line of check({ ...exchange, answer })) console.error(`not as published: ${line}`);
+  };
+}
 
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const)

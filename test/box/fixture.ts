@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
@@ -9,6 +9,7 @@ import { leewardItem } from "../../engine/contract/protected-item.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "../../local/demo/ledger-disk.ts";
 import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
 import { waitFor } from "../../local/demo/wait.ts";
+import { logFile } from "../../local/process/log-file.ts";
 import type { Customers } from "../../local/machine/customers.ts";
 
 const API_VERSION = "2025-08-01";
@@ -95,7 +96,19 @@ export class BoxFixture {
     await this.closeShop();
     await this.#box?.stop();
     this.#keepHub();
+    const strange = this.#strangeCalls();
     rmSync(this.directory, { recursive: true, force: true });
+    if (strange.length > 0)
+      throw new Error(`Calls of Azure are not as published:\n${[...new Set(strange)].join("\n")}`);
+  }
+
+  /** What the simulator of Resource Manager found wrong, where `LEEWARD_AZURE_SPECS` has it compare. */
+  #strangeCalls(): string[] {
+    const log = logFile(this.directory, "arm");
+    if (!existsSync(log)) return [];
+    return readFileSync(log, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith("not as published"));
   }
 
   /** Customers order at the first machine from now on. */
