@@ -15,6 +15,8 @@ import { jobStatusOf } from "./job-status.ts";
 import { lagBehind, marksView } from "./marks-view.ts";
 import { lostView } from "./lost-view.ts";
 import { providerDetails } from "./provider-details.ts";
+import { readinessErrors } from "../engine/recovery/readiness.ts";
+import { readinessView } from "./readiness-view.ts";
 import { retentionOf } from "./retention-view.ts";
 import { resyncOf } from "./resync-view.ts";
 import { verificationOf } from "./verification-view.ts";
@@ -40,17 +42,19 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, healing, barriers, group, lost, job] = await Promise.all([
-    services.records.agents.get(item.machine),
-    services.records.progress.get(item.machine),
-    services.records.verification.get(item.machine),
-    services.records.retention.get(item.machine),
-    services.records.healing.get(item.machine),
-    services.records.barriers.get(item.machine),
-    item.group === undefined ? undefined : services.records.groups.get(item.group),
-    services.records.lost.get(item.machine),
-    item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
-  ]);
+  const [agent, progress, verification, retention, healing, barriers, group, lost, readiness, job] =
+    await Promise.all([
+      services.records.agents.get(item.machine),
+      services.records.progress.get(item.machine),
+      services.records.verification.get(item.machine),
+      services.records.retention.get(item.machine),
+      services.records.healing.get(item.machine),
+      services.records.barriers.get(item.machine),
+      item.group === undefined ? undefined : services.records.groups.get(item.group),
+      services.records.lost.get(item.machine),
+      services.records.readiness.get(item.machine),
+      item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
+    ]);
   const known: Known = {
     item,
     agent: agent?.value,
@@ -63,6 +67,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
   };
   const now = services.clock.now();
   const errors = healthOf(known, now);
+  const unready = readinessErrors(item, readiness?.value);
   const [protectionState, protectionStateDescription] = PROTECTION_STATE[item.state];
   return {
     id: item.id,
@@ -76,14 +81,20 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       testFailoverState: "None",
       allowedOperations: [...STATES[item.state].allowed],
       replicationHealth: overall(item, errors),
-      failoverHealth: "Normal",
-      healthErrors: errors.map(healthError),
+      failoverHealth: worst(unready),
+      healthErrors: [
+        ...errors.map((error) => healthError(error, "Replication")),
+        ...unready.map((error) => healthError(error, "FailoverReadiness")),
+      ],
       policyId: item.policyId ?? null,
       currentScenario: scenario(item),
       failoverRecoveryPointId: recoveryPointOf(item),
       recoveryContainerId: item.recoveryContainerId ?? null,
       providerSpecificDetails: { ...providerDetails(known, now, job), ...groupDetails(group?.value) },
-      leeward: leewardOf(known, now, job, group?.value),
+      leeward: {
+        ...leewardOf(known, now, job, group?.value),
+        readiness: readiness ? readinessView(readiness.value) : null,
+      },
     },
   };
 }
@@ -96,9 +107,13 @@ function overall(
   item: ItemRecord,
   errors: readonly HealthError[],
 ): "None" | "Normal" | "Warning" | "Critical" {
-  if (errors.some(({ level }) => level === "Error")) return "Critical";
-  if (errors.length > 0) return "Warning";
+  if (errors.length > 0) return worst(errors);
   return STATES[item.state].replicating ? "Normal" : "None";
+}
+
+function worst(errors: readonly HealthError[]): "Normal" | "Warning" | "Critical" {
+  if (errors.length === 0) return "Normal";
+  return errors.some(({ level }) => level === "Error") ? "Critical" : "Warning";
 }
 
 /** ASR's words for a machine with common points. */
@@ -108,10 +123,10 @@ const groupDetails = (group: GroupRecord | undefined) => ({
   multiVmGroupCreateOption: group ? "UserSpecified" : null,
 });
 
-const healthError = (error: HealthError) => ({
+const healthError = (error: HealthError, errorCategory: string) => ({
   errorCode: error.code,
   errorLevel: error.level,
-  errorCategory: "Replication",
+  errorCategory,
   summaryMessage: error.message,
   errorMessage: error.message,
   recommendedAction: error.remedy,
@@ -132,7 +147,7 @@ function leewardOf(
   now: Micros,
   job: JobStatus | undefined,
   group: GroupRecord | undefined,
-): LeewardItem {
+): Omit<LeewardItem, "readiness"> {
   const { item, agent, progress, verification } = known;
   const live = item.state === "Protected" || item.state === "InitialReplication";
   const { point } = progress ?? {};

@@ -1,5 +1,6 @@
 import "./activities.ts";
 import "./agents.ts";
+import "./eligibility.ts";
 import "./failover.ts";
 import "./groups.ts";
 import "./health.ts";
@@ -14,6 +15,7 @@ import "./policy-change.ts";
 import "./portal.ts";
 import "./protectable-machines.ts";
 import "./protected-items.ts";
+import "./readiness-timer.ts";
 import "./recovery-points.ts";
 import "./repair.ts";
 import "./tag-events.ts";

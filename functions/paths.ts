@@ -65,4 +65,5 @@ export const vaultIn = (request: HttpRequest): ArmId => resourceIn(request, "vau
 export const containerIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationProtectionContainers");
 export const itemIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectedItems");
+export const machineIn = (request: HttpRequest): ArmId => resourceIn(request, "virtualMachines");
 export const groupIn = (request: HttpRequest): ArmId => resourceIn(request, "leewardGroups");

@@ -18,6 +18,7 @@ import {
 } from "../engine/journal/key.ts";
 import { CONTAINER, keyName } from "../engine/journal/names.ts";
 import { type AllRecords, recordsIn } from "../engine/recovery/records.ts";
+import type { Offer } from "../engine/eligibility/survey.ts";
 import { PATIENT, type Patience } from "../engine/storage/attempt.ts";
 import { AzureObjectStore } from "../engine/storage/azure-object.ts";
 import { AzurePageStore } from "../engine/storage/azure-page.ts";
@@ -26,6 +27,7 @@ import { connectContainer, connectTable } from "../engine/storage/connect.ts";
 import type { ObjectStore, PageStore } from "../engine/storage/store.ts";
 import { type Caller, tokenChecker } from "./auth.ts";
 import { type CacheAccess, cacheAccess } from "./cache-access.ts";
+import { offers } from "./offer.ts";
 import { type Settings, readSettings } from "./settings.ts";
 
 /** Everything that handlers and activities reach the world through. Built once per process. */
@@ -44,6 +46,8 @@ export interface Services {
   readonly cacheAccess: (blobEndpoint: string) => Promise<CacheAccess>;
   /** The machine's data key, made at the first call. */
   readonly keyOf: (machine: MachineId) => Promise<DataKey>;
+  /** What a region offers to a subscription. */
+  readonly offerOf: (subscription: string, region: string) => Promise<Offer>;
   readonly checkToken: (authorization: string | null) => Promise<Caller>;
 }
 
@@ -70,18 +74,21 @@ async function build(settings: Settings): Promise<Services> {
     new AzureObjectStore(container(endpoint), patience);
   const target = objectsAt(settings.targetBlobEndpoint);
   await Promise.all([store.ensureTable(), target.ensureContainer()]);
-  const arm = { endpoint: settings.armEndpoint, audience: settings.armAudience, credential };
+  const arm = onlyDeclared(
+    armClient({ endpoint: settings.armEndpoint, audience: settings.armAudience, credential }),
+  );
   return {
     settings,
     clock: systemClock,
     credential,
-    arm: onlyDeclared(armClient(arm)),
+    arm,
     records: recordsIn(store),
     target,
     objectsAt,
     cacheAccess: async (endpoint) => cacheAccess(credential, ownStorage(endpoint, settings.storageSuffixes)),
     pagesAt: (endpoint) => new AzurePageStore(container(endpoint)),
     keyOf: keys(target, await wrapperOf(settings, credential)),
+    offerOf: offers(arm, systemClock),
     checkToken: tokenChecker(settings),
   };
 }

@@ -11,7 +11,8 @@ const FILES: Readonly<Record<string, () => string>> = {
 };
 
 const DESCRIPTIONS: Readonly<Record<CustomRole, string>> = {
-  inventory: "Given on the subscription. Reads which machines there are, and polls long-running calls.",
+  inventory:
+    "Given on the subscription. Reads which machines there are, what is offered and used, locks and role assignments, and polls long-running calls.",
   source:
     "Given on each resource group with machines to protect. Reads them, installs the agent, makes the cache account.",
   target: "Given on each resource group that machines fail over to. Makes everything that a failover needs.",

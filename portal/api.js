@@ -1,5 +1,7 @@
 const API_VERSION = "2025-08-01";
 const TIMEOUT_MILLIS = 10_000;
+/** A first look at a region reads some MiB of what Azure offers there. */
+const LOOK_MILLIS = 60_000;
 const TOKEN = "leeward-token";
 
 /** What an answer that is no success says: `code`, `message`, `remedy`; `status` 0 when there was no answer. */
@@ -50,6 +52,12 @@ export async function list(path) {
   return found;
 }
 
+/** Whether a virtual machine can be protected, and what its copy will lack. */
+export const readEligibility = (machine) => {
+  const path = `${machine}/providers/Microsoft.RecoveryServices/replicationEligibilityResults/default`;
+  return call(versioned(path), { ...authorized(), timeout: LOOK_MILLIS });
+};
+
 export const put = (path, body) => send("PUT", path, body);
 export const post = (path, body) => send("POST", path, body);
 export const remove = (path) => send("DELETE", path);
@@ -86,15 +94,15 @@ async function call(path, options) {
   });
 }
 
-async function answer(path, options) {
+async function answer(path, { timeout = TIMEOUT_MILLIS, ...options }) {
   try {
-    return await fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MILLIS) });
+    return await fetch(path, { ...options, cache: "no-store", signal: AbortSignal.timeout(timeout) });
   } catch (error) {
     const late = error.name === "TimeoutError";
     throw new ApiError(0, {
       code: late ? "NoAnswerInTime" : "Unreachable",
       message: late
-        ? "The control plane did not answer within 10 seconds."
+        ? `The control plane did not answer within ${timeout / 1000} seconds.`
         : "The control plane cannot be reached.",
       remedy: "Check that the app runs. This page keeps trying.",
     });

@@ -60,7 +60,10 @@ const actions = {
     model.notice = undefined;
     show();
   },
-  askEnable: (machine) => open({ kind: "enable", machine }),
+  askEnable(machine) {
+    open({ kind: "enable", machine });
+    void readVerdict(model.dialog);
+  },
   askFailover: (item) => open({ kind: "failover", id: item.id }),
   close: () => dialog.close(),
   enable: (machine, { name, group, replica }) =>
@@ -137,6 +140,16 @@ function open(what) {
   render(dialog);
   show();
   dialog.showModal();
+}
+
+/** The dialog may be closed, or be another one, when the answer comes. */
+async function readVerdict(about) {
+  try {
+    about.verdict = { value: await api.readEligibility(about.machine.id) };
+  } catch (failure) {
+    about.verdict = { failure };
+  }
+  if (model.dialog === about) show();
 }
 
 dialog.addEventListener("close", () => {

@@ -1,5 +1,6 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
+import { isRefused, verdictView } from "./verdict.js";
 import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
 
 const POINTS_OFFERED = 50;
@@ -15,7 +16,7 @@ const INSTANT_PATTERN = "\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?
 
 /** Asks where a machine shall come up. */
 export function enableDialog(model, actions) {
-  const { machine } = model.dialog;
+  const { machine, verdict } = model.dialog;
   const { region } = model.config;
   const submit = (event) => {
     event.preventDefault();
@@ -32,6 +33,7 @@ export function enableDialog(model, actions) {
       null,
       `Its disks are copied from ${machine.region} to ${region} while it runs, then every write follows.`,
     ),
+    verdictView(verdict),
     h("label", { for: "group" }, `Resource group in ${region}, made if it is missing`),
     h("input", {
       id: "group",
@@ -58,7 +60,7 @@ export function enableDialog(model, actions) {
         ),
       ),
     ),
-    dialogButtons(model, actions, "primary", "Enable protection"),
+    dialogButtons(model, actions, "primary", "Enable protection", isRefused(verdict)),
   );
 }
 

@@ -99,7 +99,7 @@ function problemsView({ properties }) {
   return properties.healthErrors.map(({ errorCode, errorMessage, recommendedAction }) =>
     h(
       "div",
-      { class: "notice bad", key: errorCode },
+      { class: "notice bad", key: `${errorCode} ${errorMessage}` },
       h("p", null, h("strong", null, errorCode), ` ${errorMessage}`),
       recommendedAction && h("p", null, recommendedAction),
     ),

@@ -41,6 +41,52 @@ export const CALLS: readonly DeclaredCall[] = [
     roles: inventory,
     why: "the portal offers the subscription's machines",
   },
+  {
+    call: `GET ${SUBSCRIPTION}/providers/{provider}`,
+    roles: inventory,
+    why: "eligibility: whether the subscription has registered what a failover needs",
+  },
+  {
+    call: `GET ${SUBSCRIPTION}/providers/Microsoft.Compute/skus`,
+    roles: inventory,
+    why: "eligibility: whether the target region has the machine's size and kinds of disks",
+  },
+  {
+    call: `GET ${COMPUTE_AT}/usages`,
+    roles: inventory,
+    why: "eligibility: whether the target region's quotas have room",
+  },
+  {
+    call: `GET ${NETWORK_AT}/usages`,
+    roles: inventory,
+    why: "eligibility: whether the target region's quotas have room",
+  },
+  {
+    call: `POST ${SUBSCRIPTION}/providers/Microsoft.Storage/checkNameAvailability`,
+    roles: inventory,
+    why: "eligibility: whether the names of both accounts can be had",
+    action: "Microsoft.Storage/checknameavailability/read",
+  },
+  {
+    call: `GET ${GROUP}/providers/Microsoft.Authorization/locks`,
+    roles: inventory,
+    why: "eligibility: locks that will stop a failover or its clean-up",
+  },
+  {
+    call: `GET ${MACHINE}/providers/Microsoft.Authorization/locks`,
+    roles: inventory,
+    why: "eligibility: locks that keep the agent from being installed",
+  },
+  {
+    call: `GET ${MACHINE}/providers/Microsoft.Authorization/roleAssignments`,
+    roles: inventory,
+    why: "eligibility: whether roles are assigned on the machine, which its copy will lack",
+  },
+  {
+    call: `GET ${MACHINE}/extensions`,
+    roles: source,
+    why: "eligibility: extensions that the machine's copy will lack",
+  },
   { call: `GET ${GROUP}`, roles: target, why: "whether the target resource group is there" },
   {
     call: `PUT ${GROUP}`,

@@ -20,6 +20,11 @@ const disk = resource.extend({
     osType: z.enum(["Linux", "Windows"]).optional(),
     hyperVGeneration: z.string().optional(),
     uniqueId: z.string().optional(),
+    maxShares: z.number().nullish(),
+    supportedCapabilities: z.object({ architecture: z.string().nullish() }).nullish(),
+    encryption: z.object({ type: z.string().nullish(), diskEncryptionSetId: z.string().nullish() }).nullish(),
+    /** Azure Disk Encryption: the guest encrypts with a key of a vault in its region. */
+    encryptionSettingsCollection: z.object({ enabled: z.boolean() }).nullish(),
   }),
 });
 export type Disk = z.infer<typeof disk>;

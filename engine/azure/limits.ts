@@ -56,7 +56,8 @@ const kindOf = ({ method }: CountedCall): Kind => {
 function providerLimits(path: string, kind: Kind, { poll, region = "" }: CountedCall): Limit[] {
   const subscription = path.split("/", 3).join("/");
   const place = `${subscription} ${(/\/locations\/([^/]+)/.exec(path)?.[1] ?? region).toLowerCase()}`;
-  const provider = /\/providers\/([^/]+)/.exec(path)?.[1];
+  // The last: a lock of a machine is not the machine's provider's affair.
+  const provider = /.*\/providers\/([^/]+)/.exec(path)?.[1];
   if (provider === "microsoft.network")
     return kind === "reads"
       ? [{ name: `${place} network reads`, size: SIZES.networkReads }]

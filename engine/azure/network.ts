@@ -12,6 +12,7 @@ const subnet = z.object({
     addressPrefix: z.string().optional(),
     addressPrefixes: z.array(z.string()).optional(),
     networkSecurityGroup: reference.nullish(),
+    routeTable: reference.nullish(),
   }),
 });
 const virtualNetwork = resource.extend({
@@ -30,6 +31,10 @@ const ipConfiguration = z.object({
     privateIPAddress: z.string().optional(),
     privateIPAllocationMethod: z.enum(["Static", "Dynamic"]),
     subnet: reference.optional(),
+    publicIPAddress: reference.nullish(),
+    loadBalancerBackendAddressPools: z.array(reference).nullish(),
+    applicationGatewayBackendAddressPools: z.array(reference).nullish(),
+    applicationSecurityGroups: z.array(reference).nullish(),
   }),
 });
 const networkInterface = resource.extend({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ArmId } from "../core/ids.ts";
 import type { ArmClient } from "./arm.ts";
+import { parsed } from "./arm-failure.ts";
 import { type Ensured, type Owner, ensure, read, resource } from "./resource.ts";
 
 const storageAccount = resource.extend({
@@ -39,3 +40,21 @@ export const ensureStorageAccount = (client: ArmClient, spec: StorageAccountSpec
 
 export const getStorageAccount = (client: ArmClient, id: ArmId): Promise<StorageAccount> =>
   read(client, id, storageAccount);
+
+const nameAnswer = z.object({
+  nameAvailable: z.boolean(),
+  reason: z.string().nullish(),
+  message: z.string().nullish(),
+});
+
+/** Why a new account cannot have the name, which is one for all of Azure; undefined when it can. */
+export async function whyNameTaken(
+  client: ArmClient,
+  subscription: string,
+  name: string,
+): Promise<string | undefined> {
+  const path = `/subscriptions/${subscription}/providers/Microsoft.Storage/checkNameAvailability`;
+  const { body } = await client.post(path, { name, type: "Microsoft.Storage/storageAccounts" });
+  const found = parsed(nameAnswer, body, path);
+  return found.nameAvailable ? undefined : (found.message ?? found.reason ?? "the name is taken");
+}

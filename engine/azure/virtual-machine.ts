@@ -5,11 +5,14 @@ import { parsed } from "./arm-failure.ts";
 import { type Ensured, type Owner, ensure, ensured, read, resource } from "./resource.ts";
 
 const reference = z.object({ id: z.string().transform(armId) });
+/** Anything of which it only counts that it is there. */
+const some = z.unknown().optional();
 const caching = z.enum(["None", "ReadOnly", "ReadWrite"]).default("None");
 const managedDisk = reference.optional();
 
 const status = z.object({ code: z.string(), displayStatus: z.string().optional() });
 const instanceView = z.object({
+  hyperVGeneration: z.string().optional(),
   statuses: z.array(status).default([]),
   vmAgent: z.object({ statuses: z.array(status).default([]) }).optional(),
 });
@@ -17,7 +20,13 @@ const instanceView = z.object({
 const virtualMachine = resource.extend({
   zones: z.array(z.string()).optional(),
   plan: z.looseObject({}).optional(),
-  identity: z.looseObject({ type: z.string(), principalId: z.string().optional() }).optional(),
+  identity: z
+    .looseObject({
+      type: z.string(),
+      principalId: z.string().optional(),
+      userAssignedIdentities: z.record(z.string(), z.unknown()).nullish(),
+    })
+    .optional(),
   properties: z.object({
     vmId: z.string().optional(),
     provisioningState: z.string(),
@@ -28,9 +37,22 @@ const virtualMachine = resource.extend({
         osType: z.enum(["Linux", "Windows"]).optional(),
         caching,
         managedDisk,
+        writeAcceleratorEnabled: z.boolean().nullish(),
+        /** Of an ephemeral disk, which lives on the host. */
+        diffDiskSettings: some,
+        /** Of Azure Disk Encryption's first kind. */
+        encryptionSettings: some,
       }),
       dataDisks: z
-        .array(z.object({ lun: z.number().int(), name: z.string().optional(), caching, managedDisk }))
+        .array(
+          z.object({
+            lun: z.number().int(),
+            name: z.string().optional(),
+            caching,
+            managedDisk,
+            writeAcceleratorEnabled: z.boolean().nullish(),
+          }),
+        )
         .default([]),
     }),
     networkProfile: z.object({
@@ -40,7 +62,17 @@ const virtualMachine = resource.extend({
     }),
     availabilitySet: reference.nullish(),
     licenseType: z.string().optional(),
-    securityProfile: z.looseObject({}).optional(),
+    securityProfile: z
+      .looseObject({ securityType: z.string().nullish(), encryptionAtHost: z.boolean().nullish() })
+      .optional(),
+    priority: z.string().nullish(),
+    host: some,
+    hostGroup: some,
+    virtualMachineScaleSet: some,
+    proximityPlacementGroup: some,
+    capacityReservation: some,
+    additionalCapabilities: z.looseObject({ ultraSSDEnabled: z.boolean().nullish() }).nullish(),
+    userData: some,
     instanceView: instanceView.optional(),
   }),
 });

@@ -99,6 +99,23 @@ const resync = z.object({
   last: resyncResult.nullable(),
 });
 
+const readiness = z.object({
+  /** When the source and the target region were last read; null before the first time. */
+  checkedTime: z.string().nullable(),
+  /** Why the last look failed; what was found before stands. */
+  problem: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /** Everything that was found, the errors first; codes are those of `docs/eligibility.md`. */
+  findings: z.array(
+    z.object({
+      code: z.string(),
+      level: z.enum(["Error", "Warning"]),
+      message: z.string(),
+      remedy: z.string(),
+      sinceTime: z.string(),
+    }),
+  ),
+});
+
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
 export const leewardItem = z.object({
   machine: z.string(),
@@ -149,6 +166,8 @@ export const leewardItem = z.object({
   resync: resync.nullable(),
   /** What is kept of points and journal; null before retention ran. */
   retention: retention.nullable(),
+  /** Whether the machine would still come up in its target; null before the first look. */
+  readiness: readiness.nullable(),
   /** The group whose common recovery points it takes part in. */
   group: z.object({ id: z.string(), name: z.string() }).nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),

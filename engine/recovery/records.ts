@@ -9,6 +9,7 @@ import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { lostRecord } from "./lost-record.ts";
 import { progressRecord } from "./progress.ts";
+import { readinessRecord } from "./readiness.ts";
 import { retentionRecord } from "./retention-record.ts";
 import { verificationRecord } from "./verification.ts";
 
@@ -46,6 +47,7 @@ export interface AllRecords {
   readonly verification: Records<z.output<typeof verificationRecord>>;
   readonly retention: Records<z.output<typeof retentionRecord>>;
   readonly healing: Records<z.output<typeof healingRecord>>;
+  readonly readiness: Records<z.output<typeof readinessRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
   /** Of one group. */
   readonly members: (group: GroupId) => Records<z.output<typeof memberRecord>>;
@@ -61,6 +63,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   verification: records(store, "verification", verificationRecord),
   retention: records(store, "retention", retentionRecord),
   healing: records(store, "healing", healingRecord),
+  readiness: records(store, "readiness", readinessRecord),
   groups: records(store, "group", groupRecord),
   members: (group) => records(store, `member-${group}`, memberRecord),
 });

@@ -22,13 +22,21 @@ export function targetOfRequest(item: ItemRecord, source: SourceMachine, region:
     ...(availabilitySet && { availabilitySet }),
     vm: compute(group, "virtualMachines", lastSegment(vmId)),
     cache: {
-      id: request.cacheAccount ?? account(groupOf(vmId), `lwc${short(groupOf(vmId), source.region)}`),
+      id: request.cacheAccount ?? cacheAccount(vmId, source.region),
     },
     ...(item.policy.replica === "warm" && {
-      replica: { id: account(group, `lwr${short(group, region)}`) },
+      replica: { id: replicaAccount(group, region) },
     }),
   };
 }
+
+/** Of all machines of the VM's group in its region. */
+export const cacheAccount = (vmId: ArmId, region: string): ArmId =>
+  account(groupOf(vmId), `lwc${short(groupOf(vmId), region)}`);
+
+/** Of all machines that are failed over into the group. */
+export const replicaAccount = (group: ArmId, region: string): ArmId =>
+  account(group, `lwr${short(group, region)}`);
 
 /** A disk built from another point is another disk. */
 export const targetDisk = (target: TargetMachine, diskName: string, point: BarrierId): ArmId =>

@@ -13,8 +13,11 @@ import {
   itemKeyOf,
   lastSegment,
 } from "../../engine/recovery/item.ts";
+import { judge } from "../../engine/eligibility/verdict.ts";
+import { isError } from "../../engine/recovery/findings.ts";
 import { targetOfRequest } from "../../engine/recovery/target-names.ts";
 import type { Services } from "../services.ts";
+import { survey } from "../survey.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 export const sourceActivities = {
@@ -24,6 +27,7 @@ export const sourceActivities = {
     const target = targetOfRequest(item, source, services.settings.region);
     if (sameArmId(target.vm, item.vmId))
       throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
+    await refuseIneligible(services, item);
     await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
     return {
       warm: item.policy.replica === "warm",
@@ -33,6 +37,13 @@ export const sourceActivities = {
     };
   },
 } satisfies Partial<Implementations>;
+
+/** The verdict of before may be old, and nobody need have asked for it. @throws SourceUnsuitable with every error */
+async function refuseIneligible(services: Services, { vmId, request, policy }: ItemRecord): Promise<void> {
+  const found = judge(await survey(services, { vmId, request, warm: policy.replica === "warm" }));
+  const said = found.filter(isError).map(({ code, message }) => `${code}: ${message}`);
+  if (said.length > 0) throw unsuitable(`${vmId} cannot be protected: ${said.join("; ")}`);
+}
 
 const unsuitable = (message: string) => new LeewardError("SourceUnsuitable", message);
 

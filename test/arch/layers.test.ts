@@ -12,6 +12,7 @@ const LAYERS: Record<string, readonly string[]> = {
   "engine/contract": ["engine/core"],
   "engine/replication": ["engine/core", "engine/journal", "engine/storage"],
   "engine/recovery": ["engine/core", "engine/journal", "engine/storage"],
+  "engine/eligibility": ["engine/core", "engine/azure", "engine/recovery"],
   orchestrations: ["engine/core"],
   functions: [
     "engine/core",
@@ -21,6 +22,7 @@ const LAYERS: Record<string, readonly string[]> = {
     "engine/contract",
     "engine/replication",
     "engine/recovery",
+    "engine/eligibility",
     "orchestrations",
   ],
   agent: ["engine/core", "engine/journal", "engine/storage", "engine/replication", "engine/contract"],

@@ -134,5 +134,6 @@ export const vmExtensions: Family = {
   put,
   patch: (call) => patchTags(at(call), call, () => at(call)),
   delete: startDelete,
+  list: ({ box, path }) => ({ status: 200, body: { value: box.state.vmExtensions.under(path.id) } }),
   find: (box, id) => box.state.vmExtensions.get(id),
 };

@@ -29,6 +29,8 @@ export interface Script {
   machines: unknown[];
   groups: unknown[];
   commonPoints: unknown[];
+  /** Of every machine; without it the app cannot say. */
+  eligibility?: unknown;
   /** When set, every write is refused with it. */
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
@@ -134,6 +136,8 @@ const CONFIG = {
 function read(script: Script, pathname: string): Answer {
   if (/\/leewardGroups\/[^/]+\/recoveryPoints$/.test(pathname))
     return json(200, { value: script.commonPoints });
+  if (pathname.endsWith("/replicationEligibilityResults/default") && script.eligibility)
+    return json(200, script.eligibility);
   if (pathname.endsWith("/recoveryPoints")) return json(200, { value: script.points });
   if (pathname === `${VAULT}/replicationProtectedItems`) return json(200, { value: script.items });
   if (pathname === `${VAULT}/leewardGroups`) return json(200, { value: script.groups });

@@ -64,6 +64,7 @@ export function item(
         shipped: { segments: 0, objects: 0, bytes: 0 },
         verification: null,
         retention: null,
+        readiness: null,
         resync: null,
         group: null,
         latestPoint: null,

@@ -5,6 +5,7 @@ import { itemKey, itemKeyOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
+import type { Offer } from "../../../engine/eligibility/survey.ts";
 import type { Services } from "../../../functions/services.ts";
 import { VM, WISH, item } from "../engine/recovery/fixture.ts";
 
@@ -64,7 +65,19 @@ function arm(dataDisks: number): (id: string) => object {
   };
 }
 
-async function check(dataDisks: number, disks?: ArmId[]) {
+const made = /storageAccounts|resourceGroups\/[^/]+$/;
+const registered = { registrationState: "Registered" };
+const size = {
+  resourceType: "virtualMachines",
+  name: "x",
+  locationInfo: [],
+  capabilities: [],
+  restrictions: [],
+};
+/** A region that has the machine's size. */
+const offer = { sizes: new Map([["standard_m128s", size]]), disks: new Map() };
+
+async function check(dataDisks: number, disks?: ArmId[], offered: Offer = offer) {
   const tell = arm(dataDisks);
   const services: Services = {
     ...Object.create(null),
@@ -72,9 +85,17 @@ async function check(dataDisks: number, disks?: ArmId[]) {
     settings: { region: "northeurope" },
     arm: {
       ...Object.create(null),
-      find: async (id: string) => tell(id),
-      get: async (id: string) => ({ status: 200, body: tell(id) }),
+      find: async (id: string) => (made.test(id) ? undefined : tell(id)),
+      get: async (id: string) => ({
+        status: 200,
+        body: /\/providers\/[\w.]+$/.test(id) ? registered : tell(id),
+      }),
+      post: async () => ({ status: 200, body: { nameAvailable: true } }),
+      async *list() {
+        yield* [];
+      },
     },
+    offerOf: async () => offered,
   };
   const one = item({ request: { ...WISH.request, ...(disks && { disks }) } });
   await services.records.items.create(itemKey(one.id), one);
@@ -89,6 +110,14 @@ test(`a VM of ${MOST_DISKS} disks can be protected: the OS disk first, then by L
   expect(source?.disks.map(({ index, lun }) => [index, lun])).toEqual(
     Array.from({ length: MOST_DISKS }, (_, index) => [index, index === 0 ? undefined : index - 1]),
   );
+});
+
+test("what the verdict calls an error is refused with its code, before anything is made", async () => {
+  const nothing = { sizes: new Map(), disks: new Map() };
+  await expect(check(1, undefined, nothing)).rejects.toMatchObject({
+    code: "SourceUnsuitable",
+    message: expect.stringContaining("SizeMissing: northeurope has no Standard_M128s"),
+  });
 });
 
 test("of a VM with more, those that are to be protected must be named", async () => {

@@ -74,6 +74,12 @@ test("one machine is asked no more often than Compute lets it be", async () => {
   expect(await admitted(budget.admit(write(2), true))).toBe(true);
 });
 
+test("what another provider keeps of a machine is no look at the machine", async () => {
+  const { budget } = made();
+  const locks = { method: "GET", path: `${machine(1)}/providers/Microsoft.Authorization/locks` };
+  expect(await many(100, () => budget.admit(locks, true))).toBe(100);
+});
+
 test("looks at operations count apart from looks at their resource", async () => {
   const { budget } = made();
   const get = { method: "GET", path: machine(1) };

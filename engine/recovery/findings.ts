@@ -1,0 +1,231 @@
+interface Finding {
+  /** An error keeps the machine from being protected; what a failover would lack is a warning where it can be had until then. */
+  readonly level: "Error" | "Warning";
+  readonly causes: string;
+  readonly remedy: string;
+}
+
+const error = (causes: string, remedy: string): Finding => ({ level: "Error", causes, remedy });
+const warning = (causes: string, remedy: string): Finding => ({ level: "Warning", causes, remedy });
+
+const SIZE = "Choose another size for the source, or another target region.";
+const QUOTA =
+  "Ask for a larger quota in the target region, or free some of it there, before a failover is needed.";
+
+/**
+ * Everything that a look at a machine can find, by code. Codes are part of the API: never rename one. `docs/eligibility.md`
+ * has the same table, which a test compares.
+ */
+export const FINDINGS = {
+  // the machine
+  SourceGone: error(
+    "The machine was deleted, moved, or renamed.",
+    "Fail over to a recovery point when it is needed; otherwise end its protection.",
+  ),
+  RegionIsTarget: error(
+    "The machine is in the region that Leeward protects into.",
+    "Use the Leeward of another region for it.",
+  ),
+  IdentityMissing: error(
+    "The machine has no system-assigned identity, by which its agent is known.",
+    "Turn the machine's system-assigned identity on.",
+  ),
+  NetworkMissing: error(
+    "The machine has no network interface, or one that is in no subnet.",
+    "Attach a network interface that is in a subnet.",
+  ),
+  VmConfidential: error(
+    "The state of a confidential machine's disks is bound to its host's key and cannot be copied.",
+    "Protect the data by the application's own means.",
+  ),
+  VmOnDedicatedHost: error(
+    "The machine is bound to a dedicated host, which the target region does not have.",
+    "Take the machine off the host, and give the copy one after a failover.",
+  ),
+  // its disks
+  DiskUnmanaged: error(
+    "The disk is a blob in a storage account. Azure retired such disks in March 2026.",
+    "Convert the machine to managed disks.",
+  ),
+  DiskEphemeral: error(
+    "The OS disk lives on the machine's host and does not outlive it.",
+    "Give the machine an OS disk that is a managed disk.",
+  ),
+  DiskShared: error(
+    "Several machines write to the disk, so one machine's writes are not its whole story.",
+    "Leave the disk out (vmManagedDisks), or protect its data by the cluster's own means.",
+  ),
+  DiskTooLarge: error(
+    "The replica and an imported disk are page blobs, which end at 8 TiB.",
+    "Spread the data over smaller disks, or leave the disk out (vmManagedDisks).",
+  ),
+  DiskSizeOdd: error(
+    "The disk's size is no whole number of MiB.",
+    "Resize the disk to a whole number of GiB.",
+  ),
+  DiskEncryptedInGuest: error(
+    "Azure Disk Encryption keeps the key in a vault of the source region, which a failover would need.",
+    "Use encryption at host instead.",
+  ),
+  DisksTooMany: error(
+    "A machine of Leeward has 64 disks at most, its OS disk among them.",
+    "Name those to protect (vmManagedDisks).",
+  ),
+  DisksChanged: warning(
+    "A disk was attached since the machine was protected. It is in no recovery point.",
+    "Enable protection anew with the disk, or detach it.",
+  ),
+  DiskDetached: error(
+    "A protected disk is no longer attached to the machine.",
+    "Attach it again, or enable protection anew without it.",
+  ),
+  DiskResized: error(
+    "A protected disk has another size than when protection was enabled.",
+    "Enable protection anew: the recovery points have the old size.",
+  ),
+  DiskCustomerKey: warning(
+    "The disk is encrypted with the customer's key. Its copy is encrypted with the platform's.",
+    "Set a disk encryption set on the copies after a failover.",
+  ),
+  DiskCachedWrites: warning(
+    "The host's cache takes writes of the disk that a crash of the host may lose.",
+    "Set the disk's caching to None or ReadOnly where a database is on it.",
+  ),
+  DiskAccelerated: warning(
+    "The target's disk has no write accelerator until its size and zone are known to have one.",
+    "Turn it on after a failover.",
+  ),
+  DiskKindMissing: error(
+    "The target region does not offer the kind of one of the disks to this subscription.",
+    "Change the disk's kind, or choose another target region.",
+  ),
+  // what its copy will lack
+  ExtensionsLost: warning(
+    "Extensions are not copied, and what they keep outside the disks is not either.",
+    "Install them on the target machine after a failover; a policy of Azure's may do it.",
+  ),
+  RolesLost: warning(
+    "Roles that are assigned on the machine itself are not assigned on its copy.",
+    "Assign them on the target resource group, where the copy inherits them.",
+  ),
+  PublicAddressLost: warning(
+    "A public address belongs to its region. The copy has none.",
+    "Reach the machine by a name, and give the copy an address of the target region.",
+  ),
+  LoadBalancerLost: warning(
+    "The copy is in no back-end pool.",
+    "Put it into a load balancer of the target region after a failover, or in a recovery plan.",
+  ),
+  SecurityGroupsLost: warning(
+    "The copy is in no application security group, so rules that name one do not reach it.",
+    "Put it into groups of the target region after a failover.",
+  ),
+  RoutesLost: warning(
+    "The target's subnets are made without the source's route tables.",
+    "Name a target network that has its routes, or assign them before a failover.",
+  ),
+  AddressesLost: warning(
+    "Only the first address of each network interface is kept.",
+    "Add the others on the target machine after a failover.",
+  ),
+  IdentityChanges: warning(
+    "The copy's system-assigned identity is another one: what the old one may do, the new one may not.",
+    "Grant the copy's identity the same roles, or use a user-assigned identity and assign it after a failover.",
+  ),
+  VtpmFresh: warning(
+    "The copy gets a fresh virtual TPM. BitLocker, and whatever else sealed keys to the old one, asks for its recovery key at the first start.",
+    "Have the recovery keys at hand outside the machine, or suspend BitLocker's protector before a planned failover.",
+  ),
+  UserDataLost: warning("User data are not copied.", "Set them on the target machine after a failover."),
+  PlanTerms: warning(
+    "The machine was bought in the marketplace. The target subscription must have accepted the same terms.",
+    "Accept the plan's terms in the target subscription before a failover.",
+  ),
+  SpotLost: warning(
+    "The machine is a spot one. Its copy is an ordinary one, at the ordinary price.",
+    "Nothing is to be done if that is wanted.",
+  ),
+  PlacementLost: warning(
+    "Proximity groups, capacity reservations and scale sets belong to the source's region.",
+    "Set the copy's after a failover; capacity is certain only where it is reserved.",
+  ),
+  ZoneLost: warning(
+    "The machine is in a zone. Its copy is not pinned to one.",
+    "Set availability in the target after a failover where it matters.",
+  ),
+  VmStopped: warning(
+    "The machine does not run, so no agent can be installed and nothing is replicated.",
+    "Start the machine.",
+  ),
+  GuestAgentSilent: warning(
+    "The guest agent, which installs extensions, is not ready.",
+    "Repair the Azure guest agent on the machine.",
+  ),
+  // the target
+  SizeMissing: error("The target region does not have the machine's size.", SIZE),
+  SizeRestricted: error(
+    "The subscription may not use the machine's size in the target region.",
+    "Ask for access to the size there, or choose another size or region.",
+  ),
+  SizeTooFewDisks: error("The size takes fewer data disks in the target region.", SIZE),
+  SizeWithoutPremium: error("The machine has premium disks, which the size does not take there.", SIZE),
+  SizeWithoutUltra: error("The machine uses ultra disks, which the size does not take there.", SIZE),
+  SizeOtherGeneration: error("The size does not start disks of this generation there.", SIZE),
+  SizeOtherProcessor: error("The disks are of another processor architecture than the size.", SIZE),
+  SizeWithoutTrustedLaunch: error(
+    "The machine uses trusted launch, which the size does not have there.",
+    SIZE,
+  ),
+  SizeWithoutHostEncryption: error(
+    "The machine is encrypted at its host, which the size does not have there.",
+    SIZE,
+  ),
+  SizeWithoutAcceleration: warning(
+    "The size has no accelerated networking in the target region.",
+    "Expect slower networking after a failover, or choose another size.",
+  ),
+  QuotaCores: warning(
+    "A failover needs more cores than the quota of the region or of the size's family has left.",
+    QUOTA,
+  ),
+  QuotaMachines: warning("A failover needs one machine more than the quota has left.", QUOTA),
+  QuotaDisks: warning("A failover needs more disks of a kind than the quota has left.", QUOTA),
+  QuotaNetwork: warning(
+    "A failover needs more network interfaces or networks than the quota has left.",
+    QUOTA,
+  ),
+  ProviderUnregistered: error(
+    "The target subscription has not registered a resource provider that a failover needs.",
+    "Register it: az provider register --namespace, with the name in the message.",
+  ),
+  NameTaken: error(
+    "A storage account has the name already, and is not Leeward's.",
+    "Name another target resource group, or a cache account of your own (primaryStagingAzureStorageAccountId).",
+  ),
+  // locks and rights
+  LockedAgainstChange: error(
+    "A ReadOnly lock refuses the agent's installation, starting machines and opening disks.",
+    "Remove the lock, or put it on single resources that Leeward does not change.",
+  ),
+  LockedAgainstDeletion: warning(
+    "A CanNotDelete lock keeps Leeward from cleaning up after a test or at the end of protection.",
+    "Remove the lock before cleaning up; Leeward never lifts one.",
+  ),
+  Unreadable: warning(
+    "The app's identity may not read something, so it was not judged.",
+    "Give it the role that infra/ defines for it (docs/azure-calls.md).",
+  ),
+} as const satisfies Record<string, Finding>;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+/** One thing found about one machine. */
+export interface Found {
+  readonly code: FindingCode;
+  /** What exactly, with names. */
+  readonly message: string;
+}
+
+export const isFindingCode = (code: string): code is FindingCode => Object.hasOwn(FINDINGS, code);
+
+export const isError = ({ code }: Found): boolean => FINDINGS[code].level === "Error";

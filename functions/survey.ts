@@ -1,0 +1,192 @@
+import { getDisk } from "../engine/azure/disk.ts";
+import { listLocks } from "../engine/azure/lock.ts";
+import { getNetworkInterface, getVirtualNetwork } from "../engine/azure/network.ts";
+import { registrationOf } from "../engine/azure/provider.ts";
+import { findResourceGroup } from "../engine/azure/resource-group.ts";
+import { countRoleAssignments } from "../engine/azure/role-assignment.ts";
+import { whyNameTaken } from "../engine/azure/storage-account.ts";
+import { listUsages } from "../engine/azure/usage.ts";
+import { type VirtualMachine, findVirtualMachine } from "../engine/azure/virtual-machine.ts";
+import { listVmExtensions } from "../engine/azure/vm-extension.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
+import { type ProtectionRequest, lastSegment } from "../engine/recovery/item.ts";
+import type { Survey, SurveyedDisk, SurveyedTarget } from "../engine/eligibility/survey.ts";
+import { cacheAccount, replicaAccount } from "../engine/recovery/target-names.ts";
+import type { Services } from "./services.ts";
+
+/** What is known of how a machine is, or would be, protected. */
+export interface Intent {
+  readonly vmId: ArmId;
+  /** As far as it was said. */
+  readonly request?: Partial<Pick<ProtectionRequest, "resourceGroup" | "cacheAccount" | "disks">>;
+  readonly warm: boolean;
+}
+
+type SurveyServices = Pick<Services, "arm" | "settings" | "offerOf">;
+type Reads = ReturnType<typeof tolerant>;
+
+/**
+ * Reads a machine and where it would come up; changes nothing. What the app may not read is named in the survey.
+ * @throws NotFound when there is no such machine; ArmUnavailable
+ */
+export async function survey(services: SurveyServices, intent: Intent): Promise<Survey> {
+  const { arm } = services;
+  const { vmId } = intent;
+  const machine = await findVirtualMachine(arm, vmId);
+  if (!machine) throw new LeewardError("NotFound", `there is no virtual machine ${vmId}`);
+  const reads = tolerant();
+  const nicIds = machine.properties.networkProfile.networkInterfaces.map(({ id }) => id);
+  const nics = (
+    await Promise.all(
+      nicIds.map((id) => reads.try(`the network interface ${id}`, getNetworkInterface(arm, id))),
+    )
+  ).filter((nic) => nic !== undefined);
+  const [disks, routed, extensions, locks, roleAssignments, target] = await Promise.all([
+    readDisks(services, reads, machine, intent),
+    readRoutes(services, reads, nics[0]?.properties.ipConfigurations[0]?.properties.subnet?.id),
+    reads.try("its extensions", listVmExtensions(arm, vmId)),
+    reads.try("locks of the machine", listLocks(arm, vmId)),
+    reads.try("role assignments on the machine", countRoleAssignments(arm, vmId)),
+    readTarget(services, reads, machine, intent),
+  ]);
+  const unmanaged = attachedTo(machine).filter(({ id }) => id === undefined);
+  return {
+    machine,
+    disks,
+    unmanaged: unmanaged.map(({ name }) => name),
+    nics,
+    routed,
+    extensions,
+    locks,
+    roleAssignments,
+    target,
+    unread: reads.unread,
+  };
+}
+
+/** What is refused is noted, and the rest goes on; what does not answer stops the survey. */
+function tolerant() {
+  const unread: { what: string; why: string }[] = [];
+  return {
+    unread,
+    async try<Value>(what: string, reading: Promise<Value>): Promise<Value | undefined> {
+      try {
+        return await reading;
+      } catch (error) {
+        if (!hasCode(error, "ArmFailed")) throw error;
+        unread.push({ what, why: error instanceof Error ? error.message : "" });
+        return undefined;
+      }
+    },
+  };
+}
+
+function attachedTo({ properties }: VirtualMachine) {
+  const { osDisk, dataDisks } = properties.storageProfile;
+  return [osDisk, ...dataDisks].map((one, at) => ({
+    id: one.managedDisk?.id,
+    name: one.name ?? (at === 0 ? "the OS disk" : `data disk ${at}`),
+    os: at === 0,
+    caching: one.caching,
+    accelerated: one.writeAcceleratorEnabled === true,
+  }));
+}
+
+async function readDisks(
+  { arm }: SurveyServices,
+  reads: Reads,
+  machine: VirtualMachine,
+  { request }: Intent,
+): Promise<SurveyedDisk[]> {
+  const wanted = request?.disks;
+  const chosen = attachedTo(machine).flatMap(({ id, ...rest }) =>
+    id !== undefined && (!wanted || wanted.some((one) => sameArmId(one, id))) ? [{ id, ...rest }] : [],
+  );
+  const found = await Promise.all(
+    chosen.map(async ({ id, os, caching, accelerated }) => {
+      const disk = await reads.try(`the disk ${id}`, getDisk(arm, id));
+      return disk && { disk, os, caching, accelerated };
+    }),
+  );
+  return found.filter((one) => one !== undefined);
+}
+
+async function readRoutes(
+  { arm }: SurveyServices,
+  reads: Reads,
+  subnet: string | undefined,
+): Promise<string[]> {
+  const at = subnet?.toLowerCase().lastIndexOf("/subnets/") ?? -1;
+  if (!subnet || at < 0) return [];
+  const id = armId(subnet.slice(0, at));
+  const network = await reads.try(`the network ${id}`, getVirtualNetwork(arm, id));
+  const routed = network?.properties.subnets.filter(({ properties }) => properties.routeTable) ?? [];
+  return routed.map(({ name }) => name);
+}
+
+const PROVIDERS = ["Microsoft.Compute", "Microsoft.Network", "Microsoft.Storage"];
+
+async function readTarget(
+  services: SurveyServices,
+  reads: Reads,
+  machine: VirtualMachine,
+  intent: Intent,
+): Promise<SurveyedTarget> {
+  const { arm, settings } = services;
+  const { region, subscription } = settings;
+  const group = intent.request?.resourceGroup;
+  const usages = (provider: "Microsoft.Compute" | "Microsoft.Network") =>
+    reads.try(`quotas of ${provider} in ${region}`, listUsages(arm, subscription, provider, region));
+  const [offer, compute, network, unregistered, taken, locks] = await Promise.all([
+    reads.try(`what ${region} offers`, services.offerOf(subscription, region)),
+    usages("Microsoft.Compute"),
+    usages("Microsoft.Network"),
+    readProviders(services, reads),
+    readNames(services, reads, machine, intent),
+    group && reads.try("locks of the target group", locksOf(services, group)),
+  ]);
+  return { region, offer, compute, network, unregistered, taken, locks: locks || undefined };
+}
+
+const locksOf = async ({ arm }: SurveyServices, group: ArmId) =>
+  (await findResourceGroup(arm, group)) ? listLocks(arm, group) : [];
+
+async function readProviders({ arm, settings }: SurveyServices, reads: Reads): Promise<string[]> {
+  const states = await Promise.all(
+    PROVIDERS.map(async (name) => {
+      const state = await reads.try(
+        `registration of ${name}`,
+        registrationOf(arm, settings.subscription, name),
+      );
+      return state === undefined || state === "Registered" ? [] : [`${name} is ${state}`];
+    }),
+  );
+  return states.flat();
+}
+
+/** Of the accounts that enablement would make: one that is there is used when it is Leeward's, and refused otherwise then. */
+async function readNames(
+  { arm, settings }: SurveyServices,
+  reads: Reads,
+  { location }: VirtualMachine,
+  { vmId, request, warm }: Intent,
+): Promise<string[]> {
+  const { subscription, region } = settings;
+  const wanted = [
+    ...(request?.cacheAccount ? [] : [cacheAccount(vmId, location)]),
+    ...(warm && request?.resourceGroup ? [replicaAccount(request.resourceGroup, region)] : []),
+  ];
+  const found = await Promise.all(
+    wanted.map(async (id) => {
+      const name = lastSegment(id);
+      const why = await reads.try(`whether the name ${name} is free`, whyTaken(id, name));
+      return why === undefined ? [] : [`${name}: ${why}`];
+    }),
+  );
+  return found.flat();
+
+  async function whyTaken(id: ArmId, name: string): Promise<string | undefined> {
+    return (await arm.find(id)) === undefined ? whyNameTaken(arm, subscription, name) : undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest";
+import type { EligibilityResults } from "../../../engine/contract/eligibility.ts";
+import { FINDINGS, type FindingCode } from "../../../engine/recovery/findings.ts";
+import { present } from "./browser.ts";
+import { vmId } from "./fake-api.ts";
+import { machine } from "./fixtures.ts";
+import { Served } from "./served.ts";
+
+const said = (code: FindingCode, message: string) => ({
+  code,
+  message,
+  possibleCauses: FINDINGS[code].causes,
+  recommendedAction: FINDINGS[code].remedy,
+  status: FINDINGS[code].level,
+});
+const verdict = (
+  errors: ReturnType<typeof said>[],
+  warnings: ReturnType<typeof said>[],
+): EligibilityResults => ({
+  id: `${vmId("ledger")}/providers/Microsoft.RecoveryServices/replicationEligibilityResults/default`,
+  name: "default",
+  type: "Microsoft.RecoveryServices/replicationEligibilityResults",
+  properties: {
+    clientRequestId: null,
+    errors,
+    leeward: { eligible: errors.length === 0, targetRegion: "northeurope", warnings },
+  },
+});
+
+describe.skipIf(!present)("the dialog that enables protection", () => {
+  const served = new Served();
+
+  test("says what keeps a machine from being protected, and does not offer it then", async () => {
+    const { script } = served.api;
+    script.machines = [machine("ledger")];
+    script.eligibility = verdict([said("SizeMissing", "northeurope has no Standard_M8ms")], []);
+    const page = await served.open();
+    await page.getByRole("button", { name: "Enable protection of ledger" }).click();
+    await page.getByText("It cannot be protected.").waitFor();
+    const dialog = page.getByRole("dialog");
+    expect(await dialog.innerText()).toContain("northeurope has no Standard_M8ms");
+    expect(await dialog.innerText()).toContain(FINDINGS.SizeMissing.remedy);
+    expect(await page.getByRole("button", { name: "Enable protection", exact: true }).isDisabled()).toBe(
+      true,
+    );
+    await page.close();
+  });
+
+  test("says what the copy will lack before it is asked for", async () => {
+    const { script } = served.api;
+    script.machines = [machine("ledger")];
+    script.eligibility = verdict([], [said("VtpmFresh", "ledger uses trusted launch")]);
+    const page = await served.open();
+    await page.getByRole("button", { name: "Enable protection of ledger" }).click();
+    await page.getByText("It can be protected.").waitFor();
+    expect(await page.getByRole("dialog").innerText()).toContain("BitLocker");
+    expect(await page.getByRole("button", { name: "Enable protection", exact: true }).isEnabled()).toBe(true);
+    await page.close();
+  });
+});
