@@ -19,7 +19,7 @@ import type { Services } from "./services.ts";
 export interface Intent {
   readonly vmId: ArmId;
   /** As far as it was said. */
-  readonly request?: Partial<Pick<ProtectionRequest, "resourceGroup" | "cacheAccount" | "disks">>;
+  readonly request?: Partial<Pick<ProtectionRequest, "resourceGroup" | "network" | "cacheAccount" | "disks">>;
   readonly warm: boolean;
 }
 
@@ -42,9 +42,9 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
       nicIds.map((id) => reads.try(`the network interface ${id}`, getNetworkInterface(arm, id))),
     )
   ).filter((nic) => nic !== undefined);
-  const [disks, routed, extensions, locks, roleAssignments, target] = await Promise.all([
+  const [disks, network, extensions, locks, roleAssignments, target] = await Promise.all([
     readDisks(services, reads, machine, intent),
-    readRoutes(services, reads, nics[0]?.properties.ipConfigurations[0]?.properties.subnet?.id),
+    readNetwork(services, reads, nics[0]?.properties.ipConfigurations[0]?.properties.subnet?.id, intent),
     reads.try("its extensions", listVmExtensions(arm, vmId)),
     reads.try("locks of the machine", listLocks(arm, vmId)),
     reads.try("role assignments on the machine", countRoleAssignments(arm, vmId)),
@@ -56,7 +56,7 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
     disks,
     unmanaged: unmanaged.map(({ name }) => name),
     nics,
-    routed,
+    ...network,
     extensions,
     locks,
     roleAssignments,
@@ -112,17 +112,20 @@ async function readDisks(
   return found.filter((one) => one !== undefined);
 }
 
-async function readRoutes(
+/** Of the source's network; where the user names the target's, it is what he made it. */
+async function readNetwork(
   { arm }: SurveyServices,
   reads: Reads,
   subnet: string | undefined,
-): Promise<string[]> {
+  { request }: Intent,
+): Promise<Pick<Survey, "routed" | "guarded">> {
   const at = subnet?.toLowerCase().lastIndexOf("/subnets/") ?? -1;
-  if (!subnet || at < 0) return [];
+  if (!subnet || at < 0 || request?.network) return { routed: [], guarded: [] };
   const id = armId(subnet.slice(0, at));
   const network = await reads.try(`the network ${id}`, getVirtualNetwork(arm, id));
-  const routed = network?.properties.subnets.filter(({ properties }) => properties.routeTable) ?? [];
-  return routed.map(({ name }) => name);
+  const named = (has: "routeTable" | "networkSecurityGroup") =>
+    (network?.properties.subnets ?? []).filter(({ properties }) => properties[has]).map(({ name }) => name);
+  return { routed: named("routeTable"), guarded: named("networkSecurityGroup") };
 }
 
 const PROVIDERS = ["Microsoft.Compute", "Microsoft.Network", "Microsoft.Storage"];

@@ -23,6 +23,7 @@ const disk = resource.extend({
     maxShares: z.number().nullish(),
     supportedCapabilities: z.object({ architecture: z.string().nullish() }).nullish(),
     encryption: z.object({ type: z.string().nullish(), diskEncryptionSetId: z.string().nullish() }).nullish(),
+    securityProfile: z.object({ securityType: z.string().nullish() }).nullish(),
     /** Azure Disk Encryption: the guest encrypts with a key of a vault in its region. */
     encryptionSettingsCollection: z.object({ enabled: z.boolean() }).nullish(),
   }),
@@ -44,6 +45,7 @@ export interface DiskSpec {
   readonly zones?: readonly string[];
   readonly osType?: "Linux" | "Windows";
   readonly hyperVGeneration?: string;
+  readonly securityType?: string;
   readonly owner: Owner;
 }
 
@@ -55,6 +57,7 @@ export const diskBody = (spec: DiskSpec) => ({
     ...creation(spec.source),
     ...(spec.osType && { osType: spec.osType }),
     ...(spec.hyperVGeneration && { hyperVGeneration: spec.hyperVGeneration }),
+    ...(spec.securityType && { securityProfile: { securityType: spec.securityType } }),
   },
 });
 

@@ -49,9 +49,15 @@ const identityWords = (system: boolean, users: readonly string[]): string =>
 const planWords = ({ publisher, product, name }: Readonly<Record<string, unknown>>): string =>
   [publisher, product, name].map((part) => (typeof part === "string" ? part : "?")).join("/");
 
-function ofNetwork({ nics, routed }: Survey): (Found | undefined)[] {
+function ofNetwork({ nics, routed, guarded }: Survey): (Found | undefined)[] {
   const each = nics.flatMap((nic) => ofNic(nic));
-  return [...each, when(routed.length > 0, "RoutesLost", `${routed.join(", ")} have route tables`)];
+  const own = nics.filter(({ properties }) => properties.networkSecurityGroup);
+  const lost = [...guarded, ...own.map(({ name }) => name)];
+  return [
+    ...each,
+    when(lost.length > 0, "RulesLost", `${lost.join(", ")} have network security groups`),
+    when(routed.length > 0, "RoutesLost", `${routed.join(", ")} have route tables`),
+  ];
 }
 
 function ofNic({ name, properties }: NetworkInterface): (Found | undefined)[] {

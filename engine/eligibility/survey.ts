@@ -27,8 +27,10 @@ export interface Survey {
   /** Names of disks that are no managed ones. */
   readonly unmanaged: readonly string[];
   readonly nics: readonly NetworkInterface[];
-  /** Names of the source network's subnets that have route tables. */
+  /** Names of the source network's subnets that have route tables; none where the user names the target network. */
   readonly routed: readonly string[];
+  /** Names of those that have network security groups. */
+  readonly guarded: readonly string[];
   readonly extensions: readonly InstalledExtension[] | undefined;
   /** On the machine, its group and its subscription. */
   readonly locks: readonly Lock[] | undefined;

@@ -120,6 +120,10 @@ export const FINDINGS = {
     "The copy is in no application security group, so rules that name one do not reach it.",
     "Put it into groups of the target region after a failover.",
   ),
+  RulesLost: warning(
+    "Network security groups are not copied: the copy's subnets and interfaces have none.",
+    "Name a target network whose subnets have groups of their own, or assign them before a failover.",
+  ),
   RoutesLost: warning(
     "The target's subnets are made without the source's route tables.",
     "Name a target network that has its routes, or assign them before a failover.",

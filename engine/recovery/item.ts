@@ -38,6 +38,8 @@ const sourceDisk = z.object({
   lun: z.number().int().optional(),
   osType: z.enum(["Linux", "Windows"]).optional(),
   hyperVGeneration: z.string().optional(),
+  /** `TrustedLaunch`: the machine starts only from disks that are marked so. */
+  securityType: z.string().optional(),
 });
 export type SourceDisk = z.infer<typeof sourceDisk>;
 
@@ -57,6 +59,11 @@ const sourceMachine = z.object({
   tags: z.record(z.string(), z.string()),
   /** Object id of the VM's identity: the one whose tokens the agent may use. */
   principal: z.string(),
+  /** Of the marketplace. */
+  plan: z.record(z.string(), z.unknown()).optional(),
+  /** Azure Hybrid Benefit: without it the copy costs more. */
+  licenseType: z.string().optional(),
+  securityProfile: z.record(z.string(), z.unknown()).optional(),
   availabilitySet: z
     .object({ name: z.string(), faultDomains: z.number().int(), updateDomains: z.number().int() })
     .optional(),

@@ -103,13 +103,14 @@ const diskOf = (item: ItemRecord, index: DiskIndex): SourceDisk => {
 
 function diskSpec(item: ItemRecord, index: DiskIndex, point: BarrierId) {
   const target = targetOf(item);
-  const { name, sku, osType, hyperVGeneration } = diskOf(item, index);
+  const { name, sku, osType, hyperVGeneration, securityType } = diskOf(item, index);
   return {
     id: targetDisk(target, name, point),
     location: target.region,
     sku,
     osType,
     hyperVGeneration,
+    securityType,
     owner: { machine: item.machine, role: "target-disk" },
   };
 }

@@ -72,6 +72,9 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
     vmSize: vm.properties.hardwareProfile.vmSize,
     tags: foreignTags(vm.tags),
     principal,
+    plan: vm.plan,
+    licenseType: vm.properties.licenseType,
+    securityProfile: vm.properties.securityProfile,
     ...(set && {
       availabilitySet: {
         name: set.name,
@@ -145,6 +148,7 @@ async function readDisks(
         sku: found.sku?.name ?? "Standard_LRS",
         caching: disk.caching,
         hyperVGeneration: found.properties.hyperVGeneration,
+        securityType: found.properties.securityProfile?.securityType ?? undefined,
         ...("lun" in disk
           ? { lun: disk.lun }
           : { osType: disk.osType ?? found.properties.osType ?? "Linux" }),

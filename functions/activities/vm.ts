@@ -103,6 +103,9 @@ function vmSpec(item: ItemRecord, point: BarrierId): VirtualMachineSpec {
     networkInterfaces: source.nics.map(({ name }) => targetNic(target, name)),
     availabilitySet: target.availabilitySet,
     tags: source.tags,
+    plan: source.plan,
+    licenseType: source.licenseType,
+    securityProfile: source.securityProfile,
     owner: { machine: item.machine, role: "target-vm" },
   };
 }

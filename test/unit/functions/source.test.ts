@@ -30,6 +30,8 @@ function arm(dataDisks: number): (id: string) => object {
     {
       ...resource(VM, {
         hardwareProfile: { vmSize: "Standard_M128s" },
+        licenseType: "RHEL_BYOS",
+        securityProfile: { securityType: "TrustedLaunch", uefiSettings: { vTpmEnabled: true } },
         storageProfile: {
           osDisk: { managedDisk: { id: OS } },
           dataDisks: luns.toReversed().map((lun) => ({ lun, managedDisk: { id: diskId(lun) } })),
@@ -37,6 +39,7 @@ function arm(dataDisks: number): (id: string) => object {
         networkProfile: { networkInterfaces: [{ id: nic }] },
       }),
       identity: { type: "SystemAssigned", principalId: "p" },
+      plan: { name: "n", product: "q", publisher: "p" },
     },
     resource(nic, {
       ipConfigurations: [
@@ -55,7 +58,11 @@ function arm(dataDisks: number): (id: string) => object {
       subnets: [{ id: "s", name: "default", properties: { addressPrefix: "10.0.0.0/24" } }],
     }),
     ...[OS, ...luns.map(diskId)].map((id) =>
-      resource(id, { diskState: "Attached", diskSizeBytes: 32 * GIB }),
+      resource(id, {
+        diskState: "Attached",
+        diskSizeBytes: 32 * GIB,
+        securityProfile: { securityType: "TrustedLaunch" },
+      }),
     ),
   ];
   return (id) => {
@@ -110,6 +117,16 @@ test(`a VM of ${MOST_DISKS} disks can be protected: the OS disk first, then by L
   expect(source?.disks.map(({ index, lun }) => [index, lun])).toEqual(
     Array.from({ length: MOST_DISKS }, (_, index) => [index, index === 0 ? undefined : index - 1]),
   );
+});
+
+test("plan, licence and security are kept for the copy, which does not start without them", async () => {
+  const { source } = await check(1);
+  expect(source).toMatchObject({
+    plan: { name: "n", product: "q", publisher: "p" },
+    licenseType: "RHEL_BYOS",
+    securityProfile: { securityType: "TrustedLaunch", uefiSettings: { vTpmEnabled: true } },
+    disks: [{ securityType: "TrustedLaunch" }, { securityType: "TrustedLaunch" }],
+  });
 });
 
 test("what the verdict calls an error is refused with its code, before anything is made", async () => {

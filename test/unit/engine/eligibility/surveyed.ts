@@ -138,6 +138,7 @@ export const surveyed = (change: Partial<Survey> = {}): Survey => ({
   unmanaged: [],
   nics: [nic({})],
   routed: [],
+  guarded: [],
   extensions: [],
   locks: [],
   roleAssignments: 0,

@@ -59,6 +59,7 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ["LoadBalancerLost", { nics: [nic({ loadBalancerBackendAddressPools: [reference] })] }],
   ["LoadBalancerLost", { nics: [nic({ applicationGatewayBackendAddressPools: [reference] })] }],
   ["SecurityGroupsLost", { nics: [nic({ applicationSecurityGroups: [reference] })] }],
+  ["RulesLost", { guarded: ["default"] }],
   ["RoutesLost", { routed: ["default"] }],
   ["AddressesLost", { nics: [nic({}, {})] }],
   ["VtpmFresh", { machine: machine({}, { securityProfile: { securityType: "TrustedLaunch" } }) }],
