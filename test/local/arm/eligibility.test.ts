@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { ensureDisk } from "../../../engine/azure/disk.ts";
 import { ensureNetworkInterface, ensureVirtualNetwork } from "../../../engine/azure/network.ts";
-import { ensureVirtualMachine } from "../../../engine/azure/virtual-machine.ts";
+import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { GIB, bytes } from "../../../engine/core/units.ts";
@@ -48,11 +48,9 @@ beforeAll(async () => {
     networkInterfaces: [nic],
     owner,
   } as const;
-  await finished(client, await ensureVirtualMachine(client, spec));
-  const body = (await client.get(vm)).body;
-  const identity = { identity: { type: "SystemAssigned" } };
-  const patched = await client.put(vm, { ...Object(body), ...identity });
-  await finished(client, patched.operation ? { operation: patched.operation } : {});
+  const body = { ...virtualMachineBody(spec), identity: { type: "SystemAssigned" } };
+  const { operation } = await client.put(vm, body);
+  await finished(client, operation ? { operation } : {});
 });
 afterAll(() => box.close());
 
