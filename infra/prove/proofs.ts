@@ -14,7 +14,8 @@ const provider = z.object({
 export function pinnedTypes(): [string, string, string][] {
   const found = CALLS.flatMap(({ call }): [string, string, string][] => {
     const [, at = ""] = call.split(" ");
-    const owned = at.split("/providers/")[1];
+    // The last: a lock of a machine is Authorization's.
+    const owned = at.split("/providers/").slice(1).at(-1);
     const [namespace = "", type = ""] = owned?.split("/") ?? ["Microsoft.Resources", "resourceGroups"];
     return type && type !== "locations" ? [[namespace, type, apiVersionOf(at)]] : [];
   });
