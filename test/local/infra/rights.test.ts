@@ -23,6 +23,7 @@ import { diskActivities } from "../../../functions/activities/disks.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
+import { offers } from "../../../functions/offer.ts";
 import type { Services } from "../../../functions/services.ts";
 import { pagesAt } from "../../../infra/prove/proving.ts";
 import {
@@ -118,6 +119,7 @@ function noting(client: ArmClient): ArmClient {
     get urgent() {
       return noting(client.urgent);
     },
+    list: (path, options) => (note("GET", path), client.list(path, options)),
     get: async (path, options) => (note("GET", path), client.get(path, options)),
     find: async (path, options) => (note("GET", path), client.find(path, options)),
     put: async (path, body, options) => (note("PUT", path), client.put(path, body, options)),
@@ -181,6 +183,7 @@ async function protectAndFailOver(): Promise<void> {
     ...Object.assign(Object.create(null), { arm, records, settings }),
     target: new MemoryObjectStore(),
     clock: systemClock,
+    offerOf: offers(arm, systemClock),
   };
   const tools = { services, client: Object.create(null) };
   const vault = `${groupId("leeward")}/providers/Microsoft.RecoveryServices/vaults/v`;
