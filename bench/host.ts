@@ -22,6 +22,8 @@ interface Work {
 /** How many transactions the host committed for a piece of work, and what it put into them. */
 interface Stored {
   readonly commits: number;
+  /** Changes that belong together: as many commits as a host without group commit would make. */
+  readonly writes: number;
   /** Statements that changed something. */
   readonly changes: number;
   readonly bytes: number;
@@ -35,6 +37,8 @@ interface Cost {
 interface Sample extends Cost {
   /** SQLite alone. */
   readonly floor: Cost;
+  /** SQLite alone, without group commit. */
+  readonly ungrouped: Cost;
   /** Libraries and app alone. */
   readonly library: number;
   readonly stored: Stored;
@@ -88,6 +92,7 @@ async function throughput(host: Host, floor: Floor): Promise<void> {
       "KB",
       "floor ms",
       "floor / host",
+      "ungrouped / host",
       "CPU ms",
       "floor",
       "library",
@@ -110,6 +115,7 @@ function rowOf(work: Work, samples: readonly Sample[]): string[] {
     (of((s) => s.stored.bytes) / 1000).toFixed(0),
     of((s) => s.floor.wall).toFixed(1),
     of((s) => s.floor.wall / s.wall).toFixed(2),
+    of((s) => s.ungrouped.wall / s.wall).toFixed(2),
     of((s) => s.cpu).toFixed(0),
     of((s) => s.floor.cpu).toFixed(0),
     of((s) => s.library).toFixed(0),
@@ -156,7 +162,13 @@ async function measured(host: Host, floor: Floor, work: Work, round: string): Pr
   });
   const stored = { commits: db.commits - commits, ...count() };
   const library = await libraryCost(host, ids);
-  return { ...cost, stored, library, floor: await costOf(() => floor.store(stored)) };
+  return {
+    ...cost,
+    stored,
+    library,
+    floor: await costOf(() => floor.store(stored)),
+    ungrouped: await costOf(() => floor.store({ ...stored, commits: stored.writes })),
+  };
 }
 
 async function costOf(work: () => unknown): Promise<Cost> {
@@ -169,9 +181,11 @@ async function costOf(work: () => unknown): Promise<Cost> {
 }
 
 /** Counts the changes of a database from now until the returned function is called. */
-function counted(db: Host["hub"]["store"]["db"]): () => { changes: number; bytes: number } {
+function counted(db: Host["hub"]["store"]["db"]): () => { writes: number; changes: number; bytes: number } {
   const run = db.run.bind(db);
   const insert = db.insert.bind(db);
+  const write = db.write.bind(db);
+  let writes = 0;
   let changes = 0;
   let bytes = 0;
   const note = (values: readonly unknown[] = []): void => {
@@ -186,10 +200,15 @@ function counted(db: Host["hub"]["store"]["db"]): () => { changes: number; bytes
     note(values);
     return insert(sql, values);
   };
+  db.write = (change) => {
+    writes++;
+    return write(change);
+  };
   return () => {
+    db.write = write;
     db.run = run;
     db.insert = insert;
-    return { changes, bytes };
+    return { writes, changes, bytes };
   };
 }
 
