@@ -216,6 +216,16 @@ const layerStem = ({ machine, generation: of, begin, end, made, build }: LayerPl
 /** The document that makes a layer of its parts. */
 export const layerName = (place: LayerPlace): string => `${layerStem(place)}.json`;
 
+/** The same document once more, for when it rots. */
+export const layerTwinName = (document: string): string => document.replace(/\.json$/, TWIN);
+const TWIN = ".twin";
+
+/** Of a document or its twin; undefined for parts, and for what lies beside layers. */
+export const layerOfDocument = (name: string): string | undefined =>
+  /\/layers\/\d{6}\/[^/]+\/[^/]+\/[^/]+\.(?:json|twin)$/.test(name)
+    ? name.replace(/\.(?:json|twin)$/, ".json")
+    : undefined;
+
 export const layerPartName = (place: LayerPlace, part: number): string =>
   `${layerStem(place)}-${digits(part, 6)}.lay`;
 

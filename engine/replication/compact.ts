@@ -4,8 +4,7 @@ import { type BarrierId, barrierId } from "../core/ids.ts";
 import { type Bytes, MIB, type Micros, bytes, sequence } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
-import { type Layer, type LayerEnd, encodeLayer } from "../journal/layer-document.ts";
-import { layerName } from "../journal/names.ts";
+import { type Layer, type LayerEnd } from "../journal/layer-document.ts";
 import { type JournalPosition, startOf } from "../journal/position.ts";
 import type { JournalRecord } from "../journal/record.ts";
 import type { ObjectStore } from "../storage/store.ts";
@@ -14,7 +13,7 @@ import { journalStart } from "./journal-reader.ts";
 import { LayerProof } from "./layer-proof.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { layerBytes, leadsTo, standsAlone, standsOnBase } from "./layer-path.ts";
-import { spanOf } from "./layers.ts";
+import { putLayer, spanOf } from "./layers.ts";
 import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
@@ -81,7 +80,7 @@ export async function compact(s: CompactRequest, known?: Planned | LayerThere): 
   const { layer, dataBytes } = await write(s, made, begin, sources);
   if (s.clock() - made > LONGEST_RUN)
     throw new LeewardError("TimedOut", `a layer to point ${end.id} of ${end.machine} took over 12 hours`);
-  await objects.put(layerName(layer), encodeLayer(layer), "any");
+  await putLayer(objects, layer);
   return { layer, built: { journalBytes, dataBytes, storedBytes: layerBytes(layer) } };
 }
 

@@ -89,7 +89,7 @@ export async function goneAmong(
 }
 
 /** A register may be older than what retention gave up: a point whose way is given up is none any more. */
-async function isWhole(objects: ObjectStore, place: PointPlace): Promise<boolean> {
+export async function isWhole(objects: ObjectStore, place: PointPlace): Promise<boolean> {
   const { machine, generation, id, sequence } = place;
   const { standing, below } = await readableLayers(objects, machine, generation);
   if (standing.some(({ end }) => end.id === id)) return true;

@@ -2,9 +2,9 @@ import { LeewardError, hasCode, messageOf } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import type { Bytes, Generation } from "../core/units.ts";
-import { type Layer, decodeLayer } from "../journal/layer-document.ts";
+import { type Layer, decodeLayer, encodeLayer } from "../journal/layer-document.ts";
 import { type CheckedLayerPart, checkLayerPart } from "../journal/layer.ts";
-import { layerName, layerPartName, layersPrefix } from "../journal/names.ts";
+import { layerName, layerOfDocument, layerPartName, layerTwinName, layersPrefix } from "../journal/names.ts";
 import { digestIn } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
 import { rereading } from "./reread.ts";
@@ -24,8 +24,8 @@ interface PartOptions extends ReadOptions {
 }
 
 /**
- * The layers of a generation whose parts are all there, in the order of their ends: one whose document is damaged, or
- * that lacks a part, is passed over, as if it had not been built. One listing, and one GET per layer.
+ * The layers of a generation whose parts are all there, in the order of their ends: one whose document is damaged or gone as well as its
+ * twin, or that lacks a part, is passed over, as if it had not been built. One listing, and one GET per layer.
  * @throws LayerVersionUnknown
  */
 export const listLayers = async (
@@ -38,6 +38,14 @@ interface LayerSurvey {
   readonly layers: Layer[];
   /** Documents that are there and of no use: damaged, or of layers that lack a part. */
   readonly useless: readonly string[];
+  readonly lonely: readonly LonelyLayer[];
+}
+
+/** Of it only the document is there, or only its twin. */
+export interface LonelyLayer {
+  readonly layer: Layer;
+  /** The document was there once: a run may have died before the twin, and older ones put none. */
+  readonly isHurt: boolean;
 }
 
 /** The same, with what was passed over. @throws LayerVersionUnknown */
@@ -47,44 +55,76 @@ export async function surveyLayers(
   generation: Generation,
 ): Promise<LayerSurvey> {
   const sizes = new Map<string, Bytes>();
-  const documents: string[] = [];
+  const documents = new Set<string>();
   for await (const { name, size } of objects.list(layersPrefix(machine, generation))) {
     sizes.set(name, size);
-    if (name.endsWith(".json") && name.split("/").length > 5) documents.push(name);
+    const document = layerOfDocument(name);
+    if (document !== undefined) documents.add(document);
   }
   const layers: Layer[] = [];
   const useless: string[] = [];
-  const read = async (name: string) => ({ name, layer: await soundLayer(objects, name) });
-  for await (const { name, layer } of mapInOrder(documents, PARALLEL, read)) {
+  const lonely: LonelyLayer[] = [];
+  const read = (name: string) => soundLayer(objects, name, sizes);
+  for await (const { name, layer, kept } of mapInOrder([...documents], PARALLEL, read)) {
     if (layer === undefined) continue;
     const whole =
       layer !== "damaged" &&
       layer.parts.every(({ size }, part) => sizes.get(layerPartName(layer, part)) === size);
     if (whole) layers.push(layer);
     else useless.push(name);
+    if (whole && kept !== "twice") lonely.push({ layer, isHurt: kept === "twin" });
   }
-  return { layers, useless };
+  return { layers, useless, lonely };
 }
 
-const soundLayer = (objects: ObjectStore, name: string): Promise<Layer | "damaged" | undefined> =>
-  rereading(() => readLayer(objects, name)).catch((error: unknown) => {
+interface Found {
+  readonly name: string;
+  /** Undefined when it was deleted since it was listed. */
+  readonly layer: Layer | "damaged" | undefined;
+  /** Where it was found: in both, as far as the twin was looked at, or in one. */
+  readonly kept: "twice" | "document" | "twin";
+}
+
+/** By its document, or by its twin where that is damaged or gone. */
+async function soundLayer(
+  objects: ObjectStore,
+  name: string,
+  sizes: ReadonlyMap<string, Bytes>,
+): Promise<Found> {
+  const twin = layerTwinName(name);
+  const first = sizes.has(name) ? await copyOf(objects, name, name) : undefined;
+  if (typeof first === "object") return { name, layer: first, kept: sizes.has(twin) ? "twice" : "document" };
+  const second = sizes.has(twin) ? await copyOf(objects, name, twin) : undefined;
+  return { name, layer: typeof second === "object" ? second : (first ?? second), kept: "twin" };
+}
+
+const copyOf = (objects: ObjectStore, name: string, copy: string): Promise<Layer | "damaged" | undefined> =>
+  rereading(() => readLayer(objects, name, copy)).catch((error: unknown) => {
     if (hasCode(error, "LayerDamaged")) return "damaged";
     throw error;
   });
 
+/** The document makes its parts a layer; then the same is put once more. */
+export async function putLayer(objects: ObjectStore, layer: Layer): Promise<void> {
+  const document = encodeLayer(layer);
+  await objects.put(layerName(layer), document, "any");
+  await objects.put(layerTwinName(layerName(layer)), document, "any");
+}
+
 /** @throws LayerDamaged when it is gone, or another than its name says; LayerVersionUnknown */
-export const layerNamed = (objects: ObjectStore, name: string): Promise<Layer> =>
-  rereading(async () => {
-    const layer = await readLayer(objects, name);
-    if (layer) return layer;
-    throw new LeewardError("LayerDamaged", `${name} is gone`);
-  });
+export async function layerNamed(objects: ObjectStore, name: string): Promise<Layer> {
+  for (const copy of [name, layerTwinName(name)]) {
+    const layer = await copyOf(objects, name, copy);
+    if (typeof layer === "object") return layer;
+  }
+  throw new LeewardError("LayerDamaged", `${name} is gone or damaged`);
+}
 
 /** Undefined when it was deleted since it was listed. */
-async function readLayer(objects: ObjectStore, name: string): Promise<Layer | undefined> {
-  const object = await objects.get(name);
+async function readLayer(objects: ObjectStore, name: string, copy: string): Promise<Layer | undefined> {
+  const object = await objects.get(copy);
   if (!object) return undefined;
-  const layer = decodeLayer(name, object.body);
+  const layer = decodeLayer(copy, object.body);
   if (layerName(layer) === name) return layer;
   throw new LeewardError("LayerDamaged", `${name} describes another layer, to point ${layer.end.id}`);
 }

@@ -3,7 +3,6 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import { barrierId } from "../core/ids.ts";
 import { type Bytes, GIB, type Generation, MIB, bytes } from "../core/units.ts";
 import type { Layer } from "../journal/layer-document.ts";
-import { encodeLayer } from "../journal/layer-document.ts";
 import { NO_POINT } from "../journal/layer-header.ts";
 import { layerName, workName, workRunsPrefix } from "../journal/names.ts";
 import type { Leg, Work } from "../journal/work-document.ts";
@@ -12,7 +11,7 @@ import { AddressSpace } from "./address-space.ts";
 import { type CompactRequest, type Compacted, type Planned, planOf } from "./compact.ts";
 import { readDoom } from "./doom.ts";
 import { layerBytes } from "./layer-path.ts";
-import { listLayers } from "./layers.ts";
+import { listLayers, putLayer } from "./layers.ts";
 import { readBase } from "./lineage.ts";
 import { merging } from "./merging.ts";
 import { placeOf } from "./run-writer.ts";
@@ -239,7 +238,7 @@ async function isSupplied(objects: ObjectStore, work: Work): Promise<boolean> {
 /** The document makes the parts a layer; what the build kept is not needed any more. */
 async function finish({ objects }: SliceRequest, begun: Work, work: Work): Promise<Compacted> {
   const layer = layerOf(work);
-  await objects.put(layerName(layer), encodeLayer(layer), "any");
+  await putLayer(objects, layer);
   const names: string[] = [];
   for await (const { name } of objects.list(workRunsPrefix(work))) names.push(name);
   for (let at = 0; at < names.length; at += BATCH) await objects.delete(names.slice(at, at + BATCH));

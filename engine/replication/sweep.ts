@@ -18,7 +18,9 @@ import {
   layerBuild,
   layerMade,
   layerName,
+  layerOfDocument,
   layerPartName,
+  layerTwinName,
   layersPrefix,
   parseSegmentName,
   workName,
@@ -32,7 +34,7 @@ import { LONGEST_RUN } from "./compact.ts";
 import { type Doom, readDoom, writeDoom } from "./doom.ts";
 import { LOOK_BACK } from "./journal-reader.ts";
 import { type PathEnd, leadsTo, pathTo, standsAlone, standsOnBase } from "./layer-path.ts";
-import { surveyLayers } from "./layers.ts";
+import { type LonelyLayer, putLayer, surveyLayers } from "./layers.ts";
 import { segmentsOf } from "./pack.ts";
 import { standingAmong } from "./standing.ts";
 import { layersOf, segmentsFrom } from "./works.ts";
@@ -68,7 +70,7 @@ export interface Swept {
   readonly deleted: readonly string[];
   /** The generation is over and nothing is left of it. */
   readonly empty: boolean;
-  /** Copies of the list that were made whole again. */
+  /** Copies of the list, and documents of layers, that were made whole again. */
   readonly healed: readonly string[];
 }
 
@@ -86,23 +88,29 @@ export async function sweep(s: SweepRequest): Promise<Swept> {
     await s.objects.delete(doomsOf(s));
     return { deleted: [], empty: true, healed: [] };
   }
-  const { doom, layers, useless, healed } = await giveUp(s);
+  const { doom, layers, useless, lonely, healed: lists } = await giveUp(s);
   const due = s.clock() - s.delay * 1000;
   const deleted: string[] = [];
   const remove = async (names: readonly string[]) => {
     for (let at = 0; at < names.length; at += BATCH) await s.objects.delete(names.slice(at, at + BATCH));
     deleted.push(...names);
   };
+  const given = new Set(doom.layers.map(({ name }) => name));
+  const again = lonely.filter(({ layer }) => !given.has(layerName(layer)));
+  for (const { layer } of again) await putLayer(s.objects, layer);
+  const healed = [...lists, ...again.filter(({ isHurt }) => isHurt).map(({ layer }) => layerName(layer))];
   const doomed = new Set(doom.layers.filter(({ since }) => since <= due).map(({ name }) => name));
   for (const work of worksIn(s).filter((each) => doomed.has(workRunsPrefix(each)))) {
     await remove(await namesOf(s, workRunsPrefix(work)));
     await remove([workName(work)]);
   }
   for (const layer of layers.filter((each) => doomed.has(layerName(each)))) {
+    await remove([layerTwinName(layerName(layer))]);
     await remove([layerName(layer)]);
     await remove(layer.parts.map((_, part) => layerPartName(layer, part)));
   }
-  await remove(useless.filter((name) => doomed.has(name)));
+  const needless = useless.filter((name) => doomed.has(name));
+  await remove([...needless.map(layerTwinName), ...needless]);
   await remove(await orphans(s));
   const below = doom.segments.findLast(({ since }) => since <= due)?.below;
   if (below !== undefined) await remove(await segmentsBelow(s, below));
@@ -124,6 +132,7 @@ interface Given {
   readonly doom: Doom;
   readonly layers: readonly Layer[];
   readonly useless: readonly string[];
+  readonly lonely: readonly LonelyLayer[];
   readonly healed: readonly string[];
 }
 
@@ -252,7 +261,7 @@ async function orphans(s: SweepRequest): Promise<string[]> {
   const parts: string[] = [];
   for await (const { name } of objects.list(layersPrefix(machine, generation)))
     if (name.endsWith(".lay")) parts.push(name);
-    else documents.add(name);
+    else documents.add(layerOfDocument(name) ?? name);
   const oldest = clock() - Math.max(2 * LONGEST_RUN, delay * 1000);
   const lonely = parts.filter(
     (name) =>

@@ -1,8 +1,11 @@
 import type { MachineId } from "../../engine/core/ids.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
+import type { PointPlace } from "../../engine/journal/names.ts";
 import { noRetention, withThinned } from "../../engine/recovery/retention-record.ts";
 import { withoutMade } from "../../engine/recovery/replicating.ts";
 import { registerPoints, registeredPoints } from "../../engine/replication/registers.ts";
+import { isWhole } from "../../engine/replication/heal.ts";
+import { nameOf } from "../../engine/replication/reach.ts";
 import { createPoint, dropPoints } from "../../engine/replication/points.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { healFor } from "./healing.ts";
@@ -36,19 +39,28 @@ export async function thinFor(
 
 /**
  * Whoever finds a manifest gone must know that it was deleted: so its point comes off the list first. A list that cannot be
- * believed is written anew, though it be of nothing.
+ * believed is written anew, though it be of nothing. What is listed and was lost since healing looked stays on it: the next round
+ * makes it again.
  */
 async function list(
   { target, records }: RetentionServices,
   { item: { machine }, points }: Decided,
   needless: ReadonlySet<RecoveryPoint>,
 ): Promise<void> {
-  const { damaged } = await registeredPoints(target, machine);
-  const generations = new Set([...points.map(({ generation }) => generation), ...damaged]);
-  for (const of of generations) {
-    const kept = points.filter((point) => point.generation === of && !needless.has(point));
-    await registerPoints(target, machine, of, kept);
-  }
+  const { places, damaged } = await registeredPoints(target, machine);
+  const there = new Set(points.map(nameOf));
+  const lost: PointPlace[] = [];
+  for (const place of places)
+    if (!there.has(nameOf(place)) && (await isWhole(target, place))) lost.push(place);
+  const listed = [...points.filter((point) => !needless.has(point)), ...lost];
+  const generations = new Set([...points, ...places].map(({ generation }) => generation).concat(damaged));
+  for (const of of generations)
+    await registerPoints(
+      target,
+      machine,
+      of,
+      listed.filter(({ generation }) => generation === of).toSorted((a, b) => a.sequence - b.sequence),
+    );
   await records.progress.update(machine, (old) => withoutMade(old, points));
 }
 

@@ -4,7 +4,12 @@ import { type Generation, generation } from "../../engine/core/units.ts";
 import { decodeBase } from "../../engine/journal/base.ts";
 import { type Layer, decodeLayer } from "../../engine/journal/layer-document.ts";
 import { NO_POINT } from "../../engine/journal/layer-header.ts";
-import { groupPointsPrefix, journalPrefix, parsePointName } from "../../engine/journal/names.ts";
+import {
+  groupPointsPrefix,
+  journalPrefix,
+  layerTwinName,
+  parsePointName,
+} from "../../engine/journal/names.ts";
 import { checkSegment, splitPack } from "../../engine/journal/segment.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
@@ -134,15 +139,14 @@ async function isRotten({ stores }: World, machine: Machine): Promise<boolean> {
 
 /** Nobody looks for it any more: another one is made, or stands in for it. */
 async function isNeedless(target: ObjectStore, { kind, name, body }: Rot): Promise<boolean> {
-  if (kind === "a checkpoint" || kind === "a layer's document") {
-    if (body === undefined) return true;
-  }
+  if (kind === "a checkpoint" && body === undefined) return true;
   if (kind !== "a layer's document" && kind !== "a layer's part") return false;
   const { machine, generation } = placeOf(name);
   const { doom } = await readDoom(target, machine, generation);
   return doom.layers.some((one) => one.name === documentOf(name));
 }
 
+/** Of a part, or itself. */
 const documentOf = (name: string): string => name.replace(/-\d{6}\.lay$/, ".json");
 
 function placeOf(name: string): { machine: MachineId; generation: Generation } {
@@ -158,6 +162,7 @@ async function isHealable(target: ObjectStore, name: string, kind: Kind, before:
     case "a base document":
       return isHeld(target, decodeBase(name, before).point);
     case "a layer's document":
+      return (await target.get(layerTwinName(name))) !== undefined;
     case "a layer's part":
       return isDoubled(target, documentOf(name));
     case "a list of what to delete": {
@@ -222,6 +227,7 @@ function decodedOr(document: string, body: Buffer): Layer | undefined {
 
 /** What the control plane looks at in each of its rounds, or who shows it, is whole after the next one. */
 const SOON: ReadonlySet<Kind> = new Set([
+  "a layer's document",
   "a group's manifest",
   "a point's manifest",
   "a base document",

@@ -20,6 +20,7 @@ export class Tally {
 export const KINDS_OF_ROT: readonly string[] = [
   "healed: a base document",
   "healed: a group's manifest",
+  "healed: a layer's document",
   "healed: a list of points",
   "healed: a list of what to delete",
   "healed: a point's manifest",

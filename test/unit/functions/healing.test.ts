@@ -103,6 +103,21 @@ describe("what rots and is kept elsewhere is made again", { timeout: 120_000 }, 
     expect(await one.broken()).toEqual([]);
   });
 
+  test.each(["changed", "gone"])("the document of a layer whose segments are gone, %s", async (how) => {
+    const { generation } = points[0] ?? fail();
+    const [base] = await standingLayers(one.objects, machine, generation);
+    const name = layerName(base ?? fail());
+    const before = (await one.objects.get(name))?.body;
+    if (how === "gone") await one.objects.delete([name]);
+    else await spoil(name);
+    // Readers go by its twin, and write nothing.
+    expect(await one.broken()).toEqual([]);
+    await one.round();
+    expect((await one.objects.get(name))?.body).toEqual(before);
+    expect((await healed()).map((each) => each.name)).toEqual([name]);
+    expect(await one.broken()).toEqual([]);
+  });
+
   test("a layer that nothing can stand in for stays, and says that it is damaged", async () => {
     const { generation } = points[0] ?? fail();
     const [base] = await standingLayers(one.objects, machine, generation);
