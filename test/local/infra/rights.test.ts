@@ -24,6 +24,7 @@ import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
 import { offers } from "../../../functions/offer.ts";
+import { survey } from "../../../functions/survey.ts";
 import type { Services } from "../../../functions/services.ts";
 import { pagesAt } from "../../../infra/prove/proving.ts";
 import {
@@ -200,6 +201,8 @@ async function protectAndFailOver(): Promise<void> {
   const { machine } = item;
   await records.items.create(itemKey(id), item);
   await sourceActivities.checkSource({ machine }, tools);
+  // A look at a machine goes on without what is refused; here nothing is.
+  expect((await survey(services, { vmId: VM, request: wish.request, warm: true })).unread).toEqual([]);
   const one = { machine, disk: diskIndex(0), point: POINT };
   const steps = [
     () => targetActivities.createResourceGroup({ machine }, tools),
