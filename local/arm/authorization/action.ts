@@ -18,6 +18,7 @@ const SPELT: Readonly<Record<string, string>> = {
 const RESOURCES: Readonly<Record<string, string>> = {
   "microsoft.resources/resourcegroups": "microsoft.resources/subscriptions/resourcegroups",
   "microsoft.resources/operationresults": "microsoft.resources/subscriptions/operationresults",
+  "microsoft.resources/providers": "microsoft.resources/subscriptions/providers",
 };
 
 /** The right to the call itself, then those to what its body links to. */
