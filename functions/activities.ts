@@ -3,6 +3,7 @@ import type { InvocationContext } from "@azure/functions";
 import type { ActivityName, InputOf } from "../orchestrations/contract.ts";
 import { encodeFailure } from "../orchestrations/failure.ts";
 import { agentActivities } from "./activities/agent.ts";
+import { rolloutActivities } from "./activities/agent-rollout.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
@@ -31,6 +32,7 @@ const activities: Implementations = {
   ...replicationActivities,
   ...resyncActivities,
   ...retentionActivities,
+  ...rolloutActivities,
   ...sourceActivities,
   ...targetActivities,
   ...verificationActivities,

@@ -24,6 +24,8 @@ export const ORCHESTRATION = {
   retain: "retainPoints",
   losses: "countLosses",
   groupFailover: "groupFailover",
+  upgradeAgent: "upgradeAgent",
+  uninstallAgent: "uninstallAgent",
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;

@@ -1,4 +1,5 @@
 import type { LeewardItem, ProtectedItem } from "../engine/contract/protected-item.ts";
+import { isOutdated } from "../engine/contract/agent-version.ts";
 import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
 import { type AgentRecord, type Heartbeat, reportedBy } from "../engine/recovery/agent-record.ts";
@@ -200,6 +201,7 @@ function agentOf({ agent }: Known): LeewardItem["agent"] {
   const { captured, cached } = reportedBy(agent) ?? {};
   return {
     version,
+    upgradeAvailable: isOutdated(version),
     mode: beat?.mode ?? "starting",
     lastHeartbeat: heardAt === undefined ? null : toIso(heardAt),
     backlog: { segments: beat?.backlog.segments ?? 0, ...lagBehind(captured, cached) },

@@ -1,4 +1,5 @@
 import "./activities.ts";
+import "./agent-package.ts";
 import "./agents.ts";
 import "./eligibility.ts";
 import "./failover.ts";

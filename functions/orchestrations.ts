@@ -9,6 +9,8 @@ import { recoveryPoint } from "../orchestrations/recovery-point.ts";
 import { retain } from "../orchestrations/retain.ts";
 import { replicate } from "../orchestrations/replicate.ts";
 import { verify } from "../orchestrations/verify.ts";
+import { uninstallAgent } from "../orchestrations/uninstall-agent.ts";
+import { upgradeAgent } from "../orchestrations/upgrade-agent.ts";
 import { resync } from "../orchestrations/resync.ts";
 import { ORCHESTRATION } from "./durable.ts";
 
@@ -23,3 +25,5 @@ app.orchestration(ORCHESTRATION.verify, verify);
 app.orchestration(ORCHESTRATION.resync, resync);
 app.orchestration(ORCHESTRATION.retain, retain);
 app.orchestration(ORCHESTRATION.losses, losses);
+app.orchestration(ORCHESTRATION.upgradeAgent, upgradeAgent);
+app.orchestration(ORCHESTRATION.uninstallAgent, uninstallAgent);

@@ -52,12 +52,24 @@ const schema = z
       .regex(/^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+$/i, "not the resource id of a resource group")
       .transform(armId)
       .optional(),
+    /** How machines get the agent: by a script that runs on them, or by the platform itself, as in the box. */
+    LEEWARD_AGENT_ROLLOUT: z.enum(["script", "handler"]).default("script"),
+    /** Where machines without Node get one: an archive as Node's own project makes them, and its SHA-256. */
+    LEEWARD_AGENT_NODE_URL: z.url({ protocol: /^https$/ }).optional(),
+    LEEWARD_AGENT_NODE_SHA256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "not a SHA-256 in lower-case hex")
+      .optional(),
     /** Selects a user-assigned identity. */
     LEEWARD_CLIENT_ID: z.guid().optional(),
   })
   .refine((s) => (s.LEEWARD_KEY_FILE === undefined) !== (s.LEEWARD_KEY_VAULT_KEY_ID === undefined), {
     path: ["LEEWARD_KEY_FILE"],
     message: "set either this or LEEWARD_KEY_VAULT_KEY_ID",
+  })
+  .refine((s) => (s.LEEWARD_AGENT_NODE_URL === undefined) === (s.LEEWARD_AGENT_NODE_SHA256 === undefined), {
+    path: ["LEEWARD_AGENT_NODE_SHA256"],
+    message: "set both this and LEEWARD_AGENT_NODE_URL, or none",
   })
   .superRefine((s, context) => {
     for (const name of ["LEEWARD_TARGET_BLOB_ENDPOINT", "LEEWARD_TARGET_TABLE_ENDPOINT"] as const)
@@ -102,8 +114,15 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     leastDeleteDelay: s.LEEWARD_LEAST_DELETE_DELAY,
     tagTargetGroup: s.LEEWARD_TAG_TARGET_GROUP,
     clientId: s.LEEWARD_CLIENT_ID,
+    agentRollout: s.LEEWARD_AGENT_ROLLOUT,
+    agentNode: nodeArchive(s),
   };
 }
+
+const nodeArchive = ({
+  LEEWARD_AGENT_NODE_URL: url,
+  LEEWARD_AGENT_NODE_SHA256: sha256,
+}: z.output<typeof schema>) => (url !== undefined && sha256 !== undefined ? { url, sha256 } : undefined);
 
 const problems = (error: z.ZodError): string =>
   error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");

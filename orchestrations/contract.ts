@@ -4,6 +4,7 @@ import type { ArmOperation } from "../engine/azure/operation.ts";
 import type { BarrierId, GroupId, MachineId, OperationId } from "../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
+import type { CaptureProvider } from "../engine/recovery/capture-provider.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
@@ -34,6 +35,13 @@ export interface Activities {
 
   // the agent
   installAgent: Does<Machine, ArmSent>;
+  installAgentByCommand: Does<Machine, ArmSent>;
+  /** How the newest script on the machine went. */
+  observeInstall: Does<Machine, InstallView>;
+  /** Runs the script that takes the agent away. */
+  removeAgent: Does<Machine, ArmSent>;
+  dropAgentExtension: Does<Machine, ArmSent>;
+  dropAgentCommand: Does<Machine, ArmSent>;
   observeAgent: Does<Machine, AgentView>;
 
   // replication
@@ -154,6 +162,7 @@ export type GroupView =
   | { readonly state: "failed"; readonly why: string };
 
 export interface SourceFacts {
+  readonly capture?: CaptureProvider;
   readonly warm: boolean;
   readonly availabilitySet: boolean;
   readonly disks: number;
@@ -165,8 +174,19 @@ export interface ArmSent {
   readonly operation?: ArmOperation;
 }
 
+export interface InstallView {
+  readonly carrier: "extension" | "command" | "none";
+  /** In Azure's words. */
+  readonly state: string;
+  readonly exitCode?: number;
+  /** The end of what the script printed. */
+  readonly said: string;
+}
+
 export interface AgentView {
   readonly registered: boolean;
+  /** It is older than the one that this build rolls out. */
+  readonly outdated?: boolean;
   readonly copied: boolean;
   readonly done: Bytes;
   readonly total: Bytes;

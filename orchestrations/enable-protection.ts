@@ -3,6 +3,7 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { type Millis, millis } from "../engine/core/units.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation } from "./arm-operation.ts";
+import { beginCapture } from "./capture.ts";
 import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
 import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
@@ -23,8 +24,6 @@ const WEIGHTS = {
   "first recovery point": 4,
 };
 
-/** An agent that was installed says so within this time, or something is wrong. */
-const AGENT_PATIENCE_SECONDS = 15 * 60;
 /** A recovery point comes within this time after the initial copy. */
 const POINT_PATIENCE_SECONDS = 15 * 60;
 
@@ -42,8 +41,7 @@ function* protect(
 ): Generator<Task, void, never> {
   const facts = yield* steps.run("check the source", call(context, "checkSource", machine));
   yield* createTarget(context, machine, steps, facts);
-  yield* steps.run("install the agent", armOperation(context, "installAgent", machine));
-  yield* steps.run("wait for the agent", registration(context, machine));
+  yield* beginCapture(facts.capture, context, machine, steps);
   yield* steps.run("start replication", call(context, "startReplicate", machine));
   yield* steps.run("initial copy", initialCopy(context, machine, steps));
   yield* steps.run("first recovery point", firstPoint(context, machine));
@@ -65,17 +63,6 @@ function* createTarget(
     yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
   yield* steps.run("prepare the journal", call(context, "prepareJournal", machine));
   if (facts.warm) yield* steps.run("prepare the replica", call(context, "prepareReplica", machine));
-}
-
-function* registration(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
-  const start = replayedNow(context);
-  for (let round = 0; ; round++) {
-    const agent = yield* call(context, "observeAgent", machine);
-    if (agent.registered) return;
-    if (secondsSince(context, start) > AGENT_PATIENCE_SECONDS)
-      throw new LeewardError("AgentSilent", `the agent of ${machine.machine} did not register`);
-    yield* sleep(context, pollWait(round, millis(15_000)));
-  }
 }
 
 function* initialCopy(

@@ -85,7 +85,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `GET ${MACHINE}/extensions`,
     roles: source,
-    why: "eligibility: extensions that the machine's copy will lack",
+    why: "eligibility: extensions that the machine's copy will lack; whether one of the kind that installs the agent is the owner's",
   },
   { call: `GET ${GROUP}`, roles: target, why: "whether the target resource group is there" },
   {
@@ -114,6 +114,26 @@ export const CALLS: readonly DeclaredCall[] = [
     call: `PUT ${MACHINE}/extensions/{extension}`,
     roles: source,
     why: "installs the agent, and gives it its settings",
+  },
+  {
+    call: `DELETE ${MACHINE}/extensions/{extension}`,
+    roles: source,
+    why: "takes away what carried the agent to the machine",
+  },
+  {
+    call: `GET ${MACHINE}/runCommands/{command}`,
+    roles: source,
+    why: "whether the command there is ours, and how its script went",
+  },
+  {
+    call: `PUT ${MACHINE}/runCommands/{command}`,
+    roles: source,
+    why: "installs the agent where the extension is taken, and removes it",
+  },
+  {
+    call: `DELETE ${MACHINE}/runCommands/{command}`,
+    roles: source,
+    why: "takes away what carried the agent to the machine",
   },
   { call: `GET ${DISK}`, roles: both, why: "size, kind and state of a disk" },
   {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ArmId, armId } from "../core/ids.ts";
 import type { ArmClient } from "./arm.ts";
 import { parsed } from "./arm-failure.ts";
+import type { ScriptView } from "./run-command.ts";
 import { type Ensured, type Owner, ensure } from "./resource.ts";
 
 export const extensionId = (machine: ArmId, name: string): ArmId => armId(`${machine}/extensions/${name}`);
@@ -60,4 +61,22 @@ export async function listVmExtensions(client: ArmClient, machine: ArmId): Promi
     found.push({ name, kind: `${properties.publisher ?? ""}.${properties.type ?? ""}` });
   }
   return found;
+}
+
+const viewed = z.object({
+  properties: z.object({
+    provisioningState: z.string().optional(),
+    instanceView: z
+      .object({ statuses: z.array(z.object({ message: z.string().nullish() })).nullish() })
+      .nullish(),
+  }),
+});
+
+/** How the extension's script went, as its handler tells it. Undefined when there is no such extension. */
+export async function findExtensionView(client: ArmClient, id: ArmId): Promise<ScriptView | undefined> {
+  const found = await client.find(id, { query: { $expand: "instanceView" } });
+  if (found === undefined) return undefined;
+  const { provisioningState = "Succeeded", instanceView } = parsed(viewed, found, id).properties;
+  const said = (instanceView?.statuses ?? []).flatMap(({ message }) => message ?? []).join("\n");
+  return { state: provisioningState, said };
 }

@@ -141,6 +141,8 @@ export const leewardItem = z.object({
   agent: z
     .object({
       version: z.string(),
+      /** This app rolls out a newer one. */
+      upgradeAvailable: z.boolean(),
       mode: z.string(),
       lastHeartbeat: z.string().nullable(),
       /** Recorded and not in the cache: guest bytes, and what a comparison copied. */

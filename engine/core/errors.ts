@@ -186,6 +186,11 @@ export const CATALOGUE = {
     "Look at what the probe says of a state that is known to be good, or look for one in older copies.",
   ),
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
+  AgentNotInstalled: entry(
+    "person",
+    500,
+    "The script that installs the agent failed on the machine; the message ends with what it said. Mend that and enable again.",
+  ),
   AgentSilent: entry("person", 500, "Check the agent on the source machine and its way to this API."),
   PointLate: entry("retry", 500, "See the other health errors: the agent or replication is behind."),
   TimedOut: entry("person", 500, "Look at the health errors of the item; the operation may be tried again."),

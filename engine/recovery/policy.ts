@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { LADDER } from "../core/retry.ts";
 import { KIB, MIB, bytes, millis } from "../core/units.ts";
+import { captureProvider } from "./capture-provider.ts";
 import { resyncPolicy } from "./resync-schedule.ts";
 import { retentionPolicy } from "./retention-policy.ts";
 
@@ -21,6 +22,7 @@ const seconds = (least: number, most: number, fallback: number) =>
  * be unknown. Sizes in bytes, durations in milliseconds.
  */
 export const recoveryPolicy = z.strictObject({
+  capture: captureProvider.default("nbd"),
   /** A segment is sealed when it holds this much, or when its oldest write is this old. */
   sealBytes: size(64 * KIB, 64 * MIB, 8 * MIB),
   sealAge: seconds(0.2, 300, 5),

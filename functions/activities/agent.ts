@@ -1,32 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { ensureVmExtension, extensionId } from "../../engine/azure/vm-extension.ts";
-import { agentConfig } from "../../engine/contract/agent-api.ts";
+import { isOutdated } from "../../engine/contract/agent-version.ts";
 import { barrierId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
 import { noBarriers, withWish, without } from "../../engine/recovery/barriers.ts";
-import { itemKeyOf, move, sourceOf } from "../../engine/recovery/item.ts";
+import { itemKeyOf, move } from "../../engine/recovery/item.ts";
 import { ensureCheckpoint, ensurePoint, ensureReplicate } from "../durable.ts";
-import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
-const EXTENSION = "LeewardAgent";
-
 export const agentActivities = {
-  async installAgent({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    const { publicUrl: endpoint, audience } = services.settings;
-    const spec = {
-      id: extensionId(item.vmId, EXTENSION),
-      location: sourceOf(item).region,
-      publisher: "Leeward",
-      type: "Agent",
-      version: "1.0",
-      settings: agentConfig.parse({ endpoint, audience, machine, freeze: item.request.freeze }),
-      owner: { machine, role: "agent" },
-    };
-    return sent(await ensureVmExtension(services.arm, spec));
-  },
-
   async observeAgent({ machine }, { services }) {
     const item = await itemOf(services, machine);
     const found = await services.records.agents.get(machine);
@@ -35,6 +16,7 @@ export const agentActivities = {
     const { done, total, rate } = beat?.initialCopy ?? { done: none, total: none, rate: none };
     return {
       registered: found !== undefined,
+      ...(found && isOutdated(found.value.version) && { outdated: true }),
       copied: beat?.mode === "streaming" && beat.generation === item.generation,
       done,
       total,

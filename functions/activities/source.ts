@@ -30,6 +30,7 @@ export const sourceActivities = {
     await refuseIneligible(services, item);
     await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
     return {
+      capture: item.policy.capture,
       warm: item.policy.replica === "warm",
       availabilitySet: target.availabilitySet !== undefined,
       disks: source.disks.length,

@@ -187,6 +187,7 @@ function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certif
       LEEWARD_ISSUER: `${arm}/${plan.tenant}/v2.0`,
       LEEWARD_AUDIENCE: API_AUDIENCE,
       LEEWARD_PUBLIC_URL: `https://127.0.0.1:${plan.ports.host}`,
+      LEEWARD_AGENT_ROLLOUT: "handler",
       LEEWARD_POINT_SCHEDULE: options.pointSchedule,
       // Its disks are small, and nobody waits an hour to see something deleted.
       LEEWARD_LEAST_DELETE_DELAY: "1000",

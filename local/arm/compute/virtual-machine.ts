@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { toIso } from "../../../engine/core/clock.ts";
-import { type ArmId, armId } from "../../../engine/core/ids.ts";
+import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
@@ -159,8 +159,6 @@ const action = (kind: string, input: Record<string, string> = {}) => ({
   },
 });
 
-const extensionsOf = (box: Box, id: ArmId) => box.state.vmExtensions.under(id);
-
 export const virtualMachines: Family = {
   type: TYPE,
   since: "2024-07-01",
@@ -179,9 +177,5 @@ export const virtualMachines: Family = {
     poweroff: action("machine.stop", { to: "stopped" }),
     deallocate: action("machine.stop", { to: "deallocated" }),
     instanceview: { method: "GET", run: (call) => ({ status: 200, body: instanceView(call.box, at(call)) }) },
-    extensions: {
-      method: "GET",
-      run: (call) => ({ status: 200, body: { value: extensionsOf(call.box, at(call).id) } }),
-    },
   },
 };

@@ -18,7 +18,7 @@ import { recordsIn } from "../../../engine/recovery/records.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
-import { agentActivities } from "../../../functions/activities/agent.ts";
+import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
@@ -177,6 +177,7 @@ async function protectAndFailOver(): Promise<void> {
     region: NORTH,
     subscription: SUBSCRIPTION,
     publicUrl: "https://app.example",
+    agentRollout: "handler",
     audience: "api://a",
   };
   const services: Services = {
@@ -204,13 +205,21 @@ async function protectAndFailOver(): Promise<void> {
   // A look at a machine goes on without what is refused; here nothing is.
   expect((await survey(services, { vmId: VM, request: wish.request, warm: true })).unread).toEqual([]);
   const one = { machine, disk: diskIndex(0), point: POINT };
+  const scripted = {
+    ...tools,
+    services: { ...services, settings: { ...services.settings, agentRollout: "script" as const } },
+  };
   const steps = [
     () => targetActivities.createResourceGroup({ machine }, tools),
     () => targetActivities.createNetwork({ machine }, tools),
     () => targetActivities.createAvailabilitySet({ machine }, tools),
     () => targetActivities.createCacheAccount({ machine }, tools),
     () => targetActivities.createReplicaAccount({ machine }, tools),
-    () => agentActivities.installAgent({ machine }, tools),
+    () => rolloutActivities.installAgent({ machine }, tools),
+    () => rolloutActivities.observeInstall({ machine }, tools).then(nothing),
+    () => rolloutActivities.removeAgent({ machine }, scripted),
+    () => rolloutActivities.dropAgentExtension({ machine }, tools),
+    () => rolloutActivities.dropAgentCommand({ machine }, tools),
     () => diskActivities.createUploadDisk(one, tools),
     async () => upload(arm, await diskOf(services, machine)),
     () => vmActivities.createNic({ machine, nic: 0 }, tools),
@@ -219,6 +228,9 @@ async function protectAndFailOver(): Promise<void> {
   for (const step of steps) await finished(arm, await step());
   expect(await vmActivities.observeVm({ machine }, tools)).toEqual({ running: true });
 }
+
+/** Nothing is to be waited for. */
+const nothing = () => ({});
 
 async function diskOf(
   { records }: Services,

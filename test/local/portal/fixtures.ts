@@ -17,6 +17,7 @@ export const losses = {
   region: { seconds: 4.56, bytes: 5 * MIB, writes: 34 },
 };
 export const agent = (secondsAgo: number): LeewardItem["agent"] => ({
+  upgradeAvailable: false,
   version: "0.1.0",
   mode: "streaming",
   lastHeartbeat: iso(secondsAgo),

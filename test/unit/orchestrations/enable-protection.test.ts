@@ -84,7 +84,8 @@ test("a failure ends the job with its code, its message and the step, and fails 
 });
 
 test("an agent that never comes ends the job after a quarter of an hour", () => {
-  const script = { ...ENABLE, observeAgent: () => agentAt(0) };
+  const installed = { carrier: "extension" as const, state: "Succeeded", said: "" };
+  const script = { ...ENABLE, observeAgent: () => agentAt(0), observeInstall: () => installed };
   const { error, trace } = new Driver(script).play(enableProtection, JOB);
   expect(error?.message).toContain("[AgentSilent]");
   expect(trace.filter((step) => step === "observeAgent").length).toBeLessThan(100);

@@ -1,0 +1,35 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import { LeewardError } from "../engine/core/errors.ts";
+import { armOperation } from "./arm-operation.ts";
+import type { Machine } from "./contract.ts";
+
+/** What became of the agent on the machine; `why` it is still there. */
+export interface Uninstalled {
+  readonly removed: boolean;
+  readonly why?: string;
+}
+
+/**
+ * Takes the agent off the machine, and then what carried it there. A machine that does not run, or that uses a disk through
+ * the agent, keeps it: that is said, and holds up nothing else. Input: `Machine`.
+ */
+export function* uninstallAgent(context: OrchestrationContext): Generator<Task, Uninstalled, never> {
+  const { machine } = context.df.getInput<Machine>();
+  const why = yield* refusal(context, { machine });
+  yield* armOperation(context, "dropAgentExtension", { machine });
+  yield* armOperation(context, "dropAgentCommand", { machine });
+  return { removed: why === undefined, ...(why !== undefined && { why }) };
+}
+
+function* refusal(
+  context: OrchestrationContext,
+  machine: Machine,
+): Generator<Task, string | undefined, never> {
+  try {
+    yield* armOperation(context, "removeAgent", machine);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LeewardError && error.code === "ArmFailed") return error.message;
+    throw error;
+  }
+}
