@@ -62,7 +62,8 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
     stores: (stores) => ({
       ...stores,
       target: instead(stores.target, {
-        list: (prefix) => (/^groups\/.*\/points\//.test(prefix) ? nothing() : stores.target.list(prefix)),
+        list: (prefix) =>
+          /^groups\/.*\/(?:points|twins)\//.test(prefix) ? nothing() : stores.target.list(prefix),
       }),
     }),
   },
