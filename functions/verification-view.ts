@@ -33,9 +33,12 @@ export function verificationOf(item: ItemRecord, known: VerificationRecord | und
   };
 }
 
-function coverageOf({ scrub }: RoadState, total: number): View["coverage"] {
+/** Of a comparison in turns, as much as it has compared. */
+function coverageOf({ scrub, underway }: RoadState, total: number): View["coverage"] {
+  const share = underway && underway.blocks > 0 ? underway.compared / underway.blocks : 0;
+  const read = scrub.next + Math.max((underway?.end ?? 0) - scrub.next, 0) * share;
   return {
-    fraction: total > 0 ? scrub.next / total : 0,
+    fraction: total > 0 ? read / total : 0,
     since: toIso(scrub.since),
     wholeTime: isoOf(scrub.wholeAt),
   };

@@ -57,7 +57,7 @@ export interface Activities {
   noteHealth: Does<Machine & { readonly problem?: Problem; readonly stopped: boolean }>;
 
   // verification
-  /** Nothing is changed by it but the record of verification, and what a bad point calls for. */
+  /** For a few minutes. Nothing is changed by it but what verification keeps for itself, and what a bad point calls for. */
   verify: Does<Machine & { readonly road: "journal" | "replica" }, VerifyResult>;
   /** Records what keeps verification from its work; the next that succeeds clears it. */
   noteVerification: Does<Machine & { readonly problem: Problem }>;
@@ -213,8 +213,8 @@ export interface ShipResult {
 }
 
 export interface VerifyResult {
-  /** `ended`: the machine is no longer replicated; `idle`: there is nothing new to compare. */
-  readonly state: "verified" | "bad" | "idle" | "ended";
+  /** `ended`: the machine is no longer replicated; `idle`: there is nothing new to compare; `more`: so far all is right. */
+  readonly state: "verified" | "bad" | "idle" | "ended" | "more";
 }
 
 export interface RetainResult {

@@ -9,11 +9,14 @@ import { sleep } from "./timer.ts";
 /** The ladder is climbed here, where the item's health can say so. */
 const ONCE: readonly Millis[] = [];
 
+/** Some hours of turns: behind them a new execution goes on, so that no history grows. */
+const MOST_TURNS = 100;
+
 const ROADS = ["journal", "replica"] as const;
 
 /**
- * Compares the newest recovery point, and the newest checkpoint of the replica, with what the source had. Beside
- * shipping and checkpoints, and behind both: whatever hinders it, they go on. Ends after one round, or as soon as the
+ * Compares the newest recovery point, and the newest checkpoint of the replica, with what the source had, in
+ * as many turns as that takes. Beside shipping and checkpoints, and behind both: whatever hinders it, they go on. Ends after one round, or as soon as the
  * machine is no longer replicated; the timer function starts the next. Input: `Machine`; instance id: `verify-{machine}`.
  */
 export function* verify(context: OrchestrationContext): Generator<Task, void, never> {
@@ -21,6 +24,7 @@ export function* verify(context: OrchestrationContext): Generator<Task, void, ne
   for (const road of ROADS) {
     const state = yield* verifyRoad(context, { machine, road });
     if (state === "ended" || state === "gaveUp") return;
+    if (state === "more") return context.df.continueAsNew({ machine });
   }
 }
 
@@ -28,13 +32,15 @@ function* verifyRoad(
   context: OrchestrationContext,
   input: Machine & { readonly road: (typeof ROADS)[number] },
 ): Generator<Task, VerifyResult["state"] | "gaveUp", never> {
-  for (let failures = 0; ; failures++) {
+  for (let failures = 0, turns = 0; ;) {
     try {
-      return (yield* call(context, "verify", input, ONCE)).state;
+      const { state } = yield* call(context, "verify", input, ONCE);
+      if (state !== "more" || ++turns === MOST_TURNS) return state;
+      failures = 0;
     } catch (error) {
       const { code, message } = decodeFailure(error);
       yield* call(context, "noteVerification", { machine: input.machine, problem: { code, message } });
-      const wait = LADDER[failures];
+      const wait = LADDER[failures++];
       if (wait === undefined || CATALOGUE[code].class !== "retry") return "gaveUp";
       yield* sleep(context, wait);
     }

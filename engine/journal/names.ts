@@ -317,6 +317,17 @@ export const replicaRebuildName = (machine: MachineId): string => `${rebuildsPre
 export const disksRebuildName = (machine: MachineId, point: BarrierId): string =>
   `${rebuildsPrefix(machine)}${point}.json`;
 
+/** How far a verification of the machine is that is done in turns; `road` is that of `bad-point.ts`. */
+export const verificationName = (machine: MachineId, road: string): string =>
+  `${machinePrefix(machine)}verifications/${road}.json`;
+
+/** Prefix of what such a verification knows of blocks that are whole only in part. */
+export const partialsPrefix = (machine: MachineId, road: string): string =>
+  `${machinePrefix(machine)}verifications/${road}/`;
+
+export const partialName = (machine: MachineId, road: string, build: BarrierId, part: number): string =>
+  `${partialsPrefix(machine, road)}${build}-${digits(part, 6)}.lay`;
+
 /** A replica's snapshot made a blob of its own, for the time of an import. */
 export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId): string =>
   `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}.vhd`;

@@ -20,7 +20,7 @@ const disk = z.number().transform(checked(diskIndex));
 const position = journalPosition.strict();
 
 /** How far a walk through the journal, newest first, has come. */
-const place = z.discriminatedUnion("kind", [
+export const walkPlace = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("segments"),
     generation: of,
@@ -37,7 +37,7 @@ const place = z.discriminatedUnion("kind", [
     left: z.number().int().nonnegative(),
   }),
 ]);
-export type WalkPlace = z.infer<typeof place>;
+export type WalkPlace = z.infer<typeof walkPlace>;
 
 /** How far disks are that are rebuilt in turns: what was written to them, and what of the journal it came from. */
 const rebuild = z.strictObject({
@@ -59,7 +59,7 @@ const rebuild = z.strictObject({
   /** Of what makes it another rebuild: the disks themselves, or what the replica was to begin with. */
   bound: digest,
   /** None before the first segment. */
-  place: place.optional(),
+  place: walkPlace.optional(),
   /** Bytes of the journal that are still to be read, and guest bytes that were written. */
   left: size,
   written: size,

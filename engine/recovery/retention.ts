@@ -19,6 +19,8 @@ export interface RetainedPoint {
   readonly common?: boolean;
   /** The replica is being brought to it, which takes longer than some points stay. */
   readonly awaited?: boolean;
+  /** A verification in turns has begun with it. */
+  readonly compared?: boolean;
 }
 
 type KeepReason =
@@ -26,6 +28,7 @@ type KeepReason =
   | "newest verified"
   | "part of a group's point"
   | "the replica is on its way to it"
+  | "it is being verified"
   | "recent"
   | "first of its interval"
   | "every write since is rebuilt from it";
@@ -71,6 +74,7 @@ export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy
     if (point === newestGood) keep.push({ point, every, reason: "newest good" });
     else if (point === newestVerified) keep.push({ point, every, reason: "newest verified" });
     else if (point.common) keep.push({ point, every, reason: "part of a group's point" });
+    else if (point.compared) keep.push({ point, every, reason: "it is being verified" });
     else if (point.awaited) keep.push({ point, every, reason: "the replica is on its way to it" });
     else if (point.time < oldest) drop.push({ point, every, reason: "older than the window" });
     else if (interval === undefined) keep.push({ point, every, reason: "recent" });

@@ -28,6 +28,10 @@ const road = z.object({
   /** The newest point of the generation that was found good on this road. */
   point: verifiedPoint.optional(),
   scrub: z.object({ next: count, since: time, wholeAt: time.optional() }),
+  /** A comparison that is done in turns: up to where the scrub will be behind it, and how far it is. */
+  underway: z
+    .object({ point: z.string().transform(checked(barrierId)), end: count, compared: count, blocks: count })
+    .optional(),
 });
 export type RoadState = z.infer<typeof road>;
 
@@ -69,6 +73,18 @@ export function verificationFor(
   const { problem: _, ...kept } = old ?? { format: 1 as const, machine, verified: [], bad: [] };
   return { ...kept, generation: of, journal: fresh(), replica: fresh() };
 }
+
+/** Notes how far a comparison in turns is, unless the record is of another generation by now. */
+export const withUnderway = (
+  old: VerificationRecord,
+  which: Road,
+  of: Generation,
+  underway: NonNullable<RoadState["underway"]>,
+): VerificationRecord => {
+  if (of !== old.generation) return old;
+  const { problem: _, ...rest } = old;
+  return { ...rest, [which]: { ...old[which], underway } };
+};
 
 export interface GoodRoad {
   readonly point: Pick<RecoveryPoint, "id" | "generation" | "sequence" | "time" | "position">;
@@ -114,8 +130,10 @@ export function withBad(old: VerificationRecord, found: BadPoint): VerificationR
   if (found.generation !== old.generation) return old;
   const bad = [...old.bad.filter((one) => !isSame(one, found)), found].slice(-MOST_BAD);
   const { problem: _, ...rest } = old;
-  const next = { ...rest, bad, attemptedAt: found.foundAt };
-  if (found.road === "replica") return { ...next, replica: { scrub: newScrub(found.foundAt) } };
+  const { underway: __, ...journal } = old.journal;
+  const next = { ...rest, journal, bad, attemptedAt: found.foundAt };
+  if (found.road === "replica")
+    return { ...next, journal: old.journal, replica: { scrub: newScrub(found.foundAt) } };
   return { ...next, verified: old.verified.filter((one) => one !== found.point) };
 }
 

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { ExtentSet } from "../core/extent.ts";
-import { BLOCK, type Bytes, type DiskIndex } from "../core/units.ts";
-import type { WriteRecord } from "../journal/record.ts";
+import { BLOCK, type Bytes, type DiskIndex, bytes, diskIndex } from "../core/units.ts";
+import type { DataRecord, WriteRecord } from "../journal/record.ts";
 import {
   type Blocks,
   type FoundBlock,
@@ -22,6 +22,10 @@ interface Partial {
 
 const DISK_SHIFT = 2 ** 40;
 
+/** Bytes of a disk, as a write leaves them. */
+type Taken = Piece | Exclude<WriteRecord, DataRecord>;
+export type Piece = Pick<DataRecord, "kind" | "disk" | "offset" | "data">;
+
 /**
  * Puts wanted blocks together from writes that come newest first, and lets go of each as soon as it is whole. Of blocks
  * that are whole only in part it holds at most so many bytes: what is beyond is put off to another walk.
@@ -30,27 +34,28 @@ export class BlockRebuild {
   /** Put off. */
   readonly deferred: Blocks;
   /** Not whole yet. */
-  readonly #wanted: Blocks;
+  readonly wanted: Blocks;
   readonly #sizes: ReadonlyMap<DiskIndex, Bytes>;
   readonly #memory: Bytes;
   readonly #partial = new Map<number, Partial>();
 
-  constructor(disks: readonly SizedDisk[], wanted: Blocks, memory: Bytes) {
+  /** @param deferred what was put off before */
+  constructor(disks: readonly SizedDisk[], wanted: Blocks, memory: Bytes, deferred = noBlocks(disks)) {
     this.#sizes = new Map(disks.map(({ index, size }) => [index, size]));
-    this.#wanted = unionOf(disks, [wanted]);
-    this.deferred = noBlocks(disks);
+    this.wanted = unionOf(disks, [wanted]);
+    this.deferred = unionOf(disks, [deferred]);
     this.#memory = memory;
   }
 
   get done(): boolean {
-    return countOf(this.#wanted) === 0;
+    return countOf(this.wanted) === 0;
   }
 
   /** @returns what this write makes whole */
-  *take(record: WriteRecord): Generator<FoundBlock> {
+  *take(record: Taken): Generator<FoundBlock> {
     const first = Math.floor(record.offset / BLOCK);
     const end = Math.ceil((record.offset + lengthOf(record)) / BLOCK);
-    for (const part of this.#wanted.get(record.disk)?.intersect(first, Math.max(first, end)) ?? [])
+    for (const part of this.wanted.get(record.disk)?.intersect(first, Math.max(first, end)) ?? [])
       for (let block = part.start; block < part.end; block++) {
         const digest = this.#fill(record, block);
         if (!digest) continue;
@@ -61,7 +66,7 @@ export class BlockRebuild {
 
   /** Everything that is still wanted when no write is left: what was never written is zero. */
   *rest(): Generator<FoundBlock> {
-    for (const [disk, blocks] of this.#wanted)
+    for (const [disk, blocks] of this.wanted)
       for (const { start, end } of blocks)
         for (let block = start; block < end; block++) {
           const partial = this.#partial.get(disk * DISK_SHIFT + block);
@@ -70,8 +75,18 @@ export class BlockRebuild {
         }
   }
 
+  /** What is known of blocks that are whole only in part; views of what they hold. Taken again, it is known again. */
+  *partials(): Generator<Piece> {
+    for (const [key, { content, filled }] of [...this.#partial].toSorted(([a], [b]) => a - b))
+      for (const { start, end } of filled) {
+        const offset = bytes((key % DISK_SHIFT) * BLOCK + start);
+        const data = content.subarray(start, end);
+        yield { kind: "data", disk: diskIndex(Math.floor(key / DISK_SHIFT)), offset, data };
+      }
+  }
+
   /** The block's digest once it is whole. */
-  #fill(record: WriteRecord, block: number): Uint8Array | undefined {
+  #fill(record: Taken, block: number): Uint8Array | undefined {
     const { disk, offset } = record;
     const key = disk * DISK_SHIFT + block;
     const length = this.#length(disk, block);
@@ -104,7 +119,7 @@ export class BlockRebuild {
 
   #drop(disk: DiskIndex, block: number): void {
     this.#partial.delete(disk * DISK_SHIFT + block);
-    this.#wanted.get(disk)?.subtract(block, block + 1);
+    this.wanted.get(disk)?.subtract(block, block + 1);
   }
 
   #length(disk: DiskIndex, block: number): Bytes {

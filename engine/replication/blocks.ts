@@ -30,6 +30,17 @@ export const unionOf = (disks: readonly SizedDisk[], sets: readonly Blocks[]): B
     disks.map(({ index }) => [index, ExtentSet.of(sets.flatMap((set) => [...(set.get(index) ?? [])]))]),
   );
 
+/** Those that both name. */
+export const commonOf = (disks: readonly SizedDisk[], a: Blocks, b: Blocks): Blocks =>
+  new Map(
+    disks.map(({ index }) => {
+      const common = [...(a.get(index) ?? [])].flatMap(
+        ({ start, end }) => b.get(index)?.intersect(start, end) ?? [],
+      );
+      return [index, ExtentSet.of(common)];
+    }),
+  );
+
 export const countOf = (blocks: Blocks): number =>
   [...blocks.values()].reduce((sum, { total }) => sum + total, 0);
 

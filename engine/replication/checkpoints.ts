@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { digestOf } from "../core/digest.ts";
 import { LeewardError, hasCode } from "../core/errors.ts";
-import { type MachineId, barrierId, machineId } from "../core/ids.ts";
+import { type BarrierId, type MachineId, barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import {
   type DiskIndex,
@@ -102,7 +102,7 @@ async function lookAtAll(
 }
 
 /**
- * Drops all but the newest, oldest first: each document before its snapshots, so that no document names one that is gone.
+ * Drops all but the newest, and the one of `held`, oldest first: each document before its snapshots, so that no document names one that is gone.
  * Documents that cannot be read go as well, and their snapshots a day later, see `sweepSnapshots`.
  * Returns what was dropped. May run twice.
  */
@@ -111,10 +111,14 @@ export async function dropCheckpoints(
   pages: PageStore,
   machine: MachineId,
   keep: number,
+  held?: BarrierId,
 ): Promise<Checkpoint[]> {
   const { sound, damaged } = await lookAtAll(objects, machine);
   if (damaged.length > 0) await objects.delete(damaged);
-  const old = sound.slice(keep).toReversed();
+  const old = sound
+    .slice(keep)
+    .filter(({ id }) => id !== held)
+    .toReversed();
   for (const made of old) {
     await objects.delete([nameOf(made)]);
     for (const { index, snapshot } of made.disks)

@@ -4,7 +4,7 @@ import { mapInOrder } from "../core/in-order.ts";
 import { giveBack, lend } from "../core/lent.ts";
 import { type Bytes, type DiskIndex, type Generation, MIB, type Sequence, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
-import type { JournalRecord, WriteRecord } from "../journal/record.ts";
+import type { DataRecord, JournalRecord, WriteRecord } from "../journal/record.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, openSealed, placeOfSealed } from "./sealed.ts";
 import { Body, Windows } from "./windows.ts";
@@ -134,8 +134,9 @@ function lastOf({ upTo }: WritesRequest, segment: Sealed): Sequence {
 export const isWrite = (record: JournalRecord): record is WriteRecord =>
   record.kind === "data" || record.kind === "zero";
 
-export const lengthOf = (record: WriteRecord): number =>
-  record.kind === "data" ? record.data.length : record.length;
+export const lengthOf = (
+  record: Pick<DataRecord, "kind" | "data"> | Exclude<WriteRecord, DataRecord>,
+): number => (record.kind === "data" ? record.data.length : record.length);
 
 export function checkInside(segment: Sealed, record: WriteRecord, size: Bytes | undefined): void {
   const end = record.offset + lengthOf(record);

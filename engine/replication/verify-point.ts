@@ -6,7 +6,7 @@ import { type Blocks, type FoundBlock, countOf, noBlocks, unionOf } from "./bloc
 import type { Checkpoint } from "./checkpoints.ts";
 import type { BlockDigests } from "./digest-walk.ts";
 import { journalBlocks } from "./journal-blocks.ts";
-import { type DigestsRequest, type Since, namedBlocks } from "./named-blocks.ts";
+import { type DigestsRequest, type NamedBlocks, type Since, namedBlocks } from "./named-blocks.ts";
 import { replicaBlocks } from "./replica-blocks.ts";
 
 export interface VerifyRequest extends DigestsRequest {
@@ -37,19 +37,33 @@ export interface Verified {
  *   NotFound when a snapshot is gone; the signal's reason
  */
 export async function verifyPoint(s: VerifyRequest): Promise<Verified> {
+  const { blocks, digests, scanned } = await blocksToCompare(s);
+  const found = s.replica ? replicaBlocks({ ...s.replica, blocks }) : journalBlocks({ ...s, blocks });
+  return { ...(await compareBlocks(s, found, digests)), scanned };
+}
+
+/** Those that changed since, and those of the scrub. @throws as `namedBlocks` */
+export async function blocksToCompare(s: VerifyRequest): Promise<NamedBlocks> {
   const { point, scrub } = s;
   const scrubs = scrub !== undefined && countOf(scrub) > 0;
   const named = await namedBlocks({ ...s, whole: scrubs });
-  const blocks = scrubs ? unionOf(point.disks, [named.blocks, scrub]) : named.blocks;
-  const found = s.replica ? replicaBlocks({ ...s.replica, blocks }) : journalBlocks({ ...s, blocks });
+  return scrubs ? { ...named, blocks: unionOf(point.disks, [named.blocks, scrub]) } : named;
+}
+
+/** Takes the blocks as they are found. @throws the signal's reason, and what finding them throws */
+export async function compareBlocks(
+  { point, signal }: Pick<VerifyRequest, "point" | "signal">,
+  found: AsyncIterable<FoundBlock>,
+  digests: BlockDigests,
+): Promise<Omit<Verified, "scanned">> {
   const wrong = noBlocks(point.disks);
   let compared = 0;
   for await (const each of found) {
-    s.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     if (++compared % BLOCKS_IN_TURN === 0) await setImmediate();
-    if (!isAsNamed(each, named.digests)) wrong.get(each.disk)?.add(each.block, each.block + 1);
+    if (!isAsNamed(each, digests)) wrong.get(each.disk)?.add(each.block, each.block + 1);
   }
-  return { compared, wrong, scanned: named.scanned };
+  return { compared, wrong };
 }
 
 /** Then everybody else in the process has a turn: blocks of zeros come without any wait of their own. */

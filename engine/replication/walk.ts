@@ -4,6 +4,7 @@ import type { DataKey } from "../journal/key.ts";
 import type { WalkPlace } from "../journal/rebuild-document.ts";
 import type { SizedDisk } from "./blocks.ts";
 import { type Coverage, mergeNewest } from "./merge.ts";
+import type { ReadOptions } from "./layers.ts";
 import type { Run } from "./run.ts";
 import type { SourcePoint } from "./lineage.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
@@ -47,11 +48,34 @@ const PARALLEL = 8;
  */
 export async function walkOn(s: WalkRequest): Promise<Walked | undefined> {
   const { key, disks, coverage } = s;
+  const { segments, walked } = stretchFrom(s);
+  const upTo = lastWrites(s.sources);
+  const runs = mergeNewest({ segments, key, upTo, disks, memory: s.memory, releases: true }, coverage);
+  for await (const _ of mapInOrder(runs, s.parallel ?? PARALLEL, s.put));
+  return walked();
+}
+
+type StretchRequest = Pick<WalkRequest, "sources" | "from" | "meet" | "enough"> & {
+  readonly reading?: ReadOptions;
+};
+
+/** What one turn reads. */
+interface WalkStretch {
+  readonly segments: AsyncGenerator<Sealed>;
+  /** Asked once all of them were taken; undefined when nothing is left behind them. */
+  readonly walked: () => Walked | undefined;
+}
+
+/**
+ * What the sources hold behind a place, newest first, as far as it is enough; at least one segment or part. Where the way
+ * is another one by now, something may come again.
+ */
+export function stretchFrom(s: StretchRequest): WalkStretch {
   const rest = restOf(s.sources, s.from.place);
   let walked: Walked = { place: s.from.place, left: rest.exact ? s.from.left : bytesOf(rest.sources) };
   let over = true;
   async function* some(): AsyncGenerator<Sealed> {
-    for await (const sealed of readSources(rest.sources)) {
+    for await (const sealed of readSources(rest.sources, s.reading)) {
       const left = bytes(Math.max(walked.left - sizeOf(sealed), 0));
       walked = { place: placeBehind(rest.sources, sealed), left };
       s.meet?.(sealed);
@@ -61,13 +85,7 @@ export async function walkOn(s: WalkRequest): Promise<Walked | undefined> {
       return;
     }
   }
-  const upTo = lastWrites(s.sources);
-  const runs = mergeNewest(
-    { segments: some(), key, upTo, disks, memory: s.memory, releases: true },
-    coverage,
-  );
-  for await (const _ of mapInOrder(runs, s.parallel ?? PARALLEL, s.put));
-  return over ? undefined : walked;
+  return { segments: some(), walked: () => (over ? undefined : walked) };
 }
 
 /** Whether the point's own generation is read from its end: what was learned of it in earlier turns is learned again. */

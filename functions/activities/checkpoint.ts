@@ -11,6 +11,7 @@ import { type Checkpointed, type ReplicaPlace, checkpointTurn } from "../../engi
 import { dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { newestPoint } from "../../engine/replication/points.ts";
 import { readRebuild } from "../../engine/replication/rebuilds.ts";
+import { readVerification } from "../../engine/replication/verifications.ts";
 import { leadsBy, standsOn } from "../../engine/replication/reservation.ts";
 import type { Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
@@ -135,9 +136,13 @@ export async function checkpointAt(
   });
   // A failover may be about to import one of the older ones.
   if (STATES[(await itemOf(services, machine)).state].replicating)
-    await dropCheckpoints(target, pages, machine, KEEP_CHECKPOINTS);
+    await dropCheckpoints(target, pages, machine, KEEP_CHECKPOINTS, await beingVerified(services, machine));
   return turned;
 }
+
+/** A verification in turns reads the snapshots that it began with. */
+const beingVerified = async ({ target }: Services, machine: MachineId) =>
+  (await readVerification(target, machine, "replica"))?.verification.point.id;
 
 /** What earlier turns wrote counts only while the replica was the same when they began: where, and since when it is rebuilt. */
 const boundTo = ({ generation, next, chain }: JournalPosition, rebuildSince: Micros | undefined) =>

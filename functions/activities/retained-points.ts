@@ -3,6 +3,7 @@ import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { replicaRebuildName } from "../../engine/journal/names.ts";
+import { ROADS } from "../../engine/recovery/bad-point.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { retainedOf } from "../../engine/recovery/retained.ts";
@@ -16,6 +17,7 @@ import { type HeldPoint, type KeptBase, heldPoints, listBases } from "../../engi
 import { listKeptGroupPoints } from "../../engine/replication/group-points.ts";
 import { readPoints } from "../../engine/replication/points.ts";
 import { readRebuild } from "../../engine/replication/rebuilds.ts";
+import { readVerification } from "../../engine/replication/verifications.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
 
@@ -51,10 +53,12 @@ export async function decide(services: RetentionServices, machine: MachineId): P
   const points = await readPoints(target, machine);
   const common = await commonPoints(services, machine);
   const awaited = await awaitedPoint(services, item);
+  const compared = await comparedPoints(services, item);
   const retained = points.map((point) => ({
     ...retainedOf(point, verification),
     common: common.has(point.id),
     awaited: awaited === placeOf(point),
+    compared: compared.has(placeOf(point)),
   }));
   const retention = retain(retained, item.policy.retention, agingTime(retained, clock.now()));
   const bases = await listBases(target, machine);
@@ -108,6 +112,14 @@ async function aloneAmong(
     if (doom.alone !== undefined) alone.add(generation);
   }
   return alone;
+}
+
+/** What turns of verification have begun with, in the generation that is verified now. */
+async function comparedPoints({ target }: RetentionServices, item: ItemRecord): Promise<Set<string>> {
+  const { machine, generation } = item;
+  const kept = await Promise.all(ROADS.map((road) => readVerification(target, machine, road)));
+  const points = kept.flatMap((one) => (one ? [one.verification.point] : []));
+  return new Set(points.filter((point) => point.generation === generation).map(placeOf));
 }
 
 /** What the replica is being brought to, over many turns: who goes on with it looks for that very point. */

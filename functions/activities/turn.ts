@@ -11,3 +11,9 @@ export function turnOf(clock: Clock): () => boolean {
   const end = clock.now() + TURN;
   return () => clock.now() >= end;
 }
+
+/** The same of a turn that begins when this is asked for the first time: what comes before is needed in every turn. */
+export function turnFromFirstOf(clock: Clock): () => boolean {
+  let over: (() => boolean) | undefined;
+  return () => (over ??= turnOf(clock))();
+}

@@ -6,17 +6,22 @@ import { recordsIn } from "../../engine/recovery/records.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import { listPoints } from "../../engine/replication/points.ts";
 import type { Auditor } from "./auditor.ts";
-import type { Plane } from "./control-plane.ts";
+import { type Plane, shortTurn } from "./control-plane.ts";
 import { rebuilt } from "./failover.ts";
 import type { Stores } from "./stores.ts";
 import { Violation } from "./truth.ts";
 
 /** One round of `orchestrations/verify.ts`. Here nobody waits for real time, so nothing tells it of a failover. */
-export async function verify({ machine, services, dice }: Plane): Promise<void> {
-  const item = await itemOf(services, machine);
-  if (!STATES[item.state].replicating) return;
+export async function verify(plane: Plane): Promise<void> {
+  const { machine, services, dice } = plane;
   const road = dice.chance(0.7) ? verifyJournal : verifyReplica;
-  await road(services, item, new AbortController().signal);
+  const { signal } = new AbortController();
+  // Some stay where they are: others go on with them, later.
+  for (let turns = 1 + dice.below(20); turns > 0; turns--) {
+    const item = await itemOf(services, machine);
+    if (!STATES[item.state].replicating) return;
+    if ((await road(services, item, signal, shortTurn(plane))) !== "more") return;
+  }
 }
 
 /** Somebody restores a point while everybody else is at work. It may be gone by then, but for nothing that is deleted later. */

@@ -1,7 +1,7 @@
 import { type Effect, nameOf } from "./stores.ts";
 import type { Tally } from "./tally.ts";
 
-/** Counts what happens to layers, and to disks, that are built in pieces. */
+/** Counts what happens to layers that are built in pieces, and to disks that are built, or compared, in turns. */
 export class WorksWatch {
   readonly #tally: Tally;
   /** Who brought each of them on last. */
@@ -20,13 +20,19 @@ export class WorksWatch {
       this.#tally.note("layer: a work is given up");
     if (!name.endsWith(".json")) return;
     if (name.includes("/layers/") && /"format": 2/.test(body)) this.#tally.note("layer: built in pieces");
-    const kind = /\/(works|rebuilds)\//.exec(name)?.[1];
+    const kind = /\/(works|rebuilds|verifications)\//.exec(name)?.[1];
     if (kind === undefined) return;
-    const what = kind === "works" ? "layer" : name.endsWith("/replica.json") ? "replica" : "disks";
+    const what = whatOf(kind, name);
     this.#tally.note(what === "layer" ? "layer: a piece is stored" : `${what}: a turn is kept`);
     if (/"run": \d+,\s+"sources"/.test(body)) this.#tally.note("layer: runs are merged into one");
     const before = this.#last.get(name);
     if (before !== undefined && before !== by) this.#tally.note(`${what}: another goes on with it`);
     this.#last.set(name, by);
   }
+}
+
+function whatOf(kind: string, name: string): string {
+  if (kind === "works") return "layer";
+  if (kind === "verifications") return "verification";
+  return name.endsWith("/replica.json") ? "replica" : "disks";
 }

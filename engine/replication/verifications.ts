@@ -1,0 +1,125 @@
+import { LeewardError, hasCode } from "../core/errors.ts";
+import { ExtentSet } from "../core/extent.ts";
+import type { MachineId } from "../core/ids.ts";
+import type { DiskIndex } from "../core/units.ts";
+import { blockCount } from "../journal/digest-tree.ts";
+import { decodeExtents, encodeExtents } from "../journal/extents-text.ts";
+import { verificationName } from "../journal/names.ts";
+import {
+  type Verification,
+  decodeVerification,
+  encodeVerification,
+} from "../journal/verification-document.ts";
+import type { ETag, ObjectStore } from "../storage/store.ts";
+import type { Blocks, SizedDisk } from "./blocks.ts";
+import type { BlocksLeft } from "./journal-blocks.ts";
+import { type PartialsPlace, dropPartials, putPartials, readPartials } from "./partial-blocks.ts";
+import { rereading } from "./reread.ts";
+
+/** What earlier turns left. */
+export interface KeptVerification {
+  readonly verification: Verification;
+  /** The next one takes its place. */
+  readonly etag: ETag;
+}
+
+/**
+ * A verification that somebody has begun on this road, of whatever point. One that is damaged, or that a newer Leeward wrote, goes: it only
+ * spares work.
+ */
+export async function readVerification(
+  objects: ObjectStore,
+  machine: MachineId,
+  road: string,
+): Promise<KeptVerification | undefined> {
+  const name = verificationName(machine, road);
+  try {
+    return await rereading(async () => {
+      const object = await objects.get(name);
+      return object && { verification: decodeVerification(name, object.body), etag: object.etag };
+    });
+  } catch (error) {
+    if (!isUseless(error)) throw error;
+    await objects.delete([name]);
+    return undefined;
+  }
+}
+
+/** What is left to do of it; undefined when that cannot be believed. @throws storage errors, KeyWrong */
+export async function blocksLeft(
+  place: PartialsPlace,
+  { place: at, wanted, deferred, partial }: Verification,
+  disks: readonly SizedDisk[],
+): Promise<BlocksLeft | undefined> {
+  try {
+    const pieces = partial ? await readPartials(place, partial) : [];
+    return { place: at, wanted: blocksIn(wanted, disks), deferred: blocksIn(deferred, disks), pieces };
+  } catch (error) {
+    if (!isUseless(error)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Keeps how far a turn came, what is known of blocks first.
+ * @param etag of the document that it takes the place of
+ * @throws ObjectChanged when another run has brought it on, or ended it
+ */
+export async function keepVerification(
+  place: PartialsPlace,
+  made: Omit<Verification, "place" | "wanted" | "deferred" | "partial">,
+  { place: at, wanted, deferred, pieces }: BlocksLeft,
+  etag: ETag | undefined,
+): Promise<void> {
+  const { objects, point, road } = place;
+  const name = verificationName(point.machine, road);
+  const partial = await putPartials(place, pieces);
+  const body = encodeVerification({
+    ...made,
+    ...(at && { place: at }),
+    wanted: textOf(wanted),
+    deferred: textOf(deferred),
+    ...(partial && { partial }),
+  });
+  try {
+    await objects.put(name, body, etag === undefined ? "absent" : { unchangedSince: etag });
+  } catch (error) {
+    if (!hasCode(error, "ObjectExists") && !hasCode(error, "NotFound")) throw error;
+    throw new LeewardError("ObjectChanged", `${name} was brought on, or ended, by another run`, error);
+  }
+  await dropPartials(place, partial);
+}
+
+/** Nobody goes on with it. May run twice. */
+export async function endVerification(objects: ObjectStore, machine: MachineId, road: string): Promise<void> {
+  await objects.delete([verificationName(machine, road)]);
+  await dropPartials({ objects, point: { machine }, road }, undefined);
+}
+
+const isUseless = (error: unknown): boolean =>
+  hasCode(error, "ManifestDamaged") || hasCode(error, "ManifestVersionUnknown");
+
+const textOf = (blocks: Blocks): Verification["wanted"] =>
+  [...blocks]
+    .filter(([, { total }]) => total > 0)
+    .map(([disk, extents]) => ({ disk, extents: encodeExtents(extents) }));
+
+function blocksIn(text: Verification["wanted"], disks: readonly SizedDisk[]): Blocks {
+  const found = new Map(text.map(({ disk, extents }) => [disk, extents]));
+  return new Map(
+    disks.map(({ index, size }) => [index, extentsIn(index, blockCount(size), found.get(index))]),
+  );
+}
+
+function extentsIn(disk: DiskIndex, count: number, text: string | undefined): ExtentSet {
+  if (text === undefined) return new ExtentSet();
+  try {
+    const extents = ExtentSet.of(decodeExtents(text));
+    const [beyond] = extents.intersect(count, Number.MAX_SAFE_INTEGER);
+    if (!beyond) return extents;
+    throw new RangeError(`blocks up to ${beyond.end} of disk ${disk}, which has ${count}`);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new LeewardError("ManifestDamaged", `a verification names ${error.message}`, error);
+  }
+}
