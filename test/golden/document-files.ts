@@ -3,12 +3,13 @@ import { checkpointName, doomName, replicaStateName } from "../../engine/journal
 import { startOf } from "../../engine/journal/position.ts";
 import { decodeRebuild, encodeRebuild } from "../../engine/journal/rebuild-document.ts";
 import { decodeRegister, encodeRegister } from "../../engine/journal/register.ts";
+import { decodeVerification, encodeVerification } from "../../engine/journal/verification-document.ts";
 import { decodeWork, encodeWork } from "../../engine/journal/work-document.ts";
 import { createCheckpoint, readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { readDoom, writeDoom } from "../../engine/replication/doom.ts";
 import { reserveReplica, standsOn } from "../../engine/replication/reservation.ts";
 import { MemoryObjectStore } from "../../engine/storage/memory.ts";
-import { CHECKPOINT_2, DOOM_2, MANIFEST_2, REACH_2, REBUILD_1, REGISTER_1, WORK_1 } from "./documents.ts";
+import { CHECKPOINT_2, DOOM_2, MANIFEST_2, REACH_2, REBUILD_1, REGISTER_1, VERIFICATION_1, WORK_1 } from "./documents.ts";
 
 /** How today's code writes each document and reads it, as who needs it does. */
 interface GoldenFile {
@@ -36,6 +37,11 @@ export const FILES: Readonly<Record<string, GoldenFile>> = {
     says: REBUILD_1,
     encode: async () => encodeRebuild(REBUILD_1),
     decode: async (document) => decodeRebuild("rebuild-1.json", document),
+  },
+  "verification-1.json": {
+    says: VERIFICATION_1,
+    encode: async () => encodeVerification(VERIFICATION_1),
+    decode: async (document) => decodeVerification("verification-1.json", document),
   },
   "work-1.json": {
     says: WORK_1,

@@ -5,6 +5,7 @@ import { GIB, MIB, bytes, diskIndex, micros, ordinal, sequence } from "../../eng
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { Rebuild } from "../../engine/journal/rebuild-document.ts";
 import type { Register } from "../../engine/journal/register.ts";
+import type { Verification } from "../../engine/journal/verification-document.ts";
 import type { Work } from "../../engine/journal/work-document.ts";
 import type { Checkpoint } from "../../engine/replication/checkpoints.ts";
 import type { Doom } from "../../engine/replication/doom.ts";
@@ -168,4 +169,19 @@ export const REBUILD_1: Rebuild = {
     { disk: diskIndex(1), extents: "KLUv/SAEIQAAAIGABA==" },
   ],
   complete: false,
+};
+
+export const VERIFICATION_1: Verification = {
+  format: 1,
+  machine: MACHINE,
+  point: { generation: GENERATION, id: ID, sequence: sequence(1004), time: TIME, chain: digest("chain") },
+  bound: digest("these disks"),
+  since: OTHER,
+  window: { start: 7, end: 65_538 },
+  place: { kind: "layer", generation: GENERATION, build: OTHER, left: 3 },
+  wanted: [{ disk: diskIndex(0), extents: "KLUv/SAKUQAAAICABICABICABA==" }],
+  deferred: [{ disk: diskIndex(1), extents: "KLUv/SAEIQAAAIGABA==" }],
+  partial: { build: barrierId("0e02b2c3-d479-8372-a567-58cc47f1b0cc"), parts: 2 },
+  compared: 40_000,
+  blocks: 65_538,
 };

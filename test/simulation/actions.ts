@@ -119,7 +119,7 @@ function ofControlPlane(world: World, machine: Machine): Entry[] {
     start(2 * often(world, "checkpoint"), "checkpoint", begun && machine.warm, checkpoint),
     start(4, "resync", begun, tendResync),
     start(world.thins ? 3 : world.rots ? 2 : 0.2, "retain", begun, retain),
-    start(world.thins ? 1 : 0.3, "verify", begun, verify),
+    start((world.thins ? 1 : 0.3) * often(world, "verify"), "verify", begun, verify),
     start(world.thins ? 1 : 0, "restore", begun, (plane) => restoreOne(plane, machine.auditor)),
     start(0.3 * often(world, "checkpoint"), "late", begun && machine.warm, lateCheckpoint),
     start(pointWeight(world), "point", machine.failover === undefined, (plane) =>

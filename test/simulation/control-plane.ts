@@ -116,8 +116,8 @@ export const checkpoint = (plane: Plane): Promise<boolean> =>
   });
 
 /** So short that a kill falls between any two of them. */
-export function shortTurn({ dice }: Plane): () => boolean {
-  let left = 1 + dice.below(12);
+export function shortTurn({ dice }: Plane, most = 12): () => boolean {
+  let left = 1 + dice.below(most);
   return () => --left <= 0;
 }
 

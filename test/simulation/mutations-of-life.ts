@@ -3,6 +3,7 @@ import { encodeDigested } from "../../engine/journal/digested.ts";
 import { encodeExtents } from "../../engine/journal/extents-text.ts";
 import { parsePointName, parseSegmentName, segmentName } from "../../engine/journal/names.ts";
 import { decodeRebuild, encodeRebuild } from "../../engine/journal/rebuild-document.ts";
+import { decodeVerification, encodeVerification } from "../../engine/journal/verification-document.ts";
 import { decodeWork, encodeWork } from "../../engine/journal/work-document.ts";
 import { instead } from "./instead.ts";
 import type { Mutation } from "./mutations.ts";
@@ -93,6 +94,20 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
       }),
     }),
   },
+  "forget-half": {
+    what: "what a turn of verification knows of half a block is forgotten",
+    caught: /^verify: point .* was called bad/,
+    often: { verify: 5 },
+    thins: true,
+    sound: true,
+    stores: (stores) => ({
+      ...stores,
+      target: instead(stores.target, {
+        put: (name, body, ...rest) =>
+          stores.target.put(name, VERIFICATIONS.test(name) ? withoutHalves(name, body) : body, ...rest),
+      }),
+    }),
+  },
   "wrong-base": {
     what: "a disk is compared with another point than its generation stands on",
     caught: /^point .* differs/,
@@ -100,6 +115,8 @@ export const MUTATIONS_OF_LIFE: Readonly<Record<string, Mutation>> = {
     step: "wrong-base",
   },
 };
+
+const VERIFICATIONS = /\/verifications\/[a-z]+\.json$/;
 
 export const DOOMS = /\/doom(?:-twin)?\.json$/;
 
@@ -115,6 +132,11 @@ export const withDoom = (stores: Stores, change: (text: string) => string): Stor
     },
   }),
 });
+
+function withoutHalves(name: string, body: Uint8Array): Uint8Array {
+  const { partial: _, ...kept } = decodeVerification(name, body);
+  return encodeVerification(kept);
+}
 
 function allCovered(name: string, body: Uint8Array): Uint8Array {
   const rebuild = decodeRebuild(name, body);

@@ -14,7 +14,16 @@ import type { Stores } from "./stores.ts";
 import type { Weather } from "./weather.ts";
 
 /** What may be made to happen so many times as often. */
-export type Often = "zero" | "checkpoint" | "crash" | "point" | "flush" | "second" | "wake" | "hold";
+export type Often =
+  | "zero"
+  | "checkpoint"
+  | "crash"
+  | "point"
+  | "flush"
+  | "second"
+  | "wake"
+  | "hold"
+  | "verify";
 
 /** One way to build the pipeline wrong. The simulation must notice each of them. */
 export interface Mutation {
@@ -31,6 +40,8 @@ export interface Mutation {
   /** Without this weather, and without this happening more often, the fault hardly shows. */
   readonly weather?: Partial<Weather>;
   readonly often?: Partial<Record<Often, number>>;
+  /** All that is read is sound in these lives: whoever says otherwise is wrong. */
+  readonly sound?: true;
   /** Points are thinned in these lives. */
   readonly thins?: boolean;
   /** Objects rot in these lives. */

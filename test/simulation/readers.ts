@@ -20,7 +20,7 @@ export async function verify(plane: Plane): Promise<void> {
   for (let turns = 1 + dice.below(20); turns > 0; turns--) {
     const item = await itemOf(services, machine);
     if (!STATES[item.state].replicating) return;
-    if ((await road(services, item, signal, shortTurn(plane))) !== "more") return;
+    if ((await road(services, item, signal, shortTurn(plane, 3))) !== "more") return;
   }
 }
 

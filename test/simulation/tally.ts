@@ -79,6 +79,8 @@ export const KINDS: readonly string[] = [
   "layer: runs are merged into one",
   "disks: a turn is kept",
   "replica: a turn is kept",
+  "verification: a turn is kept",
+  "verification: another goes on with it",
   "turn: compared with the old disks",
   "turn: less than all travelled",
   "storage: 403 over what is there",

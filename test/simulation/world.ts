@@ -280,7 +280,7 @@ export class World {
       const progress = text === `progress/${machine.id}`;
       if (progress) await this.#watchProblem(machine);
       const judged = progress || text === `verification/${machine.id}`;
-      if (judged && !this.storm.lied && !this.mutation)
+      if (judged && !this.storm.lied && (!this.mutation || this.mutation.sound))
         await mustBeSound(this.storesOf(effect.side), machine.id);
     }
     for (const machine of this.machines) await machine.deletions?.settled(machine);

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { armId } from "../../../engine/core/ids.ts";
 import {
   BLOCK,
@@ -10,15 +10,17 @@ import {
   sequence,
 } from "../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
-import { checkpointName, journalPrefix, replicaName } from "../../../engine/journal/names.ts";
+import { checkpointName, journalPrefix, pointName, replicaName } from "../../../engine/journal/names.ts";
 import { startOf } from "../../../engine/journal/position.ts";
 import { type ItemRecord, itemKey } from "../../../engine/recovery/item.ts";
 import { type AllRecords, recordsIn } from "../../../engine/recovery/records.ts";
 import { checkpoint } from "../../../engine/replication/checkpoint.ts";
-import { listCheckpoints } from "../../../engine/replication/checkpoints.ts";
+import { dropCheckpoints, listCheckpoints } from "../../../engine/replication/checkpoints.ts";
 import { createReplica } from "../../../engine/replication/replica.ts";
+import { readVerification } from "../../../engine/replication/verifications.ts";
 import { MemoryObjectStore, MemoryPageStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { verifyJournal, verifyReplica } from "../../../functions/activities/verify-road.ts";
+import { verificationOf } from "../../../functions/verification-view.ts";
 import { FOOTER, carry } from "../../fixtures/carried.ts";
 import { type Event, DISKS, type Story, tell } from "../../fixtures/story.ts";
 import { ITEM, NOW, progress, protectedItem } from "../engine/recovery/fixture.ts";
@@ -204,3 +206,81 @@ test("a checkpoint that is older than what was verified is no damage, also while
   expect(await verifyReplica(services(), await item(), signal)).toBe("idle");
   expect((await known())?.bad ?? []).toEqual([]);
 });
+
+const ofOne = () => true;
+
+describe("a verification of many turns", () => {
+  const turn = async (verify: typeof verifyJournal, enough = ofOne) =>
+    verify(services(), await item(), signal, enough);
+
+  test("goes on with the point that it began with, though there is a newer one, and then takes that", async () => {
+    await reach(0);
+    expect(await turn(verifyJournal)).toBe("more");
+    await reach(1);
+    await toTheEnd(() => turn(verifyJournal));
+    expect((await known())?.verified).toEqual([pointAt(0).id]);
+    await toTheEnd(() => turn(verifyJournal));
+    expect((await known())?.verified).toEqual(points.map(({ id }) => id));
+    expect(await readVerification(target, machine, "journal")).toBeUndefined();
+  });
+
+  test("shows how far it is", async () => {
+    await reach(0);
+    const shown = async () => verificationOf(await item(), await known())?.replica.coverage.fraction ?? -1;
+    const said: number[] = [];
+    await toTheEnd(async () => {
+      const state = await turn(verifyReplica);
+      if (state === "more") said.push(await shown());
+      return state;
+    });
+    expect(said.length).toBeGreaterThan(3);
+    expect(said).toEqual(said.toSorted((a, b) => a - b));
+    expect(said[0]).toBeGreaterThan(0);
+    expect((await known())?.replica.underway).toBeUndefined();
+  });
+
+  test("keeps the snapshots, and the point, that it reads", async () => {
+    await reach(0);
+    expect(await turn(verifyReplica)).toBe("more");
+    await reach(1);
+    const held = (await readVerification(target, machine, "replica"))?.verification.point.id;
+    expect(held).toBe(pointAt(0).id);
+    await dropCheckpoints(target, pages, machine, 1, held);
+    await toTheEnd(() => turn(verifyReplica));
+    expect((await known())?.replica.point?.id).toBe(pointAt(0).id);
+    await dropCheckpoints(target, pages, machine, 1);
+    expect((await listCheckpoints(target, machine)).map(({ id }) => id)).toEqual([pointAt(1).id]);
+  });
+
+  test("begins with the newest when the point, or its snapshots, are gone", async () => {
+    await reach(0);
+    for (const verify of [verifyJournal, verifyReplica]) expect(await turn(verify)).toBe("more");
+    await reach(1);
+    await dropCheckpoints(target, pages, machine, 1);
+    const { generation: of, sequence: at, id } = pointAt(0);
+    await target.delete([pointName(machine, of, at, id)]);
+    for (const verify of [verifyJournal, verifyReplica]) await toTheEnd(() => turn(verify));
+    expect(await known()).toMatchObject({
+      bad: [],
+      journal: { point: { id: pointAt(1).id } },
+      replica: { point: { id: pointAt(1).id } },
+    });
+  });
+
+  test("that finds damage ends as bad, and leaves nothing to go on with", async () => {
+    await reach(1);
+    expect(await turn(verifyJournal)).toBe("more");
+    await flip(0);
+    expect(await toTheEnd(() => turn(verifyJournal))).toBe("bad");
+    expect(await readVerification(target, machine, "journal")).toBeUndefined();
+    expect((await known())?.bad).toMatchObject([{ code: "SegmentDamaged", point: pointAt(1).id }]);
+  });
+});
+
+async function toTheEnd(turn: () => Promise<string>): Promise<string> {
+  for (let turns = 0; turns < 1000; turns++) {
+    const state = await turn();
+    if (state !== "more") return state;
+  }
+  throw new Error("there is no end of turns");
+}

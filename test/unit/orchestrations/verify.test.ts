@@ -57,3 +57,30 @@ test("one that does not get through at all gives up, so that the timer can start
   const { trace } = play({ verify: () => failing("StorageUnavailable") });
   expect(trace.filter((step) => step === "verify")).toHaveLength(7);
 });
+
+test("large disks are compared in as many turns as that takes, each road by itself", () => {
+  const { trace, inputs } = play({ verify: (_, nth) => state(nth === 3 || nth === 5 ? "verified" : "more") });
+  expect(trace).toEqual(Array.from({ length: 6 }, () => "verify"));
+  expect(inputs.map(({ input }) => input)).toEqual(
+    ["journal", "journal", "journal", "journal", "replica", "replica"].map((road) => ({
+      machine: MACHINE,
+      road,
+    })),
+  );
+});
+
+test("a turn that fails is repeated, and the ladder begins anew behind one that does not", () => {
+  const { trace } = play({
+    verify: (_, nth) =>
+      nth === 1 || nth === 3 ? failing("StorageUnavailable") : state(nth < 5 ? "more" : "idle"),
+  });
+  expect(trace.join(", ")).toBe(
+    "verify, verify, noteVerification, sleep 60000, verify, verify, noteVerification, sleep 60000, verify, verify, verify",
+  );
+});
+
+test("hours of turns leave no history behind that grows", () => {
+  const { trace, continued } = play({ verify: () => state("more") });
+  expect(trace.length).toBeLessThan(200);
+  expect(continued).toEqual({ machine: MACHINE });
+});

@@ -13,6 +13,7 @@ import {
   withBad,
   withGood,
   withResyncWanted,
+  withUnderway,
 } from "../../../../engine/recovery/verification.ts";
 import { verifyDue } from "../../../../engine/recovery/verify-due.ts";
 import { watermarks } from "../../../../engine/recovery/watermarks.ts";
@@ -179,4 +180,17 @@ test("verification is due for a new point, a new checkpoint or the scrub, and no
   expect(due(later, known, 3, { reserved, appliedAt: NOW })).toBe(true);
   expect(due(later, known, 3, { point: undefined })).toBe(false);
   expect(due(later, known, 3, { point: point(3, 2) })).toBe(false);
+});
+
+test("a comparison in turns shows how far it is, and ends with what it found", () => {
+  const underway = { point: point(4).id, end: 80, compared: 20, blocks: 40 };
+  const noted = (road: "journal" | "replica", of = 1) =>
+    withUnderway(good(fresh(), 3), road, generation(of), underway);
+  expect(verificationRecord.parse(JSON.parse(JSON.stringify(noted("journal"))))).toEqual(noted("journal"));
+  expect(noted("journal").journal).toMatchObject({ point: { id: point(3).id }, underway });
+  expect(noted("journal", 2).journal.underway).toBeUndefined();
+  expect(good(noted("journal"), 4).journal.underway).toBeUndefined();
+  expect(bad(noted("journal"), 4).journal.underway).toBeUndefined();
+  expect(bad(noted("journal"), 4, "replica").journal.underway).toEqual(underway);
+  expect(bad(noted("replica"), 4, "replica").replica.underway).toBeUndefined();
 });
