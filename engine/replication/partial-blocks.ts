@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { NO_DIGEST } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { type BarrierId, barrierId, uuidOf } from "../core/ids.ts";
-import { MIB, micros, ordinal, sequence } from "../core/units.ts";
+import { MIB, micros } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
-import { NO_POINT } from "../journal/layer-header.ts";
 import { checkLayerPart, openLayerPart } from "../journal/layer.ts";
 import { partialName, partialsPrefix } from "../journal/names.ts";
 import { sealLayerPart } from "../journal/seal-layer.ts";
@@ -92,7 +90,10 @@ function inParts(pieces: readonly Piece[]): Piece[][] {
   return parts;
 }
 
-/** Sealed as a part of a layer is: whoever reads the storage learns nothing of what the guest wrote. */
+/**
+ * Sealed as a part of a layer is, so that whoever reads the storage learns nothing of what the guest wrote: of a layer from the
+ * point to itself, which there never is.
+ */
 async function putPart(place: PartialsPlace, build: BarrierId, part: number, pieces: readonly Piece[]) {
   const { objects, key, point } = place;
   const { machine, generation, position } = point;
@@ -100,13 +101,13 @@ async function putPart(place: PartialsPlace, build: BarrierId, part: number, pie
     machine,
     generation,
     build,
-    begin: NO_POINT,
+    begin: point.id,
     end: point.id,
-    first: ordinal(0),
+    first: position.next,
     next: position.next,
-    from: sequence(0),
+    from: point.sequence,
     to: point.sequence,
-    previous: NO_DIGEST,
+    previous: position.chain,
     chain: position.chain,
   };
   const records = pieces.map((piece) => ({ ...piece, sequence: point.sequence, time: micros(0) }));
