@@ -19,10 +19,13 @@ import { dropCheckpoints, listCheckpoints } from "../../../engine/replication/ch
 import { createReplica } from "../../../engine/replication/replica.ts";
 import { readVerification } from "../../../engine/replication/verifications.ts";
 import { MemoryObjectStore, MemoryPageStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
+import { decide } from "../../../functions/activities/retained-points.ts";
 import { verifyJournal, verifyReplica } from "../../../functions/activities/verify-road.ts";
 import { verificationOf } from "../../../functions/verification-view.ts";
 import { FOOTER, carry } from "../../fixtures/carried.ts";
 import { type Event, DISKS, type Story, tell } from "../../fixtures/story.ts";
+import { Dice } from "../../simulation/dice.ts";
+import { protectedItem as simulated } from "../../simulation/machine.ts";
 import { ITEM, NOW, progress, protectedItem } from "../engine/recovery/fixture.ts";
 
 const write = (sector: number, sectors: number): Event => ({
@@ -226,7 +229,9 @@ describe("a verification of many turns", () => {
 
   test("shows how far it is", async () => {
     await reach(0);
-    const shown = async () => verificationOf(await item(), await known())?.replica.coverage.fraction ?? -1;
+    const { source } = simulated({ machine, principal: "p", disks: DISKS }, new Dice(1));
+    const whole = { ...itemNow(), ...(source && { source }) };
+    const shown = async () => verificationOf(whole, await known())?.replica.coverage.fraction ?? -1;
     const said: number[] = [];
     await toTheEnd(async () => {
       const state = await turn(verifyReplica);
@@ -235,11 +240,25 @@ describe("a verification of many turns", () => {
     });
     expect(said.length).toBeGreaterThan(3);
     expect(said).toEqual(said.toSorted((a, b) => a - b));
-    expect(said[0]).toBeGreaterThan(0);
+    expect(said.every((fraction) => fraction > 0 && fraction < 1)).toBe(true);
     expect((await known())?.replica.underway).toBeUndefined();
   });
 
-  test("keeps the snapshots, and the point, that it reads", async () => {
+  test("keeps its point from being thinned", async () => {
+    const reasons = async () =>
+      (await decide(services(), machine))?.retention.keep.map(({ reason, point }) => [point.id, reason]);
+    await reach(0);
+    expect(await turn(verifyJournal)).toBe("more");
+    await reach(1);
+    expect(await reasons()).toContainEqual([pointAt(0).id, "it is being verified"]);
+    for (const { id } of points) {
+      await toTheEnd(() => turn(verifyJournal));
+      expect((await known())?.journal.point?.id).toBe(id);
+    }
+    expect((await reasons())?.flat()).not.toContain("it is being verified");
+  });
+
+  test("keeps the snapshots that it reads", async () => {
     await reach(0);
     expect(await turn(verifyReplica)).toBe("more");
     await reach(1);
