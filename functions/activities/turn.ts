@@ -12,8 +12,19 @@ export function turnOf(clock: Clock): () => boolean {
   return () => clock.now() >= end;
 }
 
-/** The same of a turn that begins when this is asked for the first time: what comes before is needed in every turn. */
+/** With what it is preceded by, still below an activity's time-out. */
+const LONGEST = 600 * 1e6;
+
+/**
+ * The same of a turn that begins when this is asked for the first time. What comes before is done in every turn: one that it took
+ * long to come to lasts as long, so that at most half of all time goes there.
+ */
 export function turnFromFirstOf(clock: Clock): () => boolean {
-  let over: (() => boolean) | undefined;
-  return () => (over ??= turnOf(clock))();
+  const begun = clock.now();
+  let end: number | undefined;
+  return () => {
+    const now = clock.now();
+    end ??= now + Math.min(Math.max(TURN, now - begun), LONGEST);
+    return now >= end;
+  };
 }

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { micros } from "../../../engine/core/units.ts";
+import { turnFromFirstOf, turnOf } from "../../../functions/activities/turn.ts";
+
+const MINUTE = 60e6;
+
+/** How many minutes a turn lasts behind its first question, which comes so many minutes after it was begun. */
+function lasts(of: typeof turnOf, before: number): number {
+  let now = 1000 * MINUTE;
+  const isOver = of({ now: () => micros(now), sleep: async () => undefined });
+  now += before * MINUTE;
+  let minutes = 0;
+  for (; !isOver(); minutes++) now += MINUTE;
+  return minutes;
+}
+
+test("a turn lasts three minutes from when it was begun", () => {
+  expect([0, 1, 5].map((before) => lasts(turnOf, before))).toEqual([3, 2, 0]);
+});
+
+test("one that begins with its first question lasts as long as it took to come there, within bounds", () => {
+  expect([0, 1, 5, 20].map((before) => lasts(turnFromFirstOf, before))).toEqual([3, 3, 5, 10]);
+});
