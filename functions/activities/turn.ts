@@ -12,19 +12,19 @@ export function turnOf(clock: Clock): () => boolean {
   return () => clock.now() >= end;
 }
 
-/** With what it is preceded by, still below an activity's time-out. */
-const LONGEST = 600 * 1e6;
+/** A turn with all that comes before it: far enough below an activity's time-out that what it did can still be kept. */
+const LONGEST = 1200 * 1e6;
 
 /**
  * The same of a turn that begins when this is asked for the first time. What comes before is done in every turn: one that it took
- * long to come to lasts as long, so that at most half of all time goes there.
+ * long to come to lasts as long, so that no more than half of all time goes there, as far as an activity's time allows it.
  */
 export function turnFromFirstOf(clock: Clock): () => boolean {
   const begun = clock.now();
   let end: number | undefined;
   return () => {
     const now = clock.now();
-    end ??= now + Math.min(Math.max(TURN, now - begun), LONGEST);
+    end ??= Math.min(now + Math.max(TURN, now - begun), begun + LONGEST);
     return now >= end;
   };
 }

@@ -19,5 +19,6 @@ test("a turn lasts three minutes from when it was begun", () => {
 });
 
 test("one that begins with its first question lasts as long as it took to come there, within bounds", () => {
-  expect([0, 1, 5, 20].map((before) => lasts(turnFromFirstOf, before))).toEqual([3, 3, 5, 10]);
+  const before = [0, 1, 5, 9, 15, 20, 24];
+  expect(before.map((minutes) => lasts(turnFromFirstOf, minutes))).toEqual([3, 3, 5, 9, 5, 0, 0]);
 });
