@@ -43,6 +43,7 @@ export async function failOverGroup(
 ): Promise<Begun> {
   const former = group.failover?.operation ?? "none";
   const operation = operationFor(group.id, "groupFailover", asked.token ?? `after ${former}`);
+  let begun = group;
   if (operation !== former) {
     const point = await pointOf(services, group, choice);
     const items = await checkMembers(services, point);
@@ -57,13 +58,12 @@ export async function failOverGroup(
       acceptBadPoint,
       begun: false,
     };
-    await services.records.groups.update(group.group, (old) => {
+    begun = await services.records.groups.update(group.group, (old) => {
       if ((old.failover?.operation ?? "none") !== former && old.failover?.operation !== operation)
         throw new LeewardError("Conflict", `another failover of ${lastSegment(group.id)} has begun`);
       return { ...old, failover };
     });
   }
-  const begun = (await services.records.groups.get(group.group))?.value ?? group;
   // What could not begin now is begun by the timer function: the failover stands all the same.
   return carryOnGroup(services, client, begun);
 }
