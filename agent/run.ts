@@ -66,10 +66,12 @@ export class Run {
     return new Run(s, emptySpool(s), true);
   }
 
-  /** Goes on where a killed or stopped agent ended. @throws SpoolDamaged, DiskUnreadable */
+  /** Goes on where a killed or stopped agent ended. No crash of the machine brings that end back: it would go on there twice. @throws SpoolDamaged, DiskUnreadable */
   static resume(s: RunSettings & Known, state: SpoolState): Run {
     const disks = s.disks.map(({ size }) => ({ size }));
-    return new Run(s, { ...state, boot: bootId(s.files), clean: false, disks }, false);
+    const run = new Run(s, { ...state, boot: bootId(s.files), clean: false, disks }, false);
+    syncFiles(s.files, s.spoolDirectory);
+    return run;
   }
 
   private constructor(s: RunSettings & Known, state: SpoolState, fresh: boolean) {
@@ -81,7 +83,6 @@ export class Run {
     const { files, clock, pace, disks } = s;
     const directory = generationDirectory(s.spoolDirectory, state.cached.generation);
     const { logs, changes, references, end, next, kept, used } = recover(files, directory, state, disks);
-    const opened = () => void setImmediate(() => void this.#rotation.watchAge());
     this.#spool = new Spool({
       files,
       directory,
@@ -89,7 +90,7 @@ export class Run {
       next,
       end,
       used,
-      opened,
+      opened: () => void setImmediate(() => void this.#rotation.watchAge()),
       crowded: (size) => this.#outbox.makeRoom(size),
     });
     this.#references = new References(files, directory, s.disks);
@@ -114,13 +115,12 @@ export class Run {
       closed: (log) => this.#closed(log),
       broken: (error) => this.break(error),
     });
-    const base = baseDigests(state, () => this.#destination);
     this.#copy = new Comparison({
       disks,
       recorder,
       digests,
       hashBlocks: s.hashBlocks,
-      base,
+      base: baseDigests(state, () => this.#destination),
       known: s,
       throttle: s.throttle,
       clock,

@@ -53,8 +53,12 @@ class Machine {
   }
 
   crash(dice: Dice): void {
+    this.restart(() => this.system.crash(dice));
+  }
+
+  restart(meanwhile: () => void = () => undefined): void {
     this.#life.kill();
-    this.system.crash(dice);
+    meanwhile();
     this.#life = new Mortal();
     this.capture = this.#start();
   }
@@ -137,6 +141,19 @@ test("behind a crash the new generation holds what the disks hold, whatever was 
     }),
     { numRuns: 8 },
   );
+});
+
+test("a crash behind a clean end and a new start does not bring the clean end back", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const dice = new Dice(seed);
+    const machine = await Machine.withPoint(dice);
+    machine.write(dice);
+    await machine.capture.close(millis(0));
+    machine.restart();
+    expect(machine.capture.resume?.generation).toBe(1);
+    machine.crash(dice);
+    expect(machine.capture.resume, `SEED ${seed}`).toBeUndefined();
+  }
 });
 
 test("only what is marked is read", async () => {
