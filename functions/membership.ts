@@ -50,8 +50,9 @@ async function putMember(
 }
 
 /**
- * Its own record goes first, then the group's tells everybody who is about to ask members: a machine that has left takes part in
- * nothing new. Earlier points keep it.
+ * Its row goes first, then the group's record tells everybody who is about to ask members: a machine that has left takes part in
+ * nothing new. Earlier points keep it. A joining beside it may have put the row back meanwhile, so it goes once more behind the
+ * item's record, which decides.
  */
 export async function leaveGroup({ records }: Services, item: ItemRecord): Promise<void> {
   const { group, machine } = item;
@@ -63,6 +64,7 @@ export async function leaveGroup({ records }: Services, item: ItemRecord): Promi
     const { group: left, ...rest } = old;
     return left === group ? rest : old;
   });
+  await records.members(group).delete(machine);
 }
 
 /**
@@ -74,8 +76,12 @@ export async function deleteGroup(
   { id, group, round, failover }: GroupRecord,
 ): Promise<void> {
   const name = lastSegment(id);
-  for await (const { machine } of records.members(group).list())
-    throw new LeewardError("Conflict", `${name} has members, such as ${machine}: they must leave it first`);
+  for (const { machine } of await membersOf({ records }, group)) {
+    if ((await records.items.get(itemKeyOf(machine)))?.value.group === group)
+      throw new LeewardError("Conflict", `${name} has members, such as ${machine}: they must leave it first`);
+    // Left behind by a leaving that died.
+    await records.members(group).delete(machine);
+  }
   if (round) throw new LeewardError("Conflict", `${name} waits for its barrier ${round.id}`);
   if (failover?.begun === false)
     throw new LeewardError("Conflict", `job ${failover.operation} is at work on ${name}`);

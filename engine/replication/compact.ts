@@ -16,6 +16,7 @@ import { layerBytes, leadsTo, standsAlone, standsOnBase } from "./layer-path.ts"
 import { putLayer, spanOf } from "./layers.ts";
 import { type HeldPoint, generationStart, readBase } from "./lineage.ts";
 import { emptyCoverage, mergeNewest } from "./merge.ts";
+import { rereading } from "./reread.ts";
 import { type Sealed, isLayerPart, openSealed } from "./sealed.ts";
 import {
   type Sources,
@@ -68,8 +69,8 @@ const MOST_BLOCKS = 100_000;
  *
  * May die anywhere and run again, also twice at once: each run has names of its own. Returns the layer that is there
  * already between the two points, if there is one.
- * @throws SegmentMissing, ChainBroken, SegmentDamaged, LayerDamaged, KeyWrong; ManifestDamaged when digests and roots
- *   differ; PointBad when blocks and digests do; RangeError when no layer ends at `begin`; TimedOut
+ * @throws SegmentMissing, ChainBroken, SegmentDamaged, KeyWrong; LayerDamaged, also when no layer ends at `begin`; ManifestDamaged when
+ *   digests and roots differ; PointBad when blocks and digests do; TimedOut
  */
 export async function compact(s: CompactRequest, known?: Planned | LayerThere): Promise<Compacted> {
   const { objects, end } = s;
@@ -98,8 +99,11 @@ type LayerThere = Pick<Compacted, "layer">;
 /** The layer that is there already between the two points, or what to make it of. @throws as `compact` */
 export async function planOf(s: CompactRequest): Promise<Planned | LayerThere> {
   const { objects, end } = s;
-  const all = await standingLayers(objects, end.machine, end.generation);
-  const begin = await beginningOf(s, all);
+  // A layer that was there a moment ago is looked for again before it counts as gone.
+  const { all, begin } = await rereading(async () => {
+    const standing = await standingLayers(objects, end.machine, end.generation);
+    return { all: standing, begin: await beginningOf(s, standing) };
+  });
   const there = all.find((layer) => isSame(layer.begin, begin) && layer.end.id === end.id);
   if (there) return { layer: there };
   const sources = await sourcesFrom(s, begin, all);
@@ -139,7 +143,7 @@ async function beginningOf(
   }
   const found = all.find((layer) => layer.end.id === begin)?.end;
   if (found && leadsTo(found, end)) return found;
-  throw new RangeError(`no layer ends at point ${begin}, before point ${end.id}`);
+  throw new LeewardError("LayerDamaged", `no layer ends at point ${begin}, before point ${end.id}`);
 }
 
 async function write(

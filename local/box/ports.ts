@@ -1,5 +1,6 @@
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type Server, createServer } from "node:net";
 import path from "node:path";
 import { z } from "zod";
 
@@ -26,23 +27,27 @@ export async function portsOf(box: string): Promise<Ports> {
   return ports;
 }
 
-/** Asks the system for ports that nobody listens on; all are held open until the last is drawn, so none comes twice. */
+/** The system draws from behind these for connections that go out, and one of those could take a port before it is listened on. */
+const DRAWN = { from: 20_000, to: 32_000 };
+const TRIES = 100;
+
+/** Ports that nobody listens on; all are held open until the last is drawn, so none comes twice. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(0, "127.0.0.1", resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port could be drawn");
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const servers = await Promise.all(Array.from({ length: count }, () => freeServer()));
+  const ports = servers.map(({ port }) => port);
+  await Promise.all(servers.map(({ server }) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+async function freeServer(): Promise<{ server: Server; port: number }> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const server = createServer();
+    const port = randomInt(DRAWN.from, DRAWN.to);
+    const listens = new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (await listens) return { server, port };
+  }
+  throw new Error(`no free port between ${DRAWN.from} and ${DRAWN.to} in ${TRIES} tries`);
 }

@@ -29,10 +29,14 @@ export async function endGroup(world: World, group: Group): Promise<void> {
 
 export async function protectedOf({ machines, stores }: World, group: Group): Promise<Machine[]> {
   const { items } = recordsIn(stores.records);
-  const isProtected = async (id: MachineId) => (await items.get(itemKeyOf(id)))?.value.state === "Protected";
+  // Its own record says to which group a machine belongs; the group's row of it may have stayed behind.
+  const takesPart = async (id: MachineId) => {
+    const item = (await items.get(itemKeyOf(id)))?.value;
+    return item?.state === "Protected" && item.group === group.key;
+  };
   const found: Machine[] = [];
   for (const machine of machines)
-    if (group.has(machine.id) && (await isProtected(machine.id))) found.push(machine);
+    if (group.has(machine.id) && (await takesPart(machine.id))) found.push(machine);
   return found;
 }
 

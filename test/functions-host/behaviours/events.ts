@@ -141,7 +141,7 @@ export const events: readonly Behaviour[] = [
   {
     says: "suspend holds timers, and resume gives them",
     drive: async (scene) => {
-      const id = await scene.begin("sleeps", { seconds: scene.seconds(20) });
+      const id = await scene.begin("sleeps", { seconds: scene.seconds(200) });
       await scene.command(id, "suspend");
       await scene.until(id, ({ runtimeStatus }) => runtimeStatus === "Suspended");
       await scene.command(id, "resume");
