@@ -66,7 +66,7 @@ test("throttling says when to come again", async () => {
     store()
       .get("any")
       .catch((error: unknown) => error);
-  await expect.poll(asked).toMatchObject({ retryAfter: 5000 });
+  await expect.poll(asked, { timeout: 60_000 }).toMatchObject({ retryAfter: 5000 });
 });
 
 test("a slow account takes its time, and none for what is under way when it is well again", async () => {
