@@ -67,6 +67,8 @@ async function goOn(world: World, machine: Machine, again = true): Promise<void>
   const streams = () => guest.running?.capture.status?.mode === "streaming";
   for (let tries = 0; tries < TRIES && !streams(); tries++) {
     await pause(world, 8, streams);
+    // One that was being stopped has ended only now.
+    if (!guest.running) startAgent(world, guest, machine.spoolLimit);
     world.start("resync", machine, tendResync);
   }
   await pause(world, 60, () => !guest.frozen);
