@@ -18,6 +18,7 @@ import { FOOTER, carry } from "../../../fixtures/carried.ts";
 import { failing, interrupted } from "../../../fixtures/failing.ts";
 import { compactAll } from "../../../fixtures/kept.ts";
 import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
+import { splitRounds } from "../../../fixtures/rounds.ts";
 
 class Replica {
   readonly pages = new MemoryPageStore();
@@ -79,27 +80,10 @@ class Replica {
   }
 }
 
-const write = (sector: number, sectors = 8, fill = 7): Event => ({
-  kind: "write",
-  disk: 0,
-  sector,
-  sectors,
-  fill,
-});
-const round = (n: number): Event[] => [
-  write(n * 8, 24),
-  { kind: "zero", disk: 1, sector: n, sectors: 2 },
-  { kind: "seal" },
-  { kind: "barrier" },
-  write(n * 8 + 4, 8, 9),
-  { kind: "seal" },
-  { kind: "prove" },
-  { kind: "seal" },
-];
 /** Nonces are random, so two journals that say the same have other digests. */
 const withoutChain = (position: JournalPosition) => ({ ...position, chain: NO_DIGEST });
 
-const rounds = (count: number) => Replica.of(Array.from({ length: count }, (_, n) => round(n)).flat());
+const rounds = (count: number) => Replica.of(splitRounds(count));
 
 describe("a replica that is brought to a point in turns", () => {
   test("is what it is when brought there in one go, from anywhere, and says the same of where to go on", async () => {

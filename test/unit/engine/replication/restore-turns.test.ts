@@ -13,7 +13,8 @@ import { failing } from "../../../fixtures/failing.ts";
 import { compactAll } from "../../../fixtures/kept.ts";
 import { CountingSink } from "../../../fixtures/memory-sink.ts";
 import { compactPieces } from "../../../fixtures/sliced.ts";
-import { DISKS, type Event, type Story, events, tell } from "../../../fixtures/story.ts";
+import { DISKS, type Story, events, tell } from "../../../fixtures/story.ts";
+import { splitRounds } from "../../../fixtures/rounds.ts";
 
 const DISKS_OF_ONE = sha256(Buffer.from("disks"));
 
@@ -64,26 +65,8 @@ class Rebuilding {
   }
 }
 
-const write = (sector: number, sectors = 8, fill = 7): Event => ({
-  kind: "write",
-  disk: 0,
-  sector,
-  sectors,
-  fill,
-});
-const round = (n: number): Event[] => [
-  write(n * 8, 24),
-  { kind: "zero", disk: 1, sector: n, sectors: 2 },
-  { kind: "seal" },
-  { kind: "barrier" },
-  write(n * 8 + 4, 8, 9),
-  { kind: "seal" },
-  { kind: "prove" },
-  { kind: "seal" },
-];
-
 async function rounds(count: number) {
-  const story = await tell(Array.from({ length: count }, (_, n) => round(n)).flat());
+  const story = await tell(splitRounds(count));
   const objects = new MemoryObjectStore();
   const points = await carry(story, objects, 1);
   const point = points.at(-1);
@@ -203,7 +186,7 @@ describe("disks that are rebuilt in turns", () => {
 
   test("are not finished over a chain that is broken where a turn ended", async () => {
     const { story, objects, point, rebuilding } = await rounds(3);
-    const other = await tell(round(1).concat(round(2), round(3)), { key: story.key });
+    const other = await tell(splitRounds(4).slice(splitRounds(1).length), { key: story.key });
     await rebuilding.turn(4);
     const names = (await collect(objects.list(journalPrefix(story.machine, point.generation)))).map(
       ({ name }) => name,
