@@ -68,6 +68,8 @@ export async function rot(world: World): Promise<void> {
   const name = dice.pick(all.filter((each) => pattern.test(each.name)))?.name;
   const before = name && (await stores.target.get(name))?.body;
   if (!name || !before || before.length === 0) return;
+  // A group's objects are every member's: what is rotten already is not what was put there.
+  if (world.machines.some((each) => each.rot?.name === name)) return;
   const healable =
     (await isHealable(stores.target, name, kind, before)) && (await isListed(world, machine, name));
   if (!healable && world.rots !== "all") return;
