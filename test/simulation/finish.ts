@@ -71,8 +71,10 @@ async function goOn(world: World, machine: Machine, again = true): Promise<void>
     if (!guest.running) startAgent(world, guest, machine.spoolLimit);
     world.start("resync", machine, tendResync);
   }
-  await pause(world, 60, () => !guest.frozen);
-  if (guest.frozen) throw new Violation(`freeze: ${machine.id} is left frozen`);
+  // The next freeze may begin in the same turn as this one ends.
+  let thawed = false;
+  await pause(world, 60, () => (thawed ||= !guest.frozen));
+  if (!thawed) throw new Violation(`freeze: ${machine.id} is left frozen`);
   if (!streams()) throw new Violation(`the agent of ${machine.id} never streams: ${whyOf(machine)}`);
   await guest.write(false);
   const begun = generationOf(machine);
