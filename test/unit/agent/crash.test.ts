@@ -151,7 +151,11 @@ test("a crash behind a clean end and a new start does not bring the clean end ba
     await machine.capture.close(millis(0));
     machine.restart();
     expect(machine.capture.resume?.generation).toBe(1);
-    machine.crash(dice);
+    machine.restart(() => {
+      machine.system.crash(dice);
+      const { clean } = JSON.parse(machine.system.content("/spool/state.json").toString());
+      expect(clean, `SEED ${seed}`).toBe(false);
+    });
     expect(machine.capture.resume, `SEED ${seed}`).toBeUndefined();
   }
 });
