@@ -24,7 +24,7 @@ const perMinute = (capacity: number, refill: number): BucketSize => ({ capacity,
  * subscription, principal and region of the caller). Compute: "Compute throttling limits" (per VM, and per subscription and
  * region). Network: the limits per 5 minutes of the same first page. Providers without a row are heard through their answers.
  */
-const SIZES = {
+export const PUBLISHED_SIZES = {
   reads: { capacity: 250, perSecond: 25 },
   writes: { capacity: 200, perSecond: 10 },
   deletes: { capacity: 200, perSecond: 10 },
@@ -43,43 +43,47 @@ export function limitsOf(call: CountedCall): readonly Limit[] {
   const path = call.path.toLowerCase();
   const subscription = /^\/subscriptions\/[^/]+/.exec(path)?.[0] ?? "";
   const kind = kindOf(call);
-  return [{ name: `${subscription} ${kind}`, size: SIZES[kind] }, ...providerLimits(path, kind, call)];
+  return [
+    { name: `${subscription} ${kind}`, size: PUBLISHED_SIZES[kind] },
+    ...providerLimits(path, kind, call),
+  ];
 }
 
-type Kind = "reads" | "writes" | "deletes";
+export type CallKind = "reads" | "writes" | "deletes";
 
-const kindOf = ({ method }: CountedCall): Kind => {
+/** Resource Manager has a bucket for each. */
+export const kindOf = ({ method }: Pick<CountedCall, "method">): CallKind => {
   if (method === "GET" || method === "HEAD") return "reads";
   return method === "DELETE" ? "deletes" : "writes";
 };
 
-function providerLimits(path: string, kind: Kind, { poll, region = "" }: CountedCall): Limit[] {
+function providerLimits(path: string, kind: CallKind, { poll, region = "" }: CountedCall): Limit[] {
   const subscription = path.split("/", 3).join("/");
   const place = `${subscription} ${(/\/locations\/([^/]+)/.exec(path)?.[1] ?? region).toLowerCase()}`;
   // The last: a lock of a machine is not the machine's provider's affair.
   const provider = /.*\/providers\/([^/]+)/.exec(path)?.[1];
   if (provider === "microsoft.network")
     return kind === "reads"
-      ? [{ name: `${place} network reads`, size: SIZES.networkReads }]
-      : [{ name: `${place} network writes`, size: SIZES.networkWrites }];
+      ? [{ name: `${place} network reads`, size: PUBLISHED_SIZES.networkReads }]
+      : [{ name: `${place} network writes`, size: PUBLISHED_SIZES.networkWrites }];
   if (provider !== "microsoft.compute") return [];
-  if (poll) return [{ name: `${path} operations`, size: SIZES.operations }];
+  if (poll) return [{ name: `${path} operations`, size: PUBLISHED_SIZES.operations }];
   if (kind === "reads") return machineLimits(path, kind, subscription);
   return [
     ...machineLimits(path, kind, subscription),
-    { name: `${place} compute`, size: SIZES.computeWrites },
+    { name: `${place} compute`, size: PUBLISHED_SIZES.computeWrites },
   ];
 }
 
-function machineLimits(path: string, kind: Kind, subscription: string): Limit[] {
+function machineLimits(path: string, kind: CallKind, subscription: string): Limit[] {
   if (path.endsWith("/virtualmachines"))
-    return [{ name: `${subscription} lists of machines`, size: SIZES.vmLists }];
+    return [{ name: `${subscription} lists of machines`, size: PUBLISHED_SIZES.vmLists }];
   const machine = /^.*\/virtualmachines\/[^/]+/.exec(path)?.[0];
   // What the others may take is not published: the bucket is there to be closed when Azure refuses.
-  if (!machine) return [{ name: `${path} ${kind}`, size: SIZES.computeWrites }];
-  if (kind === "reads") return [{ name: `${machine} reads`, size: SIZES.vmReads }];
+  if (!machine) return [{ name: `${path} ${kind}`, size: PUBLISHED_SIZES.computeWrites }];
+  if (kind === "reads") return [{ name: `${machine} reads`, size: PUBLISHED_SIZES.vmReads }];
   // Azure counts a deallocation as an end.
   const ends = kind === "deletes" || path.endsWith("/deallocate");
-  const size = ends ? SIZES.vmDeletes : SIZES.vmWrites;
+  const size = ends ? PUBLISHED_SIZES.vmDeletes : PUBLISHED_SIZES.vmWrites;
   return [{ name: `${machine} ${ends ? "deletes" : "writes"}`, size }];
 }

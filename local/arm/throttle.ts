@@ -1,3 +1,4 @@
+import { type CallKind, PUBLISHED_SIZES, kindOf } from "../../engine/azure/limits.ts";
 import { type Bucket, type BucketSize, fullBucket, taken, waitFor } from "../../engine/azure/token-bucket.ts";
 import type { Clock } from "../../engine/core/clock.ts";
 import { ArmError } from "./arm-error.ts";
@@ -54,24 +55,10 @@ const within = (calls: number, seconds: number): BucketSize => ({
   capacity: calls,
   perSecond: calls / seconds,
 });
-/** Compute publishes what a bucket holds and what comes back each minute. */
-const perMinute = (capacity: number, refill: number): BucketSize => ({ capacity, perSecond: refill / 60 });
 
-/**
- * Published sizes: of Resource Manager for each caller and subscription, of Compute for each VM and each operation that is
- * asked for, of Network and Storage for each region.
- */
+/** Storage's are known here alone: the client hears of them by what it is answered. */
 const SIZES = {
-  reads: { capacity: 250, perSecond: 25 },
-  writes: { capacity: 200, perSecond: 10 },
-  deletes: { capacity: 200, perSecond: 10 },
-  vmReads: perMinute(36, 12),
-  vmWrites: perMinute(12, 4),
-  vmDeletes: perMinute(12, 4),
-  vmLists: perMinute(90, 30),
-  operations: perMinute(45, 15),
-  networkReads: within(10_000, 300),
-  networkWrites: within(1000, 300),
+  ...PUBLISHED_SIZES,
   accountReads: within(800, 300),
   accountLists: within(100, 300),
   accountWrites: { capacity: 10, perSecond: 10 },
@@ -79,7 +66,7 @@ const SIZES = {
 } as const;
 
 function limitsOf(call: Counted): Limit[] {
-  const kind = kindOf(call.method);
+  const kind = kindOf(call);
   const manager: Limit = {
     name: `${call.principal} ${kind}`,
     size: SIZES[kind],
@@ -89,13 +76,7 @@ function limitsOf(call: Counted): Limit[] {
   return [manager, ...providerLimits(call, kind)];
 }
 
-const kindOf = (method: string) =>
-  method === "GET" || method === "HEAD" ? "reads" : method === "DELETE" ? "deletes" : "writes";
-
-function providerLimits(
-  { method, pathname, region }: Counted,
-  kind: "reads" | "writes" | "deletes",
-): Limit[] {
+function providerLimits({ method, pathname, region }: Counted, kind: CallKind): Limit[] {
   const path = pathname.toLowerCase();
   const limit = (of: string, policy: keyof typeof SIZES): Limit => ({
     name: `${of} ${policy}`,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { messageOf } from "../../../engine/core/errors.ts";
 import { bytes, micros } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES, checkVhdFooter } from "../../../engine/azure/vhd-footer.ts";
@@ -53,22 +54,12 @@ function granted(call: Call, image: Image, access: "Read" | "Write", seconds: nu
   const grant = randomUUID();
   const expires = micros(call.box.clock.now() + seconds * 1_000_000);
   image.hidden.grants.push({ id: grant, access, expires });
-  return started(call, image, "disk.begin-access", { grant });
+  return begun(call, image, "disk.begin-access", { status: 202 }, { grant });
 }
 
 /** Does nothing when there is no access to end. */
-export const endAccess = (call: Call, image: Image): Reply => started(call, image, "disk.end-access", {});
-
-function started(call: Call, disk: Image, kind: string, input: Record<string, string>): Reply {
-  const operation = call.box.operations.start({
-    kind,
-    resource: disk.id,
-    location: disk.location,
-    namespace: "Microsoft.Compute",
-    input,
-  });
-  return { status: 202, operation: { operation, style: "both" } };
-}
+export const endAccess = (call: Call, image: Image): Reply =>
+  begun(call, image, "disk.end-access", { status: 202 });
 
 export const openAccess: Work = {
   run: () => undefined,

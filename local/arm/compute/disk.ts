@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { type Bytes, GIB, MIB, bytes } from "../../../engine/core/units.ts";
@@ -129,13 +130,7 @@ function update(call: Call, known: Disk, body: DiskBody): Reply {
 
 function accepted(call: Call, disk: Disk, kind: string): Reply {
   disk.properties.provisioningState = "Updating";
-  const operation = call.box.operations.start({
-    kind,
-    resource: disk.id,
-    location: disk.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: 202, body: shown(disk), operation: { operation, style: "both" } };
+  return begun(call, disk, kind, { status: 202, body: shown(disk) });
 }
 
 const shown = (disk: Disk) => ({ ...disk, hidden: undefined });
@@ -157,13 +152,7 @@ function startDelete(call: Call): Reply {
       "OperationNotAllowed",
       `There is an active shared access signature outstanding for disk ${disk.name}. Call EndGetAccess before deleting this disk.`,
     );
-  const operation = call.box.operations.start({
-    kind: "disk.delete",
-    resource: disk.id,
-    location: disk.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: 202, operation: { operation, style: "both" } };
+  return begun(call, disk, "disk.delete", { status: 202 });
 }
 
 export const disks: Family = {

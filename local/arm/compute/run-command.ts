@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
@@ -56,11 +57,6 @@ function put(call: Call): Reply {
   });
   secrets.set(command, protectedParameters);
   return begun(call, command, "run-command.write", { status: known ? 200 : 201, body: shown(call, command) });
-}
-
-function begun({ box }: Call, { id, location }: RunCommand, kind: string, reply: Reply): Reply {
-  const operation = box.operations.start({ kind, resource: id, location, namespace: "Microsoft.Compute" });
-  return { ...reply, operation: { operation, style: reply.status === 202 ? "both" : "status" } };
 }
 
 /** What came of it is shown to who asks for it. */

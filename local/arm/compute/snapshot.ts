@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { GIB } from "../../../engine/core/units.ts";
@@ -118,13 +119,7 @@ function update(call: Call, known: Snapshot, { properties, tags }: SnapshotBody)
 
 function accepted(call: Call, snapshot: Snapshot, kind: string): Reply {
   snapshot.properties.provisioningState = "Updating";
-  const operation = call.box.operations.start({
-    kind,
-    resource: snapshot.id,
-    location: snapshot.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: 202, body: shown(call.box, snapshot), operation: { operation, style: "both" } };
+  return begun(call, snapshot, kind, { status: 202, body: shown(call.box, snapshot) });
 }
 
 function shown({ clock, config }: Box, { hidden, ...snapshot }: Snapshot) {
@@ -149,13 +144,7 @@ function startDelete(call: Call): Reply {
       "OperationNotAllowed",
       `There is an active shared access signature outstanding for snapshot ${snapshot.name}. Call EndGetAccess before deleting this snapshot.`,
     );
-  const operation = call.box.operations.start({
-    kind: "snapshot.delete",
-    resource: snapshot.id,
-    location: snapshot.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: 202, operation: { operation, style: "both" } };
+  return begun(call, snapshot, "snapshot.delete", { status: 202 });
 }
 
 export const snapshots: Family = {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
@@ -59,7 +60,7 @@ function put(call: Call): Reply {
   if (known) release(box, known);
   box.state.virtualMachines.put(machine);
   claim(box, machine);
-  return started(call, machine, "machine.write", known ? 200 : 201, shown(machine));
+  return begun(call, machine, "machine.write", { status: known ? 200 : 201, body: shown(machine) });
 }
 
 function written(
@@ -109,24 +110,6 @@ function written(
   };
 }
 
-function started(
-  { box }: Call,
-  machine: VirtualMachine,
-  kind: string,
-  status: number,
-  body?: unknown,
-  input: Record<string, string> = {},
-): Reply {
-  const operation = box.operations.start({
-    kind,
-    resource: machine.id,
-    location: machine.location,
-    namespace: "Microsoft.Compute",
-    input,
-  });
-  return { status, body, operation: { operation, style: status === 202 ? "both" : "status" } };
-}
-
 const shown = (machine: VirtualMachine) => ({ ...machine, hidden: undefined });
 
 function get(call: Call): Reply {
@@ -147,7 +130,7 @@ function startDelete(call: Call): Reply {
   const machine = call.box.state.virtualMachines.get(call.path.id);
   if (!machine) return { status: 204 };
   machine.properties.provisioningState = "Deleting";
-  return started(call, machine, "machine.delete", 202);
+  return begun(call, machine, "machine.delete", { status: 202 });
 }
 
 const action = (kind: string, input: Record<string, string> = {}) => ({
@@ -155,7 +138,7 @@ const action = (kind: string, input: Record<string, string> = {}) => ({
   run(call: Call): Reply {
     const machine = at(call);
     machine.properties.provisioningState = "Updating";
-    return started(call, machine, kind, 202, undefined, input);
+    return begun(call, machine, kind, { status: 202 }, input);
   },
 });
 

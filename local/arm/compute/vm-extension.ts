@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -54,13 +55,7 @@ function put(call: Call): Reply {
     properties: { ...properties, provisioningState: known ? "Updating" : "Creating" },
   });
   secrets.set(extension, protectedSettings);
-  const operation = box.operations.start({
-    kind: "extension.write",
-    resource: extension.id,
-    location: machine.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: known ? 200 : 201, body: extension, operation: { operation, style: "status" } };
+  return begun(call, extension, "extension.write", { status: known ? 200 : 201, body: extension });
 }
 
 /** Azure allows one extension of a kind per VM, whatever its name. */
@@ -118,13 +113,7 @@ function startDelete(call: Call): Reply {
   const extension = call.box.state.vmExtensions.get(call.path.id);
   if (!extension) return { status: 204 };
   extension.properties.provisioningState = "Deleting";
-  const operation = call.box.operations.start({
-    kind: "extension.delete",
-    resource: extension.id,
-    location: extension.location,
-    namespace: "Microsoft.Compute",
-  });
-  return { status: 202, operation: { operation, style: "both" } };
+  return begun(call, extension, "extension.delete", { status: 202 });
 }
 
 export const vmExtensions: Family = {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId, sameArmId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, invalidReference, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -62,13 +63,7 @@ function put(call: Call): Reply {
     },
   });
   allot(box, id, publicOf(nic));
-  const operation = box.operations.start({
-    kind: "nic.write",
-    resource: id,
-    location,
-    namespace: "Microsoft.Network",
-  });
-  return { status: known ? 200 : 201, body: nic, operation: { operation, style: "status" } };
+  return begun(call, nic, "nic.write", { status: known ? 200 : 201, body: nic });
 }
 
 /** @throws ArmError 400 when the address is not there or another resource has it. */
@@ -179,13 +174,7 @@ function startDelete(call: Call): Reply {
       `Network Interface ${nic.id} is used by existing resource ${user}. In order to delete the network interface, it must be dissociated from the resource.`,
     );
   nic.properties.provisioningState = "Deleting";
-  const operation = call.box.operations.start({
-    kind: "nic.delete",
-    resource: nic.id,
-    location: nic.location,
-    namespace: "Microsoft.Network",
-  });
-  return { status: 202, operation: { operation, style: "location" } };
+  return begun(call, nic, "nic.delete", { status: 202 });
 }
 
 export const deleteInterface: Work = {

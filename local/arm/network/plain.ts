@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -84,7 +85,7 @@ function put(plain: Plain, call: Call): Reply {
     etag: newEtag(),
     properties: { ...(plain.complete?.(id, properties) ?? properties), provisioningState: "Updating" },
   });
-  return begun(call, plain, resource, "write", { status: known ? 200 : 201, body: resource });
+  return begun(call, resource, `${plain.kind}.write`, { status: known ? 200 : 201, body: resource });
 }
 
 function startDelete(plain: Plain, call: Call): Reply {
@@ -98,21 +99,5 @@ function startDelete(plain: Plain, call: Call): Reply {
       `${resource.id} cannot be deleted because it is in use by the following resource: ${user}.`,
     );
   resource.properties.provisioningState = "Deleting";
-  return begun(call, plain, resource, "delete", { status: 202 });
-}
-
-function begun(
-  { box }: Call,
-  { kind }: Plain,
-  { id, location }: PlainResource,
-  what: "write" | "delete",
-  reply: Reply,
-): Reply {
-  const operation = box.operations.start({
-    kind: `${kind}.${what}`,
-    resource: id,
-    location,
-    namespace: "Microsoft.Network",
-  });
-  return { ...reply, operation: { operation, style: what === "write" ? "status" : "location" } };
+  return begun(call, resource, `${plain.kind}.delete`, { status: 202 });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -66,11 +67,6 @@ function free(box: Box): string {
   let next = FIRST;
   while (taken.has(textOf(next))) next++;
   return textOf(next);
-}
-
-function begun({ box }: Call, { id, location }: PublicAddress, kind: string, reply: Reply): Reply {
-  const operation = box.operations.start({ kind, resource: id, location, namespace: "Microsoft.Network" });
-  return { ...reply, operation: { operation, style: reply.status === 202 ? "location" : "status" } };
 }
 
 function at({ box, path }: Call): PublicAddress {

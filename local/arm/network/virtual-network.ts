@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId, sameArmId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -71,17 +72,7 @@ function put(call: Call): Reply {
     etag: newEtag(),
     properties: { ...body.properties, subnets, provisioningState: "Updating" },
   });
-  return written(call, network.id, location, known ? 200 : 201, network);
-}
-
-function written(call: Call, resource: string, location: string, status: number, body: unknown): Reply {
-  const operation = call.box.operations.start({
-    kind: "network.write",
-    resource,
-    location,
-    namespace: "Microsoft.Network",
-  });
-  return { status, body, operation: { operation, style: "status" } };
+  return begun(call, network, "network.write", { status: known ? 200 : 201, body: network });
 }
 
 export const writeNetwork: Work = {
@@ -155,13 +146,7 @@ function startDelete(call: Call): Reply {
   if (!network) return { status: 204 };
   for (const subnet of network.properties.subnets) refuseInUse(call.box, subnet);
   network.properties.provisioningState = "Deleting";
-  const operation = call.box.operations.start({
-    kind: "network.delete",
-    resource: network.id,
-    location: network.location,
-    namespace: "Microsoft.Network",
-  });
-  return { status: 202, operation: { operation, style: "location" } };
+  return begun(call, network, "network.delete", { status: 202 });
 }
 
 export const deleteNetwork: Work = { run: (box, { resource }) => box.state.virtualNetworks.delete(resource) };

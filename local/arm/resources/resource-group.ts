@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -54,13 +55,7 @@ function put(call: Call) {
 function startDelete(call: Call) {
   const group = groupAt(call.box, call.path);
   group.properties.provisioningState = "Deleting";
-  const operation = call.box.operations.start({
-    kind: "group.delete",
-    resource: group.id,
-    location: group.location,
-    namespace: "Microsoft.Resources",
-  });
-  return { status: 202, operation: { operation, style: "location" as const } };
+  return begun(call, group, "group.delete", { status: 202 });
 }
 
 /** Everything below a group, in the order in which it can be deleted. */

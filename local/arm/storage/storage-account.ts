@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
@@ -36,13 +37,7 @@ function put(call: Call): Reply {
     properties: { ...body.properties, provisioningState: "Creating" },
     hidden: { pool: takePool(box, location, call.seed?.pool) },
   });
-  const operation = box.operations.start({
-    kind: "account.create",
-    resource: account.id,
-    location,
-    namespace: "Microsoft.Storage",
-  });
-  return { status: 202, operation: { operation, style: "location" } };
+  return begun(call, account, "account.create", { status: 202 });
 }
 
 /** An update is done at once. */
