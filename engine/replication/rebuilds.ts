@@ -1,17 +1,15 @@
 import type { Digest } from "../core/digest.ts";
-import { ExtentSet } from "../core/extent.ts";
-import { LeewardError, hasCode } from "../core/errors.ts";
 import type { MachineId } from "../core/ids.ts";
 import { type Bytes, type Micros, bytes } from "../core/units.ts";
 import { rebuildsPrefix } from "../journal/names.ts";
-import { decodeExtents, encodeExtents } from "../journal/extents-text.ts";
+import { encodeExtents } from "../journal/extents-text.ts";
 import { type Rebuild, decodeRebuild, encodeRebuild } from "../journal/rebuild-document.ts";
 import type { ETag, ObjectStore } from "../storage/store.ts";
 import type { AppliedState } from "./applied.ts";
 import type { SizedDisk } from "./blocks.ts";
+import { extentsUpTo, putKept, readKept } from "./kept-turn.ts";
 import type { SourcePoint } from "./lineage.ts";
 import { type Coverage, emptyCoverage } from "./merge.ts";
-import { rereading } from "./reread.ts";
 import type { Walked } from "./walk.ts";
 
 /** One turn of a rebuild, which is kept under this name between turns. */
@@ -102,12 +100,7 @@ export async function keepRebuild(
     covered: [...coverage].map(([disk, extents]) => ({ disk, extents: encodeExtents(extents) })),
     complete,
   });
-  try {
-    await objects.put(name, body, etag === undefined ? "absent" : { unchangedSince: etag });
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists") && !hasCode(error, "NotFound")) throw error;
-    throw new LeewardError("ObjectChanged", `${name} was brought on, or ended, by another run`, error);
-  }
+  await putKept(objects, name, body, etag);
 }
 
 /** The disks are at the point: whoever is to rebuild them again begins anew. May run twice. */
@@ -132,43 +125,18 @@ export async function dropRebuilds(
   if (names.length > 0) await objects.delete(names);
 }
 
-interface Kept {
-  readonly rebuild: Rebuild;
-  readonly coverage: Coverage;
-  readonly etag: ETag;
-}
-
-/** One that is damaged, or that a newer Leeward wrote, goes: it only spares work. */
-async function keptRebuild(objects: ObjectStore, name: string): Promise<Kept | undefined> {
-  try {
-    return await rereading(async () => {
-      const object = await objects.get(name);
-      if (!object) return undefined;
-      const rebuild = decodeRebuild(name, object.body);
-      return { rebuild, coverage: coverageIn(name, rebuild), etag: object.etag };
-    });
-  } catch (error) {
-    if (!hasCode(error, "ManifestDamaged") && !hasCode(error, "ManifestVersionUnknown")) throw error;
-    await objects.delete([name]);
-    return undefined;
-  }
-}
+const keptRebuild = (objects: ObjectStore, name: string) =>
+  readKept(objects, name, (body) => {
+    const rebuild = decodeRebuild(name, body);
+    return { rebuild, coverage: coverageIn(name, rebuild) };
+  });
 
 function coverageIn(name: string, { covered, point: { disks } }: Rebuild): Coverage {
   const found = new Map(covered.map(({ disk, extents }) => [disk, extents]));
   return new Map(
-    disks.map(({ index, size }) => [index, extentsIn(name, { index, size }, found.get(index) ?? "")]),
+    disks.map(({ index, size }) => [
+      index,
+      extentsUpTo(`${name}: disk ${index}`, found.get(index) ?? "", size),
+    ]),
   );
-}
-
-function extentsIn(name: string, { index, size }: SizedDisk, text: string): ExtentSet {
-  try {
-    const extents = ExtentSet.of(decodeExtents(text));
-    const [beyond] = extents.intersect(size, Number.MAX_SAFE_INTEGER);
-    if (beyond === undefined) return extents;
-    throw new RangeError(`extents up to ${beyond.end} of disk ${index}, which has ${size} bytes`);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new LeewardError("ManifestDamaged", `${name}: ${error.message}`, error);
-  }
 }

@@ -1,9 +1,7 @@
-import { LeewardError, hasCode } from "../core/errors.ts";
 import { ExtentSet } from "../core/extent.ts";
 import type { MachineId } from "../core/ids.ts";
-import type { DiskIndex } from "../core/units.ts";
 import { blockCount } from "../journal/digest-tree.ts";
-import { decodeExtents, encodeExtents } from "../journal/extents-text.ts";
+import { encodeExtents } from "../journal/extents-text.ts";
 import { verificationName } from "../journal/names.ts";
 import {
   type Verification,
@@ -13,8 +11,8 @@ import {
 import type { ETag, ObjectStore } from "../storage/store.ts";
 import type { Blocks, SizedDisk } from "./blocks.ts";
 import type { BlocksLeft } from "./journal-blocks.ts";
+import { extentsUpTo, isUseless, putKept, readKept } from "./kept-turn.ts";
 import { type PartialsPlace, dropPartials, putPartials, readPartials } from "./partial-blocks.ts";
-import { rereading } from "./reread.ts";
 
 /** What earlier turns left. */
 export interface KeptVerification {
@@ -23,26 +21,14 @@ export interface KeptVerification {
   readonly etag: ETag;
 }
 
-/**
- * A verification that somebody has begun on this road, of whatever point. One that is damaged, or that a newer Leeward wrote, goes: it only
- * spares work.
- */
-export async function readVerification(
+/** A verification that somebody has begun on this road, of whatever point. Undefined when there is none, or none that can be believed. */
+export function readVerification(
   objects: ObjectStore,
   machine: MachineId,
   road: string,
 ): Promise<KeptVerification | undefined> {
   const name = verificationName(machine, road);
-  try {
-    return await rereading(async () => {
-      const object = await objects.get(name);
-      return object && { verification: decodeVerification(name, object.body), etag: object.etag };
-    });
-  } catch (error) {
-    if (!isUseless(error)) throw error;
-    await objects.delete([name]);
-    return undefined;
-  }
+  return readKept(objects, name, (body) => ({ verification: decodeVerification(name, body) }));
 }
 
 /** What is left to do of it; undefined when that cannot be believed. @throws storage errors, KeyWrong */
@@ -81,12 +67,7 @@ export async function keepVerification(
     deferred: textOf(deferred),
     ...(partial && { partial }),
   });
-  try {
-    await objects.put(name, body, etag === undefined ? "absent" : { unchangedSince: etag });
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists") && !hasCode(error, "NotFound")) throw error;
-    throw new LeewardError("ObjectChanged", `${name} was brought on, or ended, by another run`, error);
-  }
+  await putKept(objects, name, body, etag);
   await dropPartials(place, partial);
 }
 
@@ -96,9 +77,6 @@ export async function endVerification(objects: ObjectStore, machine: MachineId, 
   await dropPartials({ objects, point: { machine }, road }, undefined);
 }
 
-const isUseless = (error: unknown): boolean =>
-  hasCode(error, "ManifestDamaged") || hasCode(error, "ManifestVersionUnknown");
-
 const textOf = (blocks: Blocks): Verification["wanted"] =>
   [...blocks]
     .filter(([, { total }]) => total > 0)
@@ -107,19 +85,10 @@ const textOf = (blocks: Blocks): Verification["wanted"] =>
 function blocksIn(text: Verification["wanted"], disks: readonly SizedDisk[]): Blocks {
   const found = new Map(text.map(({ disk, extents }) => [disk, extents]));
   return new Map(
-    disks.map(({ index, size }) => [index, extentsIn(index, blockCount(size), found.get(index))]),
+    disks.map(({ index, size }) => {
+      const blocks = found.get(index);
+      const of = `blocks of disk ${index} in a verification`;
+      return [index, blocks === undefined ? new ExtentSet() : extentsUpTo(of, blocks, blockCount(size))];
+    }),
   );
-}
-
-function extentsIn(disk: DiskIndex, count: number, text: string | undefined): ExtentSet {
-  if (text === undefined) return new ExtentSet();
-  try {
-    const extents = ExtentSet.of(decodeExtents(text));
-    const [beyond] = extents.intersect(count, Number.MAX_SAFE_INTEGER);
-    if (!beyond) return extents;
-    throw new RangeError(`blocks up to ${beyond.end} of disk ${disk}, which has ${count}`);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new LeewardError("ManifestDamaged", `a verification names ${error.message}`, error);
-  }
 }
