@@ -7,6 +7,8 @@ const LONGEST = [
   "software/postgres-two-disks",
   "box/demo",
   "software/postgres",
+  "simulation/mutations-of-life",
+  "simulation/mutations-of-healing",
   "simulation/mutations",
   "box/retention",
   "functions-host/kills",

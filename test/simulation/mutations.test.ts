@@ -1,19 +1,13 @@
 import { expect, test } from "vitest";
+import { proveCaught } from "./caught.ts";
+import { MUTATIONS_OF_HEALING } from "./mutations-of-healing.ts";
+import { MUTATIONS_OF_LIFE, MUTATIONS_OF_TURNS } from "./mutations-of-life.ts";
 import { MUTATIONS } from "./mutations.ts";
-import { simulate } from "./simulation.ts";
 
-const MOST_SEEDS = 200;
-/** A minute at most where nothing else is at work; this yields to all that is. */
-const TIMEOUT = 1_800_000;
+/** Their own files prove these, at the same time. */
+const ELSEWHERE = { ...MUTATIONS_OF_LIFE, ...MUTATIONS_OF_TURNS, ...MUTATIONS_OF_HEALING };
 
-test.each(Object.entries(MUTATIONS))("%s is caught", { timeout: TIMEOUT }, async (name, { caught }) => {
-  const seen: string[] = [];
-  for (let seed = 1; seed <= MOST_SEEDS && !caught.test(seen.at(-1) ?? ""); seed++) {
-    const { failure } = await simulate(seed, undefined, name);
-    if (failure) seen.push(failure.message);
-  }
-  expect(seen.at(-1), `${MOST_SEEDS} seeds did not notice ${name}`).toMatch(caught);
-});
+proveCaught(Object.fromEntries(Object.entries(MUTATIONS).filter(([name]) => !(name in ELSEWHERE))));
 
 test("there are at least twelve", () => {
   expect(Object.keys(MUTATIONS).length).toBeGreaterThanOrEqual(12);
