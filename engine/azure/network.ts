@@ -100,6 +100,7 @@ export interface NetworkInterfaceSpec {
   readonly address?: string;
   readonly enableAcceleratedNetworking?: boolean;
   readonly networkSecurityGroup?: ArmId;
+  readonly applicationSecurityGroups?: readonly ArmId[];
   readonly owner: Owner;
 }
 
@@ -115,6 +116,9 @@ export const networkInterfaceBody = (spec: NetworkInterfaceSpec) => ({
           ...(spec.address
             ? { privateIPAllocationMethod: "Static", privateIPAddress: spec.address }
             : { privateIPAllocationMethod: "Dynamic" }),
+          ...(spec.applicationSecurityGroups && {
+            applicationSecurityGroups: spec.applicationSecurityGroups.map((id) => ({ id })),
+          }),
         },
       },
     ],

@@ -78,14 +78,44 @@ const sourceMachine = z.object({
 });
 export type SourceMachine = z.infer<typeof sourceMachine>;
 
+/** What a network interface of the copy is connected to. */
+const targetNic = z.object({
+  /** Of the source's interface that it stands for. */
+  name: z.string(),
+  subnet: arm,
+  networkSecurityGroup: arm.optional(),
+  applicationSecurityGroups: z.array(arm).optional(),
+  /** That the user wants in place of the source's. */
+  address: z.string().optional(),
+});
+export type TargetNic = z.infer<typeof targetNic>;
+
 /** Where the target is, or will be, built. */
 const targetMachine = z.object({
   region: z.string(),
   resourceGroup: arm,
+  /** Of the primary NIC. */
   network: arm,
   /** Of the primary NIC when the user named one; otherwise every NIC keeps its subnet's name. */
   subnet: z.string().optional(),
+  /** In the source's order. Older records lack it: all are in `network`, and have no security group. */
+  nics: z.array(targetNic).optional(),
   availabilitySet: arm.optional(),
+  /** Never together with an availability set. */
+  zone: z.string().optional(),
+  proximityPlacementGroup: arm.optional(),
+  /** In place of the source's. */
+  size: z.string().optional(),
+  /** What is to be other than at the source, of some disks. */
+  disks: z
+    .array(
+      z.object({
+        index: z.number().transform(checked(diskIndex)),
+        sku: z.string().optional(),
+        encryptionSet: arm.optional(),
+      }),
+    )
+    .optional(),
   vm: arm,
   cache: account,
   replica: account.optional(),

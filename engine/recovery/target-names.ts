@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { type ArmId, type BarrierId, armId } from "../core/ids.ts";
-import { type ItemRecord, type SourceMachine, type TargetMachine, lastSegment } from "./item.ts";
+import {
+  type ItemRecord,
+  type SourceMachine,
+  type SourceNic,
+  type TargetMachine,
+  type TargetNic,
+  lastSegment,
+} from "./item.ts";
 
 /**
  * Names of everything that Leeward makes for a machine: fixed by the request, so that a second run finds what the first
@@ -12,13 +19,15 @@ export function targetOfRequest(item: ItemRecord, source: SourceMachine, region:
   const availabilitySet =
     request.availabilitySet ??
     (source.availabilitySet && compute(group, "availabilitySets", `${source.availabilitySet.name}-recovery`));
+  const network =
+    request.network ?? inGroup(group, "Microsoft.Network/virtualNetworks", `${source.network.name}-recovery`);
+  const subnet = request.subnet && lastSegment(request.subnet);
   return {
     region,
     resourceGroup: group,
-    network:
-      request.network ??
-      inGroup(group, "Microsoft.Network/virtualNetworks", `${source.network.name}-recovery`),
-    ...(request.subnet && { subnet: lastSegment(request.subnet) }),
+    network,
+    ...(subnet && { subnet }),
+    nics: source.nics.map((nic) => placeOf({ network, subnet }, nic)),
     ...(availabilitySet && { availabilitySet }),
     vm: compute(group, "virtualMachines", lastSegment(vmId)),
     cache: {
@@ -41,6 +50,16 @@ export const replicaAccount = (group: ArmId, region: string): ArmId =>
 /** A disk built from another point is another disk. */
 export const targetDisk = (target: TargetMachine, diskName: string, point: BarrierId): ArmId =>
   compute(target.resourceGroup, "disks", `${diskName.slice(0, 60)}-${point.slice(0, 8)}`);
+
+/** Where the copy of a NIC goes: as enablement planned it, or, in an older record, by its names. */
+export const placeOf = (
+  { network, subnet, nics }: Pick<TargetMachine, "network" | "subnet" | "nics">,
+  nic: SourceNic,
+): TargetNic =>
+  nics?.find(({ name }) => name === nic.name) ?? {
+    name: nic.name,
+    subnet: armId(`${network}/subnets/${nic.primary && subnet ? subnet : nic.subnet}`),
+  };
 
 export const targetNic = (target: TargetMachine, nicName: string): ArmId =>
   inGroup(target.resourceGroup, "Microsoft.Network/networkInterfaces", nicName);

@@ -9,14 +9,8 @@ import {
 } from "../../engine/azure/virtual-machine.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, type BarrierId, armId, sameArmId } from "../../engine/core/ids.ts";
-import {
-  type ItemRecord,
-  type SourceNic,
-  lastSegment,
-  sourceOf,
-  targetOf,
-} from "../../engine/recovery/item.ts";
-import { targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { type ItemRecord, lastSegment, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { placeOf, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
@@ -26,15 +20,18 @@ export const vmActivities = {
     const target = targetOf(item);
     const nic = sourceOf(item).nics[at];
     if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
-    const subnet = nic.primary && target.subnet ? target.subnet : nic.subnet;
+    const { subnet, networkSecurityGroup, applicationSecurityGroups, address: wanted } = placeOf(target, nic);
     const id = targetNic(target, nic.name);
-    const address = await keepableAddress(services.arm.urgent, item, id, nic);
+    const kept = wanted ?? nic.privateAddress;
+    const address = await keepableAddress(services.arm.urgent, networkOf(subnet), id, kept);
     return sent(
       await ensureNetworkInterface(services.arm.urgent, {
         id,
         location: target.region,
-        subnet: armId(`${target.network}/subnets/${subnet}`),
+        subnet,
         ...(address && { address }),
+        ...(networkSecurityGroup && { networkSecurityGroup }),
+        ...(applicationSecurityGroups && { applicationSecurityGroups }),
         enableAcceleratedNetworking: nic.acceleratedNetworking,
         owner: { machine, role: "target-nic" },
       }),
@@ -54,12 +51,15 @@ export const vmActivities = {
   },
 } satisfies Partial<Implementations>;
 
+const networkOf = (subnet: ArmId): ArmId =>
+  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
+
 /** The source's own address where the target subnet has it free; otherwise the subnet gives one. */
 async function keepableAddress(
   arm: ArmClient,
-  item: ItemRecord,
+  network: ArmId,
   id: ArmId,
-  { privateAddress }: SourceNic,
+  privateAddress: string | undefined,
 ): Promise<string | undefined> {
   if (!privateAddress) return undefined;
   // A second run: what the first one decided stays.
@@ -68,7 +68,7 @@ async function keepableAddress(
     return has?.privateIPAllocationMethod === "Static" ? has.privateIPAddress : undefined;
   }
   try {
-    const { available } = await checkIpAddress(arm, targetOf(item).network, privateAddress);
+    const { available } = await checkIpAddress(arm, network, privateAddress);
     return available ? privateAddress : undefined;
   } catch (error) {
     // An address outside the network is refused with 400, which is an answer as well.
