@@ -1,6 +1,8 @@
 import { hash } from "node:crypto";
+import { on } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
+import type { Worker } from "node:worker_threads";
 import { constants, zstdCompress } from "node:zlib";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import { KIB, MIB, bytes, diskIndex, micros, sequence } from "../engine/core/units.ts";
@@ -8,21 +10,21 @@ import { follow } from "../engine/journal/chain.ts";
 import { segmentName } from "../engine/journal/names.ts";
 import type { DataRecord } from "../engine/journal/record.ts";
 import { type SealedSegment, sealSegment } from "../engine/journal/seal.ts";
-import { ship } from "../engine/replication/ship.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { ChangedImage } from "./delta-image.ts";
 import { type Figures, cpuOf } from "./delta-peers.ts";
+import { type Address, type Order, PARALLEL } from "./delta-shipper.ts";
 import { KEY, MACHINE, START } from "./segments.ts";
 
 interface Store {
   readonly objects: ObjectStore;
+  readonly address: Address;
   readonly pid: number;
 }
 
 const SEGMENT = 8 * MIB;
 /** As NBD clients send large writes. */
 const WRITE = 256 * KIB;
-const PARALLEL = 4;
 
 const compress = promisify(zstdCompress);
 
@@ -45,27 +47,28 @@ export const floor = (image: ChangedImage, target: Store): Promise<Figures> =>
   });
 
 /** As agent and app do it: seal, put into the cache, and from there into the target, checked on the way. */
-export const leeward = (image: ChangedImage, cache: Store, target?: Store): Promise<Figures> =>
-  measured(target ? [cache, target] : [cache], async () => {
+export const leeward = (
+  image: ChangedImage,
+  cache: Store,
+  to?: { readonly target: Store; readonly shipper: Worker },
+): Promise<Figures> =>
+  measured(to ? [cache, to.target] : [cache], async () => {
     let stored = 0;
+    let segments = 0;
+    const tell = (order: Order) => to?.shipper.postMessage(order);
+    const answers = to && on(to.shipper, "message", { signal: AbortSignal.timeout(60_000) });
+    if (to) tell({ begin: { cache: cache.address, target: to.target.address } });
     const put = mapInOrder(segmentsOf(image), PARALLEL, async (segment) => {
       const { ordinal, generation } = segment.header;
       await cache.objects.put(segmentName(MACHINE, generation, ordinal), segment.bytes, "absent");
       return segment.bytes.length;
     });
-    let position = START;
-    const carry = async () => {
-      if (!target) return;
-      const limits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(128 * MIB), parallel: PARALLEL };
-      const both = { cache: cache.objects, target: target.objects };
-      ({ position } = await ship({ ...both, machine: MACHINE, from: position, limits }));
-    };
-    let carrying = Promise.resolve();
     for await (const size of put) {
       stored += size;
-      carrying = carrying.then(carry);
+      segments++;
+      tell("look");
     }
-    await carrying.then(carry);
+    for await (const [next] of answers ?? []) if (next === START.next + segments) break;
     return stored;
   });
 

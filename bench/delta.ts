@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { type Region, startRegion } from "../test/fixtures/region.ts";
 import { type ChangedImage, makeImages } from "./delta-image.ts";
 import { floor, leeward } from "./delta-leeward.ts";
@@ -24,6 +26,7 @@ interface Contender {
 export async function run(): Promise<void> {
   const directory = mkdtempSync(path.join(tmpdir(), "leeward-bench-"));
   const [cache, target] = await Promise.all([startRegion(), startRegion()]);
+  const shipper = new Worker(new URL("./delta-shipper.ts", import.meta.url));
   try {
     const image = await makeImages(directory);
     const place: Place = { directory, image, target };
@@ -32,14 +35,20 @@ export async function run(): Promise<void> {
       if (await isMissing(peer.command)) console.log(`${peer.command} is not installed: no row for it`);
       else peers.push(await contender(peer, place));
     }
-    await compare([...ours(image, cache, target), ...peers], image);
+    await compare([...ours(image, { cache, target, shipper }), ...peers], image);
   } finally {
-    await Promise.all([cache.stop(), target.stop()]);
+    await Promise.all([shipper.terminate(), cache.stop(), target.stop()]);
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-const ours = (image: ChangedImage, cache: Region, target: Region): Contender[] => [
+interface Ours {
+  readonly cache: Region;
+  readonly target: Region;
+  readonly shipper: Worker;
+}
+
+const ours = (image: ChangedImage, { cache, target, shipper }: Ours): Contender[] => [
   {
     name: FLOOR,
     knows: true,
@@ -48,7 +57,7 @@ const ours = (image: ChangedImage, cache: Region, target: Region): Contender[] =
   {
     name: "leeward: seal, cache, target",
     knows: true,
-    run: async () => leeward(image, await store(cache), await store(target)),
+    run: async () => leeward(image, await store(cache), { target: await store(target), shipper }),
   },
   {
     name: "  the same, to the cache only",
@@ -60,9 +69,15 @@ const ours = (image: ChangedImage, cache: Region, target: Region): Contender[] =
 const FLOOR = "floor: compress, hash, put once";
 
 async function store(region: Region) {
-  const objects = region.objects(`b-${randomUUID()}`);
+  const container = `b-${randomUUID()}`;
+  const objects = region.objects(container);
   await objects.ensureContainer();
-  return { objects, pid: region.azurite.pid };
+  const address = {
+    endpoint: region.blobEndpoint,
+    container,
+    ca: await readFile(region.tls.ca, "utf8"),
+  };
+  return { objects, address, pid: region.azurite.pid };
 }
 
 async function contender(peer: Peer, place: Place): Promise<Contender> {
