@@ -13,6 +13,7 @@ import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
 /** Names under which the orchestrations are registered. */
 export const ORCHESTRATION = {
   enable: "enableProtection",
+  disable: "disableProtection",
   failover: "failover",
   replicate: "replicate",
   recoveryPoint: "recoveryPoint",

@@ -4,7 +4,7 @@ import { type Ordinal, ordinal } from "../engine/core/units.ts";
 import { dataKeyBytes } from "../engine/journal/key.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../engine/recovery/item.ts";
 import { type LostRecord, lostFor } from "../engine/recovery/lost-record.ts";
-import { STATES } from "../engine/recovery/state.ts";
+import { STATES, isLeaving } from "../engine/recovery/state.ts";
 import type { Services } from "./services.ts";
 
 /**
@@ -21,6 +21,8 @@ export async function handOver(
   const { machine, state, failover } = item;
   if (STATES[state].replicating)
     throw new LeewardError("StateNotAllowed", `machine ${machine} is ${state}: its agent is to register`);
+  // Nothing of its journal is wanted any more, and nothing new is to come into a cache that is being emptied.
+  if (isLeaving(state)) return { wanted: false };
   if (generation >= item.generation)
     throw new LeewardError(
       "AgentFenced",

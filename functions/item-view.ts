@@ -6,8 +6,15 @@ import { type AgentRecord, type Heartbeat, reportedBy } from "../engine/recovery
 import type { GroupRecord } from "../engine/recovery/group.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
 import { guestBytes } from "../engine/recovery/guest-writes.ts";
-import { type FailoverReport, type ItemRecord, lastSegment, vaultOf } from "../engine/recovery/item.ts";
+import {
+  type FailoverReport,
+  type ItemRecord,
+  isOver,
+  lastSegment,
+  vaultOf,
+} from "../engine/recovery/item.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
+import { SCENARIO } from "./scenario.ts";
 import { STATES, type ItemState } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
@@ -39,6 +46,8 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
   ],
   Reversed: ["UnplannedFailoverCommitted", "Failed over, and protected in the other direction"],
   Reversing: ["Reprotecting", "The old disks become the base of the other direction"],
+  Disabling: ["DisablingProtection", "Protection is being taken away"],
+  DisableFailed: ["DisablingFailed", "Taking protection away failed and may be tried again"],
 };
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
@@ -78,7 +87,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       friendlyName: lastSegment(item.vmId),
       protectionState,
       protectionStateDescription,
-      activeLocation: STATES[item.state].over ? "Recovery" : "Primary",
+      activeLocation: isOver(item) ? "Recovery" : "Primary",
       testFailoverState: "None",
       allowedOperations: [...STATES[item.state].allowed],
       replicationHealth: overall(item, errors),
@@ -139,7 +148,7 @@ function scenario(item: ItemRecord) {
   const jobs = `${vaultOf(item.id)}/replicationJobs`;
   if (item.job.ended)
     return { scenarioName: "None", jobId: `${jobs}/None`, startTime: "1753-01-01T01:01:01Z" };
-  const scenarioName = item.job.kind === "enable" ? "EnableDr" : "UnplannedFailover";
+  const [scenarioName] = SCENARIO[item.job.kind];
   return { scenarioName, jobId: `${jobs}/${item.job.operation}`, startTime: toIso(item.job.startTime) };
 }
 

@@ -10,6 +10,7 @@ import { settledJob } from "./group-job.ts";
 import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { PATHS, vaultIn } from "./paths.ts";
+import { SCENARIO } from "./scenario.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -46,12 +47,6 @@ function parseOperation(name: string): OperationId | undefined {
     return undefined;
   }
 }
-
-const SCENARIO: Record<JobRecord["kind"], readonly [name: string, friendly: string]> = {
-  enable: ["EnableDr", "Enable replication"],
-  failover: ["UnplannedFailover", "Unplanned failover"],
-  groupFailover: ["GroupFailover", "Failover of a group"],
-};
 
 async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
   const live =

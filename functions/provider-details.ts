@@ -2,8 +2,7 @@ import { toIso } from "../engine/core/clock.ts";
 import { MIB, type Micros } from "../engine/core/units.ts";
 import type { ProtectedItem } from "../engine/contract/protected-item.ts";
 import type { Known } from "../engine/recovery/health.ts";
-import { type ItemRecord, type SourceDisk, lastSegment } from "../engine/recovery/item.ts";
-import { STATES } from "../engine/recovery/state.ts";
+import { type ItemRecord, type SourceDisk, isOver, lastSegment } from "../engine/recovery/item.ts";
 import { targetDisk } from "../engine/recovery/target-names.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 
@@ -15,7 +14,7 @@ export function providerDetails(known: Known, now: Micros, job: JobStatus | unde
   const { source, target } = item;
   const { point } = progress ?? {};
   const percentage = percentageOf(known, job);
-  const failedOver = STATES[item.state].over;
+  const failedOver = isOver(item);
   return {
     instanceType: "A2A",
     fabricObjectId: item.vmId,

@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from "node:util";
 import { LeewardError } from "../core/errors.ts";
 import { type ArmId, type BarrierId, type OperationId, sameArmId } from "../core/ids.ts";
 import { type Micros, generation } from "../core/units.ts";
-import { type ItemRecord, type ProtectionRequest, lastSegment, machineIdFor, move } from "./item.ts";
+import {
+  type ItemRecord,
+  type ProtectionRequest,
+  type Removal,
+  lastSegment,
+  machineIdFor,
+  move,
+} from "./item.ts";
 import { type ItemJob, operationFor } from "./job.ts";
 import type { RecoveryPolicy } from "./policy.ts";
 import type { WantedMoment } from "./wanted-moment.ts";
@@ -63,6 +70,57 @@ export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
   return { ...kept, generation: generation(old.generation + 1), job: nextJob(old, "failover", asked) };
 }
 
+/**
+ * The item once its protection is being taken away. The same write fences it, as that of a failover does. Asked for once more
+ * while it is being done, it changes nothing.
+ * @throws Conflict while another job is at work; StateNotAllowed
+ */
+export function beginDisable(
+  old: ItemRecord,
+  { purge, keepPoints }: Pick<Removal, "purge" | "keepPoints">,
+  asked: Asked,
+): ItemRecord {
+  const name = lastSegment(old.id);
+  const { job, state, removal } = old;
+  if (state === "Disabling" && removal?.purge === purge && removal.keepPoints === keepPoints) return old;
+  if (!STATES[state].allowed.includes("DisableProtection")) {
+    if (STATES[state].busy)
+      throw new LeewardError("Conflict", `job ${job.operation} (${job.kind}) is at work on ${name}`);
+    throw new LeewardError("StateNotAllowed", `${name} is ${state}: DisableProtection is not possible`);
+  }
+  if (state === "Reversed" && !purge)
+    throw new LeewardError(
+      "StateNotAllowed",
+      `${name} is protected from ${old.reversal?.to ?? "the other direction"}: disable it there, or purge what is kept here of the former direction`,
+    );
+  const { failure: _, unissued: __, ...kept } = move(old, "disable");
+  const after = job.ended ? undefined : job.operation;
+  return {
+    ...kept,
+    generation: generation(old.generation + 1),
+    // Behind a try that failed it is still where it was before the first.
+    removal: { purge, keepPoints, from: removal?.from ?? state, ...(after && { after }) },
+    job: nextJob(old, "disable", { now: asked.now }),
+  };
+}
+
+/**
+ * The item once its agent is being upgraded. Replication goes on meanwhile, and so does everything else: a failover that begins
+ * takes the item over.
+ * @throws Conflict while another job is at work; StateNotAllowed
+ */
+export function beginUpgrade(old: ItemRecord, asked: Asked): ItemRecord {
+  const name = lastSegment(old.id);
+  const { job } = old;
+  if (asked.token && job.operation === operationFor(old.id, "upgradeAgent", asked.token)) return old;
+  if (!job.ended)
+    throw new LeewardError("Conflict", `job ${job.operation} (${job.kind}) is at work on ${name}`);
+  if (old.state !== "Protected")
+    throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: its agent cannot be upgraded`);
+  const { failure: _, ...kept } = old;
+  return { ...kept, job: nextJob(old, "upgradeAgent", asked) };
+}
+
 /** The record of the item's newest job as it begins. */
 export const jobOf = (item: ItemRecord): ItemJob => ({
   format: 1,
@@ -77,14 +135,18 @@ export const jobOf = (item: ItemRecord): ItemJob => ({
   steps: [],
 });
 
-const newItem = (wish: Wish, asked: Asked): ItemRecord => ({
-  format: 1,
-  ...wish,
-  machine: machineIdFor(wish.id, wish.vmId),
-  state: "Enabling",
-  generation: generation(1),
-  job: jobStart(operationFor(wish.id, "enable", asked.token ?? "first"), "enable", asked),
-});
+/** What a client repeats once it was disabled again is another enablement: only the record tells that a request is known. */
+function newItem(wish: Wish, asked: Asked): ItemRecord {
+  const operation = operationFor(wish.id, "enable", `${asked.token ?? "first"} at ${asked.now}`);
+  return {
+    format: 1,
+    ...wish,
+    machine: machineIdFor(wish.id, wish.vmId, operation),
+    state: "Enabling",
+    generation: generation(1),
+    job: jobStart(operation, "enable", asked),
+  };
+}
 
 /** Without an id of the client's, the job before tells one request from the next. */
 const nextJob = (old: ItemRecord, kind: ItemJob["kind"], asked: Asked): ItemRecord["job"] =>

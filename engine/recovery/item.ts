@@ -19,7 +19,7 @@ import { resyncRequest } from "./resync-request.ts";
 import { recoveryPolicy } from "./policy.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
-import { ITEM_STATES, type ItemEvent, nextState } from "./state.ts";
+import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
 
 const arm = z.string().transform(checked(armId));
 const size = z.number().transform(checked(bytes));
@@ -184,6 +184,19 @@ const reversal = z.object({
   at: time,
 });
 
+/** How its protection is taken away. */
+const removal = z.object({
+  /** It goes on without what does not answer, and says what it left there. */
+  purge: z.boolean(),
+  /** Journal, points and key stay in the target account. */
+  keepPoints: z.boolean(),
+  /** The state that it was in. */
+  from: z.enum(ITEM_STATES),
+  /** The job that was at work when it was asked for: it ends before anything is deleted. */
+  after: z.string().transform(checked(operationId)).optional(),
+});
+export type Removal = z.infer<typeof removal>;
+
 /** One protected machine. Kind `item`; changed only by ETag compare-and-swap: it is the authority on who may write. */
 export const itemRecord = z.object({
   format: z.literal(1),
@@ -208,7 +221,7 @@ export const itemRecord = z.object({
   /** The newest job. */
   job: z.object({
     operation: z.string().transform(checked(operationId)),
-    kind: z.enum(["enable", "failover"]),
+    kind: z.enum(["enable", "failover", "disable", "upgradeAgent"]),
     startTime: time,
     /** What a failover asked for. */
     point: z.string().transform(checked(barrierId)).optional(),
@@ -219,6 +232,8 @@ export const itemRecord = z.object({
   failover: failoverReport.optional(),
   /** While it is `Reversed`, and `Reversing` on the other side. */
   reversal: reversal.optional(),
+  /** While it is `Disabling` or `DisableFailed`. */
+  removal: removal.optional(),
   /** Why the newest job failed, if so. */
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });
@@ -233,14 +248,18 @@ export const itemKey = (id: ArmId): string =>
 
 export const itemKeyOf = (machine: MachineId): string => machine.slice(-8);
 
-/** The VM's name as far as an id may hold it, and the item's key: readable and unique. */
-export function machineIdFor(id: ArmId, vmId: ArmId): MachineId {
+/**
+ * The VM's name as far as an id may hold it, six digits of the enablement, and the item's key. Readable, and another one each
+ * time the item is enabled anew: whatever of an earlier protection wakes up late writes under names that nobody reads.
+ */
+export function machineIdFor(id: ArmId, vmId: ArmId, enablement: string): MachineId {
   const slug = lastSegment(vmId)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "")
     .slice(0, 40);
-  return machineId(slug ? `${slug}-${itemKey(id)}` : itemKey(id));
+  const life = createHash("sha256").update(enablement).digest("hex").slice(0, 6);
+  return machineId(`${slug ? `${slug}-` : ""}${life}-${itemKey(id)}`);
 }
 
 export const lastSegment = (id: string): string => id.slice(id.lastIndexOf("/") + 1);
@@ -264,6 +283,10 @@ export function move(item: ItemRecord, event: ItemEvent): ItemRecord {
     );
   return { ...item, state };
 }
+
+/** It runs where a failover built it. */
+export const isOver = ({ state, removal: leaving }: ItemRecord): boolean =>
+  STATES[state].over || (leaving !== undefined && STATES[leaving.from].over);
 
 /** @throws Unexpected when enablement has not come that far. */
 export function sourceOf(item: ItemRecord): SourceMachine {

@@ -14,6 +14,7 @@ import {
 import { micros } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { losses, stepReport } from "./item.ts";
+import { removed } from "./removed.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
 const time = z.number().transform(checked(micros));
@@ -22,7 +23,7 @@ const time = z.number().transform(checked(micros));
 export const jobRecord = z.object({
   format: z.literal(1),
   operation: z.string().transform(checked(operationId)),
-  kind: z.enum(["enable", "failover", "groupFailover"]),
+  kind: z.enum(["enable", "failover", "groupFailover", "disable", "upgradeAgent"]),
   /** Of a group's job, the group. */
   item: z.string().transform(checked(armId)),
   /** Absent for a group's job. */
@@ -48,6 +49,8 @@ export const jobRecord = z.object({
       announced: announcement,
     })
     .optional(),
+  /** What a removal has deleted, and what it left. */
+  removed: removed.optional(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;

@@ -34,6 +34,8 @@ export interface Records<Value> {
   list(): AsyncIterable<Value>;
   /** Nothing happens when there is none. */
   delete(key: string): Promise<void>;
+  /** Deletes it if it is such a one, by compare-and-swap: never one that took its place meanwhile. */
+  deleteIf(key: string, isOne: (value: Value) => boolean): Promise<void>;
 }
 
 /** Everything the control plane remembers, in the target region's table. */
@@ -115,6 +117,19 @@ function records<Schema extends z.ZodType>(
         return change(old);
       }),
     delete: (key) => store.delete(kind, key),
+    async deleteIf(key, isOne) {
+      for (let race = 0; race < RACES; race++) {
+        const found = await get(key);
+        if (!found || !isOne(found.value)) return;
+        try {
+          await store.delete(kind, key, found.etag);
+          return;
+        } catch (error) {
+          if (!hasCode(error, "ObjectChanged")) throw error;
+        }
+      }
+      throw new LeewardError("ObjectChanged", `${kind} ${key}: changed by others ${RACES} times in a row`);
+    },
     async *list() {
       for await (const found of store.list(kind)) yield schema.parse(found.value);
     },

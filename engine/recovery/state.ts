@@ -8,7 +8,9 @@ export type ItemEvent =
   | "failoverFailed"
   | "failedOver"
   | "reverse"
-  | "takeOver";
+  | "takeOver"
+  | "disable"
+  | "disableFailed";
 
 export const ITEM_STATES = [
   "Enabling",
@@ -20,11 +22,13 @@ export const ITEM_STATES = [
   "UnplannedFailoverCommitPending",
   "Reversed",
   "Reversing",
+  "Disabling",
+  "DisableFailed",
 ] as const;
 export type ItemState = (typeof ITEM_STATES)[number];
 
 /** ASR's words for what a user may ask of an item. */
-type AllowedOperation = "UnplannedFailover" | "RepairReplication";
+type AllowedOperation = "UnplannedFailover" | "RepairReplication" | "DisableProtection";
 
 interface StateRow {
   readonly allowed: readonly AllowedOperation[];
@@ -47,25 +51,31 @@ export const STATES: Record<ItemState, StateRow> = {
     next: { enable: "Enabling", copying: "InitialReplication", enableFailed: "EnableFailed" },
   },
   EnableFailed: {
-    allowed: [],
+    allowed: ["DisableProtection"],
     busy: false,
     replicating: false,
     over: false,
-    next: { enable: "Enabling", enableFailed: "EnableFailed" },
+    next: { enable: "Enabling", enableFailed: "EnableFailed", disable: "Disabling" },
   },
+  // A first copy may take days: it can be given up, although its job is at work.
   InitialReplication: {
-    allowed: [],
+    allowed: ["DisableProtection"],
     busy: true,
     replicating: true,
     over: false,
-    next: { copying: "InitialReplication", protected: "Protected", enableFailed: "EnableFailed" },
+    next: {
+      copying: "InitialReplication",
+      protected: "Protected",
+      enableFailed: "EnableFailed",
+      disable: "Disabling",
+    },
   },
   Protected: {
-    allowed: ["UnplannedFailover", "RepairReplication"],
+    allowed: ["UnplannedFailover", "RepairReplication", "DisableProtection"],
     busy: false,
     replicating: true,
     over: false,
-    next: { protected: "Protected", failover: "FailingOver" },
+    next: { protected: "Protected", failover: "FailingOver", disable: "Disabling" },
   },
   FailingOver: {
     allowed: [],
@@ -79,26 +89,26 @@ export const STATES: Record<ItemState, StateRow> = {
     },
   },
   FailoverFailed: {
-    allowed: ["UnplannedFailover"],
+    allowed: ["UnplannedFailover", "DisableProtection"],
     busy: false,
     replicating: false,
     over: false,
-    next: { failover: "FailingOver", failoverFailed: "FailoverFailed" },
+    next: { failover: "FailingOver", failoverFailed: "FailoverFailed", disable: "Disabling" },
   },
   UnplannedFailoverCommitPending: {
-    allowed: [],
+    allowed: ["DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
-    next: { failedOver: "UnplannedFailoverCommitPending", reverse: "Reversed" },
+    next: { failedOver: "UnplannedFailoverCommitPending", reverse: "Reversed", disable: "Disabling" },
   },
   // It was failed over, and is protected in the other direction: its record there says how.
   Reversed: {
-    allowed: [],
+    allowed: ["DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
-    next: { reverse: "Reversed", takeOver: "Reversing" },
+    next: { reverse: "Reversed", takeOver: "Reversing", disable: "Disabling" },
   },
   // Taken over from the other direction: the old disks become the base of what is to come.
   Reversing: {
@@ -108,7 +118,25 @@ export const STATES: Record<ItemState, StateRow> = {
     over: false,
     next: { takeOver: "Reversing", copying: "InitialReplication" },
   },
+  // Its record goes with the rest: nothing follows but that it could not be done.
+  Disabling: {
+    allowed: [],
+    busy: true,
+    replicating: false,
+    over: false,
+    next: { disable: "Disabling", disableFailed: "DisableFailed" },
+  },
+  DisableFailed: {
+    allowed: ["DisableProtection"],
+    busy: false,
+    replicating: false,
+    over: false,
+    next: { disable: "Disabling", disableFailed: "DisableFailed" },
+  },
 };
+
+/** Its protection is being taken away, or was half: nothing new is done for it. */
+export const isLeaving = (state: ItemState): boolean => state === "Disabling" || state === "DisableFailed";
 
 /** The state after the event; undefined when the event is not legal in this state. */
 export const nextState = (state: ItemState, event: ItemEvent): ItemState | undefined =>

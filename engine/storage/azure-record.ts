@@ -67,10 +67,12 @@ export class AzureRecordStore implements RecordStore {
     yield* records.sort((a, b) => byBytes(a.key, b.key));
   }
 
-  async delete(kind: string, key: string): Promise<void> {
+  async delete(kind: string, key: string, unchangedSince?: ETag): Promise<void> {
     const { partitionKey, rowKey } = keysOf(kind, key);
+    // The client's own default is any.
+    const condition = unchangedSince === undefined ? {} : { etag: unchangedSince };
     await attempt(`deleting ${kind} ${key}`, this.#patience, (abortSignal) =>
-      unlessMissing(() => this.#table.deleteEntity(partitionKey, rowKey, { abortSignal })),
+      unlessMissing(() => this.#table.deleteEntity(partitionKey, rowKey, { abortSignal, ...condition })),
     );
   }
 

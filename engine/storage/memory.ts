@@ -270,8 +270,12 @@ export class MemoryRecordStore implements RecordStore {
     for (const [key, found] of records) yield { key, ...found };
   }
 
-  async delete(kind: string, key: string): Promise<void> {
-    this.#kind(kind, key).delete(key);
+  async delete(kind: string, key: string, unchangedSince?: ETag): Promise<void> {
+    const records = this.#kind(kind, key);
+    const found = records.get(key);
+    if (found && unchangedSince !== undefined)
+      checkCondition(`${kind} ${key}`, found.etag, { unchangedSince });
+    records.delete(key);
   }
 
   async ensureTable(): Promise<void> {

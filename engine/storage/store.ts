@@ -137,8 +137,8 @@ export interface RecordStore {
   put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag>;
   /** Every record of the kind, ascending by the bytes of the key. */
   list(kind: string): AsyncIterable<StoredRecord>;
-  /** Nothing happens when there is none. */
-  delete(kind: string, key: string): Promise<void>;
+  /** Nothing happens when there is none. @throws ObjectChanged when it was changed since that ETag */
+  delete(kind: string, key: string, unchangedSince?: ETag): Promise<void>;
   /** Creates the table if there is none. */
   ensureTable(): Promise<void>;
 }

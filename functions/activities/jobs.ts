@@ -1,5 +1,6 @@
 import { type FailoverReport, type ItemRecord, itemKeyOf, move } from "../../engine/recovery/item.ts";
-import type { JobRecord } from "../../engine/recovery/job.ts";
+import type { ItemJob, JobRecord } from "../../engine/recovery/job.ts";
+import type { ItemEvent } from "../../engine/recovery/state.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import type { JobEnd } from "../../orchestrations/contract.ts";
 import type { Implementations } from "./tools.ts";
@@ -32,14 +33,20 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
   if (item.job.operation !== end.operation || item.job.ended) return item;
   const { failure: _, ...rest } = item;
   const job = { ...item.job, ended: true };
-  const enabling = item.job.kind === "enable";
-  if (end.failure) {
-    const failed = move(rest, enabling ? "enableFailed" : "failoverFailed");
-    return { ...failed, job, failure: end.failure };
-  }
-  if (enabling) return { ...move(rest, "protected"), job };
-  return { ...move(rest, "failedOver"), job, failover: item.failover && report(item.failover, end, now) };
+  const [succeeded, failed] = EVENTS[job.kind];
+  if (end.failure) return { ...(failed ? move(rest, failed) : rest), job, failure: end.failure };
+  const moved = succeeded ? move(rest, succeeded) : rest;
+  if (job.kind !== "failover") return { ...moved, job };
+  return { ...moved, job, failover: item.failover && report(item.failover, end, now) };
 }
+
+/** What becomes of the item when its job ends well, and otherwise; nothing where none is named. */
+const EVENTS: Record<ItemJob["kind"], readonly [succeeded?: ItemEvent, failed?: ItemEvent]> = {
+  enable: ["protected", "enableFailed"],
+  failover: ["failedOver", "failoverFailed"],
+  disable: [undefined, "disableFailed"],
+  upgradeAgent: [],
+};
 
 const report = (begun: FailoverReport, end: JobEnd, now: Micros): FailoverReport => ({
   ...begun,

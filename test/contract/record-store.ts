@@ -76,6 +76,17 @@ function conditions(open: () => Promise<RecordStore>): void {
     expect(etags.size).toBe(50);
   });
 
+  test("deletes with an ETag only what is unchanged since", async () => {
+    const store = await open();
+    const first = await store.put("item", "x", 1, "absent");
+    const second = await store.put("item", "x", 2, "any");
+    await expect(store.delete("item", "x", first)).rejects.toMatchObject({ code: "ObjectChanged" });
+    expect((await store.get("item", "x"))?.value).toBe(2);
+    await store.delete("item", "x", second);
+    expect(await store.get("item", "x")).toBeUndefined();
+    await store.delete("item", "x", second);
+  });
+
   test("deletes what is there and passes over what is not", async () => {
     const store = await open();
     await store.put("item", "x", 1, "absent");

@@ -221,7 +221,7 @@ function itemAtWork(): ItemRecord {
     ...plain,
     id,
     vmId,
-    machine: machineIdFor(id, vmId),
+    machine: machineIdFor(id, vmId, "first"),
     policy: { ...plain.policy, replica: "warm" },
     source: {
       region: WEST,

@@ -22,7 +22,7 @@ export function itemNamed(name: string): ItemRecord {
   const id = armId(
     `${VAULT}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/${name}`,
   );
-  return { ...protectedItem(), id, machine: machineIdFor(id, id) };
+  return { ...protectedItem(), id, machine: machineIdFor(id, id, "first") };
 }
 
 /** A control plane over memory, with these items as members of one group, all protected. */

@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
 import { LeewardError } from "../../../../engine/core/errors.ts";
 import { armId } from "../../../../engine/core/ids.ts";
-import { beginEnable, beginFailover, jobOf } from "../../../../engine/recovery/begin.ts";
+import {
+  beginDisable,
+  beginEnable,
+  beginFailover,
+  beginUpgrade,
+  jobOf,
+} from "../../../../engine/recovery/begin.ts";
+import { micros } from "../../../../engine/core/units.ts";
 import type { ItemRecord } from "../../../../engine/recovery/item.ts";
 import { recoveryPolicy } from "../../../../engine/recovery/policy.ts";
 import { ITEM, NOW, POINT, VM, WISH, item, protectedItem } from "./fixture.ts";
@@ -107,4 +114,61 @@ test("a failover that failed may be tried again, as another job", () => {
   expect(again.state).toBe("FailingOver");
   expect(again.job.operation).not.toBe(failed.job.operation);
   expect(beginFailover(failed, { now: NOW }).job.operation).toBe(again.job.operation);
+});
+
+const REMOVE = { purge: false, keepPoints: false };
+const PURGE = { purge: true, keepPoints: false };
+
+test("taking protection away fences the journal by the very write that begins it, and may be asked for again", () => {
+  const known = protectedItem();
+  const begun = beginDisable(known, REMOVE, asked);
+  expect(begun).toMatchObject({
+    state: "Disabling",
+    generation: known.generation + 1,
+    removal: { ...REMOVE, from: "Protected" },
+    job: { kind: "disable", ended: false },
+  });
+  expect(beginDisable(begun, REMOVE, { now: NOW, token: "request-2" })).toBe(begun);
+  expect(refusal(() => beginDisable(begun, PURGE, asked))).toBe("Conflict");
+});
+
+test("the job of a first copy that is given up is waited for", () => {
+  const copying = item({ state: "InitialReplication" });
+  expect(beginDisable(copying, REMOVE, asked).removal).toMatchObject({ after: copying.job.operation });
+  expect(beginDisable(protectedItem(), REMOVE, asked).removal?.after).toBeUndefined();
+});
+
+test("a removal that failed may be purged, and is still from where it was", () => {
+  const begun = beginDisable(protectedItem({ state: "EnableFailed" }), REMOVE, asked);
+  const failed: ItemRecord = { ...begun, state: "DisableFailed", job: { ...begun.job, ended: true } };
+  const again = beginDisable(failed, PURGE, asked);
+  expect(again).toMatchObject({ state: "Disabling", removal: { purge: true, from: "EnableFailed" } });
+  expect(again.job.operation).not.toBe(begun.job.operation);
+});
+
+test("what is protected in the other direction is only purged here", () => {
+  const reversed = protectedItem({ state: "Reversed" });
+  expect(refusal(() => beginDisable(reversed, REMOVE, asked))).toBe("StateNotAllowed");
+  expect(beginDisable(reversed, PURGE, asked).state).toBe("Disabling");
+});
+
+test("no protection is taken away while a failover or an enablement is at work", () => {
+  expect(refusal(() => beginDisable(item(), PURGE, asked))).toBe("Conflict");
+  expect(refusal(() => beginDisable(beginFailover(protectedItem(), asked), PURGE, asked))).toBe("Conflict");
+});
+
+test("what is enabled anew is another machine with another job, though the request is repeated", () => {
+  const first = beginEnable(undefined, WISH, asked);
+  const second = beginEnable(undefined, WISH, { ...asked, now: micros(NOW + 1) });
+  expect(second.machine).not.toBe(first.machine);
+  expect(second.job.operation).not.toBe(first.job.operation);
+});
+
+test("an upgrade of the agent changes nothing else, and a failover does not wait for it", () => {
+  const known = protectedItem();
+  const begun = beginUpgrade(known, asked);
+  expect(begun).toEqual({ ...known, job: { ...begun.job, kind: "upgradeAgent", ended: false } });
+  expect(beginUpgrade(begun, asked)).toBe(begun);
+  expect(refusal(() => beginUpgrade(begun, { now: NOW }))).toBe("Conflict");
+  expect(beginFailover(begun, asked).state).toBe("FailingOver");
 });

@@ -6,9 +6,14 @@ import { operationFor } from "../../../../engine/recovery/job.ts";
 import { ITEM, VAULT, VM, item, protectedItem } from "./fixture.ts";
 
 test("a machine's id is readable and leads to its record", () => {
-  const machine = machineIdFor(ITEM, VM);
-  expect(machine).toMatch(/^ledger-vm-[0-9a-f]{8}$/);
+  const machine = machineIdFor(ITEM, VM, "first");
+  expect(machine).toMatch(/^ledger-vm-[0-9a-f]{6}-[0-9a-f]{8}$/);
   expect(itemKeyOf(machine)).toBe(itemKey(ITEM));
+});
+
+test("an item that is enabled anew is another machine", () => {
+  const [first, second] = ["first", "second"].map((enablement) => machineIdFor(ITEM, VM, enablement));
+  expect(second).not.toBe(first);
 });
 
 test("any VM name makes a machine id", () => {
@@ -16,7 +21,7 @@ test("any VM name makes a machine id", () => {
     fc.property(
       fc.string({ minLength: 1, maxLength: 80 }).filter((s) => !/[/?#\s]/.test(s)),
       (name) => {
-        const machine = machineIdFor(ITEM, armId(`/subscriptions/s/${name}`));
+        const machine = machineIdFor(ITEM, armId(`/subscriptions/s/${name}`), "first");
         expect(machine).toMatch(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/);
         expect(machine.endsWith(itemKey(ITEM))).toBe(true);
       },

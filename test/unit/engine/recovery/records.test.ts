@@ -47,3 +47,21 @@ test("a record that is not there cannot be updated, but made", async () => {
   expect(found).toEqual([item().machine, item().machine]);
   expect(await agents.get("x")).toBeUndefined();
 });
+
+test("only such a record is deleted, and none that took its place meanwhile", async () => {
+  const store = new MemoryRecordStore();
+  const { items } = recordsIn(store);
+  await items.create(key, item());
+  await items.deleteIf(key, ({ state }) => state === "Protected");
+  expect(await items.get(key)).toBeDefined();
+  const remove = store.delete.bind(store);
+  store.delete = async (...args) => {
+    await items.update(key, (old) => ({ ...old, generation: generation(2) }));
+    return remove(...args);
+  };
+  await items.deleteIf(key, ({ generation: of }) => of === 1);
+  expect((await items.get(key))?.value.generation).toBe(2);
+  store.delete = remove;
+  await items.deleteIf(key, () => true);
+  expect(await items.get(key)).toBeUndefined();
+});

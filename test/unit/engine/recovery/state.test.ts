@@ -17,6 +17,8 @@ const EVENTS: readonly ItemEvent[] = [
   "failedOver",
   "reverse",
   "takeOver",
+  "disable",
+  "disableFailed",
 ];
 
 test("an item lives from enablement to a failover that waits for its commit", () => {
@@ -55,4 +57,11 @@ test("nothing is replicated once a failover has begun", () => {
 test.each(ITEM_STATES)("what %s allows is possible in it, and nothing is while a job is at work", (state) => {
   const { allowed, busy } = STATES[state];
   expect(allowed.includes("UnplannedFailover")).toBe(!busy && nextState(state, "failover") !== undefined);
+});
+
+test("protection can be taken away wherever nobody else is at work, and while the first copy is made", () => {
+  const can = ITEM_STATES.filter((state) => STATES[state].allowed.includes("DisableProtection"));
+  const idle = ITEM_STATES.filter((state) => !STATES[state].busy);
+  expect(new Set(can)).toEqual(new Set([...idle, "InitialReplication"]));
+  for (const state of can) expect(nextState(state, "disable")).toBe("Disabling");
 });

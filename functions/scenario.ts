@@ -1,0 +1,10 @@
+import type { JobKind } from "../engine/recovery/job.ts";
+
+/** ASR's word for what a job does, and one for people. */
+export const SCENARIO: Record<JobKind, readonly [name: string, friendly: string]> = {
+  enable: ["EnableDr", "Enable replication"],
+  failover: ["UnplannedFailover", "Unplanned failover"],
+  groupFailover: ["GroupFailover", "Failover of a group"],
+  disable: ["DisableDr", "Disable replication"],
+  upgradeAgent: ["UpdateMobilityService", "Upgrade of the agent"],
+};
