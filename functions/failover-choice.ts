@@ -1,16 +1,17 @@
 import { LeewardError } from "../engine/core/errors.ts";
-import type { BarrierId } from "../engine/core/ids.ts";
+import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import type { Micros, Sequence } from "../engine/core/units.ts";
 import type { PointPlace } from "../engine/journal/names.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
-import { checkNotBad, latestVerified } from "../engine/recovery/point-choice.ts";
-import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
+import { checkNotBad, isGood, latestVerified } from "../engine/recovery/point-choice.ts";
+import type { VerificationRecord } from "../engine/recovery/verification.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { type Moment, findMoment } from "../engine/replication/moment.ts";
-import { readPointAt } from "../engine/replication/points.ts";
+import { isUnreadable, readPoint, readPointAt } from "../engine/replication/points.ts";
 import { nameOf } from "../engine/replication/reach.ts";
 import { healing, listHealed } from "./activities/healing.ts";
+import { passingOver } from "./activities/unreadable.ts";
 import type { Services } from "./services.ts";
 
 /** What a failover goes to when no point is named, and whether that may be bad. */
@@ -42,7 +43,7 @@ export async function chosenFor(
   asked: Asked,
   choice: FailoverChoice,
 ): Promise<Chosen> {
-  const { target, records } = services;
+  const { records } = services;
   const { machine } = item;
   const moment = momentIn(asked, choice);
   const points = await listHealed(services, machine);
@@ -50,15 +51,33 @@ export async function chosenFor(
     throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point yet`);
   const known = (await records.verification.get(machine))?.value;
   if (moment) {
-    const found = await findMoment({ objects: target, machine, key: await services.keyOf(machine) }, moment);
+    const key = await services.keyOf(machine);
+    const found = await passingOver(services, machine, ({ objects }) =>
+      findMoment({ objects, machine, key }, moment),
+    );
     if (!choice.acceptBadPoint) checkBehind(points, known, found);
     return { moment };
   }
   const named = asked.point
     ? pointNamed(points, asked.point)
-    : await newestOf(services, points, known, choice);
+    : await passingOver(services, machine, ({ isReadable }) =>
+        newestOf({ target: services.target, machine }, points.filter(isReadable), known, choice),
+      );
   if (asked.point && named && !choice.acceptBadPoint) checkNotBad(named, known);
   return named ? { point: named.id } : {};
+}
+
+/** Before anything changes: a named point is what is wanted, and no other. @throws ManifestDamaged, ManifestVersionUnknown */
+export async function checkReadable(
+  services: Services,
+  { machine }: ItemRecord,
+  point: BarrierId,
+): Promise<void> {
+  await healing(services, machine, () => readPoint(services.target, machine, point)).catch(
+    (error: unknown) => {
+      if (isUnreadable(error)) throw error;
+    },
+  );
 }
 
 function momentIn(
@@ -92,33 +111,26 @@ function checkBehind(
   if (before) checkNotBad(before, known);
 }
 
-/** Of the kind that is wanted; undefined leaves it to the failover's plan. */
+/** Of the kind that is wanted; undefined leaves it to the failover's plan. Reads its manifest. */
 async function newestOf(
-  services: Services,
+  { target, machine }: Pick<Services, "target"> & Pick<ItemRecord, "machine">,
   points: readonly PointPlace[],
   known: VerificationRecord | undefined,
   { recoveryPointType }: FailoverChoice,
 ): Promise<PointPlace | undefined> {
+  const read = (place: PointPlace) => readPointAt(target, nameOf(place));
   if (recoveryPointType === "LatestVerified") {
     const id = latestVerified(points, known);
-    return points.find((point) => point.id === id) ?? none(points, "verified");
+    const found = points.find((point) => point.id === id) ?? none(machine, "verified");
+    await read(found);
+    return found;
   }
   if (recoveryPointType !== "LatestApplicationConsistent") return undefined;
-  for (const place of points.toReversed()) {
-    const read = () => readPointAt(services.target, nameOf(place));
-    const { consistency } = await healing(services, place.machine, read);
-    if (consistency === "application" && isGood(place, known)) return place;
-  }
-  return none(points, "application-consistent");
+  for (const place of points.toReversed().filter((point) => isGood(point, known)))
+    if ((await read(place)).consistency === "application") return place;
+  return none(machine, "application-consistent");
 }
 
-function isGood(place: PointPlace, known: VerificationRecord | undefined): boolean {
-  return ["verified", "unverified"].includes(standingOf(known, place));
-}
-
-function none(points: readonly PointPlace[], kind: string): never {
-  throw new LeewardError(
-    "NoRecoveryPoint",
-    `machine ${points[0]?.machine} has no ${kind} recovery point yet`,
-  );
+function none(machine: MachineId, kind: string): never {
+  throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no ${kind} recovery point yet`);
 }

@@ -1,5 +1,6 @@
 import { unplannedFailoverRequest } from "../engine/contract/unplanned-failover.ts";
-import { failOver } from "./begin.ts";
+import { failOver, findItem } from "./begin.ts";
+import { checkReadable } from "./failover-choice.ts";
 import { bodyOf, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
 import { PATHS, itemIn } from "./paths.ts";
@@ -10,6 +11,7 @@ const path = `${PATHS.item}/unplannedFailover`;
 durableRoute("unplannedFailover", { method: "POST", path, role: "Admin", versioned: true }, async (call) => {
   const { properties } = await bodyOf(call.request, unplannedFailoverRequest);
   const point = properties.providerSpecificDetails?.recoveryPointId;
+  if (point) await checkReadable(call.services, await findItem(call.services, itemIn(call.request)), point);
   const asked = { ...askedIn(call), point };
   const item = await failOver(call.services, call.client, itemIn(call.request), asked, properties.leeward);
   return accepted(call, item);

@@ -1,5 +1,5 @@
 import type { DurableClient } from "durable-functions";
-import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { BarrierId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
@@ -10,12 +10,18 @@ import { STATES } from "../engine/recovery/state.ts";
 import type { GroupJob } from "../orchestrations/contract.ts";
 import { ensureGroupFailover } from "./durable.ts";
 import { failOver } from "./begin.ts";
-import { groupPlaces, groupPointAt } from "./group-points.ts";
+import { groupPlaces, groupPointAt, missed } from "./group-points.ts";
 import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
 import { failoverMembers, itemOfMember, keepMembers, tokenOf } from "./failover-members.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
+
+interface Chosen {
+  readonly point: GroupPoint;
+  /** Newer ones that cannot be read. */
+  readonly passedOver: NonNullable<JobRecord["passedOver"]>;
+}
 
 interface Begun {
   readonly job: JobRecord;
@@ -45,7 +51,7 @@ export async function failOverGroup(
   const operation = operationFor(group.id, "groupFailover", asked.token ?? `after ${former}`);
   let begun = group;
   if (operation !== former) {
-    const point = await pointOf(services, group, choice);
+    const { point, passedOver } = await pointOf(services, group, choice);
     const items = await checkMembers(services, point);
     await checkIdle(services, group);
     await keepMembers(services, { group: group.group, operation }, items);
@@ -56,6 +62,7 @@ export async function failOverGroup(
       startTime: asked.now,
       members: items.length,
       acceptBadPoint,
+      ...(passedOver.length > 0 && { passedOver }),
       begun: false,
     };
     begun = await services.records.groups.update(group.group, (old) => {
@@ -75,7 +82,7 @@ export async function carryOnGroup(
   { group, id, failover }: GroupRecord,
 ): Promise<Begun> {
   if (!failover) throw new RangeError(`${id} was not failed over`);
-  const { operation, point, startTime, members } = failover;
+  const { operation, point, startTime, members, passedOver } = failover;
   const job: JobRecord = {
     format: 1,
     operation,
@@ -86,6 +93,7 @@ export async function carryOnGroup(
     state: "InProgress",
     startTime,
     steps: [],
+    ...(passedOver && { passedOver }),
   };
   await services.records.jobs.create(operation, job).catch(exists);
   if (failover.begun) return { job, failed: 0 };
@@ -107,7 +115,11 @@ export async function beginMembers(
   const failover = (await services.records.groups.get(group))?.value.failover;
   if (failover?.operation !== operation) return { failed: 0 };
   const { point, startTime: now, acceptBadPoint } = failover;
-  const members = await failoverMembers(services, { group, operation, point });
+  const members = await failoverMembers(services, { group, operation, point }).catch((error: unknown) => {
+    // Its job ends with that, and the next failover may begin.
+    if (!hasCode(error, "MembersLost")) throw error;
+    return [];
+  });
   const asked = { now, token: tokenOf(operation), point };
   let failed = 0;
   await eachMember(members.slice(from, from + AT_ONCE), ({ item }) =>
@@ -132,7 +144,7 @@ function exists(error: unknown): void {
 }
 
 /** The point that is named, or the newest that every member still has, and has good. Reads no manifest but of those that are looked at. */
-async function pointOf(services: Services, group: GroupRecord, choice: GroupChoice): Promise<GroupPoint> {
+async function pointOf(services: Services, group: GroupRecord, choice: GroupChoice): Promise<Chosen> {
   const places = await groupPlaces(services, group.group);
   const name = lastSegment(group.id);
   if (choice.point) {
@@ -148,21 +160,20 @@ async function pointOf(services: Services, group: GroupRecord, choice: GroupChoi
       );
     if (state === "bad" && !choice.acceptBadPoint)
       throw new LeewardError("PointBad", `point ${named.id} of group ${name} is bad for one of its members`);
-    return point;
+    return { point, passedOver: [] };
   }
   const application = choice.recoveryPointType === "LatestApplicationConsistent";
+  const passedOver: Chosen["passedOver"] = [];
   for (const place of places.toReversed()) {
     if (application && place.consistency !== "application") continue;
-    const point = await groupPointAt(services, place).catch(gone);
-    if (point && (await standingsOf(services, [point]))(point) === "good") return point;
+    const point = await groupPointAt(services, place).catch((error: unknown) => missed(place, error));
+    if (!point) continue;
+    if ("error" in point)
+      passedOver.push({ point: place.id, code: point.error.code, message: messageOf(point.error) });
+    else if ((await standingsOf(services, [point]))(point) === "good") return { point, passedOver };
   }
   const kind = application ? "application-consistent " : "";
   throw new LeewardError("NoRecoveryPoint", `group ${name} has no ${kind}recovery point yet`);
-}
-
-/** Thinned meanwhile. */
-function gone(error: unknown): undefined {
-  if (!hasCode(error, "NotFound")) throw error;
 }
 
 /** The members' items. @throws Conflict, StateNotAllowed, NotFound */

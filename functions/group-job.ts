@@ -1,10 +1,11 @@
 import { toIso } from "../engine/core/clock.ts";
+import { hasCode, messageOf } from "../engine/core/errors.ts";
 import { micros } from "../engine/core/units.ts";
 import { groupIdFor } from "../engine/recovery/group.ts";
 import { lastSegment } from "../engine/recovery/item.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
 import type { FailoverMember } from "../engine/recovery/member-list.ts";
-import { failoverMembers } from "./failover-members.ts";
+import { begunMembers, failoverMembers } from "./failover-members.ts";
 import { eachMember } from "./members.ts";
 import type { Services } from "./services.ts";
 
@@ -17,20 +18,46 @@ const MOST_NAMED = 100;
  */
 export async function settledJob(services: Services, job: JobRecord): Promise<JobRecord> {
   if (job.kind !== "groupFailover" || job.state !== "InProgress") return job;
-  const { records } = services;
   const { operation, point } = job;
-  const list = await failoverMembers(services, { group: groupIdFor(job.item), operation, point });
-  const members = await eachMember(list, async (member) => ({
-    ...member,
-    found: (await records.jobs.get(member.operation))?.value,
-  }));
-  const seen = summed(job, members);
-  return seen.state === "InProgress"
-    ? seen
-    : records.jobs.update(job.operation, (old) => (old.state === "InProgress" ? seen : old));
+  const group = groupIdFor(job.item);
+  try {
+    const members = await failoverMembers(services, { group, operation, point });
+    const seen = summed(job, await withJobs(services, members));
+    return seen.state === "InProgress" ? seen : await settle(services, seen);
+  } catch (error) {
+    if (!hasCode(error, "MembersLost")) throw error;
+    return endLost(services, job, messageOf(error));
+  }
+}
+
+/** Whoever settled it first is right. */
+const settle = ({ records }: Services, seen: JobRecord): Promise<JobRecord> =>
+  records.jobs.update(seen.operation, (old) => (old.state === "InProgress" ? seen : old));
+
+/**
+ * Nobody can say any more when it will have ended: it ends now, as failed, and its group is free for the next one. What has begun goes
+ * on, each in its own job.
+ */
+async function endLost(services: Services, job: JobRecord, why: string): Promise<JobRecord> {
+  const group = groupIdFor(job.item);
+  const begun = await begunMembers(services, { group, operation: job.operation });
+  const names = begun.map(({ item }) => lastSegment(item)).slice(0, MOST_NAMED);
+  const which = names.length > 0 ? `begun are those of ${names.join(", ")}` : "none is known to have begun";
+  return settle(services, {
+    ...summed(job, await withJobs(services, begun)),
+    state: "Failed",
+    endTime: services.clock.now(),
+    failure: { code: "MembersLost", message: `${why}; of its members' failovers ${which}`, step: "members" },
+  });
 }
 
 type Seen = FailoverMember & { readonly found: JobRecord | undefined };
+
+const withJobs = ({ records }: Services, members: readonly FailoverMember[]): Promise<Seen[]> =>
+  eachMember(members, async (member) => ({
+    ...member,
+    found: (await records.jobs.get(member.operation))?.value,
+  }));
 
 const stateOf = ({ found }: Seen): JobRecord["state"] => found?.state ?? "InProgress";
 

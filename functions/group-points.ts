@@ -1,8 +1,9 @@
-import { hasCode } from "../engine/core/errors.ts";
+import { type LeewardError, hasCode } from "../engine/core/errors.ts";
 import type { GroupId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { GroupPointPlace } from "../engine/journal/names.ts";
 import { healGroupPoint, listKeptGroupPoints, readGroupPoint } from "../engine/replication/group-points.ts";
+import { isUnreadable } from "../engine/replication/points.ts";
 import { noteHealed } from "./activities/healing.ts";
 import type { Services } from "./services.ts";
 
@@ -35,17 +36,26 @@ export async function groupPointAt(services: GroupServices, place: GroupPointPla
   }
 }
 
-/** In this order, without those that were thinned meanwhile. */
+/** A point of a group whose manifest cannot be read, nor its twin. */
+export interface UnreadableGroupPoint {
+  readonly place: GroupPointPlace;
+  readonly error: LeewardError;
+}
+
+/** In this order, without those that were thinned meanwhile; those that cannot be read beside the others. */
 export async function groupPointsAt(
   services: GroupServices,
   places: readonly GroupPointPlace[],
-): Promise<GroupPoint[]> {
+): Promise<{ readonly points: GroupPoint[]; readonly unreadable: UnreadableGroupPoint[] }> {
   const points: GroupPoint[] = [];
+  const unreadable: UnreadableGroupPoint[] = [];
   for (const place of places) {
-    const point = await groupPointAt(services, place).catch(gone);
-    if (point) points.push(point);
+    const point = await groupPointAt(services, place).catch((error: unknown) => missed(place, error));
+    if (!point) continue;
+    if ("error" in point) unreadable.push(point);
+    else points.push(point);
   }
-  return points;
+  return { points, unreadable };
 }
 
 /** Told with one of its members: a person should hear that the storage lies. */
@@ -57,6 +67,9 @@ async function healAt(services: GroupServices, place: GroupPointPlace): Promise<
   return true;
 }
 
-function gone(error: unknown): undefined {
+/** Undefined for one that was thinned meanwhile. @throws what is not about the manifest */
+export function missed(place: GroupPointPlace, error: unknown): UnreadableGroupPoint | undefined {
+  if (isUnreadable(error)) return { place, error };
   if (!hasCode(error, "NotFound")) throw error;
+  return undefined;
 }

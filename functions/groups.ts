@@ -1,12 +1,13 @@
 import type { HttpResponseInit } from "@azure/functions";
 import {
+  type DamagedGroupPoint,
   type GroupPointResource,
   type GroupResource,
   groupFailoverRequest,
   joinGroupRequest,
 } from "../engine/contract/group.ts";
 import { toIso } from "../engine/core/clock.ts";
-import { LeewardError } from "../engine/core/errors.ts";
+import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { sameArmId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import {
@@ -17,7 +18,7 @@ import {
   newGroup,
 } from "../engine/recovery/group.ts";
 import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
-import { groupPlaces, groupPointAt, groupPointsAt } from "./group-points.ts";
+import { type UnreadableGroupPoint, groupPlaces, groupPointAt, groupPointsAt } from "./group-points.ts";
 import { z } from "zod";
 import { findItem } from "./begin.ts";
 import { checkIdle, failOverGroup } from "./group-failover.ts";
@@ -86,11 +87,12 @@ route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, asy
   const group = await findGroup(call);
   const end = skipIn(call.request) + MOST_POINTS;
   const places = (await groupPlaces(call.services, group.group)).toReversed();
-  const points = await groupPointsAt(call.services, places.slice(end - MOST_POINTS, end));
+  const { points, unreadable } = await groupPointsAt(call.services, places.slice(end - MOST_POINTS, end));
   const standing = await standingsOf(call.services, points);
   return {
     jsonBody: {
       value: points.map((point) => viewPoint(group, point, standing(point))),
+      leewardDamaged: unreadable.map((one) => viewDamaged(group, one)),
       nextLink: nextLink(call, end, places.length),
     },
   };
@@ -181,6 +183,15 @@ async function view(
 }
 
 const viewMember = ({ machine, joinedAt }: MemberRecord) => ({ machine, joinedTime: toIso(joinedAt) });
+
+const viewDamaged = ({ id }: GroupRecord, { place, error }: UnreadableGroupPoint): DamagedGroupPoint => ({
+  id: `${id}/recoveryPoints/${place.id}`,
+  name: place.id,
+  recoveryPointTime: toIso(place.time),
+  code: error.code,
+  message: messageOf(error),
+  remedy: error.remedy,
+});
 
 const viewPoint = (
   group: GroupRecord,

@@ -243,6 +243,7 @@ function failoverOf({ item, lost }: Known, report: FailoverReport): LeewardItem[
     rtoSeconds: report.rtoSeconds ?? null,
     announced: report.announced,
     lost: lost?.operation === report.operation ? lostView(lost) : null,
+    passedOver: report.passedOver ?? [],
     steps: report.steps,
     targetVmId: item.target?.vm ?? "",
   };

@@ -73,6 +73,7 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       targetObjectName: lastSegment(record.item),
       targetInstanceType: "ProtectionEntity",
       leeward: outcomeOf(record),
+      leewardPassedOver: record.passedOver ?? [],
       leewardMembers: membersOf(record),
       customDetails: { instanceType: "AsrJobDetails" },
     },

@@ -1,16 +1,17 @@
-import type { RecoveryPointResource } from "../engine/contract/recovery-point.ts";
+import type { DamagedPoint, RecoveryPointResource } from "../engine/contract/recovery-point.ts";
 import { barrierIdField } from "../engine/contract/field.ts";
 import { toIso } from "../engine/core/clock.ts";
-import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { mapInOrder } from "../engine/core/in-order.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
-import { pointName } from "../engine/journal/names.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import { listGroupPoints } from "../engine/replication/group-points.ts";
-import { readPoint, readPointAt } from "../engine/replication/points.ts";
+import { type UnreadablePoint, readPoint, readPointAt, unreadableAt } from "../engine/replication/points.ts";
+import { nameOf } from "../engine/replication/reach.ts";
 import { healing, listHealed } from "./activities/healing.ts";
+import { knownUnreadable } from "./activities/unreadable.ts";
 import { findItem } from "./begin.ts";
 import { type Call, route } from "./http.ts";
 import { nextLink, skipIn } from "./page.ts";
@@ -29,14 +30,22 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   const page = places.slice(skip, skip + PAGE);
   const known = await standing(call, item);
   const value: RecoveryPointResource[] = [];
-  const points = mapInOrder(page, 8, ({ machine, generation, sequence, id }) => {
-    const name = pointName(machine, generation, sequence, id);
-    return healing(call.services, machine, () => readPointAt(call.services.target, name)).catch(thinned);
+  const leewardDamaged: DamagedPoint[] = [];
+  const hopeless = new Set((await knownUnreadable(call.services, item.machine)).map(({ point }) => point));
+  const points = mapInOrder(page, 8, (place) => {
+    const read = () => readPointAt(call.services.target, nameOf(place));
+    // Retention tries in each of its rounds whether it can be made again by now.
+    const reading = hopeless.has(place.id) ? read() : healing(call.services, item.machine, read);
+    return reading.catch((error: unknown) => unreadableAt(place, error));
   });
-  for await (const point of points) if (point) value.push(view(item, point, known));
+  for await (const point of points) {
+    if (!point) continue;
+    if ("error" in point) leewardDamaged.push(damaged(item, point));
+    else value.push(view(item, point, known));
+  }
   // Points between which nothing was written have one sequence, and names in any order.
   value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
-  return { jsonBody: { value, nextLink: nextLink(call, skip + PAGE, places.length) } };
+  return { jsonBody: { value, leewardDamaged, nextLink: nextLink(call, skip + PAGE, places.length) } };
 });
 
 route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => {
@@ -51,10 +60,16 @@ route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => 
   return { jsonBody: view(item, point, known) };
 });
 
-/** Since it was listed. */
-function thinned(error: unknown): undefined {
-  if (!hasCode(error, "NotFound")) throw error;
-}
+/** Not among the others: a client takes those to be points that it may fail over to. */
+const damaged = ({ id }: ItemRecord, { place, error }: UnreadablePoint): DamagedPoint => ({
+  id: `${id}/recoveryPoints/${place.id}`,
+  name: place.id,
+  generation: place.generation,
+  sequence: place.sequence,
+  code: error.code,
+  message: messageOf(error),
+  remedy: error.remedy,
+});
 
 /** What is known of the points beside their manifests. */
 interface Standing {

@@ -265,7 +265,7 @@ function lostWords(lost) {
 }
 
 function failoverView(failover, { config }) {
-  const { announced, rtoSeconds, pointTime, write, road, steps = [] } = failover;
+  const { announced, rtoSeconds, pointTime, write, road, passedOver = [], steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
   const lost = announced
     ? `${duration(announced.seconds)}: ${count(announced.writes, "write")} (${size(announced.bytes)}) that the source is known to have made after it`
@@ -277,6 +277,9 @@ function failoverView(failover, { config }) {
           `${write.sequence.toLocaleString("en")} of generation ${write.generation}, ${clock(pointTime)}`,
         ]
       : ["Point", clock(pointTime)],
+    ...(passedOver.length > 0
+      ? [["Passed over", `${count(passedOver.length, "newer point")} that cannot be read`]]
+      : []),
     ["Lost", lost],
     ["Old side", lostWords(failover.lost)],
     ["Disks", roads[road] ?? road],

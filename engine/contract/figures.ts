@@ -26,3 +26,6 @@ export const allWatermarks = z.object({
   applied: mark.optional(),
   verified: mark.optional(),
 });
+
+/** Newer points that could not be read, for the manifest of each was damaged and could not be made again. */
+export const passedOver = z.array(z.object({ point: z.string(), code: z.string(), message: z.string() }));

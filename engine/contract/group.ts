@@ -41,6 +41,17 @@ const loosePoint = z.object({
 });
 export type GroupPointResource = z.infer<typeof loosePoint>;
 
+/** A point whose manifest, and its twin, cannot be read: in `leewardDamaged` beside the list's `value`. */
+const damagedGroupPoint = z.object({
+  id: z.string(),
+  name: z.string(),
+  recoveryPointTime: z.string(),
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type DamagedGroupPoint = z.infer<typeof damagedGroupPoint>;
+
 const groupResource = z.object({
   id: z.string(),
   name: z.string(),

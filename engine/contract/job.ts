@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { bothLosses } from "./figures.ts";
+import { bothLosses, passedOver } from "./figures.ts";
 
 const failure = z.object({
   serviceErrorDetails: z.object({
@@ -49,6 +49,7 @@ const job = z.object({
         announced: z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() }),
       })
       .nullable(),
+    leewardPassedOver: passedOver,
     /** Of a failover of a group: its members, of whom `tasks` names 100 at most, those that failed first. */
     leewardMembers: z
       .object({ total: z.number(), succeeded: z.number(), failed: z.number(), inProgress: z.number() })

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { lostView } from "./losses.ts";
-import { allWatermarks, bothLosses } from "./figures.ts";
+import { allWatermarks, bothLosses, passedOver } from "./figures.ts";
 
 const jobStep = z.object({
   name: z.string(),
@@ -200,6 +200,7 @@ export const leewardItem = z.object({
       }),
       /** What was really lost, as far as the old side could be read; null before the first look. */
       lost: lostView.nullable(),
+      passedOver,
       steps: z.array(jobStep),
       targetVmId: z.string(),
     })

@@ -34,3 +34,15 @@ const recoveryPointResource = z.object({
   }),
 });
 export type RecoveryPointResource = z.infer<typeof recoveryPointResource>;
+
+/** A point whose manifest can neither be read nor made again: in `leewardDamaged` beside the list's `value`. */
+const damagedPoint = z.object({
+  id: z.string(),
+  name: z.string(),
+  generation: z.number(),
+  sequence: z.number(),
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type DamagedPoint = z.infer<typeof damagedPoint>;

@@ -62,6 +62,11 @@ export const CATALOGUE = {
     500,
     "This recovery point's manifest cannot be trusted. Use another point.",
   ),
+  MembersLost: entry(
+    "person",
+    500,
+    "The list of who is failed over is lost, and the group's point as well. Look at each member's own job and state; fail over those that have not begun one by one, or the group again to another point.",
+  ),
   ManifestVersionUnknown: entry(
     "person",
     500,

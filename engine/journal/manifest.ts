@@ -62,12 +62,12 @@ export function encodeManifest(point: RecoveryPoint): Buffer {
 }
 
 /** @throws ManifestDamaged when the bytes are not, one by one, what `encodeManifest` wrote; ManifestVersionUnknown */
-export function decodeManifest(document: Uint8Array): RecoveryPoint {
-  const { digest: _, ...point } = parseDocument("a manifest", withDigest, document, undefined, NEWEST);
+export function decodeManifest(document: Uint8Array, name = "a manifest"): RecoveryPoint {
+  const { digest: _, ...point } = parseDocument(name, withDigest, document, undefined, NEWEST);
   const fault = faultOf(point);
-  if (fault) throw damaged(`the manifest of point ${point.id}: ${fault}`);
+  if (fault) throw damaged(`${name} of point ${point.id}: ${fault}`);
   if (!encodeManifest(point).equals(document))
-    throw damaged(`the manifest of point ${point.id} does not fit its digest`);
+    throw damaged(`${name} of point ${point.id} does not fit its digest`);
   return point;
 }
 

@@ -17,6 +17,7 @@ import { checked } from "../core/schema.ts";
 import { type Micros, type Millis, micros, millis } from "../core/units.ts";
 import type { Consistency } from "../journal/record.ts";
 import type { BarrierRequest } from "./agent-record.ts";
+import { passedOver } from "./item.ts";
 import { retentionPolicy } from "./retention-policy.ts";
 
 const time = z.number().transform(checked(micros));
@@ -89,6 +90,7 @@ export const groupRecord = z.object({
       startTime: time,
       members: z.number().int(),
       acceptBadPoint: z.boolean(),
+      passedOver: passedOver.optional(),
       /** Each member's own failover has begun. */
       begun: z.boolean(),
     })

@@ -41,6 +41,7 @@ export function healthOf(known: Known, now: Micros): readonly HealthError[] {
     silence(known, now),
     lag(known, now),
     unmetBarrier(known),
+    unreadablePoints(known),
     healed(known, now),
   ];
   return found
@@ -154,6 +155,19 @@ function unmetBarrier({ barriers, item }: Known): HealthError | undefined {
   const level = "Warning";
   return { code, level, message: why, remedy: remedyOf(code), since };
 }
+
+/** Whatever nothing could mend stays until it is gone: somebody may count on that very point. */
+function unreadablePoints({ healing, item }: Known): HealthError | undefined {
+  const newest = healing?.unreadable.at(-1);
+  if (!healing || !newest || !STATES[item.state].replicating) return undefined;
+  const names = healing.unreadable.map(({ point }) => point).join(", ");
+  const { code, message, since } = newest;
+  const words = `points that cannot be read, and could not be made again: ${names}; of the newest: ${message}`;
+  return { code, level: "Error", message: words, remedy: GIVE_UP, since };
+}
+
+const GIVE_UP =
+  "Use other points. Nothing of the machine's journal is deleted while these manifests are there, for what they need is not known: once you have given them up, delete the objects `points/` of these names from the target account.";
 
 /** For so long somebody is told of what was healed. */
 const TOLD_FOR = 7 * 24 * 3600e6;

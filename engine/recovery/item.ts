@@ -146,6 +146,9 @@ export const stepReport = z.object({
 const loss = z.object({ seconds: z.number(), writes: z.number(), bytes: size });
 export const losses = z.object({ vm: loss, region: loss });
 
+/** Points that a failover could not read, and went to an older one. */
+export const passedOver = z.array(z.object({ point: z.string(), code: z.string(), message: z.string() }));
+
 /** How a failover goes, from the choice of its point to its end. */
 const failoverReport = z.object({
   operation: z.string().transform(checked(operationId)),
@@ -169,6 +172,8 @@ const failoverReport = z.object({
     .optional(),
   /** Both, as they stood when the failover chose: what was captured and not cached, and what had not arrived. */
   losses: losses.optional(),
+  /** Newer points whose manifests could not be read. */
+  passedOver: passedOver.optional(),
   steps: z.array(stepReport),
 });
 export type FailoverReport = z.infer<typeof failoverReport>;

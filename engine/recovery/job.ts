@@ -13,7 +13,7 @@ import {
 } from "../core/ids.ts";
 import { micros } from "../core/units.ts";
 import { announcement } from "./announce.ts";
-import { losses, stepReport } from "./item.ts";
+import { losses, passedOver, stepReport } from "./item.ts";
 import { removed } from "./removed.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
@@ -51,6 +51,8 @@ export const jobRecord = z.object({
     .optional(),
   /** What a removal has deleted, and what it left. */
   removed: removed.optional(),
+  /** Of a failover: newer points that could not be read. */
+  passedOver: passedOver.optional(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;

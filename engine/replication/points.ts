@@ -228,13 +228,45 @@ export async function newestPoint(
  * @throws ManifestDamaged, ManifestVersionUnknown
  */
 export async function readPoints(target: ObjectStore, machine: MachineId): Promise<RecoveryPoint[]> {
-  const points: RecoveryPoint[] = [];
-  const found = mapInOrder(await listPoints(target, machine), PARALLEL, (place) =>
-    readPointAt(target, pointName(machine, place.generation, place.sequence, place.id)).catch(gone),
-  );
-  for await (const point of found) if (point) points.push(point);
+  const { points, unreadable } = await surveyPoints(target, machine);
+  if (unreadable[0]) throw unreadable[0].error;
   return points;
 }
+
+/** A point whose manifest cannot be trusted, or is of a format that is not known. */
+export interface UnreadablePoint {
+  readonly place: PointPlace;
+  readonly error: LeewardError;
+}
+
+/** As `readPoints`, with those that cannot be read named beside the others, in the same order. */
+export async function surveyPoints(
+  target: ObjectStore,
+  machine: MachineId,
+): Promise<{ readonly points: RecoveryPoint[]; readonly unreadable: UnreadablePoint[] }> {
+  const points: RecoveryPoint[] = [];
+  const unreadable: UnreadablePoint[] = [];
+  const found = mapInOrder(await listPoints(target, machine), PARALLEL, (place) =>
+    readPointAt(target, pointName(machine, place.generation, place.sequence, place.id)).catch(
+      (error: unknown) => unreadableAt(place, error),
+    ),
+  );
+  for await (const point of found) {
+    if (!point) continue;
+    if ("error" in point) unreadable.push(point);
+    else points.push(point);
+  }
+  return { points, unreadable };
+}
+
+/** Undefined for one that was deleted since it was listed. @throws what is not about the manifest */
+export function unreadableAt(place: PointPlace, error: unknown): UnreadablePoint | undefined {
+  return isUnreadable(error) ? { place, error } : gone(error);
+}
+
+/** Whether a document was read, and cannot be believed or understood. */
+export const isUnreadable = (error: unknown): error is LeewardError =>
+  hasCode(error, "ManifestDamaged") || hasCode(error, "ManifestVersionUnknown");
 
 const PARALLEL = 8;
 
@@ -259,7 +291,7 @@ export const readPointAt = (target: ObjectStore, name: string): Promise<Recovery
 async function readPointOnce(target: ObjectStore, name: string): Promise<RecoveryPoint> {
   const object = await target.get(name);
   if (!object) throw new LeewardError("NotFound", `there is no recovery point ${name}`);
-  const point = decodeManifest(object.body);
+  const point = decodeManifest(object.body, name);
   if (pointName(point.machine, point.generation, point.sequence, point.id) !== name)
     throw new LeewardError("ManifestDamaged", `${name} is the manifest of another point, ${point.id}`);
   return point;

@@ -13,6 +13,7 @@ import {
   sourceOf,
   targetOf,
 } from "../../engine/recovery/item.ts";
+import type { Unreadable } from "../../engine/recovery/healing-record.ts";
 import { liveLosses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
@@ -28,6 +29,7 @@ import { healing, listHealed } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
+import { knownUnreadable, passingOver } from "./unreadable.ts";
 
 /** Small runs, so that what one of them brought is kept when the next one finds the region dead. */
 const DRAIN: ShipLimits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(32 * MIB), parallel: 4 };
@@ -48,9 +50,7 @@ export const failoverActivities = {
   async planFailover({ machine, operation, point: wanted, moment }, { services }) {
     const item = await itemOf(services, machine);
     const progress = await progressOf(services, machine);
-    const point = await healing(services, machine, () =>
-      choose(services, item, progress, { operation, point: wanted, moment }),
-    );
+    const point = await choose(services, item, progress, { operation, point: wanted, moment });
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
@@ -75,6 +75,7 @@ export const failoverActivities = {
       announced: announce(item.job.startTime, reached, progress, reported),
       moment: between(point),
       losses: liveLosses(item.job.startTime, progress, reported),
+      passedOver: await passedOver(services, point),
       steps: [],
     };
     await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, failover: report }));
@@ -100,16 +101,32 @@ async function choose(
   { operation, point, moment }: Choice,
 ): Promise<Place> {
   const { failover: begun } = item;
-  const { target: objects } = services;
   const again = begun && (moment ? begun.operation === operation : true);
-  if (moment && !again) return findMoment({ objects, machine, key: await services.keyOf(machine) }, moment);
+  if (moment && !again) {
+    const key = await services.keyOf(machine);
+    return passingOver(services, machine, ({ objects }) => findMoment({ objects, machine, key }, moment));
+  }
   const known = point ?? begun?.point;
-  if (known) return placeOf(services, item, known);
+  if (known) return healing(services, machine, () => placeOf(services, item, known));
   const verification = (await services.records.verification.get(machine))?.value;
-  const found = defaultPoint(await listHealed(services, machine), verification, last?.id);
-  if (!found)
+  return passingOver(services, machine, async ({ isReadable }) => {
+    const points = (await listHealed(services, machine)).filter(isReadable);
+    const found = defaultPoint(points, verification, last?.id);
+    if (found) return readPoint(services.target, machine, found);
     throw new LeewardError("NoRecoveryPoint", `machine ${machine} has no recovery point that is not bad`);
-  return readPoint(objects, machine, found);
+  });
+}
+
+/** Newer ones that cannot be read: the person who looks at what was built must hear of them. */
+async function passedOver(
+  services: Services,
+  { machine, generation, sequence }: Place,
+): Promise<FailoverReport["passedOver"]> {
+  const isNewer = (one: Unreadable) =>
+    one.generation > generation || (one.generation === generation && one.sequence >= sequence);
+  const newer = (await knownUnreadable(services, machine)).filter(isNewer);
+  if (newer.length === 0) return undefined;
+  return newer.map(({ point, code, message }) => ({ point, code, message }));
 }
 
 /** Undefined for a recovery point, which is found by its id. */

@@ -9,7 +9,7 @@ import { listPoints } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
 import { itemOf } from "./tools.ts";
 
-type HealServices = Pick<Services, "target" | "records" | "clock" | "keyOf">;
+export type HealServices = Pick<Services, "target" | "records" | "clock" | "keyOf">;
 
 /**
  * Does the work, and where it meets an object that is damaged or gone heals what can be healed and does it again: so it may

@@ -21,6 +21,7 @@ export const jobActivities = {
             steps: [...steps],
             failure,
             outcome,
+            ...(outcome && item.failover?.passedOver && { passedOver: item.failover.passedOver }),
           }
         : old,
     );

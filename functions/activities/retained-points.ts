@@ -15,11 +15,12 @@ import { readDoom } from "../../engine/replication/doom.ts";
 import { lacksBase } from "../../engine/replication/heal.ts";
 import { type HeldPoint, type KeptBase, heldPoints, listBases } from "../../engine/replication/lineage.ts";
 import { listKeptGroupPoints } from "../../engine/replication/group-points.ts";
-import { readPoints } from "../../engine/replication/points.ts";
+import { surveyPoints } from "../../engine/replication/points.ts";
 import { readRebuild } from "../../engine/replication/rebuilds.ts";
 import { readVerification } from "../../engine/replication/verifications.ts";
 import type { Services } from "../services.ts";
 import { itemOf, progressOf } from "./tools.ts";
+import { noteUnreadable } from "./unreadable.ts";
 
 export type RetentionServices = Pick<Services, "target" | "records" | "clock" | "keyOf">;
 
@@ -50,7 +51,10 @@ export async function decide(services: RetentionServices, machine: MachineId): P
   const progress = await progressOf(services, machine);
   const verification = (await records.verification.get(machine))?.value;
   const record = (await records.retention.get(machine))?.value ?? noRetention(machine);
-  const points = await readPoints(target, machine);
+  const { points, unreadable } = await surveyPoints(target, machine);
+  await noteUnreadable(services, machine, unreadable);
+  // What it needs, and how old it is, nobody knows: nothing is given up meanwhile.
+  if (unreadable[0]) throw unreadable[0].error;
   const common = await commonPoints(services, machine);
   const awaited = await awaitedPoint(services, item);
   const compared = await comparedPoints(services, item);

@@ -10,12 +10,12 @@ import type { Ensured } from "../../../engine/azure/resource.ts";
 import { ensureStorageAccount } from "../../../engine/azure/storage-account.ts";
 import { getVirtualMachine, powerStateOf } from "../../../engine/azure/virtual-machine.ts";
 import { vhdFooter } from "../../../engine/azure/vhd-footer.ts";
-import { type ArmId, armId, machineId } from "../../../engine/core/ids.ts";
-import { MIB, bytes, diskIndex, generation, millis } from "../../../engine/core/units.ts";
+import { type ArmId, armId, barrierId, machineId } from "../../../engine/core/ids.ts";
+import { MIB, bytes, diskIndex, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
 import { fileKey } from "../../../engine/journal/file-key.ts";
 import { encodeWrappedKey } from "../../../engine/journal/key.ts";
-import { CONTAINER, keyName } from "../../../engine/journal/names.ts";
+import { CONTAINER, keyName, pointName } from "../../../engine/journal/names.ts";
 import { type ItemRecord, itemKey, machineIdFor, targetOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
@@ -289,6 +289,29 @@ const View = z.object({
 });
 const seen = async () => View.parse((await call("GET", item.id)).body).properties.leeward;
 
+const spoiled = barrierId("00000000-0000-4000-8000-0000000000ff");
+
+test("a point that cannot be read is named beside the others, and refused before anything changes when it is asked for", async () => {
+  const { machine } = item;
+  const name = pointName(machine, generation(1), sequence(1000), spoiled);
+  await objectsAt("target").put(name, Buffer.from("{"), "absent");
+  const list = Points.parse((await call("GET", `${item.id}/recoveryPoints`)).body);
+  expect(list.value).toHaveLength(2);
+  expect(list.leewardDamaged).toMatchObject([{ name: spoiled, sequence: 1000, code: "ManifestDamaged" }]);
+  expect(list.leewardDamaged[0]?.message).toContain(name);
+  expect((await call("GET", `${item.id}/recoveryPoints/${spoiled}`)).status).toBe(500);
+  const recoveryPointId = `${item.id}/recoveryPoints/${spoiled}`;
+  const details = { providerSpecificDetails: { instanceType: "A2A", recoveryPointId } };
+  const asked = await call("POST", `${item.id}/unplannedFailover`, { properties: details });
+  expect(asked).toMatchObject({ status: 500, body: { error: { code: "ManifestDamaged" } } });
+  expect((await seen()).state).toBe("Protected");
+});
+
+const Points = z.object({
+  value: z.array(z.unknown()),
+  leewardDamaged: z.array(z.object({ name: z.string(), message: z.string() }).loose()),
+});
+
 test("the app's own failover, with its real activities, builds a machine that takes two hours, in seconds", async () => {
   const began = performance.now();
   const asked = { properties: { providerSpecificDetails: { instanceType: "A2A" } } };
@@ -300,7 +323,8 @@ test("the app's own failover, with its real activities, builds a machine that ta
   await advance(1.6 * HOUR);
   const { state, failover } = await seen();
   expect(state).toBe("UnplannedFailoverCommitPending");
-  expect(failover).toMatchObject({ road: "import", announced: { writes: 1 } });
+  const passedOver = [{ point: spoiled, code: "ManifestDamaged", message: expect.any(String) }];
+  expect(failover).toMatchObject({ road: "import", announced: { writes: 1 }, passedOver });
   const vm = await getVirtualMachine(arm.client, targetOf(item).vm);
   expect(powerStateOf(vm)).toBe("running");
   const point = story.moments.at(-1);

@@ -148,6 +148,7 @@ export function job(friendlyName: string): Job {
       targetObjectName: "ledger",
       targetInstanceType: "ProtectionEntity",
       leeward: null,
+      leewardPassedOver: [],
       leewardMembers: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },

@@ -260,6 +260,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
       endTime: iso(11),
       announced,
       rtoSeconds: 9.4,
+      passedOver: [{ point: "p", code: "ManifestDamaged", message: "not JSON" }],
       steps,
       targetVmId: vmId("ledger"),
     };
@@ -269,6 +270,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await see("Failed over");
     await see(/7\.5 s: 321 writes \(3\.0 MiB\)/);
     await see("9.4 s, up in northeurope");
+    await see("1 newer point that cannot be read");
     await see("345 writes lost (2.0 MiB) in 7 ranges of the disks: all that it recorded");
     await see("done, 7.0 s");
     expect(await page.getByRole("button", { name: /Fail over/ }).count()).toBe(0);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../engine/core/clock.ts";
-import { hasCode } from "../../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../../engine/core/errors.ts";
 import type { BarrierId } from "../../../engine/core/ids.ts";
 import { bytes, micros, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
@@ -8,13 +8,14 @@ import { beginFailover } from "../../../engine/recovery/begin.ts";
 import { type ItemRecord, itemKeyOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
+import { verificationFor } from "../../../engine/recovery/verification.ts";
 import { readCheckpoint } from "../../../engine/replication/checkpoints.ts";
 import { nameOf } from "../../../engine/replication/reach.ts";
 import { createReplica } from "../../../engine/replication/replica.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { failoverActivities } from "../../../functions/activities/failover.ts";
 import { placeOf } from "../../../functions/activities/place.ts";
-import { type FailoverChoice, chosenFor } from "../../../functions/failover-choice.ts";
+import { type FailoverChoice, checkReadable, chosenFor } from "../../../functions/failover-choice.ts";
 import { FOOTER, carry } from "../../fixtures/carried.ts";
 import { prefixesOf } from "../../fixtures/prefixes.ts";
 import { DISKS, type Event, cacheSegments, tell } from "../../fixtures/story.ts";
@@ -179,6 +180,64 @@ test("a manifest that was changed does not hide which points are application-con
   await expect(chosenFor(services, item, { now: micros(1) }, choice)).rejects.toMatchObject({
     code: "NoRecoveryPoint",
   });
+});
+
+/** The manifest cannot be read, and what it was made of is gone. */
+async function ruin({ stores, machine, points }: Scene, n: number) {
+  const point = points.at(n) ?? fail();
+  const damaged = Buffer.from("{}");
+  await stores.target.put(nameOf(point), damaged, "any");
+  const put = stores.target.put.bind(stores.target);
+  stores.target.put = async (name, body, condition) => {
+    if (name === nameOf(point)) throw new LeewardError("ObjectChanged", "it cannot be made again");
+    return put(name, body, condition);
+  };
+  return { point, machine };
+}
+
+test("a point that can neither be read nor made again is passed over for the next one, and the failover says so", async () => {
+  const s = await scene("none");
+  const { point } = await ruin(s, 1);
+  const { plan, failover } = await planned(s, undefined);
+  expect(plan.point).toBe(s.points[0]?.id);
+  const named = { point: point.id, code: "ManifestDamaged", message: expect.stringContaining(nameOf(point)) };
+  expect(failover?.passedOver).toEqual([named]);
+  const { healing } = s.records;
+  expect((await healing.get(s.machine))?.value.unreadable).toMatchObject([named]);
+});
+
+test("the newest write, and any other, is found behind such a point as without it", async () => {
+  const whole = await planned(await scene("none"), { kind: "newest" });
+  const s = await scene("none");
+  const { point } = await ruin(s, 1);
+  const { failover } = await planned(s, { kind: "newest" });
+  expect(failover).toMatchObject({ moment: { generation: 1, sequence: 6 }, announced: { writes: 0 } });
+  expect(failover?.passedOver).toBeUndefined();
+  expect(failover?.point).toBe(whole.failover?.point);
+  const asked = { now: micros(1) };
+  const choice = { acceptBadPoint: false, sequence: point.sequence };
+  expect(await chosenFor(s.services, s.item, asked, choice)).toEqual({
+    moment: { kind: "write", sequence: point.sequence },
+  });
+});
+
+test("such a point is refused before anything changes when it is named, and no other kind of choice falls on it", async () => {
+  const s = await scene("none");
+  const { services, item, machine, records, points } = s;
+  const { point } = await ruin(s, 1);
+  await expect(checkReadable(services, item, point.id)).rejects.toMatchObject({ code: "ManifestDamaged" });
+  await checkReadable(services, item, points[0]?.id ?? fail());
+  const verified = points.map(({ id }) => id);
+  const known = { ...verificationFor(undefined, machine, point.generation, micros(1)), verified };
+  await records.verification.create(machine, known);
+  const choice = { acceptBadPoint: false, recoveryPointType: "LatestVerified" } as const;
+  expect(await chosenFor(services, item, { now: micros(1) }, choice)).toEqual({ point: points[0]?.id });
+});
+
+test("without any point that can be read there is none to fail over to", async () => {
+  const s = await scene("none");
+  for (const n of [0, 1]) await ruin(s, n);
+  await expect(planned(s, undefined)).rejects.toMatchObject({ code: "NoRecoveryPoint" });
 });
 
 function fail(): never {

@@ -7,9 +7,12 @@ import {
   listGroupPoints,
   readGroupPoint,
 } from "../../../engine/replication/group-points.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import { groupActivities } from "../../../functions/activities/group.ts";
+import { noteUnreadable } from "../../../functions/activities/unreadable.ts";
+import { standingsOf } from "../../../functions/group-standing.ts";
 import { failOverGroup } from "../../../functions/group-failover.ts";
-import { groupPlaces, groupPointAt } from "../../../functions/group-points.ts";
+import { groupPlaces, groupPointAt, groupPointsAt } from "../../../functions/group-points.ts";
 import { NOW, POINT } from "../engine/recovery/fixture.ts";
 import { GROUP, type Shop, achieve, asked, at, hub, shop } from "./shop.ts";
 
@@ -74,6 +77,41 @@ describe("the manifest of a group's point", () => {
     const { one, place } = await pointMade();
     for (const name of [groupPointName(place), groupTwinName(place)]) await cut(one, name);
     await expect(groupPointAt(one.services, place)).rejects.toMatchObject({ code: "ManifestDamaged" });
+  });
+
+  test("is passed over by a failover when it is lost, which says so; others are listed beside it", async () => {
+    const { one, place, made } = await pointMade();
+    const { target, records } = one.services;
+    const id = barrierId("00000000-0000-4000-8000-0000000000b1");
+    const newer = { ...made, id, time: micros(made.time + 1_000_000) };
+    await createGroupPoint(target, newer);
+    for (const name of [groupPointName(newer), groupTwinName(newer)]) await cut(one, name);
+    const { points, unreadable } = await groupPointsAt(one.services, await groupPlaces(one.services, GROUP));
+    expect(points).toEqual([made]);
+    expect(unreadable).toMatchObject([{ place: { id }, error: { code: "ManifestDamaged" } }]);
+    const known = (await records.groups.get(GROUP))?.value;
+    if (!known) throw new Error("no group");
+    const { job } = await failOverGroup(
+      one.services,
+      hub().client,
+      known,
+      { now: NOW },
+      { acceptBadPoint: false },
+    );
+    expect(job).toMatchObject({ point: place.id, passedOver: [{ point: id, code: "ManifestDamaged" }] });
+  });
+
+  test("of which a member's own cannot be read is bad", async () => {
+    const { one, made } = await pointMade();
+    const [machine] = one.machines;
+    const member = made.members.find((each) => each.machine === machine);
+    if (!machine || !member) throw new Error("no member");
+    const at = { machine, id: made.id, generation: member.generation, sequence: member.sequence };
+    const error = new LeewardError("ManifestDamaged", "not JSON");
+    await noteUnreadable(one.services, machine, [{ place: at, error }]);
+    expect((await standingsOf(one.services, [made]))(made)).toBe("bad");
+    await noteUnreadable(one.services, machine, []);
+    expect((await standingsOf(one.services, [made]))(made)).toBe("good");
   });
 
   test("that was thinned does not come back", async () => {

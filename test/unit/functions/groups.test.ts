@@ -1,14 +1,24 @@
 import { expect, test } from "vitest";
+import { NO_DIGEST } from "../../../engine/core/digest.ts";
 import { type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
 import { generation, micros, millis, sequence } from "../../../engine/core/units.ts";
-import { groupFailoverName, pointName } from "../../../engine/journal/names.ts";
+import {
+  groupFailoverName,
+  groupPointName,
+  groupTwinName,
+  pointName,
+} from "../../../engine/journal/names.ts";
 import { badPointOf } from "../../../engine/recovery/bad-point.ts";
 import { groupSettings, newGroup } from "../../../engine/recovery/group.ts";
 import { itemKeyOf } from "../../../engine/recovery/item.ts";
 import { retain } from "../../../engine/recovery/retention.ts";
 import { retentionPolicy } from "../../../engine/recovery/retention-policy.ts";
 import { verificationFor, withBad } from "../../../engine/recovery/verification.ts";
-import { listGroupPoints, readGroupPoints } from "../../../engine/replication/group-points.ts";
+import {
+  createGroupPoint,
+  listGroupPoints,
+  readGroupPoints,
+} from "../../../engine/replication/group-points.ts";
 import { groupActivities } from "../../../functions/activities/group.ts";
 import { carryOnGroup, failOverGroup } from "../../../functions/group-failover.ts";
 import { settledJob } from "../../../functions/group-job.ts";
@@ -191,6 +201,39 @@ test.each([
     await one.services.records.jobs.update(operation, (old) => ({ ...old, ...ended }));
   expect((await settledJob(one.services, job)).settled).toEqual({ succeeded: 2, failed: 0 });
 });
+
+test("a failover that has lost its list and its point ends by name, and the next one may begin", async () => {
+  const { one, a, b, known } = await pointMade();
+  const { client } = hub(1);
+  const { target, records } = one.services;
+  const { job } = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  const list = groupFailoverName(GROUP, job.operation);
+  const [place] = await points(one);
+  if (!place) throw new Error("no common point was made");
+  await target.delete([list, groupPointName(place), groupTwinName(place)]);
+  await carryOnGroup(one.services, client, (await group(one)) ?? known);
+  expect((await group(one))?.failover?.begun).toBe(true);
+  const ended = await settledJob(one.services, (await records.jobs.get(job.operation))?.value ?? job);
+  expect(ended).toMatchObject({ state: "Failed", failure: { code: "MembersLost" } });
+  expect(ended.failure?.message).toContain(list);
+  expect(ended.failure?.message).toContain("begun are those of a, b");
+  expect(await settledJob(one.services, ended)).toEqual(ended);
+  // Both members were fenced by the first; once that is over, they are failed over again.
+  for (const machine of [a, b])
+    await records.items.update(itemKeyOf(machine), (old) => ({ ...old, state: "Protected" }));
+  await createGroupPoint(target, { ...place, format: 1, hold: millis(100), members: membersAt(a, b) });
+  const again = { now: NOW, token: "twice" };
+  const next = await failOverGroup(one.services, client, (await group(one)) ?? known, again, {
+    acceptBadPoint: false,
+  });
+  expect(next.job.operation).not.toBe(job.operation);
+  expect(next.failed).toBe(0);
+});
+
+const membersAt = (...machines: MachineId[]) =>
+  machines
+    .toSorted()
+    .map((machine) => ({ machine, generation: generation(1), sequence: sequence(7), chain: NO_DIGEST }));
 
 test("a failover that could not begin for every member is begun for the rest later", async () => {
   const { one, a, b, known } = await pointMade();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import { micros } from "../../../engine/core/units.ts";
 import { decodeManifest } from "../../../engine/journal/manifest.ts";
 import { layerName, layerPartName, pointName, registerName } from "../../../engine/journal/names.ts";
@@ -56,6 +57,34 @@ describe("what rots and is kept elsewhere is made again", { timeout: 120_000 }, 
       expect(await one.broken()).toEqual([]);
       expect((await healed()).map((each) => each.name)).toEqual([name]);
     });
+
+  test("a manifest that cannot be made again is named, and holds up retention until it is given up", async () => {
+    const point = points.at(-1) ?? fail();
+    await spoil(nameOf(point));
+    const put = one.objects.put.bind(one.objects);
+    one.objects.put = async (name, body, condition) => {
+      if (name === nameOf(point)) throw new LeewardError("ObjectChanged", "it cannot be made again");
+      return put(name, body, condition);
+    };
+    await expect(one.round()).rejects.toMatchObject({ code: "ManifestDamaged" });
+    const told = async () =>
+      healthOf(
+        {
+          item: protectedItem(),
+          agent: undefined,
+          progress: undefined,
+          healing: (await one.records.healing.get(machine))?.value,
+        },
+        one.now,
+      ).map(({ code, message }) => ({ code, message }));
+    expect(await told()).toEqual([
+      { code: "ManifestDamaged", message: expect.stringContaining(nameOf(point)) },
+    ]);
+    await one.objects.delete([nameOf(point)]);
+    await one.round();
+    expect(await told()).toEqual([]);
+    expect(await one.points()).toHaveLength(points.length - 1);
+  });
 
   test("but no manifest that retention deleted", async () => {
     expect((await one.record())?.dropped).toBeGreaterThan(0);
