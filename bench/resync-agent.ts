@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Capture } from "../agent/capture.ts";
@@ -14,6 +15,7 @@ import { offerDigests } from "../engine/replication/base-digests.ts";
 import { imageDigests } from "../engine/replication/verify.ts";
 import { MemoryObjectStore } from "../engine/storage/memory.ts";
 import { etagOf } from "../engine/storage/store.ts";
+import { cpuOf } from "./delta-peers.ts";
 
 /**
  * The agent in front of a disk whose base is what the disk held when this began. Each message begins another generation on
@@ -59,13 +61,27 @@ async function resync(): Promise<void> {
   const disks = [{ index: diskIndex(0), size: disk.size }];
   await offerDigests({ cache: store, key, place, disks, digests: new Map([[diskIndex(0), digests]]) });
   const policy = { sealBytes: bytes(8 * MIB), sealAge: millis(5000), heartbeatEvery: millis(5000) };
+  const before = hashing();
   const start = performance.now();
   capture.begin({ machine, generation: of, from: sequence(0), base, policy, store, key });
   process.send?.("begun");
   while (capture.status?.mode === "resync") await sleep(5);
   const ms = performance.now() - start;
   if (capture.status?.problem) throw capture.status.problem;
-  process.send?.({ ms, sent: capture.status?.initialCopy.sent, carried: capture.status?.captured.bytes });
+  process.send?.({
+    ms,
+    hashing: hashing() - before,
+    sent: capture.status?.initialCopy.sent,
+    carried: capture.status?.captured.bytes,
+  });
+}
+
+/** Seconds of processor that the processes which hash have taken so far; those that are not there yet none. */
+function hashing(): number {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
+  return children
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("--helper=hash"))
+    .reduce((sum, pid) => sum + cpuOf(Number(pid)), 0);
 }
 
 process.on("message", () => void resync());

@@ -6,6 +6,7 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { BLOCK, MIB } from "../engine/core/units.ts";
+import { cpuOf } from "./delta-peers.ts";
 import { fio } from "./fio.ts";
 import { median, printTable } from "./measure.ts";
 
@@ -60,7 +61,7 @@ function change(disk: string): void {
   closeSync(file);
 }
 
-const result = z.object({ ms: z.number(), sent: z.number(), carried: z.number() });
+const result = z.object({ ms: z.number(), hashing: z.number(), sent: z.number(), carried: z.number() });
 
 async function resync(agent: ChildProcess): Promise<z.infer<typeof result>> {
   agent.send("resync");
@@ -70,35 +71,58 @@ async function resync(agent: ChildProcess): Promise<z.infer<typeof result>> {
 }
 
 async function compare(agent: ChildProcess, plain: readonly ChildProcess[]): Promise<void> {
-  const floors: number[] = [];
-  const ours: number[] = [];
+  const floors: Taken[] = [];
+  const ours: Taken[] = [];
   let sent = 0;
   for (let round = 0; round <= ROUNDS; round++) {
-    const start = performance.now();
-    await Promise.all(
-      plain.map(async (child) => {
-        child.send(DISK_MIB / plain.length);
-        await once(child, "message");
-      }),
-    );
-    const floor = performance.now() - start;
-    const found = await resync(agent);
-    sent = found.carried;
+    const floor = await hashPlain(plain);
+    const { ms, hashing, carried } = await resync(agent);
+    sent = carried;
     // The first round warms up.
-    if (round > 0) floors.push(floor);
-    if (round > 0) ours.push(found.ms);
+    if (round === 0) continue;
+    floors.push(floor);
+    ours.push({ ms, cpu: hashing });
   }
-  const speed = (ms: number) => (DISK_MIB / ms) * 1000;
-  const [floor, own] = [median(floors), median(ours)];
   console.log(
     `${DISK_MIB} MiB, ${CHANGED} of ${BLOCKS} blocks changed; medians of ${ROUNDS} rounds, load ${loadavg()[0]?.toFixed(0)}.\n`,
   );
+  const [least, own] = [medianOf(floors), medianOf(ours)];
+  const row = (name: string, { ms, cpu }: Taken) => [
+    name,
+    ((DISK_MIB / ms) * 1000).toFixed(0),
+    (least.ms / ms).toFixed(2),
+    (cpu * 1000).toFixed(0),
+    (least.cpu / cpu).toFixed(2),
+  ];
   printTable([
-    ["", "MiB/s", "of plain"],
-    [`plain SHA-256, ${plain.length} processes`, speed(floor).toFixed(0), "1.00"],
-    ["resync", speed(own).toFixed(0), (floor / own).toFixed(2)],
+    ["", "MiB/s", "of plain", "CPU ms, hashing", "of plain"],
+    row(`plain SHA-256, ${plain.length} processes`, least),
+    row("resync", own),
   ]);
   console.log(`\nsent ${sent} bytes: ${(sent / (CHANGED * BLOCK)).toFixed(3)} of what changed\n`);
+}
+
+/** Wall time, and seconds of processor of those that hash. */
+interface Taken {
+  readonly ms: number;
+  readonly cpu: number;
+}
+
+const medianOf = (all: readonly Taken[]): Taken => ({
+  ms: median(all.map(({ ms }) => ms)),
+  cpu: median(all.map(({ cpu }) => cpu)),
+});
+
+async function hashPlain(processes: readonly ChildProcess[]): Promise<Taken> {
+  const cpu = () => processes.reduce((sum, { pid }) => sum + cpuOf(pid ?? 0), 0);
+  const [before, start] = [cpu(), performance.now()];
+  await Promise.all(
+    processes.map(async (child) => {
+      child.send(DISK_MIB / processes.length);
+      await once(child, "message");
+    }),
+  );
+  return { ms: performance.now() - start, cpu: cpu() - before };
 }
 
 async function latency(agent: ChildProcess, socket: string): Promise<void> {
