@@ -135,7 +135,7 @@ function readRecord(log: Buffer, at: number, payload: Buffer): LogRecord {
         merged: number("merged") === 1,
       };
     case KINDS.barrier:
-      return { kind: "barrier", ...common, ...readBarrier(payload) };
+      return { kind: "barrier", ...common, ...readBarrier(payload, false) };
     case KINDS.digests:
       return { kind: "digests", ...common, disk, ...readDigests(payload) };
     case KINDS.proof:

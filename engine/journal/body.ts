@@ -38,28 +38,40 @@ function writeEntry(record: JournalRecord, from: Sequence, to: Buffer, base: num
 
 /**
  * The inverse of `encodeBody`. Data and digests of the records are views of `body`, not copies.
- * @param origins whether a write may be a copy: of what was written before copies were told, and of layers, none is
+ * @param tells what records may say: nothing of it those of layers, nor those of segments that are older than it
  * @throws RangeError when the bytes are not a body of so many records.
  */
-export function decodeBody(from: Sequence, count: number, body: Buffer, origins = false): JournalRecord[] {
+export function decodeBody(
+  from: Sequence,
+  count: number,
+  body: Buffer,
+  tells: Tells = NOTHING,
+): JournalRecord[] {
   const records: JournalRecord[] = [];
   let at = count * ENTRY_BYTES;
   for (let base = 0; base < count * ENTRY_BYTES; base += ENTRY_BYTES) {
     const inPayload = getNumber(body, base, ENTRY.kind) !== KINDS.zero;
     const end = inPayload ? at + getNumber(body, base, ENTRY.length) : at;
     if (end > body.length) throw new RangeError(`record ${records.length} ends behind the segment`);
-    records.push(readRecord({ from, body, base, origins }, body.subarray(at, end)));
+    records.push(readRecord({ from, body, base, ...tells }, body.subarray(at, end)));
     at = end;
   }
   if (at !== body.length) throw new RangeError(`${body.length - at} bytes behind the last record`);
   return records;
 }
 
-interface EntryPlace {
+interface Tells {
+  /** Which writes are copies. */
+  readonly origins: boolean;
+  /** How far the disks of a barrier are apart. */
+  readonly spreads: boolean;
+}
+const NOTHING: Tells = { origins: false, spreads: false };
+
+interface EntryPlace extends Tells {
   readonly from: Sequence;
   readonly body: Buffer;
   readonly base: number;
-  readonly origins: boolean;
 }
 
 /** @throws RangeError for a code that means nothing here */
@@ -89,7 +101,7 @@ function readRecord(place: EntryPlace, payload: Buffer): JournalRecord {
       return { kind: "zero", ...common, ...origin, disk, offset, length: bytes(length) };
     case KINDS.barrier:
       unused(disk + offset);
-      return { kind: "barrier", ...common, ...readBarrier(payload) };
+      return { kind: "barrier", ...common, ...readBarrier(payload, place.spreads) };
     case KINDS.digests:
       unused(offset);
       return { kind: "digests", ...common, disk, ...readDigests(payload) };

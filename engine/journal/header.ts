@@ -16,14 +16,22 @@ import {
 import { ENTRY_BYTES } from "./entry.ts";
 import { getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 /** Version 1 says no more of the marks in a segment than that there are some. */
 const COARSE_VERSION = 1;
 /** Up to version 2 a copy is not told from a write of the guest. */
 const BLIND_VERSION = 2;
 /** Up to version 3 only its record tells it, and not the header. */
 const UNCOUNTED_VERSION = 3;
-export const VERSIONS: readonly number[] = [COARSE_VERSION, BLIND_VERSION, UNCOUNTED_VERSION, VERSION];
+/** Up to version 4 a change is one segment at most, and a barrier says nothing of how far its disks are apart. */
+const SINGLE_VERSION = 4;
+export const VERSIONS: readonly number[] = [
+  COARSE_VERSION,
+  BLIND_VERSION,
+  UNCOUNTED_VERSION,
+  SINGLE_VERSION,
+  VERSION,
+];
 export const MAGIC = Buffer.from("LEEWSEG\n", "latin1");
 
 /** Bound on what a reader allocates on a header's word. Writers seal far below. */
@@ -53,7 +61,14 @@ export const HEADER = {
 } as const;
 export const HEADER_BYTES = sizeOf(HEADER);
 
-export const FLAGS = { compressed: 1, marks: 2, barriers: 4, proofs: 8, indivisible: 16 } as const;
+export const FLAGS = {
+  compressed: 1,
+  marks: 2,
+  barriers: 4,
+  proofs: 8,
+  indivisible: 16,
+  continues: 32,
+} as const;
 
 export interface SegmentHeader {
   readonly version: number;
@@ -85,6 +100,8 @@ export interface SegmentHeader {
   readonly proofs: boolean;
   /** Whether its writes are one change: of the states between them none ever was. Never so in version 1. */
   readonly indivisible: boolean;
+  /** Whether the change goes on in the next segment: no state lies at its end either. Never so up to version 4. */
+  readonly continues: boolean;
   readonly compressed: boolean;
   /** Index and payloads before compression. */
   readonly bodyLength: Bytes;
@@ -122,13 +139,15 @@ const flagsOf = (header: SegmentHeader): number =>
   (header.marks ? FLAGS.marks : 0) |
   (header.barriers ? FLAGS.barriers : 0) |
   (header.proofs ? FLAGS.proofs : 0) |
-  (header.indivisible ? FLAGS.indivisible : 0);
+  (header.indivisible ? FLAGS.indivisible : 0) |
+  (header.continues ? FLAGS.continues : 0);
 
 /** What a header of this version may say; all of it in a header of this version is exact. */
 const knownFlags = (version: number): number =>
   FLAGS.compressed |
   FLAGS.marks |
-  (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs | FLAGS.indivisible);
+  (version === COARSE_VERSION ? 0 : FLAGS.barriers | FLAGS.proofs | FLAGS.indivisible) |
+  (version > SINGLE_VERSION ? FLAGS.continues : 0);
 
 /** Whether its records say what the guest wrote and what a comparison copied. */
 export const tellsCopies = ({ version }: Pick<SegmentHeader, "version">): boolean => version > BLIND_VERSION;
@@ -136,6 +155,9 @@ export const tellsCopies = ({ version }: Pick<SegmentHeader, "version">): boolea
 /** Whether the header counts them. */
 export const countsCopies = ({ version }: Pick<SegmentHeader, "version">): boolean =>
   version > UNCOUNTED_VERSION;
+
+/** Whether a barrier may say how far its disks are apart. */
+export const tellsSpread = ({ version }: Pick<SegmentHeader, "version">): boolean => version > SINGLE_VERSION;
 
 /** What the header counts. */
 export const copiesIn = ({
@@ -178,6 +200,7 @@ export function readHeader(from: Buffer): SegmentHeader {
     barriers: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.barriers)) !== 0,
     proofs: (flags & (version === COARSE_VERSION ? FLAGS.marks : FLAGS.proofs)) !== 0,
     indivisible: (flags & FLAGS.indivisible) !== 0,
+    continues: (flags & FLAGS.continues) !== 0,
     compressed: (flags & FLAGS.compressed) !== 0,
     bodyLength: bytes(number("bodyLength")),
     storedLength: bytes(number("storedLength")),
@@ -195,7 +218,8 @@ export function readMachine(field: Buffer): MachineId {
 
 function checkSizes(header: SegmentHeader): void {
   const { from, to, records, bodyLength, storedLength, dataBytes, compressed } = header;
-  const { copiedBytes, copiedWrites } = header;
+  const { copiedBytes, copiedWrites, indivisible, continues, marks } = header;
+  must(!continues || (indivisible && !marks), "a change that goes on, and is none or holds marks");
   must(to >= from && to - from <= records, `writes ${from} to ${to} in ${records} records`);
   must(bodyLength <= MAX_BODY, `a body of ${bodyLength} bytes`);
   must(records * ENTRY_BYTES <= bodyLength, `${records} records in a body of ${bodyLength} bytes`);

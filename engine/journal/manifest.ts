@@ -3,7 +3,7 @@ import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { bytes, diskIndex, generation, micros, millis, sequence } from "../core/units.ts";
 import { encodeDigested } from "./digested.ts";
 import { parseDocument } from "./json-document.ts";
 import { journalPosition } from "./position.ts";
@@ -33,6 +33,8 @@ const recoveryPoint = z.strictObject({
   /** The source's clock at the barrier. */
   time: z.number().transform(checked(micros)),
   consistency: z.enum(["crash", "application"]),
+  /** Milliseconds behind `time` within which its disks were imaged one by one; absent when all were at one instant. */
+  spread: z.number().int().positive().transform(checked(millis)).optional(),
   /** Behind the segment that holds the barrier's proof: the chain that this point is bound to. */
   position: journalPosition.strict(),
   /** Ascending by index. `root` is the disk's digest tree at the barrier. */

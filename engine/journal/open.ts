@@ -1,5 +1,5 @@
 import { decodeBody } from "./body.ts";
-import { type SegmentHeader, tellsCopies } from "./header.ts";
+import { type SegmentHeader, tellsCopies, tellsSpread } from "./header.ts";
 import { plainBody } from "./inflate.ts";
 import type { DataKey } from "./key.ts";
 import type { JournalRecord } from "./record.ts";
@@ -23,7 +23,8 @@ export async function openSegment(
 
 /** A header that says anything else than its records is a fault of the writer, and not believed. */
 function readRecords(header: SegmentHeader, body: Buffer): JournalRecord[] {
-  const records = decodeBody(header.from, header.records, body, tellsCopies(header));
+  const tells = { origins: tellsCopies(header), spreads: tellsSpread(header) };
+  const records = decodeBody(header.from, header.records, body, tells);
   const summary = summarize(header.from, records);
   for (const field of summaryFields(header))
     if (summary[field] !== header[field])

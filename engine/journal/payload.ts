@@ -1,6 +1,6 @@
 import { DIGEST_BYTES, digestOf } from "../core/digest.ts";
 import { type BarrierId, barrierId } from "../core/ids.ts";
-import { bytes, diskIndex } from "../core/units.ts";
+import { bytes, diskIndex, millis } from "../core/units.ts";
 import { type Field, getBytes, getNumber, putBytes, putNumber, sizeOf } from "./field.ts";
 import type { BarrierRecord, Consistency, DigestsRecord, DiskRoot, ProofRecord } from "./record.ts";
 
@@ -8,7 +8,8 @@ import type { BarrierRecord, Consistency, DigestsRecord, DiskRoot, ProofRecord }
 export const BARRIER = {
   id: { at: 0, size: 16 },
   consistency: { at: 16, size: 1 },
-  reserved: { at: 17, size: 7 },
+  reserved: { at: 17, size: 3 },
+  spread: { at: 20, size: 4 },
 } as const;
 
 /** Beginning of a digests record's payload; then come `count` block numbers of 4 bytes, then `count` digests. */
@@ -60,6 +61,7 @@ export function writePayload(record: MarkRecord, to: Buffer): void {
     case "barrier":
       putId(to, BARRIER.id, record.id);
       putNumber(to, 0, BARRIER.consistency, CONSISTENCIES[record.consistency]);
+      putNumber(to, 0, BARRIER.spread, record.spread ?? 0);
       return;
     case "digests":
       putId(to, DIGESTS.barrier, record.barrier);
@@ -80,13 +82,22 @@ function writeRoot({ disk, size, root }: DiskRoot, to: Buffer, base: number): vo
   putBytes(to, base, ROOT.root, Buffer.from(root, "hex"));
 }
 
-/** @throws RangeError when the bytes are not a barrier's payload; so do the other two for theirs. */
-export function readBarrier(from: Buffer): Pick<BarrierRecord, "id" | "consistency"> {
+/**
+ * @param spreads whether it may say how far its disks are apart
+ * @throws RangeError when the bytes are not a barrier's payload; so do the other two for theirs.
+ */
+export function readBarrier(
+  from: Buffer,
+  spreads: boolean,
+): Pick<BarrierRecord, "id" | "consistency" | "spread"> {
   checkLength(from, BARRIER_BYTES);
   checkZero(from, 0, BARRIER.reserved);
+  if (!spreads) checkZero(from, 0, BARRIER.spread);
+  const spread = getNumber(from, 0, BARRIER.spread);
   return {
     id: getId(from, BARRIER.id),
     consistency: readConsistency(getNumber(from, 0, BARRIER.consistency)),
+    ...(spread > 0 && { spread: millis(spread) }),
   };
 }
 

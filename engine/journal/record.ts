@@ -1,6 +1,6 @@
 import type { Digest } from "../core/digest.ts";
 import type { BarrierId } from "../core/ids.ts";
-import type { Bytes, DiskIndex, Micros, Sequence } from "../core/units.ts";
+import type { Bytes, DiskIndex, Micros, Millis, Sequence } from "../core/units.ts";
 
 interface Origin {
   /** A comparison put it there: it is what the disk held then, whoever wrote it, and no write of the guest's own. */
@@ -36,6 +36,8 @@ export interface BarrierRecord {
   readonly sequence: Sequence;
   readonly time: Micros;
   readonly consistency: Consistency;
+  /** Its disks were not imaged at one instant, but within so long behind `time`; absent when at one. */
+  readonly spread?: Millis | undefined;
 }
 
 /**

@@ -9,7 +9,9 @@ export function sameRecord(a: JournalRecord, b: JournalRecord | undefined): bool
     case "zero":
       return b.kind === "zero" && a.disk === b.disk && a.offset === b.offset && a.length === b.length;
     case "barrier":
-      return b.kind === "barrier" && a.id === b.id && a.consistency === b.consistency;
+      return (
+        b.kind === "barrier" && a.id === b.id && a.consistency === b.consistency && a.spread === b.spread
+      );
     case "digests":
       return (
         b.kind === "digests" &&

@@ -33,6 +33,8 @@ export interface SegmentContent {
   readonly records: readonly JournalRecord[];
   /** Whether the writes are one change, so that no state lies between them; false when absent. */
   readonly indivisible?: boolean;
+  /** Whether the change goes on in the next segment; false when absent. */
+  readonly continues?: boolean;
   readonly key: DataKey;
 }
 
@@ -57,7 +59,7 @@ export async function sealSegment(content: SegmentContent): Promise<SealedSegmen
 
 async function encode(content: SegmentContent, summary: Summary, body: Buffer): Promise<Buffer> {
   const { stored, compressed } = await deflated(body);
-  const { machine, generation, ordinal, previous, from, indivisible = false } = content;
+  const { machine, generation, ordinal, previous, from, indivisible = false, continues = false } = content;
   const segment = Buffer.allocUnsafeSlow(HEADER_BYTES + stored.length + TRAILER_BYTES);
   writeHeader(segment, {
     version: VERSION,
@@ -68,6 +70,7 @@ async function encode(content: SegmentContent, summary: Summary, body: Buffer): 
     from,
     ...summary,
     indivisible,
+    continues,
     compressed,
     bodyLength: bytes(body.length),
     storedLength: bytes(stored.length),
@@ -85,8 +88,9 @@ async function verify(segment: Buffer, content: SegmentContent): Promise<SealedS
   for (const field of ["machine", "generation", "ordinal", "previous", "from"] as const)
     if (header[field] !== content[field])
       throw damaged(`${placeOf(header)}: ${field} does not decode to ${content[field]}`);
-  if (header.indivisible !== (content.indivisible ?? false))
-    throw damaged(`${placeOf(header)}: whether it is indivisible does not decode`);
+  for (const flag of ["indivisible", "continues"] as const)
+    if (header[flag] !== (content[flag] ?? false))
+      throw damaged(`${placeOf(header)}: the flag ${flag} does not decode`);
   const wrong = await withScratch(header.bodyLength, async (body) => {
     // zstd is faster into memory of its own.
     const found = await openSegment(checked, content.key, header.compressed ? undefined : body);

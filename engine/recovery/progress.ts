@@ -4,7 +4,7 @@ import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { markedSegment } from "../journal/marked-segment.ts";
 import { copies } from "../core/copies.ts";
-import { bytes, diskIndex, generation, micros, ordinal, sequence } from "../core/units.ts";
+import { bytes, diskIndex, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
 import { type JournalPosition, journalPosition } from "../journal/position.ts";
 
 import { resyncProgress } from "./resync-request.ts";
@@ -33,6 +33,7 @@ const barrier = z.object({
   sequence: z.number().transform(checked(sequence)),
   time: z.number().transform(checked(micros)),
   consistency: z.enum(["crash", "application"]),
+  spread: z.number().transform(checked(millis)).optional(),
   /** Of data in the generation, up to the barrier. */
   bytes: z.number().transform(checked(bytes)).optional(),
 });

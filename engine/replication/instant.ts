@@ -27,12 +27,14 @@ export async function momentBehind(ground: Ground, key: DataKey, at: Micros): Pr
   const sure = sureEnd(ground, at);
   const { before, later } = await pointsAround(ground, at, sure?.sequence ?? -1);
   const from = startFor(ground, at, [before, sure], later?.sequence);
+  // What has arrived of a change that is not there as a whole is no state, whatever its time.
+  const most = Math.min(later?.sequence ?? Infinity, ground.reach.last.sequence);
   let last = from.sequence;
   for await (const segment of segmentsFrom(ground, from))
     for (const record of await openSegment(segment, key)) {
       const isWrite = record.kind === "data" || record.kind === "zero";
       if (!isWrite || record.sequence <= from.sequence) continue;
-      if (record.time > at || (later && record.sequence > later.sequence)) return last;
+      if (record.time > at || record.sequence > most) return last;
       last = record.sequence;
     }
   return last;

@@ -3,6 +3,7 @@ import { toIso } from "../core/clock.ts";
 import { hasCode } from "../core/errors.ts";
 import { type BarrierId, type MachineId, barrierId, uuidOf } from "../core/ids.ts";
 import type { Generation, Micros, Sequence } from "../core/units.ts";
+import type { SegmentHeader } from "../journal/header.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { openSegment } from "../journal/open.ts";
@@ -143,8 +144,36 @@ async function statesNext(ground: Ground, to: JournalPosition, at: Sequence): Pr
     // A layer ends there, which is at a state.
     if (!hasCode(error, "SegmentMissing")) throw error;
   });
-  const inside = segment?.header.indivisible && at < segment.header.to;
-  return inside ? { before: segment.header.from, after: segment.header.to } : { before: at, after: at };
+  const { header } = segment ?? {};
+  const whole = header?.indivisible !== true || (at === header.to && !header.continues);
+  if (!header || whole) return { before: at, after: at };
+  const { before, after } = await changeAround(ground, to, header);
+  return at === after ? { before: at, after: at } : { before, after };
+}
+
+/** From where to where the change goes that the segment is a part of. It ends in what has arrived: `reach` sees to that. */
+async function changeAround(
+  { objects, machine, reach }: Ground,
+  to: JournalPosition,
+  of: SegmentHeader,
+): Promise<NextStates> {
+  const range = { objects, machine, parallel: 1 };
+  let before = of.from;
+  let after = of.continues ? undefined : of.to;
+  for await (const { header } of readBackward({ ...range, from: startOf(to.generation, of.from), to })) {
+    if (header.ordinal >= of.ordinal) {
+      if (!header.continues) after = header.to;
+      continue;
+    }
+    if (before <= reach.first.sequence || !header.continues) break;
+    before = header.from;
+  }
+  if (after !== undefined) return { before, after };
+  for await (const { segment } of readOn({ ...range, from: to })) {
+    after = segment.header.to;
+    if (!segment.header.continues) break;
+  }
+  return { before, after: after ?? of.to };
 }
 
 /** The segment that holds the write. */

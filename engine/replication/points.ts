@@ -147,6 +147,7 @@ function pointOf(
     ...(barrier.bytes === undefined ? {} : { bytes: barrier.bytes }),
     time: barrier.time,
     consistency: barrier.consistency,
+    ...(barrier.spread !== undefined && { spread: barrier.spread }),
     position,
     disks: provedDisks(s, proof),
     losses: s.lossesAt(barrier),

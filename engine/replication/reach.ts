@@ -28,7 +28,7 @@ export interface Reach {
   readonly first: Edge;
   /** The newest write that has arrived. Its time is at least that of the newest point, which knows that nothing came after. */
   readonly last: Edge;
-  /** Behind the segment of `last`. */
+  /** Behind the segment of `last`, or a later one that ends its change. */
   readonly end: JournalPosition;
   /** Why nothing is read beyond `last`, when it is not that nothing has arrived. */
   readonly stop: string | undefined;
@@ -127,7 +127,9 @@ async function oldestSegment(
 async function endOf({ objects, machine }: Omit<Ground, "reach">, from: JournalPosition) {
   let end = from;
   try {
-    for await (const { after } of readOn({ objects, machine, from })) end = after;
+    // No state lies at the end of a segment whose change goes on.
+    for await (const { segment, after } of readOn({ objects, machine, from }))
+      if (!segment.header.continues) end = after;
     return { end, stop: undefined };
   } catch (error) {
     if (error instanceof LeewardError && error.class !== "retry") return { end, stop: messageOf(error) };

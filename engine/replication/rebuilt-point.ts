@@ -47,8 +47,9 @@ export async function rebuildPoint(s: RebuildRequest): Promise<RecoveryPoint | u
     const name = s.names?.get(index) ?? names.get(index) ?? `disk ${index}`;
     return { index, name, size, root };
   });
-  const { time, consistency } = barrier;
-  return { format: 2, machine, generation, id, sequence, time, consistency, position, disks, losses: null };
+  const { time, consistency, spread } = barrier;
+  const said = { time, consistency, ...(spread !== undefined && { spread }) };
+  return { format: 2, machine, generation, id, sequence, ...said, position, disks, losses: null };
 }
 
 /** What every proof in the generation's segments closes, in their order, as far as they can be read. @throws storage errors, KeyWrong */

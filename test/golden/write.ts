@@ -3,6 +3,7 @@ import { follow } from "../../engine/journal/chain.ts";
 import { startOf } from "../../engine/journal/position.ts";
 import { sealSegment } from "../../engine/journal/seal.ts";
 import {
+  CONTINUES,
   DATA_KEY,
   FOLDER,
   FROM,
@@ -11,7 +12,7 @@ import {
   PACK_FILE,
   RECORDS,
   SEGMENT_FILES,
-} from "./version-4.ts";
+} from "./version-5.ts";
 
 /** `node test/golden/write.ts`: writes the golden files of the newest version, once. What is there is never replaced. */
 await mkdir(FOLDER, { recursive: true });
@@ -28,6 +29,8 @@ for (const records of RECORDS) {
     previous,
     from,
     records,
+    indivisible: CONTINUES.includes(ordinal),
+    continues: CONTINUES.includes(ordinal),
     key: DATA_KEY,
   });
   await put(SEGMENT_FILES[ordinal] ?? `${ordinal}.seg`, segment.bytes);

@@ -18,10 +18,11 @@ import * as v1 from "../../../golden/version-1.ts";
 import * as v2 from "../../../golden/version-2.ts";
 import * as v3 from "../../../golden/version-3.ts";
 import * as v4 from "../../../golden/version-4.ts";
+import * as v5 from "../../../golden/version-5.ts";
 
 const read = (name: string, { FOLDER }: { readonly FOLDER: URL } = v1): Buffer =>
   readFileSync(new URL(name, FOLDER));
-const segmentsOf = (version: typeof v1 | typeof v2 | typeof v3 | typeof v4) =>
+const segmentsOf = (version: typeof v1 | typeof v2 | typeof v3 | typeof v4 | typeof v5) =>
   version.SEGMENT_FILES.map((name, i) => ({ bytes: read(name, version), records: version.RECORDS[i] ?? [] }));
 const segments = segmentsOf(v1);
 const VERSIONS = [
@@ -29,6 +30,7 @@ const VERSIONS = [
   [2, v2],
   [3, v3],
   [4, v4],
+  [5, v5],
 ] as const;
 
 test.each(VERSIONS)("segments of version %d open to what was sealed then", async (number, version) => {
@@ -93,6 +95,14 @@ test("a segment of version 4 says in the clear how much of it is copies; one of 
   expect(said(v3)).toEqual([none, none, none, none]);
 });
 
+test("a segment of version 5 says whether its change goes on, and its barrier how far its disks are apart", async () => {
+  const said = segmentsOf(v5).map(({ bytes }) => checkSegment(bytes).header.continues);
+  expect(said).toEqual([false, false, false, false, true, true, false]);
+  const checked = checkSegment(segmentsOf(v5).at(-1)?.bytes ?? Buffer.alloc(0));
+  const older = { ...checked, header: { ...checked.header, version: 4 } };
+  await expect(openSegment(older, v5.DATA_KEY)).rejects.toThrow(/reserved bytes/);
+});
+
 test("a position counts the copies before it, as far as segments tell", () => {
   const end = (version: typeof v3 | typeof v4) =>
     segmentsOf(version).reduce(
@@ -142,7 +152,13 @@ test("a wrapped key of version 1 unwraps", async () => {
 });
 
 test("today's writer lays out the same records in the same bytes", async () => {
-  for (const { bytes, records } of [...segments, ...segmentsOf(v2), ...segmentsOf(v3), ...segmentsOf(v4)]) {
+  for (const { bytes, records } of [
+    ...segments,
+    ...segmentsOf(v2),
+    ...segmentsOf(v3),
+    ...segmentsOf(v4),
+    ...segmentsOf(v5),
+  ]) {
     const checked = checkSegment(bytes);
     const stored = Buffer.alloc(checked.header.storedLength);
     decryptInto(stored, checked.bytes, v1.DATA_KEY, "golden");

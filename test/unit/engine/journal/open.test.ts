@@ -31,6 +31,7 @@ async function faulty(over: Partial<SegmentHeader>, change: (body: Buffer) => Bu
     ...place,
     ...summarize(place.from, records),
     indivisible: false,
+    continues: false,
     compressed: false,
     bodyLength: bytes(stored.length),
     storedLength: bytes(stored.length),

@@ -4,7 +4,13 @@ import { hasCode, messageOf } from "../../../../engine/core/errors.ts";
 import { generation, micros, sequence } from "../../../../engine/core/units.ts";
 import { journalPrefix } from "../../../../engine/journal/names.ts";
 import { baseOf, createBase } from "../../../../engine/replication/lineage.ts";
-import { type Moment, type Wanted, findMoment, momentOf } from "../../../../engine/replication/moment.ts";
+import {
+  type Moment,
+  type Wanted,
+  findMoment,
+  momentOf,
+  statesAround,
+} from "../../../../engine/replication/moment.ts";
 import { groundsOf } from "../../../../engine/replication/reach.ts";
 import { restorePoint } from "../../../../engine/replication/restore.ts";
 import { sourcesOf } from "../../../../engine/replication/sources.ts";
@@ -75,6 +81,54 @@ describe("any write", () => {
         code: "MomentUnreachable",
         message: expect.stringContaining(next),
       });
+  });
+
+  test("within a change of several segments is no state, and none at its end while the end has not arrived", async () => {
+    const seal: Event = { kind: "seal" };
+    const image = [write(0, 0, 8, 1), seal, write(1, 4, 8, 2), seal, write(0, 2, 8, 3), seal];
+    const list = [write(0, 0, 64, 9), seal, ...POINT, seal, ...image, ...POINT, seal, ...image];
+    // All writes of an image bear its time.
+    const clock = (at: number) => 1_790_000_000_000_000 + Math.ceil((at - 1) / 3) * 60e6;
+    const { story, objects, prefixes } = await told(list, { continues: true, clock });
+    const stateAt = (at: number) => find(objects, story, { kind: "write", sequence: sequence(at) });
+    for (const at of [1, 4])
+      expect(await restored(objects, story, await stateAt(at))).toEqual(prefixes[at - 1]?.disks);
+    for (const at of [2, 3])
+      await expect(stateAt(at)).rejects.toMatchObject({
+        code: "MomentUnreachable",
+        message: expect.stringContaining("only 1 and 4 are states"),
+      });
+    await expect(stateAt(5)).rejects.toMatchObject({ code: "MomentUnreachable" });
+    expect((await find(objects, story, { kind: "newest" })).sequence).toBe(4);
+    const instant = (at: number) => find(objects, story, { kind: "instant", time: micros(at) });
+    expect((await instant(clock(4) - 1)).sequence).toBe(1);
+    expect((await instant(clock(4))).sequence).toBe(4);
+    await expect(instant(clock(5))).rejects.toMatchObject({ code: "MomentUnreachable" });
+    const [ground] = await groundsOf(objects, story.machine);
+    if (!ground) throw new Error("there is nothing to stand on");
+    for (const [at, before, after] of [
+      [1, 1, 1],
+      [2, 1, 4],
+      [3, 1, 4],
+      [4, 4, 4],
+    ] as const)
+      expect(await statesAround(ground, sequence(at))).toEqual({ before, after });
+  });
+
+  test("behind a change of several segments without a point, its end is a state", async () => {
+    const seal: Event = { kind: "seal" };
+    const image = [write(0, 0, 8, 1), seal, write(1, 4, 8, 2), seal, { kind: "barrier" } as const, seal];
+    const list = [write(0, 0, 64, 9), seal, ...POINT, seal, ...image, ...image];
+    const { story, objects, prefixes } = await told(list, { continues: true });
+    const stateAt = (at: number) => find(objects, story, { kind: "write", sequence: sequence(at) });
+    for (const at of [3, 5])
+      expect(await restored(objects, story, await stateAt(at))).toEqual(prefixes[at - 1]?.disks);
+    for (const [at, next] of [
+      [2, "only 1 and 3 are states"],
+      [4, "only 3 and 5 are states"],
+    ] as const)
+      await expect(stateAt(at)).rejects.toMatchObject({ message: expect.stringContaining(next) });
+    expect((await find(objects, story, { kind: "newest" })).sequence).toBe(5);
   });
 
   test("from the first point to the newest that has arrived restores to exactly the prefix", async () => {
