@@ -14,6 +14,7 @@ import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
 import { resyncActivities } from "./activities/resync.ts";
 import { sourceActivities } from "./activities/source.ts";
+import { testActivities } from "./activities/testing.ts";
 import { targetActivities } from "./activities/target.ts";
 import type { Implementations } from "./activities/tools.ts";
 import { verificationActivities } from "./activities/verification.ts";
@@ -35,6 +36,7 @@ const activities: Implementations = {
   ...rolloutActivities,
   ...sourceActivities,
   ...targetActivities,
+  ...testActivities,
   ...verificationActivities,
   ...vmActivities,
 };

@@ -3,6 +3,8 @@ import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
 import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import type { ItemJob } from "../engine/recovery/job.ts";
+import { testJobOf } from "../engine/recovery/test-failover.ts";
 import { type FailoverChoice, chosenFor } from "./failover-choice.ts";
 import { ensureJob } from "./durable.ts";
 import type { Services } from "./services.ts";
@@ -40,10 +42,13 @@ export async function failOver(
   return item;
 }
 
-/** Has the item's newest job run, if it has not ended. May run any number of times. */
+/** Has the item's newest job run, and that of its test, if they have not ended. May run any number of times. */
 export async function carryOn(services: Services, client: DurableClient, item: ItemRecord): Promise<void> {
-  if (item.job.ended) return;
-  const job = jobOf(item);
+  if (!item.job.ended) await carryOut(services, client, jobOf(item));
+  if (item.test && !item.test.job.ended) await carryOut(services, client, testJobOf(item));
+}
+
+async function carryOut(services: Services, client: DurableClient, job: ItemJob): Promise<void> {
   try {
     await services.records.jobs.create(job.operation, job);
   } catch (error) {

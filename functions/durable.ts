@@ -15,6 +15,8 @@ export const ORCHESTRATION = {
   enable: "enableProtection",
   disable: "disableProtection",
   failover: "failover",
+  testFailover: "testFailover",
+  testFailoverCleanup: "testFailoverCleanup",
   replicate: "replicate",
   recoveryPoint: "recoveryPoint",
   // An orchestration and an activity may not share a name.

@@ -15,7 +15,7 @@ import {
 } from "../engine/recovery/item.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
 import { SCENARIO } from "./scenario.ts";
-import { STATES, type ItemState } from "../engine/recovery/state.ts";
+import { STATES, type ItemState, allowedWith } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import type { DurableCall } from "./http.ts";
@@ -89,7 +89,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       protectionStateDescription,
       activeLocation: isOver(item) ? "Recovery" : "Primary",
       testFailoverState: "None",
-      allowedOperations: [...STATES[item.state].allowed],
+      allowedOperations: allowedWith(item.state, item.test?.state ?? "none"),
       replicationHealth: overall(item, errors),
       failoverHealth: worst(unready),
       healthErrors: [

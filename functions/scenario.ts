@@ -5,6 +5,8 @@ export const SCENARIO: Record<JobKind, readonly [name: string, friendly: string]
   enable: ["EnableDr", "Enable replication"],
   failover: ["UnplannedFailover", "Unplanned failover"],
   groupFailover: ["GroupFailover", "Failover of a group"],
+  testFailover: ["TestFailover", "Test failover"],
+  testFailoverCleanup: ["TestFailoverCleanup", "Clean-up of a test failover"],
   disable: ["DisableDr", "Disable replication"],
   upgradeAgent: ["UpdateMobilityService", "Upgrade of the agent"],
 };

@@ -6,6 +6,7 @@ import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from
 import type { Consistency } from "../engine/journal/record.ts";
 import type { CaptureProvider } from "../engine/recovery/capture-provider.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
+import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
 import { sleep } from "./timer.ts";
@@ -118,9 +119,22 @@ export interface Activities {
   restoreDisks: Does<AtPoint, Turned>;
   /** Reads how far the old side's journal can be read, and what the failover lost. */
   readLosses: Does<Machine>;
-  createNic: Does<Machine & { readonly nic: number }, ArmSent>;
+  createNic: Does<Copy & { readonly nic: number }, ArmSent>;
   createVm: Does<AtPoint, ArmSent>;
-  observeVm: Does<Machine, { readonly running: boolean }>;
+  observeVm: Does<Copy, { readonly running: boolean }>;
+
+  // test failover
+  /** Picks the point, or the state between points, for good, and says what is to be done. Replication is not touched. */
+  planTest: Does<Machine & { readonly operation: OperationId }, TestPlan>;
+  /** The security group that lets nothing into the isolated network, nor out of it. */
+  createTestGuard: Does<Machine, ArmSent>;
+  createTestNetwork: Does<Machine, ArmSent>;
+  /** Looks what of the test is there and is ours, notes it in the record, and says what to delete, in order. */
+  planTestCleanup: Does<
+    Machine & { readonly operation: OperationId },
+    { readonly parts: readonly TestPart[] }
+  >;
+  removeTestPart: Does<Machine & { readonly part: TestPart }, ArmSent>;
 }
 
 interface Does<Input, Output = null> {
@@ -131,11 +145,20 @@ interface Does<Input, Output = null> {
 export interface Machine {
   readonly machine: MachineId;
 }
-export interface AtPoint extends Machine {
+/** A machine that is built in the target: the one that is failed over to or, beside it, that of a test failover. */
+export interface Copy extends Machine {
+  readonly test?: true;
+}
+export interface AtPoint extends Copy {
   readonly point: BarrierId;
 }
 interface DiskAtPoint extends AtPoint {
   readonly disk: DiskIndex;
+}
+
+interface TestPlan {
+  readonly point: BarrierId;
+  readonly steps: readonly FailoverStep[];
 }
 
 export interface GroupBarrier {

@@ -1,27 +1,10 @@
 import type { OrchestrationContext, Task } from "durable-functions";
-import type { BarrierId } from "../engine/core/ids.ts";
-import { LeewardError } from "../engine/core/errors.ts";
-import { millis } from "../engine/core/units.ts";
-import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
-import { armOperations } from "./arm-operation.ts";
-import { type ArmSent, type AtPoint, type Machine, call } from "./contract.ts";
-import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
-import { pollWait, replayedNow, sleep } from "./timer.ts";
+import { BUILD_WEIGHTS, buildTarget } from "./build-target.ts";
+import { type Machine, call } from "./contract.ts";
+import { JobSteps, recordedJob } from "./job-status.ts";
 
-const WEIGHTS = {
-  "drain the cache": 2,
-  "choose the recovery point": 1,
-  "bring the replica to the point": 4,
-  "create disks and network interfaces": 6,
-  "rebuild from the journal": 8,
-  "tidy up": 1,
-  "create the virtual machine": 3,
-  "wait until it runs": 3,
-};
-
-/** A virtual machine that does not run by then is a failure to be looked at. */
-const START_PATIENCE_SECONDS = 15 * 60;
+const WEIGHTS = { "drain the cache": 2, "choose the recovery point": 1, ...BUILD_WEIGHTS };
 
 /**
  * Unplanned failover: drain, plan, build, start. Input: `JobInput`. The machine was fenced by the very write that began
@@ -42,105 +25,5 @@ function* failOver(
   const machine: Machine = { machine: input.machine };
   yield* steps.run("drain the cache", call(context, "drain", machine));
   const plan = yield* steps.run("choose the recovery point", call(context, "planFailover", input));
-  for (const { name, part } of stagesOf(plan.steps))
-    yield* steps.run(name, stage({ context, steps, at: { ...machine, point: plan.point } }, part));
-}
-
-type StageName = keyof typeof WEIGHTS;
-
-const STAGE_OF: Record<FailoverStep["do"], StageName> = {
-  checkpoint: "bring the replica to the point",
-  import: "create disks and network interfaces",
-  upload: "create disks and network interfaces",
-  nic: "create disks and network interfaces",
-  restore: "rebuild from the journal",
-  vm: "create the virtual machine",
-  running: "wait until it runs",
-  discard: "tidy up",
-};
-
-/** The plan's steps in order, those of one kind together: what a person reads as one step. */
-function stagesOf(steps: readonly FailoverStep[]): { name: StageName; part: FailoverStep[] }[] {
-  const stages: { name: StageName; part: FailoverStep[] }[] = [];
-  for (const step of steps) {
-    const name = STAGE_OF[step.do];
-    const last = stages.at(-1);
-    if (last?.name === name) last.part.push(step);
-    else stages.push({ name, part: [step] });
-  }
-  return stages;
-}
-
-/** What only asks ARM for something is asked together; the rest goes one by one. */
-function* stage(scene: Scene, part: readonly FailoverStep[]): Generator<Task, void, never> {
-  const doings = part.map((step) => doingOf(scene, step));
-  yield* armOperations(
-    scene.context,
-    doings.flatMap((doing) => ("send" in doing ? [doing.send] : [])),
-  );
-  for (const doing of doings) if ("work" in doing) yield* doing.work;
-}
-
-interface Scene {
-  readonly context: OrchestrationContext;
-  readonly steps: JobSteps;
-  readonly at: AtPoint;
-}
-
-type Doing =
-  | { readonly send: Generator<Task, ArmSent, never> }
-  | { readonly work: Generator<Task, unknown, never> };
-
-function doingOf(scene: Scene, step: FailoverStep): Doing {
-  const { context, at } = scene;
-  const { machine } = at;
-  switch (step.do) {
-    case "checkpoint":
-      return { work: inTurns(scene, "checkpointTo") };
-    case "import":
-      return { send: call(context, "importDisk", { ...at, disk: step.disk }) };
-    case "upload":
-      return { send: call(context, "createUploadDisk", { ...at, disk: step.disk }) };
-    case "restore":
-      return { work: inTurns(scene, "restoreDisks") };
-    case "nic":
-      return { send: call(context, "createNic", { machine, nic: step.nic }) };
-    case "vm":
-      return { send: call(context, "createVm", at) };
-    case "running":
-      return { work: running(context, machine, at.point) };
-    case "discard":
-      return { work: call(context, "deletePromoted", { ...at, disk: step.disk }) };
-  }
-}
-
-/** What grows with the disks: each turn is kept, so that a kill costs one of them, and the job shows how far it is. */
-function* inTurns(
-  { context, steps, at }: Scene,
-  name: "checkpointTo" | "restoreDisks",
-): Generator<Task, void, never> {
-  let first: { readonly done: number; readonly at: number } | undefined;
-  for (;;) {
-    const turn = yield* call(context, name, at);
-    if (!turn?.more) return;
-    const { done, total } = turn;
-    first ??= { done, at: replayedNow(context) };
-    const rate = (done - first.done) / Math.max(secondsSince(context, first.at), 1);
-    steps.show({ done, total, rate, ...(rate > 0 && { etaSeconds: Math.round((total - done) / rate) }) });
-  }
-}
-
-function* running(
-  context: OrchestrationContext,
-  machine: Machine["machine"],
-  point: BarrierId,
-): Generator<Task, void, never> {
-  const start = replayedNow(context);
-  for (let round = 0; ; round++) {
-    const vm = yield* call(context, "observeVm", { machine });
-    if (vm.running) return;
-    if (secondsSince(context, start) > START_PATIENCE_SECONDS)
-      throw new LeewardError("TimedOut", `the virtual machine built from point ${point} does not run`);
-    yield* sleep(context, pollWait(round, millis(10_000)));
-  }
+  yield* buildTarget({ context, steps, at: { ...machine, point: plan.point } }, plan.steps);
 }

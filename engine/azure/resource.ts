@@ -98,7 +98,8 @@ export async function read<Schema extends z.ZodType>(
   return parsed(schema, (await client.get(id, { query })).body, id);
 }
 
-function assertOwned(id: ArmId, found: unknown, owner: Owner): void {
+/** @throws ForeignResource when what was found has not exactly the owner's tags. */
+export function assertOwned(id: ArmId, found: unknown, owner: Owner): void {
   const has = parsed(existing, found, id).tags ?? {};
   const lacks = Object.entries(ownershipTags(owner)).filter(([name, value]) => has[name] !== value);
   if (lacks.length === 0) return;

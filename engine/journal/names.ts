@@ -313,9 +313,9 @@ export const rebuildsPrefix = (machine: MachineId): string => `${machinePrefix(m
 /** How far the replica is on its way to a point. */
 export const replicaRebuildName = (machine: MachineId): string => `${rebuildsPrefix(machine)}replica.json`;
 
-/** How far the managed disks of a point are. */
-export const disksRebuildName = (machine: MachineId, point: BarrierId): string =>
-  `${rebuildsPrefix(machine)}${point}.json`;
+/** How far the managed disks of a point are; those of a test beside those of a failover. */
+export const disksRebuildName = (machine: MachineId, point: BarrierId, purpose?: "test"): string =>
+  `${rebuildsPrefix(machine)}${point}${purpose ? `-${purpose}` : ""}.json`;
 
 /** How far a verification of the machine is that is done in turns; `road` is that of `bad-point.ts`. */
 export const verificationName = (machine: MachineId, road: string): string =>
@@ -328,6 +328,6 @@ export const partialsPrefix = (machine: MachineId, road: string): string =>
 export const partialName = (machine: MachineId, road: string, build: BarrierId, part: number): string =>
   `${partialsPrefix(machine, road)}${build}-${digits(part, 6)}.lay`;
 
-/** A replica's snapshot made a blob of its own, for the time of an import. */
-export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId): string =>
-  `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}.vhd`;
+/** A replica's snapshot made a blob of its own, for the time of an import; that of a test beside that of a failover. */
+export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId, purpose?: "test"): string =>
+  `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}${purpose ? `-${purpose}` : ""}.vhd`;

@@ -149,12 +149,12 @@ function newItem(wish: Wish, asked: Asked): ItemRecord {
 }
 
 /** Without an id of the client's, the job before tells one request from the next. */
-const nextJob = (old: ItemRecord, kind: ItemJob["kind"], asked: Asked): ItemRecord["job"] =>
+const nextJob = (old: ItemRecord, kind: ItemRecord["job"]["kind"], asked: Asked): ItemRecord["job"] =>
   jobStart(operationFor(old.id, kind, asked.token ?? `after ${old.job.operation}`), kind, asked);
 
 const jobStart = (
   operation: OperationId,
-  kind: ItemJob["kind"],
+  kind: ItemRecord["job"]["kind"],
   { now, point, moment }: Asked,
 ): ItemRecord["job"] => ({
   operation,

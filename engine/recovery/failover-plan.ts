@@ -11,7 +11,9 @@ export type FailoverStep =
   /** Rebuilds the point from the journal into all upload disks. */
   | { readonly do: "restore" }
   | { readonly do: "nic"; readonly nic: number }
-  | { readonly do: "vm" | "running" };
+  | { readonly do: "vm" | "running" }
+  /** Makes the network that a test is isolated in, its security group first. */
+  | { readonly do: "guard" | "network" };
 
 export interface FailoverFacts {
   readonly replica: "warm" | "none";
@@ -30,13 +32,38 @@ export interface FailoverFacts {
  * otherwise.
  */
 export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
+  const road = roadTo(facts);
+  const reach: readonly FailoverStep[] =
+    road === "import" && !facts.checkpointed ? [{ do: "checkpoint" }] : [];
+  return [...reach, ...building(facts, road)];
+}
+
+/** What a test failover is planned by: it leaves the replica where it is. */
+export interface TestFacts extends Pick<FailoverFacts, "replica" | "disks" | "nics" | "checkpointed"> {
+  /** The network is made for the test. */
+  readonly ownNetwork: boolean;
+}
+
+/** How to build a test: from a checkpoint that is there, otherwise from the journal. */
+export function planTest(facts: TestFacts): readonly FailoverStep[] {
+  const isolated: readonly FailoverStep[] = facts.ownNetwork ? [{ do: "guard" }, { do: "network" }] : [];
+  return [...isolated, ...building(facts, testRoadTo(facts))];
+}
+
+export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "upload" =>
+  replica === "warm" && checkpointed ? "import" : "upload";
+
+/** Everything behind the replica: disks and NICs, then the machine. */
+function building(
+  { disks, nics: count }: Pick<FailoverFacts, "disks" | "nics">,
+  road: "import" | "upload",
+): readonly FailoverStep[] {
   const each = <Do extends "import" | "upload" | "discard">(what: Do) =>
-    facts.disks.map((disk) => ({ do: what, disk }) as const);
-  const nics = Array.from({ length: facts.nics }, (_, nic) => ({ do: "nic", nic }) as const);
+    disks.map((disk) => ({ do: what, disk }) as const);
+  const nics = Array.from({ length: count }, (_, nic) => ({ do: "nic", nic }) as const);
   const start: readonly FailoverStep[] = [{ do: "vm" }, { do: "running" }];
-  if (roadTo(facts) === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
-  const reach: readonly FailoverStep[] = facts.checkpointed ? [] : [{ do: "checkpoint" }];
-  return [...reach, ...each("import"), ...nics, ...start, ...each("discard")];
+  if (road === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
+  return [...each("import"), ...nics, ...start, ...each("discard")];
 }
 
 export function roadTo(facts: FailoverFacts): "import" | "upload" {

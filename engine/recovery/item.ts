@@ -20,6 +20,7 @@ import { recoveryPolicy } from "./policy.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
+import { formerTest, testReport } from "./test-report.ts";
 
 const arm = z.string().transform(checked(armId));
 const size = z.number().transform(checked(bytes));
@@ -92,6 +93,8 @@ export type TargetNic = z.infer<typeof targetNic>;
 
 /** Where the target is, or will be, built. */
 const targetMachine = z.object({
+  /** It is built for a test, beside the target: under names and with tags of its own. Never in a record. */
+  purpose: z.literal("test").optional(),
   region: z.string(),
   resourceGroup: arm,
   /** Of the primary NIC. */
@@ -235,6 +238,9 @@ export const itemRecord = z.object({
     ended: z.boolean(),
   }),
   failover: failoverReport.optional(),
+  /** The test failover that exists, if any, and the last one that succeeded. */
+  test: testReport.optional(),
+  formerTest: formerTest.optional(),
   /** While it is `Reversed`, and `Reversing` on the other side. */
   reversal: reversal.optional(),
   /** While it is `Disabling` or `DisableFailed`. */

@@ -23,7 +23,15 @@ const time = z.number().transform(checked(micros));
 export const jobRecord = z.object({
   format: z.literal(1),
   operation: z.string().transform(checked(operationId)),
-  kind: z.enum(["enable", "failover", "groupFailover", "disable", "upgradeAgent"]),
+  kind: z.enum([
+    "enable",
+    "failover",
+    "groupFailover",
+    "disable",
+    "upgradeAgent",
+    "testFailover",
+    "testFailoverCleanup",
+  ]),
   /** Of a group's job, the group. */
   item: z.string().transform(checked(armId)),
   /** Absent for a group's job. */
@@ -49,10 +57,24 @@ export const jobRecord = z.object({
       announced: announcement,
     })
     .optional(),
-  /** What a removal has deleted, and what it left. */
+  /** What a removal, or the clean-up of a test, has deleted, and what it left. */
   removed: removed.optional(),
   /** Of a failover: newer points that could not be read. */
   passedOver: passedOver.optional(),
+  /** What a test failover came to. */
+  test: z
+    .object({
+      point: z.string().transform(checked(barrierId)),
+      pointTime: time,
+      road: z.enum(["import", "upload"]),
+      vm: z.string(),
+      network: z.string(),
+      /** From the request to the running machine. */
+      rtoSeconds: z.number().optional(),
+    })
+    .optional(),
+  /** The user's, about what was tested. */
+  comments: z.string().optional(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;

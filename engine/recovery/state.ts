@@ -28,7 +28,12 @@ export const ITEM_STATES = [
 export type ItemState = (typeof ITEM_STATES)[number];
 
 /** ASR's words for what a user may ask of an item. */
-type AllowedOperation = "UnplannedFailover" | "RepairReplication" | "DisableProtection";
+type AllowedOperation =
+  | "UnplannedFailover"
+  | "RepairReplication"
+  | "DisableProtection"
+  | "TestFailover"
+  | "TestFailoverCleanup";
 
 interface StateRow {
   readonly allowed: readonly AllowedOperation[];
@@ -71,7 +76,7 @@ export const STATES: Record<ItemState, StateRow> = {
     },
   },
   Protected: {
-    allowed: ["UnplannedFailover", "RepairReplication", "DisableProtection"],
+    allowed: ["UnplannedFailover", "RepairReplication", "DisableProtection", "TestFailover"],
     busy: false,
     replicating: true,
     over: false,
@@ -141,3 +146,32 @@ export const isLeaving = (state: ItemState): boolean => state === "Disabling" ||
 /** The state after the event; undefined when the event is not legal in this state. */
 export const nextState = (state: ItemState, event: ItemEvent): ItemState | undefined =>
   STATES[state].next[event];
+
+/** Where a machine's test failover is, beside the item's own state; there is none while the item has no test. */
+export const TEST_STATES = ["making", "ready", "failed", "cleaning", "cleanupFailed"] as const;
+export type TestState = (typeof TEST_STATES)[number];
+
+interface TestRow {
+  /** Testing again is trying again: what was made stays. Cleaning up is possible whatever the item does meanwhile. */
+  readonly allowed: readonly ("TestFailover" | "TestFailoverCleanup")[];
+  /** One of its jobs is at work. */
+  readonly busy: boolean;
+}
+
+export const TESTS: Record<TestState | "none", TestRow> = {
+  none: { allowed: ["TestFailover"], busy: false },
+  making: { allowed: [], busy: true },
+  ready: { allowed: ["TestFailoverCleanup"], busy: false },
+  failed: { allowed: ["TestFailover", "TestFailoverCleanup"], busy: false },
+  cleaning: { allowed: [], busy: true },
+  cleanupFailed: { allowed: ["TestFailoverCleanup"], busy: false },
+};
+
+/** What a user may ask of an item that has, or has not, a test. Protection does not end before its test was cleaned up. */
+export function allowedWith(state: ItemState, test: TestState | "none"): AllowedOperation[] {
+  const own = STATES[state].allowed.filter((operation) => {
+    if (operation === "DisableProtection") return test === "none";
+    return operation !== "TestFailover" || TESTS[test].allowed.includes(operation);
+  });
+  return TESTS[test].allowed.includes("TestFailoverCleanup") ? [...own, "TestFailoverCleanup"] : own;
+}

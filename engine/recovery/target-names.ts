@@ -49,7 +49,7 @@ export const replicaAccount = (group: ArmId, region: string): ArmId =>
 
 /** A disk built from another point is another disk. */
 export const targetDisk = (target: TargetMachine, diskName: string, point: BarrierId): ArmId =>
-  compute(target.resourceGroup, "disks", `${diskName.slice(0, 60)}-${point.slice(0, 8)}`);
+  compute(target.resourceGroup, "disks", `${diskName.slice(0, 60)}-${point.slice(0, 8)}${suffixOf(target)}`);
 
 /** Where the copy of a NIC goes: as enablement planned it, or, in an older record, by its names. */
 export const placeOf = (
@@ -62,7 +62,34 @@ export const placeOf = (
   };
 
 export const targetNic = (target: TargetMachine, nicName: string): ArmId =>
-  inGroup(target.resourceGroup, "Microsoft.Network/networkInterfaces", nicName);
+  inGroup(
+    target.resourceGroup,
+    "Microsoft.Network/networkInterfaces",
+    `${target.purpose ? nicName.slice(0, 75) : nicName}${suffixOf(target)}`,
+  );
+
+/** What is built for a test never has the name of what a failover builds. */
+const suffixOf = ({ purpose }: TargetMachine): string => (purpose ? TEST_SUFFIX : "");
+
+/** What the role tag of a resource of this copy of the machine says. */
+export const roleIn = ({ purpose }: TargetMachine, what: "vm" | "nic" | "disk"): string =>
+  `${purpose ?? "target"}-${what}`;
+
+const TEST_SUFFIX = "-test";
+
+/** Of the machine that is built for a test, and of its own network. Azure's limits: 64 and 80 characters. */
+const testNameOf = (target: TargetMachine): string =>
+  `${lastSegment(target.vm).slice(0, 64 - TEST_SUFFIX.length)}${TEST_SUFFIX}`;
+
+export const testMachine = (target: TargetMachine): ArmId =>
+  compute(target.resourceGroup, "virtualMachines", testNameOf(target));
+
+export const testNetwork = (target: TargetMachine): ArmId =>
+  inGroup(target.resourceGroup, "Microsoft.Network/virtualNetworks", testNameOf(target));
+
+/** The security group of the test's own network. */
+export const testGuard = ({ resourceGroup, vm }: Pick<TargetMachine, "resourceGroup" | "vm">): ArmId =>
+  inGroup(resourceGroup, "Microsoft.Network/networkSecurityGroups", lastSegment(vm));
 
 /** The group of any resource. */
 function groupOf(id: ArmId): ArmId {

@@ -1,6 +1,8 @@
 import { type Disk, closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
 import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
 import { type Digest, sha256 } from "../../engine/core/digest.ts";
+import type { ArmClient } from "../../engine/azure/arm.ts";
+import type { Clock } from "../../engine/core/clock.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, BarrierId } from "../../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, bytes } from "../../engine/core/units.ts";
@@ -9,12 +11,13 @@ import { disksRebuildName, importName, replicaName, replicaRebuildName } from ".
 import {
   type ItemRecord,
   type SourceDisk,
+  type TargetMachine,
   endpointOf,
   lastSegment,
   sourceOf,
-  targetOf,
 } from "../../engine/recovery/item.ts";
-import { targetDisk } from "../../engine/recovery/target-names.ts";
+import { roleIn, targetDisk } from "../../engine/recovery/target-names.ts";
+import { copyOf } from "../../engine/recovery/test-target.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import { dropRebuilds } from "../../engine/replication/rebuilds.ts";
 import { restoreTurn } from "../../engine/replication/restore.ts";
@@ -26,7 +29,7 @@ import { uniqueId } from "./journal.ts";
 import { healing } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
 import { sent } from "./target.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import { type Implementations, armFor, itemOf } from "./tools.ts";
 import { turnOf } from "./turn.ts";
 
 /** Azure's SAS of a disk ends by itself after this time, should this process die. */
@@ -38,43 +41,53 @@ export const diskActivities = {
   },
 
   /** Promoted and sent in one go: the copy is made inside the account, and its URL is needed only here. */
-  async importDisk({ machine, disk, point }, { services }) {
+  async importDisk({ machine, test, disk, point }, { services }) {
     const item = await itemOf(services, machine);
-    const { replica } = targetOf(item);
+    const arm = armFor(services, { test });
+    const target = copyOf(item, { test });
+    const { replica } = target;
     if (!replica) throw new LeewardError("NotFound", `machine ${machine} has no replica`);
     const made = await readCheckpoint(services.target, await placeOf(services, item, point));
     const held = made?.disks.find(({ index }) => index === disk);
     if (!held) throw new LeewardError("NotFound", `the replica of ${machine} does not hold point ${point}`);
     const blobUrl = await services
       .pagesAt(endpointOf(replica))
-      .promote(replicaName(machine, disk), held.snapshot, importName(machine, disk, point));
+      .promote(replicaName(machine, disk), held.snapshot, importName(machine, disk, point, target.purpose));
     const source = { from: "import" as const, blobUrl, storageAccount: replica.id };
-    return sent(await ensureDisk(services.arm.urgent, { ...diskSpec(item, disk, point), source }));
+    return sent(await ensureDisk(arm, { ...diskSpec(item, target, { disk, point }), source }));
   },
 
-  async deletePromoted({ machine, disk, point }, { services }) {
-    const item = await itemOf(services, machine);
-    const { replica } = targetOf(item);
-    if (replica) await services.pagesAt(endpointOf(replica)).delete(importName(machine, disk, point));
+  async deletePromoted({ machine, test, disk, point }, { services }) {
+    const target = copyOf(await itemOf(services, machine), { test });
+    const { replica } = target;
+    if (replica)
+      await services.pagesAt(endpointOf(replica)).delete(importName(machine, disk, point, target.purpose));
     return null;
   },
 
-  async createUploadDisk({ machine, disk, point }, { services }) {
+  async createUploadDisk({ machine, test, disk, point }, { services }) {
     const item = await itemOf(services, machine);
     const source = { from: "upload" as const, size: diskOf(item, disk).size };
-    return sent(await ensureDisk(services.arm.urgent, { ...diskSpec(item, disk, point), source }));
+    const spec = diskSpec(item, copyOf(item, { test }), { disk, point });
+    return sent(await ensureDisk(armFor(services, { test }), { ...spec, source }));
   },
 
-  async restoreDisks({ machine, point: id }, { services }) {
+  async restoreDisks({ machine, test, point: id }, { services }) {
     const item = await itemOf(services, machine);
+    const arm = armFor(services, { test });
+    const target = copyOf(item, { test });
     const point = await healing(services, machine, () => placeOf(services, item, id));
-    const targets = sourceOf(item).disks.map(({ name }) => targetDisk(targetOf(item), name, id));
-    const disks = await Promise.all(targets.map((target) => getDisk(services.arm.urgent, target)));
+    const built = sourceOf(item).disks.map(({ name }) => targetDisk(target, name, id));
+    const disks = await Promise.all(built.map((disk) => getDisk(arm, disk)));
     // Disks are closed only after all of them were written: one that is closed says that the point is in all of them.
-    const turned = disks.every(waitsForUpload) ? await restored(services, item, point, disks) : WRITTEN;
+    const turned = disks.every(waitsForUpload)
+      ? await restored(services, { item, target, point }, disks)
+      : WRITTEN;
     if (!turned.complete) return { more: true, done: turned.done, total: turned.total };
-    for (const target of targets) await closed(services, target);
-    await dropRebuilds(services.target, machine, [replicaRebuildName(machine)]);
+    for (const disk of built) await closed(arm, services.clock, disk);
+    // A failover is the last thing that is built of the machine; beside a test others may be at work.
+    if (test) await services.target.delete([disksRebuildName(machine, id, target.purpose)]);
+    else await dropRebuilds(services.target, machine, [replicaRebuildName(machine)]);
     return { more: false, done: turned.done, total: turned.total };
   },
 } satisfies Partial<Implementations>;
@@ -95,15 +108,42 @@ export async function bringDisksTo(
   });
 }
 
+/** Ends an upload that was broken off, so that the disk can be deleted: Azure ends none without a footer. */
+export async function abandonUpload(
+  services: Services,
+  item: ItemRecord,
+  { index, id }: UploadDisk,
+): Promise<void> {
+  const { arm, clock } = services;
+  const { diskState } = (await getDisk(arm, id)).properties;
+  if (diskState !== "ActiveUpload") return;
+  const sas = await openDisk(arm, id, { access: "Write", seconds: ACCESS_SECONDS }, clock);
+  const { size } = diskOf(item, index);
+  await diskSink(sas, lastSegment(id), size, footerOf(item, index)).finish();
+  await closed(arm, clock, id);
+}
+
+interface UploadDisk {
+  readonly index: DiskIndex;
+  readonly id: ArmId;
+}
+
+const footerOf = (item: ItemRecord, index: DiskIndex): Buffer =>
+  vhdFooter(diskOf(item, index).size, uniqueId(`${item.machine}/${index}`));
+
 const diskOf = (item: ItemRecord, index: DiskIndex): SourceDisk => {
   const found = sourceOf(item).disks.find((disk) => disk.index === index);
   if (!found) throw new LeewardError("NotFound", `machine ${item.machine} has no disk ${index}`);
   return found;
 };
 
-function diskSpec(item: ItemRecord, index: DiskIndex, point: BarrierId) {
-  const target = targetOf(item);
-  const { name, sku, osType, hyperVGeneration, securityType } = diskOf(item, index);
+interface DiskOfCopy {
+  readonly disk: DiskIndex;
+  readonly point: BarrierId;
+}
+
+function diskSpec(item: ItemRecord, target: TargetMachine, { disk, point }: DiskOfCopy) {
+  const { name, sku, osType, hyperVGeneration, securityType } = diskOf(item, disk);
   return {
     id: targetDisk(target, name, point),
     location: target.region,
@@ -111,29 +151,35 @@ function diskSpec(item: ItemRecord, index: DiskIndex, point: BarrierId) {
     osType,
     hyperVGeneration,
     securityType,
-    owner: { machine: item.machine, role: "target-disk" },
+    owner: { machine: item.machine, role: roleIn(target, "disk") },
   };
 }
 
 const WRITTEN = { complete: true, done: bytes(0), total: bytes(0) };
 
+interface Rebuilt {
+  readonly item: ItemRecord;
+  readonly target: TargetMachine;
+  readonly point: Place | RecoveryPoint;
+}
+
 /** One turn of rebuilding the point into disks that are open for upload. */
 async function restored(
   services: Services,
-  item: ItemRecord,
-  point: Place | RecoveryPoint,
+  { item, target, point }: Rebuilt,
   disks: readonly Disk[],
 ): Promise<typeof WRITTEN> {
   const { machine } = item;
   const { target: objects, clock } = services;
+  const arm = armFor(services, { test: target.purpose && true });
   const key = await services.keyOf(machine);
   const sinkFor = async ({ index, size }: { readonly index: DiskIndex; readonly size: Bytes }) => {
-    const target = targetDisk(targetOf(item), diskOf(item, index).name, point.id);
+    const disk = targetDisk(target, diskOf(item, index).name, point.id);
     const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
-    const sas = await openDisk(services.arm.urgent, target, access, clock);
-    return diskSink(sas, lastSegment(target), size, vhdFooter(size, uniqueId(`${machine}/${index}`)));
+    const sas = await openDisk(arm, disk, access, clock);
+    return diskSink(sas, lastSegment(disk), size, footerOf(item, index));
   };
-  const name = disksRebuildName(machine, point.id);
+  const name = disksRebuildName(machine, point.id, target.purpose);
   const turn = { name, bound: identityOf(disks), enough: turnOf(clock) };
   // What was written before an object was found damaged is right, and is written again.
   return healing(services, machine, () => restoreTurn({ objects, key, point, sinkFor }, turn));
@@ -152,9 +198,9 @@ const waitsForUpload = ({ properties }: Disk): boolean =>
   ["ReadyToUpload", "ActiveUpload"].includes(properties.diskState);
 
 /** Ends the upload and waits for it, since only then the disk can be attached. */
-async function closed({ arm, clock }: Services, disk: ArmId): Promise<void> {
-  if (!waitsForUpload(await getDisk(arm.urgent, disk))) return;
-  let { operation } = await closeDisk(arm.urgent, disk);
+async function closed(arm: ArmClient, clock: Clock, disk: ArmId): Promise<void> {
+  if (!waitsForUpload(await getDisk(arm, disk))) return;
+  let { operation } = await closeDisk(arm, disk);
   while (operation) {
     await clock.sleep(operation.retryAfter);
     const polled = await arm.poll(operation);

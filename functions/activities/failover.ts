@@ -50,7 +50,12 @@ export const failoverActivities = {
   async planFailover({ machine, operation, point: wanted, moment }, { services }) {
     const item = await itemOf(services, machine);
     const progress = await progressOf(services, machine);
-    const point = await choose(services, item, progress, { operation, point: wanted, moment });
+    const point = await choose(
+      services,
+      item,
+      progress,
+      wantedOf(item, { operation, point: wanted, moment }),
+    );
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
@@ -83,31 +88,37 @@ export const failoverActivities = {
   },
 } satisfies Partial<Implementations>;
 
-interface Choice {
-  readonly operation: OperationId;
+interface Wanted {
   readonly point: BarrierId | undefined;
   readonly moment: WantedMoment | undefined;
 }
 
+/** Without either, what a failover that is tried again chose before. */
+function wantedOf(
+  { failover: begun }: ItemRecord,
+  { operation, point, moment }: Wanted & { readonly operation: OperationId },
+): Wanted {
+  const again = begun && (moment ? begun.operation === operation : true);
+  if (moment && !again) return { point: undefined, moment };
+  return { point: point ?? begun?.point, moment: undefined };
+}
+
 /**
- * The point or the state that is wanted. Without either, what a failover that is tried again chose before, or the newest
- * point that is not known to be bad: of several that hold the same writes, the one that was made last.
+ * The point or the state that is wanted. Without either the newest point that is not known to be bad: of several that hold
+ * the same writes, the one that was made last.
  * @throws NoRecoveryPoint, MomentUnreachable
  */
-async function choose(
+export async function choose(
   services: Services,
   item: ItemRecord,
   { machine, point: last }: ProgressRecord,
-  { operation, point, moment }: Choice,
+  { point, moment }: Wanted,
 ): Promise<Place> {
-  const { failover: begun } = item;
-  const again = begun && (moment ? begun.operation === operation : true);
-  if (moment && !again) {
+  if (moment) {
     const key = await services.keyOf(machine);
     return passingOver(services, machine, ({ objects }) => findMoment({ objects, machine, key }, moment));
   }
-  const known = point ?? begun?.point;
-  if (known) return healing(services, machine, () => placeOf(services, item, known));
+  if (point) return healing(services, machine, () => placeOf(services, item, point));
   const verification = (await services.records.verification.get(machine))?.value;
   return passingOver(services, machine, async ({ isReadable }) => {
     const points = (await listHealed(services, machine)).filter(isReadable);

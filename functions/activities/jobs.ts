@@ -1,7 +1,8 @@
 import { type FailoverReport, type ItemRecord, itemKeyOf, move } from "../../engine/recovery/item.ts";
-import type { ItemJob, JobRecord } from "../../engine/recovery/job.ts";
+import type { JobRecord } from "../../engine/recovery/job.ts";
 import type { ItemEvent } from "../../engine/recovery/state.ts";
 import type { Micros } from "../../engine/core/units.ts";
+import { withTestEnded } from "../../engine/recovery/test-failover.ts";
 import type { JobEnd } from "../../orchestrations/contract.ts";
 import type { Implementations } from "./tools.ts";
 
@@ -10,7 +11,9 @@ export const jobActivities = {
     const { machine, operation, steps, failure } = end;
     const now = services.clock.now();
     // The item first: a job that has ended has its outcome in its item.
-    const item = await services.records.items.update(itemKeyOf(machine), (old) => ended(old, end, now));
+    const item = await services.records.items.update(itemKeyOf(machine), (old) =>
+      withTestEnded(ended(old, end, now), end, now),
+    );
     const outcome = outcomeOf(item, end);
     await services.records.jobs.update(operation, (old) =>
       old.state === "InProgress"
@@ -22,6 +25,7 @@ export const jobActivities = {
             failure,
             outcome,
             ...(outcome && item.failover?.passedOver && { passedOver: item.failover.passedOver }),
+            ...testOutcome(old, item),
           }
         : old,
     );
@@ -42,7 +46,7 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
 }
 
 /** What becomes of the item when its job ends well, and otherwise; nothing where none is named. */
-const EVENTS: Record<ItemJob["kind"], readonly [succeeded?: ItemEvent, failed?: ItemEvent]> = {
+const EVENTS: Record<ItemRecord["job"]["kind"], readonly [succeeded?: ItemEvent, failed?: ItemEvent]> = {
   enable: ["protected", "enableFailed"],
   failover: ["failedOver", "failoverFailed"],
   disable: [undefined, "disableFailed"],
@@ -61,4 +65,10 @@ function outcomeOf({ failover }: ItemRecord, { operation }: JobEnd): JobRecord["
   if (failover?.operation !== operation) return undefined;
   const { point, announced, losses } = failover;
   return { point, sequence: announced.after, losses, announced };
+}
+
+/** How long the test took, if this was the job that made it. */
+function testOutcome({ test, operation }: JobRecord, item: ItemRecord): Pick<JobRecord, "test"> {
+  const made = [item.test, item.formerTest].find((each) => each?.operation === operation);
+  return test && made?.rtoSeconds !== undefined ? { test: { ...test, rtoSeconds: made.rtoSeconds } } : {};
 }

@@ -9,7 +9,7 @@ import type { Services } from "../services.ts";
 export type Place = Omit<Moment, "point">;
 
 /**
- * The recovery point of this id, or what the item's failover chose between points under this id.
+ * The recovery point of this id, or what the item's failover or test chose between points under this id.
  * @throws NotFound, ManifestDamaged
  */
 export async function placeOf(
@@ -17,9 +17,23 @@ export async function placeOf(
   item: ItemRecord,
   id: BarrierId,
 ): Promise<Place | RecoveryPoint> {
-  const { machine, failover } = item;
-  if (failover?.point !== id || !failover.moment) return readPoint(target, machine, id);
-  const { moment, pointTime: time, consistency } = failover;
+  const { machine } = item;
+  const moment = momentOf(item, id);
+  if (!moment) return readPoint(target, machine, id);
   const disks = sourceOf(item).disks.map(({ index, name, size }) => ({ index, name, size }));
-  return { machine, id, time, consistency, ...moment, disks };
+  return { machine, id, ...moment, disks };
+}
+
+function momentOf(
+  { failover, test }: ItemRecord,
+  id: BarrierId,
+): Omit<Place, "machine" | "id" | "disks"> | undefined {
+  if (failover?.point === id && failover.moment) {
+    const { moment, pointTime: time, consistency } = failover;
+    return { time, consistency, ...moment };
+  }
+  const { chosen } = test ?? {};
+  if (chosen?.point !== id || !chosen.position) return undefined;
+  const { generation, sequence, position, pointTime: time, consistency } = chosen;
+  return { time, consistency, generation, sequence, position };
 }

@@ -1,9 +1,10 @@
 import type { DurableClient } from "durable-functions";
+import type { ArmClient } from "../../engine/azure/arm.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { type ItemRecord, itemKeyOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
-import type { ActivityName, InputOf, OutputOf } from "../../orchestrations/contract.ts";
+import type { ActivityName, Copy, InputOf, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 
 /** What an activity reaches besides its input. */
@@ -24,6 +25,10 @@ export async function itemOf(services: Pick<Services, "records">, machine: Machi
     throw new LeewardError("NotFound", `there is no protected item of machine ${machine}`);
   return found.value;
 }
+
+/** A failover goes before everything else that asks Resource Manager; a test does not. */
+export const armFor = ({ arm }: Pick<Services, "arm">, { test }: Pick<Copy, "test">): ArmClient =>
+  test ? arm : arm.urgent;
 
 /** @throws NotFound before the agent registered for the first time. */
 export async function progressOf(

@@ -9,23 +9,33 @@ import {
 } from "../../engine/azure/virtual-machine.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, type BarrierId, armId, sameArmId } from "../../engine/core/ids.ts";
-import { type ItemRecord, lastSegment, sourceOf, targetOf } from "../../engine/recovery/item.ts";
-import { placeOf, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import {
+  type ItemRecord,
+  type TargetMachine,
+  lastSegment,
+  sourceOf,
+  targetOf,
+} from "../../engine/recovery/item.ts";
+import { placeOf, roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { copyOf } from "../../engine/recovery/test-target.ts";
 import { sent } from "./target.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 export const vmActivities = {
-  async createNic({ machine, nic: at }, { services }) {
+  async createNic({ machine, test, nic: at }, { services }) {
     const item = await itemOf(services, machine);
-    const target = targetOf(item);
+    const arm = armFor(services, { test });
+    const target = copyOf(item, { test });
     const nic = sourceOf(item).nics[at];
     if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
     const { subnet, networkSecurityGroup, applicationSecurityGroups, address: wanted } = placeOf(target, nic);
     const id = targetNic(target, nic.name);
-    const kept = wanted ?? nic.privateAddress;
-    const address = await keepableAddress(services.arm.urgent, networkOf(subnet), id, kept);
+    // Where a failover would go, a test must not take the address that it will want.
+    const intrudes = test && sameArmId(networkOf(subnet), targetOf(item).network);
+    const kept = intrudes ? undefined : (wanted ?? nic.privateAddress);
+    const address = await keepableAddress(arm, networkOf(subnet), id, kept);
     return sent(
-      await ensureNetworkInterface(services.arm.urgent, {
+      await ensureNetworkInterface(arm, {
         id,
         location: target.region,
         subnet,
@@ -33,20 +43,22 @@ export const vmActivities = {
         ...(networkSecurityGroup && { networkSecurityGroup }),
         ...(applicationSecurityGroups && { applicationSecurityGroups }),
         enableAcceleratedNetworking: nic.acceleratedNetworking,
-        owner: { machine, role: "target-nic" },
+        owner: { machine, role: roleIn(target, "nic") },
       }),
     );
   },
 
-  async createVm({ machine, point }, { services }) {
+  async createVm({ machine, test, point }, { services }) {
     const item = await itemOf(services, machine);
-    const spec = vmSpec(item, point);
-    await checkBuiltFrom(services.arm.urgent, spec, point);
-    return sent(await ensureVirtualMachine(services.arm.urgent, spec));
+    const arm = armFor(services, { test });
+    const spec = vmSpec(item, copyOf(item, { test }), point);
+    await checkBuiltFrom(arm, spec, point);
+    return sent(await ensureVirtualMachine(arm, spec));
   },
 
-  async observeVm({ machine }, { services }) {
-    const vm = await getVirtualMachine(services.arm.urgent, targetOf(await itemOf(services, machine)).vm);
+  async observeVm({ machine, test }, { services }) {
+    const target = copyOf(await itemOf(services, machine), { test });
+    const vm = await getVirtualMachine(armFor(services, { test }), target.vm);
     return { running: powerStateOf(vm) === "running" };
   },
 } satisfies Partial<Implementations>;
@@ -88,9 +100,8 @@ async function checkBuiltFrom(arm: ArmClient, spec: VirtualMachineSpec, point: B
   );
 }
 
-function vmSpec(item: ItemRecord, point: BarrierId): VirtualMachineSpec {
+function vmSpec(item: ItemRecord, target: TargetMachine, point: BarrierId): VirtualMachineSpec {
   const source = sourceOf(item);
-  const target = targetOf(item);
   const disks = source.disks.map((disk) => ({ ...disk, id: targetDisk(target, disk.name, point) }));
   const [osDisk] = disks.flatMap(({ id, caching, osType }) => (osType ? [{ id, caching, osType }] : []));
   if (!osDisk) throw new LeewardError("NotFound", `machine ${item.machine} has no OS disk`);
@@ -106,6 +117,6 @@ function vmSpec(item: ItemRecord, point: BarrierId): VirtualMachineSpec {
     plan: source.plan,
     licenseType: source.licenseType,
     securityProfile: source.securityProfile,
-    owner: { machine: item.machine, role: "target-vm" },
+    owner: { machine: item.machine, role: roleIn(target, "vm") },
   };
 }

@@ -222,7 +222,7 @@ test("the operation goes on to its end, and its result is the protected item", a
   const { status: code, body } = await box.call("GET", result);
   expect(code).toBe(200);
   expect(body).toMatchObject({
-    properties: { allowedOperations: ["UnplannedFailover", "RepairReplication"] },
+    properties: { allowedOperations: ["UnplannedFailover", "RepairReplication", "TestFailover"] },
   });
 });
 

@@ -1,0 +1,50 @@
+import { LeewardError } from "../core/errors.ts";
+import { type ArmId, armId } from "../core/ids.ts";
+import { type ItemRecord, type TargetMachine, lastSegment, sourceOf, targetOf } from "./item.ts";
+import { testMachine, testNetwork } from "./target-names.ts";
+import type { TestNetwork, TestPlace, TestReport } from "./test-report.ts";
+
+/** @throws Unexpected when the item has no test. */
+export function testOf(item: ItemRecord): TestReport {
+  if (!item.test) throw new LeewardError("Unexpected", `${item.id} has no test failover`);
+  return item.test;
+}
+
+/**
+ * The target as a test builds it: without security groups, sets and placement groups, which a failover shares with other machines.
+ * @throws Unexpected when the item has no test.
+ */
+export function testTargetOf(item: ItemRecord): TargetMachine {
+  const { subnet: _, availabilitySet: __, proximityPlacementGroup: ___, ...target } = targetOf(item);
+  return { ...target, purpose: "test", ...testOf(item).place };
+}
+
+/** What a failover builds, or what a test builds beside it. */
+export const copyOf = (item: ItemRecord, { test }: { readonly test?: true }): TargetMachine =>
+  test ? testTargetOf(item) : targetOf(item);
+
+/**
+ * Where a test of the item is built. A network of its own has a subnet for each that a NIC of the source is in, by the
+ * same name; in a named one a NIC goes to the subnet of the same name, or else to the first.
+ * @param subnets names of the subnets of a named network
+ * @throws InvalidRequest when the named network has none
+ */
+export function testPlaceOf(
+  item: ItemRecord,
+  network: TestNetwork,
+  subnets: readonly string[] = [],
+): TestPlace {
+  const target = targetOf(item);
+  const id = network.kind === "named" ? network.id : testNetwork(target);
+  const subnetFor = (wanted: string): ArmId => {
+    const found =
+      network.kind === "named"
+        ? (subnets.find((name) => name.toLowerCase() === wanted.toLowerCase()) ?? subnets[0])
+        : wanted;
+    if (found === undefined)
+      throw new LeewardError("InvalidRequest", `properties.networkId: ${lastSegment(id)} has no subnet`);
+    return armId(`${id}/subnets/${found}`);
+  };
+  const nics = sourceOf(item).nics.map(({ name, subnet }) => ({ name, subnet: subnetFor(subnet) }));
+  return { resourceGroup: target.resourceGroup, vm: testMachine(target), network: id, nics };
+}

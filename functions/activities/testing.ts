@@ -1,0 +1,181 @@
+import { ensureGuard, ensureIsolatedNetwork } from "../../engine/azure/isolated-network.ts";
+import { assertOwned } from "../../engine/azure/resource.ts";
+import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
+import type { OperationId } from "../../engine/core/ids.ts";
+import { planTest, testRoadTo } from "../../engine/recovery/failover-plan.ts";
+import { type ItemRecord, endpointOf, itemKeyOf, sourceOf } from "../../engine/recovery/item.ts";
+import { testGuard } from "../../engine/recovery/target-names.ts";
+import { type Removed, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
+import { type MadePart, madeBy } from "../../engine/recovery/test-parts.ts";
+import type { TestChoice } from "../../engine/recovery/test-report.ts";
+import { testOf, testTargetOf } from "../../engine/recovery/test-target.ts";
+import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
+import type { Services } from "../services.ts";
+import { choose } from "./failover.ts";
+import { healing } from "./healing.ts";
+import { type Place, placeOf } from "./place.ts";
+import { dropTestRebuild, removePart } from "./test-removal.ts";
+import { sent } from "./target.ts";
+import { type Implementations, itemOf, progressOf } from "./tools.ts";
+
+export const testActivities = {
+  async planTest({ machine, operation }, { services }) {
+    const item = await itemOf(services, machine);
+    const place = await healing(services, machine, () => placeFor(services, item));
+    const { disks, nics } = sourceOf(item);
+    const { rebuildSince } = await progressOf(services, machine);
+    const facts = {
+      // Nothing is imported from a replica that was found wrong.
+      replica: rebuildSince === undefined ? item.policy.replica : ("none" as const),
+      disks: disks.map(({ index }) => index),
+      nics: nics.length,
+      checkpointed: (await readCheckpoint(services.target, place)) !== undefined,
+      ownNetwork: testOf(item).network.kind !== "named",
+    };
+    await noteChoice(services, item, operation, { ...choiceOf(place), road: testRoadTo(facts) });
+    return { point: place.id, steps: planTest(facts) };
+  },
+
+  async createTestGuard({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = testTargetOf(item);
+    const inside = testOf(item).network.kind === "isolated";
+    const prefixes = inside ? subnetsOf(item).map(({ addressPrefix }) => addressPrefix) : [];
+    const owner = { machine, role: "test-guard" };
+    const guard = { id: testGuard(target), location: target.region, owner, prefixes };
+    return sent(await ensureGuard(services.arm, guard));
+  },
+
+  async createTestNetwork({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = testTargetOf(item);
+    const owner = { machine, role: "test-network" };
+    const place = { id: target.network, location: target.region, owner };
+    const network = { ...place, guard: testGuard(target), subnets: subnetsOf(item) };
+    return sent(await ensureIsolatedNetwork(services.arm, network));
+  },
+
+  async planTestCleanup({ machine, operation }, { services }) {
+    const item = await itemOf(services, machine);
+    const found: MadePart[] = [];
+    let { removed } = testOf(item);
+    for (const made of madeBy(item)) {
+      const there = await stateOf(services, item, made);
+      const thing = { type: typeOf(made), name: made.id };
+      if (there === "gone") continue;
+      if (there === "ours") {
+        found.push(made);
+        removed = withDeleted(removed, [thing]);
+      } else removed = withLeft(removed, { ...thing, ...there });
+    }
+    await dropTestRebuild(services, item);
+    await noteRemoved(services, item, operation, removed);
+    return { parts: found.map(({ part }) => part) };
+  },
+
+  async removeTestPart({ machine, part }, { services }) {
+    return removePart(services, await itemOf(services, machine), part);
+  },
+} satisfies Partial<Implementations>;
+
+/** What a test that is tried again had chosen, what was asked for, or the newest good point: nothing is shipped for it. */
+async function placeFor(services: Services, item: ItemRecord): Promise<Place> {
+  const { chosen, point, moment } = testOf(item);
+  const progress = await progressOf(services, item.machine);
+  return choose(services, item, progress, { point: chosen?.point ?? point, moment });
+}
+
+function choiceOf(place: Place): Omit<TestChoice, "road"> {
+  const { id, time, generation, sequence, consistency, position } = place;
+  const between = !("losses" in place) && !("point" in place && place.point);
+  return { point: id, pointTime: time, generation, sequence, consistency, ...(between && { position }) };
+}
+
+/**
+ * From here on retention keeps what the test is built from. It may have dropped the point just before, so it is looked at
+ * once more. @throws ObjectChanged when it is gone: the next try takes another
+ */
+async function noteChoice(
+  services: Services,
+  { machine }: ItemRecord,
+  operation: OperationId,
+  chosen: TestChoice,
+): Promise<void> {
+  const { records } = services;
+  const noted = await records.items.update(itemKeyOf(machine), (old) =>
+    old.test?.job.operation === operation ? { ...old, test: { ...old.test, chosen } } : old,
+  );
+  const { point, pointTime, road, position } = chosen;
+  await services.records.jobs.update(operation, (old) => {
+    const { place } = testOf(noted);
+    return { ...old, test: { point, pointTime, road, vm: place.vm, network: place.network } };
+  });
+  if (position) return;
+  await healing(services, machine, () => placeOf(services, noted, point)).catch(async (error: unknown) => {
+    if (!hasCode(error, "NotFound")) throw error;
+    await records.items.update(itemKeyOf(machine), (old) => withoutChoice(old, operation));
+    throw new LeewardError("ObjectChanged", `point ${point} of ${machine} was thinned as the test chose it`);
+  });
+}
+
+function withoutChoice(item: ItemRecord, operation: OperationId): ItemRecord {
+  if (item.test?.job.operation !== operation) return item;
+  const { chosen: _, ...test } = item.test;
+  return { ...item, test };
+}
+
+/** Those that the source's NICs are in, as they are there: the copy may keep its addresses. */
+function subnetsOf(item: ItemRecord): { readonly name: string; readonly addressPrefix: string }[] {
+  const { nics, network } = sourceOf(item);
+  const wanted = new Set(nics.map(({ subnet }) => subnet.toLowerCase()));
+  return network.subnets.filter(({ name }) => wanted.has(name.toLowerCase()));
+}
+
+/** Whether it is there and is ours; otherwise why it is none of ours. */
+async function stateOf(
+  services: Services,
+  item: ItemRecord,
+  { id, role }: MadePart,
+): Promise<"ours" | "gone" | { readonly why: string }> {
+  if (role === undefined) return (await holdsBlob(services, item, id)) ? "ours" : "gone";
+  const found = await services.arm.find(id);
+  if (found === undefined) return "gone";
+  try {
+    assertOwned(id, found, { machine: item.machine, role });
+    return "ours";
+  } catch (error) {
+    if (!hasCode(error, "ForeignResource")) throw error;
+    return { why: messageOf(error) };
+  }
+}
+
+async function holdsBlob(services: Services, item: ItemRecord, name: string): Promise<boolean> {
+  const { replica } = testTargetOf(item);
+  if (!replica) return false;
+  try {
+    await services.pagesAt(endpointOf(replica)).ranges(name);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "NotFound")) throw error;
+    return false;
+  }
+}
+
+const typeOf = ({ role, id }: MadePart): string => (role === undefined ? "objects" : resourceType(id));
+
+/** `Microsoft.Compute/disks` and the like. */
+const resourceType = (id: string): string => id.split("/").slice(-3, -1).join("/");
+
+/** Written before anything is deleted, so that whoever dies behind it leaves a list of all that he may have deleted. */
+async function noteRemoved(
+  { records }: Services,
+  { machine }: ItemRecord,
+  operation: OperationId,
+  removed: Removed | undefined,
+): Promise<void> {
+  if (!removed) return;
+  await records.items.update(itemKeyOf(machine), (old) =>
+    old.test?.job.operation === operation ? { ...old, test: { ...old.test, removed } } : old,
+  );
+  await records.jobs.update(operation, (old) => ({ ...old, removed }));
+}
