@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { sha256 } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
-import { type Bytes, type DiskIndex, type Micros, SECTOR, bytes } from "../core/units.ts";
+import { type Bytes, type Micros, SECTOR, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { RecoveryPoint } from "../journal/manifest.ts";
 import { replicaName, replicaRebuildName } from "../journal/names.ts";
 import type { JournalPosition } from "../journal/position.ts";
-import type { Fence, ObjectStore, PageStore } from "../storage/store.ts";
+import type { ObjectStore, PageStore } from "../storage/store.ts";
 import { AppliedTracker } from "./applied.ts";
 import type { SizedDisk } from "./blocks.ts";
 import {
@@ -19,6 +19,7 @@ import {
 import type { SourcePoint } from "./lineage.ts";
 import type { Coverage } from "./merge.ts";
 import { type RebuildTurn, type TurnProgress, begunRebuild, endRebuild, keepRebuild } from "./rebuilds.ts";
+import { ReplicaFences } from "./replica-fences.ts";
 import { type Reach, reserveReplica } from "./reservation.ts";
 import type { Run } from "./run.ts";
 import { type Sealed, isLayerPart } from "./sealed.ts";
@@ -59,8 +60,8 @@ export type Checkpointed =
  * snapshots, which is returned; the caller then persists its `applied`. Each byte is written once, whatever the number
  * of writes; zeros clear pages.
  *
- * May die anywhere and run again, with this or a later point: every page that a dead run wrote is written again. A
- * second one at the same time takes the fences, and this one ends with FenceLost. When the point has its checkpoint
+ * May die anywhere and run again, with this or a later point: every page that a dead run wrote is written again. Of two at
+ * the same time the one that reserved the replica last goes on, and the other ends with FenceLost. When the point has its checkpoint
  * already, nothing happens and that is returned.
  * @throws FenceLost; StateNotAllowed when the replica may hold later writes; NotFound without a replica; what reading
  *   the journal throws
@@ -87,12 +88,12 @@ export async function checkpointTurn(s: CheckpointRequest, turn: RebuildTurn): P
     await endRebuild(target, turn.name, point);
     return { made: there, written: bytes(0) };
   }
-  const fences = await takeFences(pages, point);
-  await reserveReplica({ objects: target, from: s.from, point, reserved: s.reserved });
+  const fences = await ReplicaFences.take(pages, point);
+  fences.reserved(await reserveReplica({ objects: target, from: s.from, point, reserved: s.reserved }));
   await sweepSnapshots(target, pages, point, clock.now());
   const applied = await apply(s, turn, fences);
   if (!applied.position) {
-    await releaseFences(pages, point, fences);
+    await fences.release();
     return { progress: applied.progress };
   }
   if (s.from.next === 0) await clearRest(s, fences, applied.coverage);
@@ -110,22 +111,9 @@ export async function checkpointTurn(s: CheckpointRequest, turn: RebuildTurn): P
     applied: applied.position,
     disks,
   });
-  await releaseFences(pages, point, fences);
+  await fences.release();
   if (applied.kept) await endRebuild(target, turn.name, point);
   return { made, written: applied.written };
-}
-
-type Fences = ReadonlyMap<DiskIndex, Fence>;
-
-async function takeFences(pages: PageStore, point: ReplicaPlace): Promise<Fences> {
-  const fences = new Map<DiskIndex, Fence>();
-  for (const { index } of point.disks)
-    fences.set(index, await pages.takeFence(replicaName(point.machine, index)));
-  return fences;
-}
-
-async function releaseFences(pages: PageStore, { machine }: ReplicaPlace, fences: Fences): Promise<void> {
-  for (const [index, fence] of fences) await pages.releaseFence(replicaName(machine, index), fence);
 }
 
 type Applied = { readonly written: Bytes; readonly coverage: Coverage } & (
@@ -139,7 +127,7 @@ type Applied = { readonly written: Bytes; readonly coverage: Coverage } & (
 );
 
 /** Writes the newest value of everything in (from, point], as far as it is enough. */
-async function apply(s: CheckpointRequest, turn: RebuildTurn, fences: Fences): Promise<Applied> {
+async function apply(s: CheckpointRequest, turn: RebuildTurn, fences: ReplicaFences): Promise<Applied> {
   const { target, key, point, from, parallel } = s;
   const sources = await sourcesFrom(s);
   const total = bytesOf(sources);
@@ -177,22 +165,22 @@ async function sourcesFrom({ target, point, from }: CheckpointRequest): Promise<
   );
 }
 
-async function write({ pages, point }: CheckpointRequest, fences: Fences, run: Run): Promise<void> {
-  const name = replicaName(point.machine, run.disk);
-  const fence = fenceOf(fences, run.disk);
+async function write({ pages, point }: CheckpointRequest, fences: ReplicaFences, run: Run): Promise<void> {
   if (run.offset % SECTOR !== 0 || run.length % SECTOR !== 0)
     throw new LeewardError(
       "SegmentDamaged",
       `writes of disk ${run.disk} of ${point.machine} cover [${run.offset}, ${run.offset + run.length}), not whole sectors`,
     );
-  await (run.data
-    ? pages.write(name, fence, run.offset, run.data)
-    : pages.clear(name, fence, run.offset, run.length));
+  await fences.use(run.disk, (name, fence) =>
+    run.data
+      ? pages.write(name, fence, run.offset, run.data)
+      : pages.clear(name, fence, run.offset, run.length),
+  );
   run.release?.();
 }
 
 /** What the generation never wrote is zero, whatever an earlier one left; the footer stays. */
-async function clearRest(s: CheckpointRequest, fences: Fences, coverage: Coverage): Promise<void> {
+async function clearRest(s: CheckpointRequest, fences: ReplicaFences, coverage: Coverage): Promise<void> {
   const { pages, point } = s;
   for (const { index, size } of point.disks) {
     const name = replicaName(point.machine, index);
@@ -200,16 +188,20 @@ async function clearRest(s: CheckpointRequest, fences: Fences, coverage: Coverag
       for (const { start, end } of coverage
         .get(index)
         ?.gaps(Math.min(offset, size), Math.min(offset + length, size)) ?? [])
-        await pages.clear(name, fenceOf(fences, index), bytes(start), bytes(end - start));
+        await fences.use(index, (_, fence) => pages.clear(name, fence, bytes(start), bytes(end - start)));
   }
 }
 
-const snapshotAll = (pages: PageStore, point: ReplicaPlace, fences: Fences): Promise<Checkpoint["disks"]> =>
+const snapshotAll = (
+  pages: PageStore,
+  point: ReplicaPlace,
+  fences: ReplicaFences,
+): Promise<Checkpoint["disks"]> =>
   Promise.all(
     point.disks.map(async ({ index, size }) => ({
       index,
       size,
-      snapshot: await pages.snapshot(replicaName(point.machine, index), fenceOf(fences, index)),
+      snapshot: await fences.use(index, (name, fence) => pages.snapshot(name, fence)),
     })),
   );
 
@@ -220,10 +212,4 @@ function checkYoung({ machine, id }: ReplicaPlace, taken: Micros, now: Micros): 
     "StorageUnavailable",
     `the snapshots of point ${id} of ${machine} took ${Math.round((now - taken) / 1e6)} s, too long to be relied on`,
   );
-}
-
-function fenceOf(fences: Fences, disk: DiskIndex): Fence {
-  const fence = fences.get(disk);
-  if (!fence) throw new RangeError(`no fence of disk ${disk}`);
-  return fence;
 }

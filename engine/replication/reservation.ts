@@ -47,7 +47,12 @@ export interface ReserveRequest {
  * @throws StateNotAllowed when the replica may hold writes behind the point; ObjectChanged; ManifestDamaged when neither
  *   the document nor the record says what it holds, unless it is rebuilt
  */
-export async function reserveReplica({ objects, from, point, reserved }: ReserveRequest): Promise<void> {
+export async function reserveReplica({
+  objects,
+  from,
+  point,
+  reserved,
+}: ReserveRequest): Promise<Reservation> {
   const name = replicaStateName(point.machine);
   const { found, etag } = await readReach(objects, name);
   if (found === "damaged" && !reserved && from.next > 0)
@@ -56,12 +61,31 @@ export async function reserveReplica({ objects, from, point, reserved }: Reserve
     if (before !== undefined && before !== "damaged") await checkReach(objects, before, from, point);
   const condition = etag === undefined ? "absent" : { unchangedSince: etag };
   try {
-    await objects.put(name, encode(point), condition);
+    const put = await objects.put(name, encode(point), condition);
+    return reservationOf(objects, name, encode(point), put);
   } catch (error) {
     if (!hasCode(error, "ObjectExists")) throw error;
     // Someone else's first, or our own whose answer was lost: the next run reads it. That passes by itself.
     throw new LeewardError("ObjectChanged", `${name} appeared at the same time`, error);
   }
+}
+
+/** What a run has put last, as far as it knows. */
+export interface Reservation {
+  /**
+   * Puts the same once more, in the place of itself: whoever has read it, and is about to put its own, comes too late.
+   * @throws ObjectChanged when another run has reserved the replica since
+   */
+  readonly confirm: () => Promise<void>;
+}
+
+function reservationOf(objects: ObjectStore, name: string, document: Buffer, put: ETag): Reservation {
+  let etag = put;
+  return {
+    async confirm() {
+      etag = await objects.put(name, document, { unchangedSince: etag });
+    },
+  };
 }
 
 const encode = ({ generation: of, id, sequence: upTo }: SourcePoint): Buffer =>
