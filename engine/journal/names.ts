@@ -317,6 +317,11 @@ export const replicaRebuildName = (machine: MachineId): string => `${rebuildsPre
 export const disksRebuildName = (machine: MachineId, point: BarrierId, purpose?: "test"): string =>
   `${rebuildsPrefix(machine)}${point}${purpose ? `-${purpose}` : ""}.json`;
 
+/** Whether this is `disksRebuildName` of a failover, of whatever point. */
+export const isFailoverRebuild = (machine: MachineId, name: string): boolean =>
+  name.startsWith(rebuildsPrefix(machine)) &&
+  /^[0-9a-f-]{36}\.json$/.test(name.slice(rebuildsPrefix(machine).length));
+
 /** How far a verification of the machine is that is done in turns; `road` is that of `bad-point.ts`. */
 export const verificationName = (machine: MachineId, road: string): string =>
   `${machinePrefix(machine)}verifications/${road}.json`;

@@ -1,7 +1,7 @@
 import type { Digest } from "../core/digest.ts";
 import type { MachineId } from "../core/ids.ts";
 import { type Bytes, type Micros, bytes } from "../core/units.ts";
-import { rebuildsPrefix } from "../journal/names.ts";
+import { isFailoverRebuild, rebuildsPrefix } from "../journal/names.ts";
 import { encodeExtents } from "../journal/extents-text.ts";
 import { type Rebuild, decodeRebuild, encodeRebuild } from "../journal/rebuild-document.ts";
 import type { ETag, ObjectStore } from "../storage/store.ts";
@@ -113,15 +113,14 @@ export async function endRebuild(
   if (rebuild?.point.id === point.id) await objects.delete([name]);
 }
 
-/** Every rebuild of the machine but the one of this name: what nobody goes on with. May run twice. */
-export async function dropRebuilds(
-  objects: ObjectStore,
-  machine: MachineId,
-  kept: readonly string[],
-): Promise<void> {
+/**
+ * What rebuilds of a failover's disks have left, whatever point they were of: to be called when its disks are there, since a machine has one
+ * failover at a time, and those before it were given up. Not what others go on with: the replica's, and a test's. May run twice.
+ */
+export async function dropRebuilds(objects: ObjectStore, machine: MachineId): Promise<void> {
   const names: string[] = [];
   for await (const { name } of objects.list(rebuildsPrefix(machine)))
-    if (!kept.includes(name)) names.push(name);
+    if (isFailoverRebuild(machine, name)) names.push(name);
   if (names.length > 0) await objects.delete(names);
 }
 

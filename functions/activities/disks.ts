@@ -7,7 +7,7 @@ import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, BarrierId } from "../../engine/core/ids.ts";
 import { type Bytes, type DiskIndex, bytes } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { disksRebuildName, importName, replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
+import { disksRebuildName, importName, replicaName } from "../../engine/journal/names.ts";
 import {
   type ItemRecord,
   type SourceDisk,
@@ -85,9 +85,8 @@ export const diskActivities = {
       : WRITTEN;
     if (!turned.complete) return { more: true, done: turned.done, total: turned.total };
     for (const disk of built) await closed(arm, services.clock, disk);
-    // A failover is the last thing that is built of the machine; beside a test others may be at work.
     if (test) await services.target.delete([disksRebuildName(machine, id, target.purpose)]);
-    else await dropRebuilds(services.target, machine, [replicaRebuildName(machine)]);
+    else await dropRebuilds(services.target, machine);
     return { more: false, done: turned.done, total: turned.total };
   },
 } satisfies Partial<Implementations>;

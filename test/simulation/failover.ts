@@ -6,7 +6,7 @@ import { sha256 } from "../../engine/core/digest.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { BarrierId } from "../../engine/core/ids.ts";
 import { type Generation, SECTOR, bytes } from "../../engine/core/units.ts";
-import { disksRebuildName, importName, replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
+import { disksRebuildName, importName, replicaName } from "../../engine/journal/names.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { beginFailover } from "../../engine/recovery/begin.ts";
 import { itemKeyOf, move } from "../../engine/recovery/item.ts";
@@ -156,7 +156,7 @@ async function filled(plane: Plane, failover: Failover, id: BarrierId): Promise<
     ({ complete } = await healing(services, machine, () => restoreTurn(request, turn)));
     await mustBeFenced(plane, failover);
   }
-  await dropRebuilds(objects, machine, [replicaRebuildName(machine)]);
+  await dropRebuilds(objects, machine);
   return sinks.map(({ content }) => content);
 }
 

@@ -1,8 +1,6 @@
-import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../engine/core/clock.ts";
 import { NO_DIGEST } from "../../../../engine/core/digest.ts";
-import { LeewardError } from "../../../../engine/core/errors.ts";
 import {
   type Micros,
   SECTOR,
@@ -27,7 +25,7 @@ import { createReplica, deleteReplica } from "../../../../engine/replication/rep
 import { MemoryObjectStore, MemoryPageStore } from "../../../../engine/storage/memory.ts";
 import type { ObjectStore, PageStore } from "../../../../engine/storage/store.ts";
 import { FOOTER, carry } from "../../../fixtures/carried.ts";
-import { delayed, failing, interrupted } from "../../../fixtures/failing.ts";
+import { failing, interrupted } from "../../../fixtures/failing.ts";
 import { DISKS, type Event, type Story, tell } from "../../../fixtures/story.ts";
 
 const write = (disk: number, sector: number, sectors: number, fill: number): Event => ({
@@ -265,64 +263,6 @@ describe("a checkpoint", () => {
     const newest = await readCheckpoint(target, pointAt(2));
     expect(await listCheckpoints(target, story.machine)).toHaveLength(2);
     expect(await holds(newest, 2)).toBe(true);
-  });
-
-  // Before, each lost a fence to the other, and neither made a checkpoint.
-  test("in lock-step with another goes on if it reserved the replica last, and the other ends", async () => {
-    const first = await bring(story.start, pointAt(0));
-    let taken: () => void = () => undefined;
-    const late = new Promise<void>((resolve) => (taken = resolve));
-    const other = interrupted(
-      pages,
-      (method) => method === "write" || method === "clear",
-      () => late,
-    );
-    const secondDisk = (method: string | symbol, [name]: readonly unknown[]) =>
-      method === "takeFence" && name === replicaName(story.machine, diskIndex(1));
-    let overtaken: Promise<unknown> = Promise.resolve();
-    // The other takes both fences and reserves, this one then takes the second disk's back and reserves.
-    const between = async () => {
-      const reserved = new Promise<void>((resolve) => {
-        const put = (method: string | symbol) => method === "snapshots" && (resolve(), false);
-        const seen = interrupted(other, put, () => Promise.resolve());
-        overtaken = bring(first.applied, pointAt(1), { pages: seen }).catch((error: unknown) => error);
-      });
-      await reserved;
-    };
-    const made = bring(first.applied, pointAt(1), { pages: interrupted(pages, secondDisk, between) });
-    const settled = made.finally(() => taken());
-    expect(await holds(await settled, 1)).toBe(true);
-    expect(await overtaken).toMatchObject({ code: "FenceLost" });
-    expect(await listCheckpoints(target, story.machine)).toHaveLength(2);
-  });
-
-  test("at the same time as another, whatever comes first, is made by at least one of them, and right", async () => {
-    const delays = () => fc.array(fc.nat(3), { minLength: 1, maxLength: 60 });
-    const endless = function* (turns: readonly number[]): Generator<number, undefined> {
-      for (;;) yield* turns;
-    };
-    const property = fc.asyncProperty(delays(), delays(), fc.constantFrom(1, 2), async (one, two, to) => {
-      ({ target, pages, points } = await fresh());
-      const { applied } = await bring(story.start, pointAt(0));
-      const run = (turns: readonly number[], n: number) => {
-        const dice = endless(turns);
-        const stores = { target: delayed<ObjectStore>(target, dice), pages: delayed<PageStore>(pages, dice) };
-        return bring(applied, pointAt(n), stores).then(
-          (made) => ({ made, n, code: undefined }),
-          (error: unknown) => ({
-            made: undefined,
-            n,
-            code: error instanceof LeewardError ? error.code : "?",
-          }),
-        );
-      };
-      const ends = await Promise.all([run(one, 1), run(two, to)]);
-      const codes = ends.flatMap(({ code }) => (code === undefined ? [] : [code]));
-      expect(codes.length).toBeLessThan(2);
-      for (const code of codes) expect(["FenceLost", "StateNotAllowed", "ObjectChanged"]).toContain(code);
-      for (const { made, n } of ends) if (made) expect(await holds(made, n)).toBe(true);
-    });
-    await fc.assert(property, { numRuns: 150 });
   });
 
   test("is not made over a journal with a hole", async () => {

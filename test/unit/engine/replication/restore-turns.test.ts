@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sha256 } from "../../../../engine/core/digest.ts";
+import { barrierId } from "../../../../engine/core/ids.ts";
 import type { RecoveryPoint } from "../../../../engine/journal/manifest.ts";
-import { disksRebuildName, journalPrefix } from "../../../../engine/journal/names.ts";
+import {
+  disksRebuildName,
+  journalPrefix,
+  rebuildsPrefix,
+  replicaRebuildName,
+} from "../../../../engine/journal/names.ts";
 import { dropRebuilds, readRebuild } from "../../../../engine/replication/rebuilds.ts";
 import { restoreTurn } from "../../../../engine/replication/restore.ts";
 import { MemoryObjectStore } from "../../../../engine/storage/memory.ts";
@@ -102,7 +108,7 @@ describe("disks that are rebuilt in turns", () => {
     let died = 0;
     for (let at = 1; ; at++)
       for (const when of ["before", "after"] as const) {
-        await dropRebuilds(objects, story.machine, []);
+        await dropRebuilds(objects, story.machine);
         const rebuilding = new Rebuilding(story, point, objects);
         const fault = { calls: 0, at, when };
         const mortal = failing<ObjectStore>(objects, fault);
@@ -182,6 +188,21 @@ describe("disks that are rebuilt in turns", () => {
     expect(rebuilding.sinks.map(({ times }) => [...times])).toEqual(before);
     expect(await readRebuild(objects, rebuilding.name)).toMatchObject({ complete: true });
     expect((await collect(objects.list("machines/"))).map(({ name }) => name)).toContain(rebuilding.name);
+  });
+
+  test("leave nothing behind a failover, and are not forgotten where a test or the replica goes on with them", async () => {
+    const { story, objects, point, rebuilding } = await rounds(3);
+    const { machine } = story;
+    await rebuilding.turn(2);
+    const kept = (await objects.get(rebuilding.name))?.body ?? Buffer.alloc(0);
+    const other = "00000000-0000-4000-8000-0000000000bb";
+    const others = [disksRebuildName(machine, point.id, "test"), replicaRebuildName(machine)];
+    for (const name of [...others, disksRebuildName(machine, barrierId(other))])
+      await objects.put(name, kept, "absent");
+    await dropRebuilds(objects, machine);
+    await dropRebuilds(objects, machine);
+    const left = (await collect(objects.list(rebuildsPrefix(machine)))).map(({ name }) => name);
+    expect(left.toSorted()).toEqual(others.toSorted());
   });
 
   test("are not finished over a chain that is broken where a turn ended", async () => {
