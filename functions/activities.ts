@@ -4,12 +4,15 @@ import type { ActivityName, InputOf } from "../orchestrations/contract.ts";
 import { encodeFailure } from "../orchestrations/failure.ts";
 import { agentActivities } from "./activities/agent.ts";
 import { rolloutActivities } from "./activities/agent-rollout.ts";
+import { bootActivities } from "./activities/boot.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
+import { fitActivities } from "./activities/fit.ts";
 import { groupActivities } from "./activities/group.ts";
 import { jobActivities } from "./activities/jobs.ts";
 import { journalActivities } from "./activities/journal.ts";
+import { nicActivities } from "./activities/nic.ts";
 import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
 import { resyncActivities } from "./activities/resync.ts";
@@ -24,12 +27,15 @@ import { services } from "./services.ts";
 /** The whole contract: a missing activity, or one of the wrong type, does not compile. */
 const activities: Implementations = {
   ...agentActivities,
+  ...bootActivities,
   ...diskActivities,
   ...failoverActivities,
+  ...fitActivities,
   ...groupActivities,
   ...lossActivities,
   ...jobActivities,
   ...journalActivities,
+  ...nicActivities,
   ...replicationActivities,
   ...resyncActivities,
   ...retentionActivities,

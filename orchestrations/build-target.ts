@@ -4,12 +4,15 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { millis } from "../engine/core/units.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import { armOperation, armOperations } from "./arm-operation.ts";
-import { type ArmSent, type AtPoint, type Copy, call } from "./contract.ts";
+import { decodeFailure } from "./failure.ts";
+import { type ArmSent, type AtPoint, type BootView, type Copy, call } from "./contract.ts";
 import { type JobSteps, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 
 /** How much of the whole each step of building a target mostly takes. */
 export const BUILD_WEIGHTS = {
+  "check the target region": 1,
+  "clear what an earlier try left": 1,
   "bring the replica to the point": 4,
   "create disks and network interfaces": 6,
   "rebuild from the journal": 8,
@@ -18,8 +21,13 @@ export const BUILD_WEIGHTS = {
   "wait until it runs": 3,
 };
 
-/** A virtual machine that does not run by then is a failure to be looked at. */
+/** A virtual machine that does not run by then is a failure to be looked at, and so is a VM agent that says nothing. */
 const START_PATIENCE_SECONDS = 15 * 60;
+/** Characters of a refusal that are told on. */
+const MOST_REFUSED = 1000;
+/** Refusals that another size may be spared, in Azure's words: no room, no right to it, no quota. */
+const SIZE_REFUSED =
+  /\b(?:(?:Zonal|Overconstrained|OverconstrainedZonal)?Allocation(?:Failed|Request)|SkuNotAvailable|QuotaExceeded|exceeding approved .* quota)\b/i;
 
 /** The job that builds, and what of which point. */
 interface Scene {
@@ -30,12 +38,34 @@ interface Scene {
 
 /** Carries a plan out, step by step: a failover's, or a test failover's. */
 export function* buildTarget(scene: Scene, plan: readonly FailoverStep[]): Generator<Task, void, never> {
-  for (const { name, part } of stagesOf(plan)) yield* scene.steps.run(name, stage(scene, part));
+  // Plans of an older Leeward did not ask the region, and histories hold what followed.
+  const asks = plan.some((step) => step.do === "fit");
+  for (const { name, part } of stagesOf(plan)) {
+    const work = stage(scene, part);
+    const builds = asks && part.some((step) => step.do === "vm");
+    yield* scene.steps.run(name, builds ? withOffer(scene, work) : work);
+  }
+}
+
+/** A region says only when it is asked whether it has room: then what would do is said with the refusal. */
+function* withOffer(
+  { context, at }: Scene,
+  work: Generator<Task, void, never>,
+): Generator<Task, void, never> {
+  try {
+    yield* work;
+  } catch (error) {
+    const { code, message } = decodeFailure(error);
+    if (code !== "ArmFailed" || !SIZE_REFUSED.test(message)) throw error;
+    yield* call(context, "offerSizes", { ...at, refused: message.slice(0, MOST_REFUSED) });
+  }
 }
 
 type StageName = keyof typeof BUILD_WEIGHTS | "make the isolated network";
 
 const STAGE_OF: Record<FailoverStep["do"], StageName> = {
+  fit: "check the target region",
+  clear: "clear what an earlier try left",
   guard: "make the isolated network",
   network: "make the isolated network",
   checkpoint: "bring the replica to the point",
@@ -44,8 +74,10 @@ const STAGE_OF: Record<FailoverStep["do"], StageName> = {
   nic: "create disks and network interfaces",
   restore: "rebuild from the journal",
   vm: "create the virtual machine",
+  boot: "wait until it runs",
   running: "wait until it runs",
   discard: "tidy up",
+  drop: "tidy up",
 };
 
 /** The plan's steps in order, those of one kind together: what a person reads as one step. */
@@ -78,6 +110,14 @@ function doingOf(scene: Scene, step: FailoverStep): Doing {
   const { context, at } = scene;
   const copy: Copy = { machine: at.machine, ...(at.test && { test: at.test }) };
   switch (step.do) {
+    case "fit":
+      return { work: call(context, "checkFit", at) };
+    case "clear":
+      return { send: call(context, "clearVm", at) };
+    case "boot":
+      return { work: booted(context, at) };
+    case "drop":
+      return { send: call(context, "dropDisk", { machine: at.machine, point: step.point, disk: step.disk }) };
     case "guard":
       return { work: armOperation(context, "createTestGuard", copy) };
     case "network":
@@ -127,3 +167,22 @@ function* running(context: OrchestrationContext, copy: Copy, point: BarrierId): 
     yield* sleep(context, pollWait(round, millis(10_000)));
   }
 }
+
+/** Until it runs and has what is waited for. What its console says is kept however it ends. */
+function* booted(context: OrchestrationContext, { machine, point }: AtPoint): Generator<Task, void, never> {
+  const start = replayedNow(context);
+  for (let round = 0; ; round++) {
+    const view = yield* call(context, "observeBoot", { machine });
+    const late = secondsSince(context, start) > START_PATIENCE_SECONDS;
+    if (view.started || late) {
+      const { said } = yield* call(context, "readBoot", { machine });
+      if (view.started) return;
+      throw new LeewardError("TimedOut", lateWords(point, view, said));
+    }
+    yield* sleep(context, pollWait(round, millis(10_000)));
+  }
+}
+
+const lateWords = (point: BarrierId, { running, seen }: BootView, said: string): string =>
+  `the virtual machine built from point ${point} ${running ? "runs, but has not started" : "does not run"}` +
+  ` after ${START_PATIENCE_SECONDS / 60} minutes: ${seen}${said === "" ? "" : `; its console ends with: ${said}`}`;

@@ -120,8 +120,23 @@ export interface Activities {
   /** Reads how far the old side's journal can be read, and what the failover lost. */
   readLosses: Does<Machine>;
   createNic: Does<Copy & { readonly nic: number }, ArmSent>;
+  /**
+   * Whether the target region would build the machine now; it fails with `TargetUnfit` and names sizes that would do. What
+   * cannot be read is noted, and nothing is refused for it.
+   */
+  checkFit: Does<AtPoint>;
+  /** Fails with `TargetUnfit`, naming sizes that would do in place of the one that was refused with these words. */
+  offerSizes: Does<AtPoint & { readonly refused: string }>;
+  /** Deletes the VM of an earlier try that was of another point, or of another size. */
+  clearVm: Does<AtPoint, ArmSent>;
   createVm: Does<AtPoint, ArmSent>;
   observeVm: Does<Copy, { readonly running: boolean }>;
+  /** One look at a machine that starts. `started`: it has all that is waited for. */
+  observeBoot: Does<Machine, BootView>;
+  /** Keeps the last lines of the machine's console and the addresses it has; says the last line. */
+  readBoot: Does<Machine, { readonly said: string }>;
+  /** Deletes a disk that an earlier try built, and the blob that it was imported from. */
+  dropDisk: Does<DiskAtPoint, ArmSent>;
 
   // test failover
   /** Picks the point, or the state between points, for good, and says what is to be done. Replication is not touched. */
@@ -195,6 +210,13 @@ export interface SourceFacts {
 /** What is still to be waited for after a call to ARM; nothing when it is finished. */
 export interface ArmSent {
   readonly operation?: ArmOperation;
+}
+
+export interface BootView {
+  readonly running: boolean;
+  readonly started: boolean;
+  /** In Azure's words. */
+  readonly seen: string;
 }
 
 export interface InstallView {

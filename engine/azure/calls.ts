@@ -102,8 +102,21 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `PUT ${MACHINE}`,
     roles: target,
-    why: "builds the target machine from attached disks",
-    also: ["Microsoft.Network/networkInterfaces/join/action"],
+    why: "builds the target machine from attached disks, with the source's user-assigned identities",
+    also: [
+      "Microsoft.Network/networkInterfaces/join/action",
+      "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    ],
+  },
+  {
+    call: `DELETE ${MACHINE}`,
+    roles: target,
+    why: "takes back a machine that a failover built: one tried again with another point or size, or cancelled",
+  },
+  {
+    call: `POST ${MACHINE}/retrieveBootDiagnosticsData`,
+    roles: target,
+    why: "the serial console of a machine that was built, for the job",
   },
   {
     call: `GET ${MACHINE}/extensions/{extension}`,
@@ -142,6 +155,11 @@ export const CALLS: readonly DeclaredCall[] = [
     why: "a target disk, imported from the replica or to be uploaded",
     also: ["Microsoft.Storage/storageAccounts/read"],
   },
+  {
+    call: `DELETE ${DISK}`,
+    roles: target,
+    why: "takes back what a failover built: the disks of an earlier try, or of a cancelled one",
+  },
   { call: `POST ${DISK}/beginGetAccess`, roles: target, why: "opens a target disk for its bytes" },
   { call: `POST ${DISK}/endGetAccess`, roles: target, why: "ends an upload, and revokes its SAS" },
   {
@@ -172,6 +190,7 @@ export const CALLS: readonly DeclaredCall[] = [
     why: "a network interface of the target machine",
     also: ["Microsoft.Network/virtualNetworks/subnets/join/action"],
   },
+  { call: `DELETE ${NIC}`, roles: target, why: "takes back what a cancelled failover built" },
   {
     call: `GET ${ACCOUNT}`,
     roles: both,

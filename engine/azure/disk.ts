@@ -21,7 +21,10 @@ const disk = resource.extend({
     hyperVGeneration: z.string().optional(),
     uniqueId: z.string().optional(),
     maxShares: z.number().nullish(),
-    supportedCapabilities: z.object({ architecture: z.string().nullish() }).nullish(),
+    supportedCapabilities: z
+      .object({ architecture: z.string().nullish(), diskControllerTypes: z.string().nullish() })
+      .nullish(),
+    purchasePlan: z.looseObject({}).nullish(),
     encryption: z.object({ type: z.string().nullish(), diskEncryptionSetId: z.string().nullish() }).nullish(),
     securityProfile: z.object({ securityType: z.string().nullish() }).nullish(),
     /** Azure Disk Encryption: the guest encrypts with a key of a vault in its region. */
@@ -44,8 +47,13 @@ export interface DiskSpec {
   readonly source: DiskSource;
   readonly zones?: readonly string[];
   readonly osType?: "Linux" | "Windows";
-  readonly hyperVGeneration?: string;
-  readonly securityType?: string;
+  readonly hyperVGeneration?: string | undefined;
+  readonly securityType?: string | undefined;
+  readonly architecture?: string | undefined;
+  /** As in `SCSI, NVMe`. */
+  readonly controllers?: string | undefined;
+  readonly purchasePlan?: Readonly<Record<string, unknown>> | undefined;
+  readonly encryptionSet?: ArmId | undefined;
   readonly owner: Owner;
 }
 
@@ -58,7 +66,17 @@ export const diskBody = (spec: DiskSpec) => ({
     ...(spec.osType && { osType: spec.osType }),
     ...(spec.hyperVGeneration && { hyperVGeneration: spec.hyperVGeneration }),
     ...(spec.securityType && { securityProfile: { securityType: spec.securityType } }),
+    ...((spec.architecture || spec.controllers) && { supportedCapabilities: capabilities(spec) }),
+    ...(spec.purchasePlan && { purchasePlan: spec.purchasePlan }),
+    ...(spec.encryptionSet && {
+      encryption: { type: "EncryptionAtRestWithCustomerKey", diskEncryptionSetId: spec.encryptionSet },
+    }),
   },
+});
+
+const capabilities = ({ architecture, controllers }: DiskSpec) => ({
+  ...(architecture && { architecture }),
+  ...(controllers && { diskControllerTypes: controllers }),
 });
 
 /** The source counts only at creation, so an existing disk of ours is kept as it is. */

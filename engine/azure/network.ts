@@ -29,6 +29,7 @@ const ipConfiguration = z.object({
   properties: z.object({
     primary: z.boolean().default(false),
     privateIPAddress: z.string().optional(),
+    privateIPAddressVersion: z.enum(["IPv4", "IPv6"]).default("IPv4"),
     privateIPAllocationMethod: z.enum(["Static", "Dynamic"]),
     subnet: reference.optional(),
     publicIPAddress: reference.nullish(),
@@ -42,6 +43,8 @@ const networkInterface = resource.extend({
     provisioningState: z.string(),
     ipConfigurations: z.array(ipConfiguration),
     enableAcceleratedNetworking: z.boolean().default(false),
+    enableIPForwarding: z.boolean().default(false),
+    dnsSettings: z.object({ dnsServers: z.array(z.string()).default([]) }).nullish(),
     networkSecurityGroup: reference.nullish(),
     virtualMachine: reference.nullish(),
   }),
@@ -82,7 +85,7 @@ export async function findVirtualNetwork(client: ArmClient, id: ArmId): Promise<
   return body === undefined ? undefined : parsed(virtualNetwork, body, id);
 }
 
-/** Whether a NIC may take the address in this network; if not, some that it may. */
+/** Whether the address is free in this network; if not, some that are. One outside of it is refused with 400. */
 export const checkIpAddress = (
   client: ArmClient,
   network: ArmId,
@@ -92,43 +95,70 @@ export const checkIpAddress = (
     .get(`${network}/CheckIPAddressAvailability`, { query: { ipAddress: address } })
     .then(({ body }) => parsed(availability, body, network));
 
+interface AddressSpec {
+  /** Of its configuration. */
+  readonly name: string;
+  /** Static when given; otherwise the subnet gives one. */
+  readonly address?: string | undefined;
+  readonly version?: "IPv4" | "IPv6";
+}
+
 export interface NetworkInterfaceSpec {
   readonly id: ArmId;
   readonly location: string;
   readonly subnet: ArmId;
-  /** Static when given; otherwise the subnet gives one. */
-  readonly address?: string;
-  readonly enableAcceleratedNetworking?: boolean;
-  readonly networkSecurityGroup?: ArmId;
-  readonly applicationSecurityGroups?: readonly ArmId[];
+  /** The first is the primary one; a single one of the subnet's choice when left out. */
+  readonly addresses?: readonly AddressSpec[];
+  readonly enableAcceleratedNetworking?: boolean | undefined;
+  readonly enableIpForwarding?: boolean | undefined;
+  /** None: those of the network. */
+  readonly dnsServers?: readonly string[] | undefined;
+  readonly networkSecurityGroup?: ArmId | undefined;
+  readonly applicationSecurityGroups?: readonly ArmId[] | undefined;
   readonly owner: Owner;
 }
 
 export const networkInterfaceBody = (spec: NetworkInterfaceSpec) => ({
   location: spec.location,
   properties: {
-    ipConfigurations: [
-      {
-        name: "primary",
+    ipConfigurations: (spec.addresses ?? [{ name: "primary" }]).map(
+      ({ name, address, version = "IPv4" }, at) => ({
+        name,
         properties: {
-          primary: true,
+          primary: at === 0,
           subnet: { id: spec.subnet },
-          ...(spec.address
-            ? { privateIPAllocationMethod: "Static", privateIPAddress: spec.address }
+          ...(version === "IPv6" && { privateIPAddressVersion: version }),
+          ...(address
+            ? { privateIPAllocationMethod: "Static", privateIPAddress: address }
             : { privateIPAllocationMethod: "Dynamic" }),
           ...(spec.applicationSecurityGroups && {
             applicationSecurityGroups: spec.applicationSecurityGroups.map((id) => ({ id })),
           }),
         },
-      },
-    ],
+      }),
+    ),
     enableAcceleratedNetworking: spec.enableAcceleratedNetworking ?? false,
+    enableIPForwarding: spec.enableIpForwarding ?? false,
+    ...(spec.dnsServers?.length && { dnsSettings: { dnsServers: spec.dnsServers } }),
     ...(spec.networkSecurityGroup && { networkSecurityGroup: { id: spec.networkSecurityGroup } }),
   },
 });
 
-export const ensureNetworkInterface = (client: ArmClient, spec: NetworkInterfaceSpec): Promise<Ensured> =>
-  ensure(client, { id: spec.id, owner: spec.owner, body: networkInterfaceBody(spec), again: "write" });
+/** @param again `keep` for one that its machine uses already: writing it would restart its network */
+export const ensureNetworkInterface = (
+  client: ArmClient,
+  spec: NetworkInterfaceSpec,
+  again: "write" | "keep" = "write",
+): Promise<Ensured> =>
+  ensure(client, { id: spec.id, owner: spec.owner, body: networkInterfaceBody(spec), again });
 
 export const getNetworkInterface = (client: ArmClient, id: ArmId): Promise<NetworkInterface> =>
   read(client, id, networkInterface);
+
+export async function findNetworkInterface(
+  client: ArmClient,
+  id: ArmId,
+): Promise<NetworkInterface | undefined> {
+  const body = await client.find(id);
+  return body === undefined ? undefined : parsed(networkInterface, body, id);
+}

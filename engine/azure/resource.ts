@@ -73,6 +73,16 @@ export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured
 }
 
 /**
+ * Whether there is one that is the owner's.
+ * @throws ForeignResource when one of this name exists without exactly the owner's tags.
+ */
+export async function isThere(client: ArmClient, id: ArmId, owner: Owner): Promise<boolean> {
+  const found = await client.find(id);
+  if (found !== undefined) assertOwned(id, found, owner);
+  return found !== undefined;
+}
+
+/**
  * Deletes the resource if it is there.
  * @throws ForeignResource when it has not exactly the owner's tags.
  */

@@ -10,7 +10,11 @@ const some = z.unknown().optional();
 const caching = z.enum(["None", "ReadOnly", "ReadWrite"]).default("None");
 const managedDisk = reference.optional();
 
-const status = z.object({ code: z.string(), displayStatus: z.string().optional() });
+const status = z.object({
+  code: z.string(),
+  displayStatus: z.string().optional(),
+  message: z.string().optional(),
+});
 const instanceView = z.object({
   hyperVGeneration: z.string().optional(),
   statuses: z.array(status).default([]),
@@ -32,6 +36,8 @@ const virtualMachine = resource.extend({
     provisioningState: z.string(),
     hardwareProfile: z.object({ vmSize: z.string() }),
     storageProfile: z.object({
+      /** `SCSI` or `NVMe`. */
+      diskControllerType: z.string().nullish(),
       osDisk: z.object({
         name: z.string().optional(),
         osType: z.enum(["Linux", "Windows"]).optional(),
@@ -93,6 +99,17 @@ export function powerStateOf(machine: VirtualMachine): string | undefined {
   return found?.code.slice("PowerState/".length);
 }
 
+/** Of Azure's VM agent: `Ready`, `Not Ready` …; undefined while nothing was heard of it. */
+export const vmAgentOf = ({ properties }: VirtualMachine): string | undefined =>
+  properties.instanceView?.vmAgent?.statuses[0]?.displayStatus;
+
+/** `Succeeded`, `Failed` …, with the platform's own words where it has some. */
+export function provisioningOf({ properties }: VirtualMachine): string {
+  const found = properties.instanceView?.statuses.find(({ code }) => code.startsWith("ProvisioningState/"));
+  const more = found?.message ?? found?.displayStatus;
+  return more === undefined ? properties.provisioningState : `${properties.provisioningState} (${more})`;
+}
+
 export interface AttachedDisk {
   readonly id: ArmId;
   readonly caching: "None" | "ReadOnly" | "ReadWrite";
@@ -104,27 +121,41 @@ export interface VirtualMachineSpec {
   readonly size: string;
   readonly osDisk: AttachedDisk & { readonly osType: "Linux" | "Windows" };
   readonly dataDisks: readonly (AttachedDisk & { readonly lun: number })[];
+  /** `SCSI` or `NVMe`; the size's own when left out. */
+  readonly diskController?: string | undefined;
+  readonly ultraDisks?: boolean | undefined;
   /** The first is the primary one. */
   readonly networkInterfaces: readonly ArmId[];
-  readonly availabilitySet?: ArmId;
-  readonly zones?: readonly string[];
+  /** Never together with a zone. */
+  readonly availabilitySet?: ArmId | undefined;
+  readonly zone?: string | undefined;
+  readonly proximityPlacementGroup?: ArmId | undefined;
   /** The source VM's own tags; ours are added. */
-  readonly tags?: Readonly<Record<string, string>>;
-  readonly plan?: Readonly<Record<string, unknown>>;
-  readonly licenseType?: string;
-  readonly securityProfile?: Readonly<Record<string, unknown>>;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  readonly plan?: Readonly<Record<string, unknown>> | undefined;
+  readonly licenseType?: string | undefined;
+  readonly securityProfile?: Readonly<Record<string, unknown>> | undefined;
+  readonly identity?: IdentitySpec | undefined;
   readonly owner: Owner;
+}
+
+interface IdentitySpec {
+  /** One of its own, which is another one than the source's. */
+  readonly system: boolean;
+  readonly users: readonly ArmId[];
 }
 
 /** Disks are attached as they are, so there is no `osProfile`: Azure refuses both together. */
 export const virtualMachineBody = (spec: VirtualMachineSpec) => ({
   location: spec.location,
-  ...(spec.zones && { zones: spec.zones }),
+  ...(spec.zone && { zones: [spec.zone] }),
   ...(spec.tags && { tags: spec.tags }),
-  ...(spec.plan && { plan: spec.plan }),
+  ...(spec.plan && { plan: picked(spec.plan, PLAN) }),
+  ...identityBody(spec.identity),
   properties: {
     hardwareProfile: { vmSize: spec.size },
     storageProfile: {
+      ...(spec.diskController && { diskControllerType: spec.diskController }),
       osDisk: { osType: spec.osDisk.osType, ...attachment(spec.osDisk) },
       dataDisks: spec.dataDisks.map((disk) => ({ lun: disk.lun, ...attachment(disk) })),
     },
@@ -136,10 +167,29 @@ export const virtualMachineBody = (spec: VirtualMachineSpec) => ({
     },
     diagnosticsProfile: { bootDiagnostics: { enabled: true } },
     ...(spec.availabilitySet && { availabilitySet: { id: spec.availabilitySet } }),
+    ...(spec.proximityPlacementGroup && { proximityPlacementGroup: { id: spec.proximityPlacementGroup } }),
+    ...(spec.ultraDisks && { additionalCapabilities: { ultraSSDEnabled: true } }),
     ...(spec.licenseType && { licenseType: spec.licenseType }),
-    ...(spec.securityProfile && { securityProfile: spec.securityProfile }),
+    ...(spec.securityProfile && { securityProfile: picked(spec.securityProfile, SECURITY) }),
   },
 });
+
+function identityBody(identity: IdentitySpec | undefined) {
+  const { system = false, users = [] } = identity ?? {};
+  const types = [system && "SystemAssigned", users.length > 0 && "UserAssigned"].filter(
+    (type) => type !== false,
+  );
+  if (types.length === 0) return {};
+  const userAssignedIdentities = Object.fromEntries(users.map((id) => [id, {}]));
+  return { identity: { type: types.join(", "), ...(users.length > 0 && { userAssignedIdentities }) } };
+}
+
+/** What is written of them; a GET may answer more. */
+const PLAN = ["name", "publisher", "product", "promotionCode"];
+const SECURITY = ["securityType", "uefiSettings", "encryptionAtHost"];
+
+const picked = (from: Readonly<Record<string, unknown>>, names: readonly string[]) =>
+  Object.fromEntries(Object.entries(from).filter(([name, value]) => names.includes(name) && value !== null));
 
 /** Writing an existing VM would replace it, so one of ours is kept as it is. */
 export const ensureVirtualMachine = (client: ArmClient, spec: VirtualMachineSpec): Promise<Ensured> =>

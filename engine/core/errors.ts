@@ -173,6 +173,11 @@ export const CATALOGUE = {
     409,
     "A resource of this name exists and is not Leeward's; it was not touched. Choose another name, or remove it.",
   ),
+  TargetUnfit: entry(
+    "person",
+    409,
+    "Fail over again with a size that the message names (properties.leeward.size): what was built so far is kept. Otherwise have the quota raised, or make room, and try again.",
+  ),
   ArmUnavailable: entry(
     "retry",
     503,

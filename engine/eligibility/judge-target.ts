@@ -1,6 +1,6 @@
-import { type Sku, capability } from "../azure/sku.ts";
-import type { Usage } from "../azure/usage.ts";
 import type { Found } from "../recovery/findings.ts";
+import { coresOf, shortages } from "./quota.ts";
+import { type SizeNeeds, misfits, restrictionOf } from "./size-fit.ts";
 import type { Survey } from "./survey.ts";
 
 /** Whether the target region would take the machine today: its size, its disks, the quotas, names and locks. */
@@ -14,51 +14,30 @@ function ofSize(survey: Survey): Found[] {
   if (!target.offer) return [];
   const size = target.offer.sizes.get(name.toLowerCase());
   if (!size) return [{ code: "SizeMissing", message: `${target.region} has no ${name}` }];
-  const refused = size.restrictions.find(({ type }) => type === "Location");
-  if (refused) {
-    const why = refused.reasonCode ?? "for a reason that is not said";
-    return [{ code: "SizeRestricted", message: `${name} is restricted in ${target.region}: ${why}` }];
-  }
-  return unfit(survey, size).map((code) => ({ code, message: `${name} in ${target.region}` }));
+  const refused = restrictionOf(size, undefined);
+  if (refused !== undefined)
+    return [{ code: "SizeRestricted", message: `${name} is restricted in ${target.region}: ${refused}` }];
+  return misfits(needsOf(survey), size).map((code) => ({ code, message: `${name} in ${target.region}` }));
 }
 
-/** What the machine uses and the size has not. Azure says `True` and `False`; of what it does not say, nothing is known. */
-function unfit({ machine, disks, nics }: Survey, size: Sku): Found["code"][] {
+function needsOf({ machine, disks, nics }: Survey): SizeNeeds {
   const { securityProfile, additionalCapabilities, storageProfile } = machine.properties;
-  const says = (name: string) => capability(size, name)?.toLowerCase();
   const os = disks.find((one) => one.os)?.disk.properties;
-  const kinds = disks.map(({ disk }) => disk.sku?.name ?? "");
-  const lists = (name: string, value: string | null | undefined) =>
-    !value || !says(name) || says(name)?.split(",").includes(value.toLowerCase()) === true;
-  const ultra =
-    additionalCapabilities?.ultraSSDEnabled === true || kinds.some((kind) => kind.startsWith("Ultra"));
-  const found: Record<string, boolean> = {
-    SizeTooFewDisks: storageProfile.dataDisks.length > Number(says("MaxDataDiskCount") ?? Infinity),
-    SizeWithoutPremium: kinds.some((kind) => kind.startsWith("Premium")) && says("PremiumIO") === "false",
-    SizeWithoutUltra: ultra && says("UltraSSDAvailable") === "false",
-    SizeOtherGeneration: !lists("HyperVGenerations", os?.hyperVGeneration),
-    SizeOtherProcessor: !lists("CpuArchitectureType", os?.supportedCapabilities?.architecture),
-    SizeWithoutTrustedLaunch:
-      securityProfile?.securityType === "TrustedLaunch" && says("TrustedLaunchDisabled") === "true",
-    SizeWithoutHostEncryption:
-      securityProfile?.encryptionAtHost === true && says("EncryptionAtHostSupported") === "false",
-    SizeWithoutAcceleration:
-      nics.some((nic) => nic.properties.enableAcceleratedNetworking) &&
-      says("AcceleratedNetworkingEnabled") === "false",
+  const diskKinds = disks.map(({ disk }) => disk.sku?.name ?? "");
+  return {
+    dataDisks: storageProfile.dataDisks.length,
+    interfaces: nics.length,
+    diskKinds,
+    ultra:
+      additionalCapabilities?.ultraSSDEnabled === true || diskKinds.some((kind) => kind.startsWith("Ultra")),
+    generation: os?.hyperVGeneration,
+    architecture: os?.supportedCapabilities?.architecture ?? undefined,
+    controller: storageProfile.diskControllerType ?? undefined,
+    trustedLaunch: securityProfile?.securityType === "TrustedLaunch",
+    hostEncryption: securityProfile?.encryptionAtHost === true,
+    acceleratedNetworking: nics.some((nic) => nic.properties.enableAcceleratedNetworking),
   };
-  return SIZE_CODES.filter((code) => found[code]);
 }
-
-const SIZE_CODES = [
-  "SizeTooFewDisks",
-  "SizeWithoutPremium",
-  "SizeWithoutUltra",
-  "SizeOtherGeneration",
-  "SizeOtherProcessor",
-  "SizeWithoutTrustedLaunch",
-  "SizeWithoutHostEncryption",
-  "SizeWithoutAcceleration",
-] as const satisfies Found["code"][];
 
 function ofDisks({ disks, target }: Survey): Found[] {
   // A list without any kind of disk says nothing about disks.
@@ -71,42 +50,16 @@ function ofDisks({ disks, target }: Survey): Found[] {
   });
 }
 
-/** Quotas of disks, by kind. */
-const DISK_QUOTAS: Readonly<Record<string, string>> = {
-  Standard_LRS: "StandardDiskCount",
-  StandardSSD_LRS: "StandardSSDDiskCount",
-  StandardSSD_ZRS: "StandardSSDZRSDiskCount",
-  Premium_LRS: "PremiumDiskCount",
-  Premium_ZRS: "PremiumZRSDiskCount",
-  PremiumV2_LRS: "PremiumV2DiskCount",
-  UltraSSD_LRS: "UltraSSDDiskCount",
-};
-
 function ofQuotas({ machine, disks, nics, target }: Survey): Found[] {
   const size = target.offer?.sizes.get(machine.properties.hardwareProfile.vmSize.toLowerCase());
-  const cores = Number((size && (capability(size, "vCPUsAvailable") ?? capability(size, "vCPUs"))) ?? 0);
-  const { compute = [], network = [] } = target;
-  const counts = Map.groupBy(disks, ({ disk }) => DISK_QUOTAS[disk.sku?.name ?? "Standard_LRS"] ?? "");
-  const needs: (Found | undefined)[] = [
-    lacking("QuotaCores", compute, "cores", cores),
-    lacking("QuotaCores", compute, size?.family ?? "", cores),
-    lacking("QuotaMachines", compute, "virtualMachines", 1),
-    ...[...counts].map(([quota, some]) => lacking("QuotaDisks", compute, quota, some.length)),
-    lacking("QuotaNetwork", network, "NetworkInterfaces", nics.length),
-  ];
-  return needs.filter((found) => found !== undefined);
-}
-
-function lacking(
-  code: Found["code"],
-  usages: readonly Usage[],
-  name: string,
-  needs: number,
-): Found | undefined {
-  const usage = usages.find((one) => one.name.toLowerCase() === name.toLowerCase());
-  if (!usage || usage.used + needs <= usage.limit) return undefined;
-  const left = Math.max(usage.limit - usage.used, 0);
-  return { code, message: `${usage.words}: ${needs} are needed, ${left} of ${usage.limit} are left` };
+  const wanted = {
+    machines: 1,
+    cores: size ? coresOf(size) : 0,
+    family: size?.family ?? undefined,
+    diskKinds: disks.map(({ disk }) => disk.sku?.name ?? "Standard_LRS"),
+    interfaces: nics.length,
+  };
+  return shortages(wanted, target);
 }
 
 function ofPlace({ locks, target, unread }: Survey): Found[] {

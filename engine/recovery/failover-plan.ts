@@ -1,3 +1,4 @@
+import type { BarrierId } from "../core/ids.ts";
 import type { DiskIndex, Generation, Sequence } from "../core/units.ts";
 
 /** One thing to do, as data; `orchestrations/failover.ts` does them in order. */
@@ -11,7 +12,12 @@ export type FailoverStep =
   /** Rebuilds the point from the journal into all upload disks. */
   | { readonly do: "restore" }
   | { readonly do: "nic"; readonly nic: number }
-  | { readonly do: "vm" | "running" }
+  /** Looks whether the region would build it; deletes the VM of an earlier try. */
+  | { readonly do: "fit" | "clear" }
+  /** Deletes a disk that an earlier try built from another point. */
+  | { readonly do: "drop"; readonly disk: DiskIndex; readonly point: BarrierId }
+  /** Waits until the VM has started; `running`, of tests and of an older Leeward, until it runs. */
+  | { readonly do: "vm" | "boot" | "running" }
   /** Makes the network that a test is isolated in, its security group first. */
   | { readonly do: "guard" | "network" };
 
@@ -24,6 +30,10 @@ export interface FailoverFacts {
   readonly reserved?: { readonly generation: Generation; readonly sequence: Sequence };
   /** The point is held by snapshots of the replica. */
   readonly checkpointed: boolean;
+  /** The failover was tried before. */
+  readonly again?: boolean;
+  /** Other points that it was tried with. */
+  readonly tried?: readonly BarrierId[];
 }
 
 /**
@@ -35,7 +45,11 @@ export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
   const road = roadTo(facts);
   const reach: readonly FailoverStep[] =
     road === "import" && !facts.checkpointed ? [{ do: "checkpoint" }] : [];
-  return [...reach, ...building(facts, road)];
+  const before: readonly FailoverStep[] = facts.again ? [{ do: "fit" }, { do: "clear" }] : [{ do: "fit" }];
+  const drop = (facts.tried ?? []).flatMap((point) =>
+    facts.disks.map((disk) => ({ do: "drop", disk, point }) as const),
+  );
+  return [...before, ...reach, ...building(facts, road, "boot"), ...drop];
 }
 
 /** What a test failover is planned by: it leaves the replica where it is. */
@@ -47,7 +61,7 @@ export interface TestFacts extends Pick<FailoverFacts, "replica" | "disks" | "ni
 /** How to build a test: from a checkpoint that is there, otherwise from the journal. */
 export function planTest(facts: TestFacts): readonly FailoverStep[] {
   const isolated: readonly FailoverStep[] = facts.ownNetwork ? [{ do: "guard" }, { do: "network" }] : [];
-  return [...isolated, ...building(facts, testRoadTo(facts))];
+  return [...isolated, ...building(facts, testRoadTo(facts), "running")];
 }
 
 export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "upload" =>
@@ -57,11 +71,12 @@ export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "up
 function building(
   { disks, nics: count }: Pick<FailoverFacts, "disks" | "nics">,
   road: "import" | "upload",
+  wait: "boot" | "running",
 ): readonly FailoverStep[] {
   const each = <Do extends "import" | "upload" | "discard">(what: Do) =>
     disks.map((disk) => ({ do: what, disk }) as const);
   const nics = Array.from({ length: count }, (_, nic) => ({ do: "nic", nic }) as const);
-  const start: readonly FailoverStep[] = [{ do: "vm" }, { do: "running" }];
+  const start: readonly FailoverStep[] = [{ do: "vm" }, { do: wait }];
   if (road === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
   return [...each("import"), ...nics, ...start, ...each("discard")];
 }

@@ -172,10 +172,12 @@ export const FINDINGS = {
     "Ask for access to the size there, or choose another size or region.",
   ),
   SizeTooFewDisks: error("The size takes fewer data disks in the target region.", SIZE),
+  SizeTooFewInterfaces: error("The size takes fewer network interfaces in the target region.", SIZE),
   SizeWithoutPremium: error("The machine has premium disks, which the size does not take there.", SIZE),
   SizeWithoutUltra: error("The machine uses ultra disks, which the size does not take there.", SIZE),
   SizeOtherGeneration: error("The size does not start disks of this generation there.", SIZE),
   SizeOtherProcessor: error("The disks are of another processor architecture than the size.", SIZE),
+  SizeOtherController: error("The machine's disks are on a controller that the size does not have.", SIZE),
   SizeWithoutTrustedLaunch: error(
     "The machine uses trusted launch, which the size does not have there.",
     SIZE,

@@ -16,7 +16,8 @@ import {
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { resyncRequest } from "./resync-request.ts";
-import { recoveryPolicy } from "./policy.ts";
+import { bootReport, builtNic, fitReport } from "./target-build.ts";
+import { bootCheck, recoveryPolicy } from "./policy.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
@@ -41,8 +42,24 @@ const sourceDisk = z.object({
   hyperVGeneration: z.string().optional(),
   /** `TrustedLaunch`: the machine starts only from disks that are marked so. */
   securityType: z.string().optional(),
+  /** `x64` or `Arm64`. */
+  architecture: z.string().optional(),
+  /** Controllers that it can be on, as in `SCSI, NVMe`; of OS disks. */
+  controllers: z.string().optional(),
+  /** Of the marketplace image that it was made of. */
+  purchasePlan: z.record(z.string(), z.unknown()).optional(),
 });
 export type SourceDisk = z.infer<typeof sourceDisk>;
+
+/** One address of a network interface. */
+const sourceAddress = z.object({
+  /** Of its configuration. */
+  name: z.string(),
+  primary: z.boolean(),
+  version: z.enum(["IPv4", "IPv6"]),
+  address: z.string().optional(),
+});
+export type SourceAddress = z.infer<typeof sourceAddress>;
 
 const sourceNic = z.object({
   name: z.string(),
@@ -50,6 +67,11 @@ const sourceNic = z.object({
   privateAddress: z.string().optional(),
   subnet: z.string(),
   acceleratedNetworking: z.boolean(),
+  /** All of its addresses, in order; records of an older Leeward have the first only, as `privateAddress`. */
+  addresses: z.array(sourceAddress).optional(),
+  ipForwarding: z.boolean().optional(),
+  /** None of its own: those of the network. */
+  dnsServers: z.array(z.string()).optional(),
 });
 export type SourceNic = z.infer<typeof sourceNic>;
 
@@ -65,6 +87,15 @@ const sourceMachine = z.object({
   /** Azure Hybrid Benefit: without it the copy costs more. */
   licenseType: z.string().optional(),
   securityProfile: z.record(z.string(), z.unknown()).optional(),
+  /** What the size is like: the target region may not know it when it comes to that. */
+  shape: z.object({ cores: z.number(), memory: z.number(), family: z.string().optional() }).optional(),
+  /** `SCSI` or `NVMe`. */
+  diskController: z.string().optional(),
+  ultraDisks: z.boolean().optional(),
+  /** User-assigned identities: they are no region's. */
+  identities: z.array(arm).optional(),
+  /** The VM agent of Azure answered. */
+  guestAgent: z.boolean().optional(),
   availabilitySet: z
     .object({ name: z.string(), faultDomains: z.number().int(), updateDomains: z.number().int() })
     .optional(),
@@ -177,6 +208,13 @@ const failoverReport = z.object({
   losses: losses.optional(),
   /** Newer points whose manifests could not be read. */
   passedOver: passedOver.optional(),
+  /** Points of earlier tries of the same failover, whose disks may be there. */
+  tried: z.array(z.string().transform(checked(barrierId))).optional(),
+  fit: fitReport.optional(),
+  /** What somebody should know although it went on. */
+  notes: z.array(z.string()).optional(),
+  nics: z.array(builtNic).optional(),
+  boot: bootReport.optional(),
   steps: z.array(stepReport),
 });
 export type FailoverReport = z.infer<typeof failoverReport>;
@@ -234,6 +272,12 @@ export const itemRecord = z.object({
     /** What a failover asked for. */
     point: z.string().transform(checked(barrierId)).optional(),
     moment: wantedMoment.optional(),
+    /** The size that it is to build, in place of the source's. */
+    size: z.string().optional(),
+    /** It is built although the region's lists say that it cannot be. */
+    acceptUnfit: z.boolean().optional(),
+    /** What it waits for, in place of the policy's. */
+    bootCheck: bootCheck.optional(),
     /** Its outcome is in this record. */
     ended: z.boolean(),
   }),

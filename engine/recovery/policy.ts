@@ -17,6 +17,10 @@ const seconds = (least: number, most: number, fallback: number) =>
     .default(fallback * 1000)
     .transform(checked(millis));
 
+/** When a failover's machine has started: it runs, or its VM agent answers too, where the source's did. */
+export const bootCheck = z.enum(["running", "agent"]);
+export type BootCheck = z.infer<typeof bootCheck>;
+
 /**
  * How a machine is protected, as the user gives it in `properties.leeward.policy`: every field may be left out, none may
  * be unknown. Sizes in bytes, durations in milliseconds.
@@ -52,6 +56,7 @@ export const recoveryPolicy = z.strictObject({
   scrubDays: z.number().min(0.001).max(365).default(7),
   /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
   replica: z.enum(["warm", "none"]).default("warm"),
+  bootCheck: bootCheck.default("agent"),
   retention: retentionPolicy.prefault({}),
   resync: resyncPolicy.prefault({}),
 });

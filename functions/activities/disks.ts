@@ -1,4 +1,5 @@
 import { type Disk, closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
+import { isThere, remove } from "../../engine/azure/resource.ts";
 import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
 import { type Digest, sha256 } from "../../engine/core/digest.ts";
 import type { ArmClient } from "../../engine/azure/arm.ts";
@@ -15,6 +16,7 @@ import {
   endpointOf,
   lastSegment,
   sourceOf,
+  targetOf,
 } from "../../engine/recovery/item.ts";
 import { roleIn, targetDisk } from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
@@ -70,6 +72,17 @@ export const diskActivities = {
     const source = { from: "upload" as const, size: diskOf(item, disk).size };
     const spec = diskSpec(item, copyOf(item, { test }), { disk, point });
     return sent(await ensureDisk(armFor(services, { test }), { ...spec, source }));
+  },
+
+  async dropDisk({ machine, disk, point }, { services }) {
+    const item = await itemOf(services, machine);
+    const target = targetOf(item);
+    if (target.replica)
+      await services.pagesAt(endpointOf(target.replica)).delete(importName(machine, disk, point));
+    const { id, owner } = diskSpec(item, target, { disk, point });
+    if (!(await isThere(services.arm.urgent, id, owner))) return {};
+    await abandonUpload(services, item, { index: disk, id });
+    return sent(await remove(services.arm.urgent, id, owner));
   },
 
   async restoreDisks({ machine, test, point: id }, { services }) {
@@ -141,15 +154,23 @@ interface DiskOfCopy {
   readonly point: BarrierId;
 }
 
-function diskSpec(item: ItemRecord, target: TargetMachine, { disk, point }: DiskOfCopy) {
-  const { name, sku, osType, hyperVGeneration, securityType } = diskOf(item, disk);
+function diskSpec(item: ItemRecord, target: TargetMachine, { disk: index, point }: DiskOfCopy) {
+  const disk = diskOf(item, index);
+  const wanted = target.disks?.find((one) => one.index === index);
+  const sku = wanted?.sku ?? disk.sku;
   return {
-    id: targetDisk(target, name, point),
+    id: targetDisk(target, disk.name, point),
     location: target.region,
     sku,
-    osType,
-    hyperVGeneration,
-    securityType,
+    // A disk that is kept in all zones is in none of them.
+    ...(target.zone && !sku.endsWith("_ZRS") && { zones: [target.zone] }),
+    osType: disk.osType,
+    hyperVGeneration: disk.hyperVGeneration,
+    securityType: disk.securityType,
+    architecture: disk.architecture,
+    controllers: disk.controllers,
+    purchasePlan: disk.purchasePlan,
+    encryptionSet: wanted?.encryptionSet,
     owner: { machine: item.machine, role: roleIn(target, "disk") },
   };
 }

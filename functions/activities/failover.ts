@@ -66,6 +66,7 @@ export const failoverActivities = {
       point,
       reserved: progress.reserved,
       checkpointed,
+      ...triesBefore(item, operation, point.id),
     };
     const reported = reportedBy((await services.records.agents.get(machine))?.value);
     const { copied } = point.position;
@@ -80,6 +81,9 @@ export const failoverActivities = {
       announced: announce(item.job.startTime, reached, progress, reported),
       moment: between(point),
       losses: liveLosses(item.job.startTime, progress, reported),
+      ...(facts.tried.length > 0 && { tried: facts.tried }),
+      // What earlier tries were given stays.
+      nics: item.failover?.nics,
       passedOver: await passedOver(services, point),
       steps: [],
     };
@@ -87,6 +91,16 @@ export const failoverActivities = {
     return { point: point.id, steps: planFailover(facts) };
   },
 } satisfies Partial<Implementations>;
+
+/**
+ * Whether the failover was tried before, and with which other points. A report of this very operation is of a first run of
+ * this activity.
+ */
+function triesBefore({ failover }: ItemRecord, operation: OperationId, point: BarrierId) {
+  const known = failover ? [...(failover.tried ?? []), failover.point] : [];
+  const tried = [...new Set(known)].filter((one) => one !== point);
+  return { again: tried.length > 0 || (failover !== undefined && failover.operation !== operation), tried };
+}
 
 interface Wanted {
   readonly point: BarrierId | undefined;

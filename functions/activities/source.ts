@@ -1,18 +1,20 @@
 import { getAvailabilitySet } from "../../engine/azure/availability-set.ts";
 import { type Disk, getDisk } from "../../engine/azure/disk.ts";
-import { getNetworkInterface, getVirtualNetwork } from "../../engine/azure/network.ts";
+import { type NetworkInterface, getNetworkInterface, getVirtualNetwork } from "../../engine/azure/network.ts";
 import { type VirtualMachine, findVirtualMachine } from "../../engine/azure/virtual-machine.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
 import { MIB, MOST_DISKS, bytes, diskIndex } from "../../engine/core/units.ts";
 import {
   type ItemRecord,
+  type SourceAddress,
   type SourceDisk,
   type SourceMachine,
   type SourceNic,
   itemKeyOf,
   lastSegment,
 } from "../../engine/recovery/item.ts";
+import { shapeOf } from "../../engine/eligibility/alternatives.ts";
 import { judge } from "../../engine/eligibility/verdict.ts";
 import { isError } from "../../engine/recovery/findings.ts";
 import { targetOfRequest } from "../../engine/recovery/target-names.ts";
@@ -28,7 +30,12 @@ export const sourceActivities = {
     if (sameArmId(target.vm, item.vmId))
       throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
     await refuseIneligible(services, item);
-    await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
+    const shape = await shapeIn(services, source.vmSize);
+    await services.records.items.update(itemKeyOf(machine), (old) => ({
+      ...old,
+      source: { ...source, shape },
+      target,
+    }));
     return {
       capture: item.policy.capture,
       warm: item.policy.replica === "warm",
@@ -44,6 +51,19 @@ async function refuseIneligible(services: Services, { vmId, request, policy }: I
   const found = judge(await survey(services, { vmId, request, warm: policy.replica === "warm" }));
   const said = found.filter(isError).map(({ code, message }) => `${code}: ${message}`);
   if (said.length > 0) throw unsuitable(`${vmId} cannot be protected: ${said.join("; ")}`);
+}
+
+/** What the size is like, as long as the target region knows it. A size is the same in every region. */
+async function shapeIn({ offerOf, settings }: Services, size: string): Promise<SourceMachine["shape"]> {
+  try {
+    const offer = await offerOf(settings.subscription, settings.region);
+    const found = offer.sizes.get(size.toLowerCase());
+    return found && shapeOf(found);
+  } catch (error) {
+    // Only used to tell which other sizes are like it.
+    if (hasCode(error, "ArmFailed") || hasCode(error, "ArmUnavailable")) return undefined;
+    throw error;
+  }
 }
 
 const unsuitable = (message: string) => new LeewardError("SourceUnsuitable", message);
@@ -76,6 +96,7 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
     plan: vm.plan,
     licenseType: vm.properties.licenseType,
     securityProfile: vm.properties.securityProfile,
+    ...traitsOf(vm),
     ...(set && {
       availabilitySet: {
         name: set.name,
@@ -99,11 +120,37 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
         privateAddress: ip?.privateIPAddress,
         subnet: subnets[at]?.subnet ?? primary.subnet,
         acceleratedNetworking: nic.properties.enableAcceleratedNetworking,
+        addresses: addressesOf(nic),
+        ipForwarding: nic.properties.enableIPForwarding,
+        dnsServers: nic.properties.dnsSettings?.dnsServers ?? [],
       };
     }),
     disks: await readDisks({ arm }, item, vm),
   };
 }
+
+function traitsOf({ properties, identity }: VirtualMachine) {
+  const { storageProfile, additionalCapabilities } = properties;
+  return {
+    diskController: storageProfile.diskControllerType ?? undefined,
+    ultraDisks: additionalCapabilities?.ultraSSDEnabled === true,
+    identities: Object.keys(identity?.userAssignedIdentities ?? {}).map(armId),
+    guestAgent: properties.instanceView?.vmAgent?.statuses.some(
+      ({ displayStatus }) => displayStatus === "Ready",
+    ),
+  };
+}
+
+/** The primary one first; Azure keeps the order of the others. */
+const addressesOf = ({ properties }: NetworkInterface): SourceAddress[] =>
+  properties.ipConfigurations
+    .map(({ name, properties: ip }) => ({
+      name,
+      primary: ip.primary || properties.ipConfigurations.length === 1,
+      version: ip.privateIPAddressVersion,
+      address: ip.privateIPAddress,
+    }))
+    .toSorted((a, b) => Number(b.primary) - Number(a.primary));
 
 /** A VM that was itself built by a failover carries our tags; its next copy gets its own. */
 const foreignTags = (tags: Readonly<Record<string, string>>) =>
@@ -150,6 +197,9 @@ async function readDisks(
         caching: disk.caching,
         hyperVGeneration: found.properties.hyperVGeneration,
         securityType: found.properties.securityProfile?.securityType ?? undefined,
+        architecture: found.properties.supportedCapabilities?.architecture ?? undefined,
+        controllers: found.properties.supportedCapabilities?.diskControllerTypes ?? undefined,
+        purchasePlan: found.properties.purchasePlan ?? undefined,
         ...("lun" in disk
           ? { lun: disk.lun }
           : { osType: disk.osType ?? found.properties.osType ?? "Linux" }),

@@ -1,6 +1,7 @@
 import type { ArmClient } from "../../engine/azure/arm.ts";
-import { checkIpAddress, ensureNetworkInterface, getNetworkInterface } from "../../engine/azure/network.ts";
+import { remove } from "../../engine/azure/resource.ts";
 import {
+  type VirtualMachine,
   type VirtualMachineSpec,
   ensureVirtualMachine,
   findVirtualMachine,
@@ -8,52 +9,39 @@ import {
   powerStateOf,
 } from "../../engine/azure/virtual-machine.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { type ArmId, type BarrierId, armId, sameArmId } from "../../engine/core/ids.ts";
-import {
-  type ItemRecord,
-  type TargetMachine,
-  lastSegment,
-  sourceOf,
-  targetOf,
-} from "../../engine/recovery/item.ts";
-import { placeOf, roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { type BarrierId, sameArmId } from "../../engine/core/ids.ts";
+import { sizeOf } from "../../engine/recovery/build-choice.ts";
+import { type ItemRecord, type TargetMachine, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
+import { roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
+import type { AtPoint } from "../../orchestrations/contract.ts";
+import type { Services } from "../services.ts";
+import { note } from "./failover-note.ts";
 import { sent } from "./target.ts";
 import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 export const vmActivities = {
-  async createNic({ machine, test, nic: at }, { services }) {
-    const item = await itemOf(services, machine);
-    const arm = armFor(services, { test });
-    const target = copyOf(item, { test });
-    const nic = sourceOf(item).nics[at];
-    if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
-    const { subnet, networkSecurityGroup, applicationSecurityGroups, address: wanted } = placeOf(target, nic);
-    const id = targetNic(target, nic.name);
-    // Where a failover would go, a test must not take the address that it will want.
-    const intrudes = test && sameArmId(networkOf(subnet), targetOf(item).network);
-    const kept = intrudes ? undefined : (wanted ?? nic.privateAddress);
-    const address = await keepableAddress(arm, networkOf(subnet), id, kept);
-    return sent(
-      await ensureNetworkInterface(arm, {
-        id,
-        location: target.region,
-        subnet,
-        ...(address && { address }),
-        ...(networkSecurityGroup && { networkSecurityGroup }),
-        ...(applicationSecurityGroups && { applicationSecurityGroups }),
-        enableAcceleratedNetworking: nic.acceleratedNetworking,
-        owner: { machine, role: roleIn(target, "nic") },
-      }),
-    );
+  async clearVm({ machine, point }, { services }) {
+    const { urgent } = services.arm;
+    const spec = await specOf(services, { machine, point });
+    const found = await findVirtualMachine(urgent, spec.id);
+    if (!found || isBuiltAs(found, spec)) return {};
+    return sent(await remove(urgent, spec.id, spec.owner));
   },
 
   async createVm({ machine, test, point }, { services }) {
-    const item = await itemOf(services, machine);
     const arm = armFor(services, { test });
-    const spec = vmSpec(item, copyOf(item, { test }), point);
+    const spec = await specOf(services, { machine, test, point });
     await checkBuiltFrom(arm, spec, point);
-    return sent(await ensureVirtualMachine(arm, spec));
+    try {
+      return sent(await ensureVirtualMachine(arm, spec));
+    } catch (error) {
+      const { users = [] } = spec.identity ?? {};
+      if (users.length === 0 || !isForbidden(error)) throw error;
+      const names = users.map(lastSegment).join(", ");
+      await note(services, machine, `the app may not assign ${names}: the machine was built without`);
+      return sent(await ensureVirtualMachine(arm, { ...spec, identity: { system: true, users: [] } }));
+    }
   },
 
   async observeVm({ machine, test }, { services }) {
@@ -63,31 +51,16 @@ export const vmActivities = {
   },
 } satisfies Partial<Implementations>;
 
-const networkOf = (subnet: ArmId): ArmId =>
-  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
+/** What the body links to needs rights of its own. */
+const isForbidden = (error: unknown): boolean =>
+  error instanceof LeewardError &&
+  hasCode(error, "ArmFailed") &&
+  error.message.includes("LinkedAuthorizationFailed");
 
-/** The source's own address where the target subnet has it free; otherwise the subnet gives one. */
-async function keepableAddress(
-  arm: ArmClient,
-  network: ArmId,
-  id: ArmId,
-  privateAddress: string | undefined,
-): Promise<string | undefined> {
-  if (!privateAddress) return undefined;
-  // A second run: what the first one decided stays.
-  if (await arm.find(id)) {
-    const has = (await getNetworkInterface(arm, id)).properties.ipConfigurations[0]?.properties;
-    return has?.privateIPAllocationMethod === "Static" ? has.privateIPAddress : undefined;
-  }
-  try {
-    const { available } = await checkIpAddress(arm, network, privateAddress);
-    return available ? privateAddress : undefined;
-  } catch (error) {
-    // An address outside the network is refused with 400, which is an answer as well.
-    if (hasCode(error, "ArmFailed")) return undefined;
-    throw error;
-  }
-}
+/** Disks and size are what two tries of a failover may differ in. */
+const isBuiltAs = ({ properties }: VirtualMachine, { osDisk, size }: VirtualMachineSpec): boolean =>
+  sameArmId(properties.storageProfile.osDisk.managedDisk?.id ?? "", osDisk.id) &&
+  properties.hardwareProfile.vmSize.toLowerCase() === size.toLowerCase();
 
 /** A failover that is tried again with another point must not pass off the VM of the first try as its own. */
 async function checkBuiltFrom(arm: ArmClient, spec: VirtualMachineSpec, point: BarrierId): Promise<void> {
@@ -100,6 +73,11 @@ async function checkBuiltFrom(arm: ArmClient, spec: VirtualMachineSpec, point: B
   );
 }
 
+async function specOf(services: Services, { machine, test, point }: AtPoint): Promise<VirtualMachineSpec> {
+  const item = await itemOf(services, machine);
+  return vmSpec(item, copyOf(item, { test }), point);
+}
+
 function vmSpec(item: ItemRecord, target: TargetMachine, point: BarrierId): VirtualMachineSpec {
   const source = sourceOf(item);
   const disks = source.disks.map((disk) => ({ ...disk, id: targetDisk(target, disk.name, point) }));
@@ -108,15 +86,21 @@ function vmSpec(item: ItemRecord, target: TargetMachine, point: BarrierId): Virt
   return {
     id: target.vm,
     location: target.region,
-    size: source.vmSize,
+    size: sizeOf(item),
     osDisk,
     dataDisks: disks.flatMap(({ id, caching, lun }) => (lun === undefined ? [] : [{ id, caching, lun }])),
+    diskController: source.diskController,
+    ultraDisks: source.ultraDisks,
     networkInterfaces: source.nics.map(({ name }) => targetNic(target, name)),
     availabilitySet: target.availabilitySet,
+    zone: target.zone,
+    proximityPlacementGroup: target.proximityPlacementGroup,
     tags: source.tags,
     plan: source.plan,
     licenseType: source.licenseType,
     securityProfile: source.securityProfile,
+    // One of its own, since the way back begins with an agent that is known by it. A test must not act as the source does.
+    identity: target.purpose ? undefined : { system: true, users: source.identities ?? [] },
     owner: { machine: item.machine, role: roleIn(target, "vm") },
   };
 }

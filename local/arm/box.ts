@@ -8,6 +8,7 @@ import type { Exchange } from "./published/exchange.ts";
 import type { State } from "./state.ts";
 import type { Throttle } from "./throttle.ts";
 import type { Issuer } from "./tokens/issuer.ts";
+import type { BootDiagnostics } from "./compute/boot-diagnostics.ts";
 import type { DiskSas } from "./compute/disk-sas.ts";
 
 /** What every part of the simulator works with. */
@@ -21,6 +22,7 @@ export interface Box {
   readonly faults: Faults;
   readonly throttle: Throttle;
   readonly diskSas: DiskSas;
+  readonly bootDiagnostics: BootDiagnostics;
   /** https origin of ARM and of the disk-SAS endpoint. */
   readonly url: string;
   /** Sees every ARM call and its answer. */

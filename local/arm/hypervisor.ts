@@ -20,6 +20,8 @@ export interface Hypervisor {
   runScript(vm: ArmId, script: VmScript): Promise<ScriptResult>;
   /** Runs `work` while nothing in the VM, nor in front of its disks, writes anything: to copy a disk as it is at one instant. */
   frozen(vm: ArmId, work: () => Promise<void>): Promise<void>;
+  /** The end of what the VM wrote to its serial console; empty when it wrote nothing, or never ran. */
+  console(vm: string): Promise<string>;
   state(vm: ArmId): Promise<"running" | "stopped">;
 }
 

@@ -5,6 +5,7 @@ import { ArmError, envelope } from "./arm-error.ts";
 import { authorize } from "./authorize.ts";
 import { administer } from "./box/admin.ts";
 import type { Box } from "./box.ts";
+import { CONSOLES } from "./compute/boot-diagnostics.ts";
 import type { Reply } from "./call.ts";
 import { type Request, dispatch, regionOfCall } from "./dispatch.ts";
 import { pollHeaders } from "./operation-status.ts";
@@ -18,6 +19,7 @@ export async function answerArm(box: Box, request: IncomingMessage, response: Se
   try {
     const url = urlOf(request, box.url);
     if (url.pathname.startsWith("/md-")) await box.diskSas.serve(request, response, url);
+    else if (url.pathname.startsWith(CONSOLES)) await box.bootDiagnostics.serve(request, response, url);
     else await answer(box, request, response, url, headers);
   } catch (error) {
     const refusal = refusalOf(error);

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../../engine/core/clock.ts";
 import type { BoxConfig } from "./box-config.ts";
 import type { Box } from "./box.ts";
 import { faults } from "./box/fault.ts";
+import { bootDiagnostics } from "./compute/boot-diagnostics.ts";
 import { copySource } from "./compute/copy-source.ts";
 import { diskSas } from "./compute/disk-sas.ts";
 import { powerOn } from "./compute/power.ts";
@@ -75,6 +76,7 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
     operations,
     faults: faults(),
     throttle: throttle(clock, config.throttling),
+    bootDiagnostics: bootDiagnostics(clock, () => url, hypervisor),
     diskSas: diskSas({ directory: data, state, clock, origin: () => url, readSource }),
     url,
     identityEndpoint,

@@ -4,9 +4,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { agentConfig } from "../../engine/contract/agent-api.ts";
-import type { ArmId } from "../../engine/core/ids.ts";
+import { type ArmId, armId } from "../../engine/core/ids.ts";
 import type { Hypervisor, PoweredVm, ScriptResult, VmExtension } from "../arm/hypervisor.ts";
-import { lastWords } from "../process/log-file.ts";
+import { consoleEnd, lastWords } from "../process/log-file.ts";
 import { isAlive } from "../process/pid-file.ts";
 import { nbdUrl } from "./disk-url.ts";
 import { goOn, whileStopped } from "./frozen.ts";
@@ -96,6 +96,12 @@ export class ProcessHypervisor implements Hypervisor {
     const running = this.#running.get(vmDirectory(this.#config.box, vm).key);
     const pids = [running?.machine, running?.agent].filter((pid) => pid !== undefined);
     await whileStopped(pids, work);
+  }
+
+  /** Here a machine's console is its log. */
+  async console(vm: string): Promise<string> {
+    const { box } = this.#config;
+    return consoleEnd(box, machineName(vmDirectory(box, armId(vm)).key));
   }
 
   async state(vm: ArmId): Promise<"running" | "stopped"> {

@@ -11,6 +11,15 @@ export function openLog(box: string, name: string): number {
   return openSync(file, "a");
 }
 
+/** The end of it as it is; empty when there is none. */
+export function consoleEnd(box: string, name: string): string {
+  try {
+    return readFileSync(logFile(box, name), "utf8").slice(-64 * 1024);
+  } catch {
+    return "";
+  }
+}
+
 /** The end of it, for an error message. */
 export function lastWords(box: string, name: string): string {
   try {

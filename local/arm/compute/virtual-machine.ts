@@ -10,6 +10,7 @@ import type { VirtualMachine } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
 import { check, claim } from "./attachment.ts";
+import { retrieve } from "./boot-diagnostics.ts";
 import { instanceView } from "./instance-view.ts";
 import { release } from "./power.ts";
 
@@ -159,6 +160,7 @@ export const virtualMachines: Family = {
     restart: action("machine.start"),
     poweroff: action("machine.stop", { to: "stopped" }),
     deallocate: action("machine.stop", { to: "deallocated" }),
+    retrievebootdiagnosticsdata: { method: "POST", run: (call) => retrieve(at(call), call) },
     instanceview: { method: "GET", run: (call) => ({ status: 200, body: instanceView(call.box, at(call)) }) },
   },
 };

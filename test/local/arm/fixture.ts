@@ -71,6 +71,11 @@ class RecordingHypervisor implements Hypervisor {
     await work();
     this.calls.push(`thaw ${vm.split("/").at(-1)}`);
   }
+  /** What each VM says at its start. */
+  words = "Linux version 6.1\nlogin:\n";
+  async console(vm: string): Promise<string> {
+    return this.running.has(vm.toLowerCase()) ? this.words : "";
+  }
   async state(vm: ArmId): Promise<"running" | "stopped"> {
     return this.running.has(vm.toLowerCase()) ? "running" : "stopped";
   }

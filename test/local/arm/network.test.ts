@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => box.close());
 
 const make = async (name: string, address?: string, location = NORTH) => {
-  const spec = { id: nic(name), location, subnet, owner, ...(address && { address }) };
+  const spec = { id: nic(name), location, subnet, owner, addresses: [{ name: "primary", address }] };
   await finished(box.client, await ensureNetworkInterface(box.client, spec));
   return (await getNetworkInterface(box.client, nic(name))).properties.ipConfigurations[0]?.properties;
 };

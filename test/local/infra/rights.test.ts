@@ -20,6 +20,7 @@ import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
+import { nicActivities } from "../../../functions/activities/nic.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
@@ -222,7 +223,7 @@ async function protectAndFailOver(): Promise<void> {
     () => rolloutActivities.dropAgentCommand({ machine }, tools),
     () => diskActivities.createUploadDisk(one, tools),
     async () => upload(arm, await diskOf(services, machine)),
-    () => vmActivities.createNic({ machine, nic: 0 }, tools),
+    () => nicActivities.createNic({ machine, nic: 0 }, tools),
     () => vmActivities.createVm({ machine, point: POINT }, tools),
   ];
   for (const step of steps) await finished(arm, await step());

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import { bytes, diskIndex } from "../../../engine/core/units.ts";
 import { failover } from "../../../orchestrations/failover.ts";
 import { Driver, type Script } from "./driver.ts";
@@ -101,4 +102,75 @@ test("a turn that fails for a moment is repeated alone", () => {
   expect(error).toBeUndefined();
   const steps = trace.slice(trace.indexOf("restoreDisks"), trace.lastIndexOf("restoreDisks") + 1);
   expect(steps).toEqual(["restoreDisks", "restoreDisks", "sleep 1000", "restoreDisks"]);
+});
+
+const BUILT: Script = {
+  ...FAILOVER,
+  planFailover: () => ({
+    point: POINT,
+    steps: [{ do: "fit" }, { do: "clear" }, { do: "vm" }, { do: "boot" }],
+  }),
+  checkFit: () => null,
+  clearVm: () => ({}),
+  observeBoot: (_, nth) => ({
+    running: nth > 0,
+    started: nth > 2,
+    seen: "power state running, VM agent Not Ready",
+  }),
+  readBoot: () => ({ said: "login:" }),
+};
+
+test("the region is asked before anything is built, and the console is read once the machine has started", () => {
+  const { trace, error } = new Driver(BUILT).play(failover, JOB);
+  expect(error).toBeUndefined();
+  expect(trace.filter((step) => !step.startsWith("sleep"))).toEqual([
+    "drain",
+    "planFailover",
+    "checkFit",
+    "clearVm",
+    "createVm",
+    "observeBoot",
+    "observeBoot",
+    "observeBoot",
+    "observeBoot",
+    "readBoot",
+    "endJob",
+  ]);
+});
+
+test("a machine that does not start in time is told with what was seen of it", () => {
+  const never = { running: true, started: false, seen: "power state running, VM agent silent" };
+  const { inputs } = new Driver({ ...BUILT, observeBoot: () => never }).play(failover, JOB);
+  expect(inputs.at(-1)?.input).toMatchObject({
+    failure: {
+      code: "TimedOut",
+      step: "wait until it runs",
+      message: `the virtual machine built from point ${POINT} runs, but has not started after 15 minutes: power state running, VM agent silent; its console ends with: login:`,
+    },
+  });
+});
+
+const unfit = new LeewardError(
+  "TargetUnfit",
+  "no room. Sizes that would do, nearest first: Standard_D2as_v5",
+);
+
+test.each([
+  ["AllocationFailed", "PUT /x: operation on /x: Failed: AllocationFailed: no room in the region"],
+  ["SkuNotAvailable", "PUT /x: 409 SkuNotAvailable: not in northeurope"],
+  ["a quota", "PUT /x: 409 OperationNotAllowed: results in exceeding approved Total Regional vCPUs quota"],
+])("a size that the region refuses by %s ends the job with sizes that would do", (_, words) => {
+  const script = { ...BUILT, createVm: () => new LeewardError("ArmFailed", words), offerSizes: () => unfit };
+  const { inputs } = new Driver(script).play(failover, JOB);
+  expect(inputs.find(({ name }) => name === "offerSizes")?.input).toMatchObject({ refused: words });
+  expect(inputs.at(-1)?.input).toMatchObject({
+    failure: { code: "TargetUnfit", message: unfit.message, step: "create the virtual machine" },
+  });
+});
+
+test("any other refusal is told as it is", () => {
+  const script = { ...BUILT, createVm: () => new LeewardError("ArmFailed", "PUT /x: 400 BadRequest: no") };
+  const { inputs, trace } = new Driver(script).play(failover, JOB);
+  expect(trace).not.toContain("offerSizes");
+  expect(inputs.at(-1)?.input).toMatchObject({ failure: { code: "ArmFailed" } });
 });

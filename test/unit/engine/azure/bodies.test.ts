@@ -58,7 +58,7 @@ test("what a VM has not is left out of its body", () => {
   const full = virtualMachineBody({
     ...machine,
     availabilitySet: id,
-    zones: ["1"],
+    zone: "1",
     licenseType: "RHEL_BYOS",
   });
   expect(full).toMatchObject({
@@ -69,7 +69,8 @@ test("what a VM has not is left out of its body", () => {
 
 test("a NIC asks for its address, or for any", () => {
   const ip = (address?: string) =>
-    networkInterfaceBody({ ...base, subnet: id, ...(address && { address }) }).properties.ipConfigurations[0];
+    networkInterfaceBody({ ...base, subnet: id, addresses: [{ name: "a", address }] }).properties
+      .ipConfigurations[0];
   expect(ip("10.0.0.7")?.properties).toMatchObject({
     privateIPAllocationMethod: "Static",
     privateIPAddress: "10.0.0.7",

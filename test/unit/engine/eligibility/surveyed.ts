@@ -75,10 +75,12 @@ export const nic = (...ips: Partial<Ip>[]): NetworkInterface => ({
   properties: {
     provisioningState: "Succeeded",
     enableAcceleratedNetworking: true,
+    enableIPForwarding: false,
     ipConfigurations: ips.map((ip, at) => ({
       name: `ip${at}`,
       properties: {
         primary: at === 0,
+        privateIPAddressVersion: "IPv4" as const,
         privateIPAllocationMethod: "Dynamic" as const,
         subnet: { id: `${idOf("Microsoft.Network/virtualNetworks", "net")}/subnets/default` },
         ...ip,

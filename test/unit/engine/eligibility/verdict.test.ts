@@ -82,6 +82,7 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
     },
   ],
   ["SizeTooFewDisks", { machine: profile({}, [{}, {}]), target: has({ MaxDataDiskCount: "1" }) }],
+  ["SizeTooFewInterfaces", { nics: [nic({}), nic({})], target: has({ MaxNetworkInterfaces: "1" }) }],
   ["SizeWithoutPremium", { target: has({ PremiumIO: "False" }) }],
   [
     "SizeWithoutUltra",
@@ -92,6 +93,16 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ],
   ["SizeOtherGeneration", { target: has({ HyperVGenerations: "V1" }) }],
   ["SizeOtherProcessor", { target: has({ CpuArchitectureType: "Arm64" }) }],
+  [
+    "SizeOtherController",
+    {
+      machine: machine(
+        {},
+        { storageProfile: { ...machine().properties.storageProfile, diskControllerType: "NVMe" } },
+      ),
+      target: has({ DiskControllerTypes: "SCSI" }),
+    },
+  ],
   ["SizeWithoutAcceleration", { target: has({ AcceleratedNetworkingEnabled: "False" }) }],
   [
     "SizeWithoutHostEncryption",

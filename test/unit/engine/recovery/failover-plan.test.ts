@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { barrierId } from "../../../../engine/core/ids.ts";
 import { generation, sequence } from "../../../../engine/core/units.ts";
 import { type FailoverFacts, planFailover, roadTo } from "../../../../engine/recovery/failover-plan.ts";
 import { disk } from "./fixture.ts";
@@ -19,12 +20,13 @@ const verbs = (f: FailoverFacts) => planFailover(f).map((step) => step.do);
 
 test("a point ahead of the replica is reached by one more checkpoint and imported", () => {
   expect(verbs(facts())).toEqual([
+    "fit",
     "checkpoint",
     "import",
     "import",
     "nic",
     "vm",
-    "running",
+    "boot",
     "discard",
     "discard",
   ]);
@@ -32,11 +34,12 @@ test("a point ahead of the replica is reached by one more checkpoint and importe
 
 test("a point that is a checkpoint is imported as it is", () => {
   expect(verbs(facts({ checkpointed: true, reserved: at(1, 90) }))).toEqual([
+    "fit",
     "import",
     "import",
     "nic",
     "vm",
-    "running",
+    "boot",
     "discard",
     "discard",
   ]);
@@ -44,13 +47,14 @@ test("a point that is a checkpoint is imported as it is", () => {
 
 test("without a replica every disk is rebuilt from the journal", () => {
   expect(verbs(facts({ replica: "none", nics: 2 }))).toEqual([
+    "fit",
     "upload",
     "upload",
     "nic",
     "nic",
     "restore",
     "vm",
-    "running",
+    "boot",
   ]);
 });
 
@@ -75,4 +79,15 @@ test("every disk and every NIC appears once, and the VM comes after all of them"
   expect(before.filter((step) => step.do === "import")).toEqual(
     [0, 1].map((n) => ({ do: "import", disk: n })),
   );
+});
+
+test("a failover that is tried again clears the way first, and the disks of its other points last", () => {
+  const first = barrierId("00000000-0000-4000-8000-0000000000aa");
+  const plan = planFailover(facts({ again: true, tried: [first] }));
+  expect(plan.slice(0, 2)).toEqual([{ do: "fit" }, { do: "clear" }]);
+  expect(plan.slice(-2)).toEqual([
+    { do: "drop", disk: 0, point: first },
+    { do: "drop", disk: 1, point: first },
+  ]);
+  expect(verbs(facts({ again: true }))).not.toContain("drop");
 });

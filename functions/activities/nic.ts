@@ -1,0 +1,118 @@
+import type { ArmClient } from "../../engine/azure/arm.ts";
+import {
+  type NetworkInterface,
+  checkIpAddress,
+  ensureNetworkInterface,
+  findNetworkInterface,
+  getVirtualNetwork,
+} from "../../engine/azure/network.ts";
+import { whyNotIn } from "../../engine/azure/subnet-address.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
+import {
+  type ItemRecord,
+  type SourceAddress,
+  type SourceNic,
+  type TargetNic,
+  itemKeyOf,
+  lastSegment,
+  sourceOf,
+  targetOf,
+} from "../../engine/recovery/item.ts";
+import type { BuiltAddress, BuiltNic } from "../../engine/recovery/target-build.ts";
+import { placeOf, roleIn, targetNic } from "../../engine/recovery/target-names.ts";
+import { copyOf } from "../../engine/recovery/test-target.ts";
+import type { Services } from "../services.ts";
+import { sent } from "./target.ts";
+import { type Implementations, armFor, itemOf } from "./tools.ts";
+
+export const nicActivities = {
+  /** What became of each address is written down before the interface is made: a second run finds it taken by itself. */
+  async createNic({ machine, test, nic: at }, { services }) {
+    const item = await itemOf(services, machine);
+    const arm = armFor(services, { test });
+    const target = copyOf(item, { test });
+    const nic = sourceOf(item).nics[at];
+    if (!nic) throw new LeewardError("NotFound", `machine ${machine} has no network interface ${at}`);
+    const place = placeOf(target, nic);
+    const id = targetNic(target, nic.name);
+    const there = await findNetworkInterface(arm, id);
+    // Where a failover would go, a test must not take the address that it will want.
+    const intrudes = test && sameArmId(networkOf(place.subnet), targetOf(item).network);
+    const wanted = addressesOf(nic, place, intrudes);
+    const addresses = await chosenIn(arm, place.subnet, wanted, there);
+    if (!test) await noteNic(services, item, { name: nic.name, id, addresses });
+    const spec = {
+      id,
+      location: target.region,
+      subnet: place.subnet,
+      addresses: wanted.map(({ name, version }, n) => ({ name, version, address: addresses[n]?.given })),
+      networkSecurityGroup: place.networkSecurityGroup,
+      applicationSecurityGroups: place.applicationSecurityGroups,
+      enableAcceleratedNetworking:
+        nic.acceleratedNetworking && (test || item.failover?.fit?.accelerates !== false),
+      enableIpForwarding: nic.ipForwarding,
+      dnsServers: nic.dnsServers,
+      owner: { machine, role: roleIn(target, "nic") },
+    };
+    const used = there?.properties.virtualMachine !== undefined && there.properties.virtualMachine !== null;
+    return sent(await ensureNetworkInterface(arm, spec, used ? "keep" : "write"));
+  },
+} satisfies Partial<Implementations>;
+
+/** The primary one first, with what the user wants in its place. */
+function addressesOf(nic: SourceNic, place: TargetNic, intrudes?: boolean): SourceAddress[] {
+  const { addresses, privateAddress: address } = nic;
+  const all = addresses ?? [{ name: "primary", primary: true, version: "IPv4" as const, address }];
+  if (intrudes) return all.map((one) => ({ ...one, address: undefined }));
+  return all.map((one) => (one.primary && place.address ? { ...one, address: place.address } : one));
+}
+
+/** The source's own addresses where the subnet has them free; otherwise the subnet gives one, and why is said. */
+async function chosenIn(
+  arm: ArmClient,
+  subnet: ArmId,
+  wanted: readonly SourceAddress[],
+  there: NetworkInterface | undefined,
+): Promise<BuiltAddress[]> {
+  const network = networkOf(subnet);
+  const found = await getVirtualNetwork(arm, network);
+  const place = found.properties.subnets.find((one) => sameArmId(one.id, subnet))?.properties;
+  if (!place)
+    throw new LeewardError("ArmFailed", `the network ${network} has no subnet ${lastSegment(subnet)}`);
+  const { addressPrefix, addressPrefixes = addressPrefix === undefined ? [] : [addressPrefix] } = place;
+  const own = (there?.properties.ipConfigurations ?? []).map((one) => one.properties.privateIPAddress);
+  return Promise.all(
+    wanted.map(async ({ name, version, address }): Promise<BuiltAddress> => {
+      if (address === undefined) return { name };
+      const why =
+        version === "IPv6"
+          ? "an IPv6 address is the subnet's to give"
+          : (whyNotIn(address, addressPrefixes) ??
+            (own.includes(address) ? undefined : await whyTaken(arm, network, address)));
+      return { name, wanted: address, ...(why === undefined ? { given: address } : { why }) };
+    }),
+  );
+}
+
+const networkOf = (subnet: ArmId): ArmId =>
+  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
+
+/** What Azure refuses to answer is an answer as well: without the address the machine comes up all the same. */
+async function whyTaken(arm: ArmClient, network: ArmId, address: string): Promise<string | undefined> {
+  try {
+    const { available } = await checkIpAddress(arm, network, address);
+    return available ? undefined : `${address} is taken in ${lastSegment(network)}`;
+  } catch (error) {
+    if (error instanceof LeewardError && hasCode(error, "ArmFailed")) return error.message;
+    throw error;
+  }
+}
+
+async function noteNic({ records }: Services, { machine }: ItemRecord, built: BuiltNic): Promise<void> {
+  await records.items.update(itemKeyOf(machine), (old) => {
+    if (!old.failover) return old;
+    const others = (old.failover.nics ?? []).filter(({ name }) => name !== built.name);
+    return { ...old, failover: { ...old.failover, nics: [...others, built] } };
+  });
+}
