@@ -7,10 +7,11 @@ import { CALLS, declaredCall } from "../../../engine/azure/calls.ts";
 import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { closeDisk, ensureDisk, openDisk } from "../../../engine/azure/disk.ts";
 import { ensureNetworkInterface, ensureVirtualNetwork } from "../../../engine/azure/network.ts";
+import { remove } from "../../../engine/azure/resource.ts";
 import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
-import { type ArmId, armId, barrierId } from "../../../engine/core/ids.ts";
+import { type ArmId, type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
 import { GIB, bytes, diskIndex } from "../../../engine/core/units.ts";
 import { beginEnable } from "../../../engine/recovery/begin.ts";
 import { itemKey, targetOf } from "../../../engine/recovery/item.ts";
@@ -19,7 +20,9 @@ import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
+import { bootActivities } from "../../../functions/activities/boot.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
+import { fitActivities } from "../../../functions/activities/fit.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
@@ -49,6 +52,7 @@ interface Sent {
 const SIZE = bytes(GIB);
 const VM = idOf("shop", "Microsoft.Compute/virtualMachines", "ledger");
 const POINT = barrierId("00000000-0000-4000-8000-000000000001");
+const OTHER = barrierId("10000000-0000-4000-8000-000000000001");
 const owner = { machine: "shared", role: "source" } as const;
 
 let box: TestBox;
@@ -89,8 +93,6 @@ test("a protection and a failover need no right that the roles do not give", asy
     // The portal's list, and the group that the deployment makes in advance.
     "GET …/Microsoft.Compute/virtualMachines",
     "PUT /subscriptions/{subscription}/resourceGroups/{group}",
-    // Of deletions.
-    "GET …/Microsoft.Network/locations/{location}/operationResults/{operation}",
   ]);
 });
 
@@ -228,15 +230,25 @@ async function protectAndFailOver(): Promise<void> {
   ];
   for (const step of steps) await finished(arm, await step());
   expect(await vmActivities.observeVm({ machine }, tools)).toEqual({ running: true });
+  await fitActivities.checkFit({ machine, point: POINT }, tools);
+  await bootActivities.readBoot({ machine }, tools);
+  await takeBack(services, arm, machine);
+}
+
+/** As a failover that is tried again with another point, and one that is cancelled. */
+async function takeBack(services: Services, arm: ArmClient, machine: MachineId): Promise<void> {
+  const tools = { services, client: Object.create(null) };
+  await finished(arm, await vmActivities.clearVm({ machine, point: OTHER }, tools));
+  const nic = idOf("recovery", "Microsoft.Network/networkInterfaces", "nic");
+  await finished(arm, await remove(arm, nic, { machine, role: "target-nic" }));
+  const disk = await diskOf(services, machine);
+  await finished(arm, await remove(arm, disk, { machine, role: "target-disk" }));
 }
 
 /** Nothing is to be waited for. */
 const nothing = () => ({});
 
-async function diskOf(
-  { records }: Services,
-  machine: Parameters<typeof vmActivities.observeVm>[0]["machine"],
-) {
+async function diskOf({ records }: Services, machine: MachineId) {
   for await (const item of records.items.list())
     if (item.machine === machine) return targetDisk(targetOf(item), "os", POINT);
   throw new Error(`no item of ${machine}`);
