@@ -1,11 +1,12 @@
 import type { DurableClient } from "durable-functions";
-import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
+import { type ErrorCode, LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import type { BarrierId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
-import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
+import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../engine/recovery/job.ts";
+import type { FailoverMember } from "../engine/recovery/member-list.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import type { GroupJob } from "../orchestrations/contract.ts";
 import { ensureGroupFailover } from "./durable.ts";
@@ -122,11 +123,63 @@ export async function beginMembers(
   });
   const asked = { now, token: tokenOf(operation), point };
   let failed = 0;
-  await eachMember(members.slice(from, from + AT_ONCE), ({ item }) =>
-    failOver(services, client, item, asked, { acceptBadPoint }).catch(() => failed++),
-  );
+  await eachMember(members.slice(from, from + AT_ONCE), async (member) => {
+    const begun = failOver(services, client, member.item, asked, { acceptBadPoint });
+    const settled = await begun.then(
+      () => true,
+      (error: unknown) => gaveUp(services, member, asked, error),
+    );
+    if (!settled) failed++;
+  });
   const next = from + AT_ONCE;
   return { failed, ...(next < members.length && { next }) };
+}
+
+/** For so long a member's failover is tried again whatever it says: a storage may lie, a disk may be let go. Microseconds. */
+const PATIENCE = 10 * 60e6;
+
+/** What does not pass by itself: its protection was ended, its point is gone or bad. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
+  "NotFound",
+  "NoRecoveryPoint",
+  "PointBad",
+  "StateNotAllowed",
+  "ManifestDamaged",
+  "ManifestVersionUnknown",
+]);
+
+/**
+ * A failover that cannot begin is a failed job of that member: the group's own would never end otherwise, nor could it be failed over
+ * again. Nothing of the member was changed. False while there is hope.
+ */
+async function gaveUp(
+  { records, clock }: Services,
+  { item, operation }: FailoverMember,
+  { now: startTime, point }: Pick<Asked, "now" | "point">,
+  error: unknown,
+): Promise<boolean> {
+  const now = clock.now();
+  if (!(error instanceof LeewardError) || !FOR_GOOD.has(error.code)) return false;
+  if (now - startTime < PATIENCE) return false;
+  // It has begun, and the timer sees to its job.
+  if ((await records.items.get(itemKey(item)))?.value.job.operation === operation) return true;
+  const { code, message } = error;
+  const failure = { code, message, step: "begin" };
+  const end = { state: "Failed" as const, endTime: now, failure };
+  const job: JobRecord = {
+    format: 1,
+    operation,
+    kind: "failover",
+    item,
+    point,
+    startTime,
+    steps: [],
+    ...end,
+  };
+  await records.jobs.upsert(operation, (old = job) =>
+    old.state === "InProgress" ? { ...old, ...end } : old,
+  );
+  return true;
 }
 
 /** Each member's failover has begun: the timer need not look at it any more. */

@@ -246,6 +246,31 @@ test("a failover that could not begin for every member is begun for the rest lat
   expect([await stateOf(one, a), await stateOf(one, b)]).toEqual(["FailingOver", "FailingOver"]);
 });
 
+test("a failover of which one member can never begin ends after ten minutes, and names that member", async () => {
+  const { one, a, b, known } = await pointMade();
+  const { client, started } = hub();
+  const { records } = one.services;
+  const update = records.items.update.bind(records.items);
+  records.items.update = (key, change) =>
+    key === itemKeyOf(b) ? Promise.reject(new Error("the storage does not answer")) : update(key, change);
+  const { job, failed } = await failOverGroup(one.services, client, known, wanted, { acceptBadPoint: false });
+  expect(failed).toBe(1);
+  expect(await stateOf(one, a)).toBe("FailingOver");
+  // Its protection is ended before its failover could begin.
+  await records.items.delete(itemKeyOf(b));
+  const again = async () => carryOnGroup(one.services, client, (await group(one)) ?? known);
+  expect((await again()).failed).toBe(1);
+  expect((await group(one))?.failover?.begun).toBe(false);
+  one.later(NOW + 11 * 60_000_000);
+  expect((await again()).failed).toBe(0);
+  expect((await group(one))?.failover?.begun).toBe(true);
+  for (const operation of started)
+    await records.jobs.update(operation, (old) => ({ ...old, state: "Succeeded", endTime: NOW }));
+  const ended = await settledJob(one.services, job);
+  expect(ended).toMatchObject({ state: "Failed", settled: { succeeded: 1, failed: 1 } });
+  expect(ended.failure).toMatchObject({ code: "NotFound", step: "b: begin" });
+});
+
 test("while a member is at work, or has no good point, nothing is failed over", async () => {
   const { one, a, b, known } = await pointMade();
   const { client } = hub();
