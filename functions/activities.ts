@@ -19,6 +19,7 @@ import { resyncActivities } from "./activities/resync.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { testActivities } from "./activities/testing.ts";
 import { targetActivities } from "./activities/target.ts";
+import { networkActivities } from "./activities/network.ts";
 import type { Implementations } from "./activities/tools.ts";
 import { verificationActivities } from "./activities/verification.ts";
 import { vmActivities } from "./activities/vm.ts";
@@ -43,6 +44,7 @@ const activities: Implementations = {
   ...sourceActivities,
   ...targetActivities,
   ...testActivities,
+  ...networkActivities,
   ...verificationActivities,
   ...vmActivities,
 };

@@ -27,8 +27,17 @@ export function* armOperations(
   context: OrchestrationContext,
   sends: readonly Generator<Task, ArmSent, never>[],
 ): Generator<Task, void, never> {
-  let running: ArmOperation[] = [];
-  for (const send of sends) running.push(...operationIn(yield* send));
+  const begun: ArmSent[] = [];
+  for (const send of sends) begun.push(yield* send);
+  yield* finished(context, ...begun);
+}
+
+/** Waits for what was sent. */
+export function* finished(
+  context: OrchestrationContext,
+  ...begun: readonly ArmSent[]
+): Generator<Task, void, never> {
+  let running = begun.flatMap(operationIn);
   while (running.length > 0) {
     yield* sleep(context, longest(running));
     const still: ArmOperation[] = [];

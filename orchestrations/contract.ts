@@ -23,7 +23,11 @@ export interface Activities {
   // the source, and what the target lacks
   checkSource: Does<Machine, SourceFacts>;
   createResourceGroup: Does<Machine, ArmSent>;
-  createNetwork: Does<Machine, ArmSent>;
+  /** Of the plan's application security groups, the one at this place. */
+  createApplicationGroup: Does<Machine & { readonly at: number }, ArmSent>;
+  createSecurityGroup: Does<Machine & { readonly at: number }, ArmSent>;
+  /** The first network of the plan when none is named; `more` when it is to be called again. */
+  createNetwork: Does<Machine & { readonly network?: number }, ArmSent & { readonly more?: boolean }>;
   createAvailabilitySet: Does<Machine, ArmSent>;
   createReplicaAccount: Does<Machine, ArmSent>;
   createCacheAccount: Does<Machine, ArmSent>;
@@ -205,6 +209,10 @@ export interface SourceFacts {
   readonly availabilitySet: boolean;
   readonly disks: number;
   readonly bytes: Bytes;
+  /** How many of them the plan has; older histories lack it, and have one network. */
+  readonly networks?: number;
+  readonly securityGroups?: number;
+  readonly applicationGroups?: number;
 }
 
 /** What is still to be waited for after a call to ARM; nothing when it is finished. */

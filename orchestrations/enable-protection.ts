@@ -2,7 +2,7 @@ import type { OrchestrationContext, Task } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type Millis, millis } from "../engine/core/units.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
-import { armOperation } from "./arm-operation.ts";
+import { armOperation, armOperations, finished } from "./arm-operation.ts";
 import { beginCapture } from "./capture.ts";
 import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
 import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
@@ -11,6 +11,7 @@ import { pollWait, replayedNow, sleep } from "./timer.ts";
 const WEIGHTS = {
   "check the source": 1,
   "create the resource group": 1,
+  "create the security groups": 1,
   "create the network": 1,
   "create the availability set": 1,
   "create the cache account": 1,
@@ -55,7 +56,7 @@ function* createTarget(
   facts: SourceFacts,
 ): Generator<Task, void, never> {
   yield* steps.run("create the resource group", armOperation(context, "createResourceGroup", machine));
-  yield* steps.run("create the network", armOperation(context, "createNetwork", machine));
+  yield* createNetworks(context, machine, steps, facts);
   if (facts.availabilitySet)
     yield* steps.run("create the availability set", armOperation(context, "createAvailabilitySet", machine));
   yield* steps.run("create the cache account", armOperation(context, "createCacheAccount", machine));
@@ -63,6 +64,42 @@ function* createTarget(
     yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
   yield* steps.run("prepare the journal", call(context, "prepareJournal", machine));
   if (facts.warm) yield* steps.run("prepare the replica", call(context, "prepareReplica", machine));
+}
+
+/** Rules before what they guard, and what rules name before the rules. */
+function* createNetworks(
+  context: OrchestrationContext,
+  machine: Machine,
+  steps: JobSteps,
+  { networks = 1, securityGroups = 0, applicationGroups = 0 }: SourceFacts,
+): Generator<Task, void, never> {
+  if (securityGroups + applicationGroups > 0) yield* steps.run("create the security groups", createGroups());
+  yield* steps.run("create the network", createAll());
+
+  function* createGroups(): Generator<Task, void, never> {
+    const each = (name: "createApplicationGroup" | "createSecurityGroup", count: number) =>
+      armOperations(
+        context,
+        Array.from({ length: count }, (_, at) => call(context, name, { ...machine, at })),
+      );
+    yield* each("createApplicationGroup", applicationGroups);
+    yield* each("createSecurityGroup", securityGroups);
+  }
+
+  function* createAll(): Generator<Task, void, never> {
+    for (let network = 0; network < networks; network++)
+      while (yield* createNetwork(context, network === 0 ? machine : { ...machine, network }));
+  }
+}
+
+/** Whether it is to be done again: a network that is there takes one change at a time. */
+function* createNetwork(
+  context: OrchestrationContext,
+  network: Machine & { readonly network?: number },
+): Generator<Task, boolean, never> {
+  const { more = false, ...sent } = yield* call(context, "createNetwork", network);
+  yield* finished(context, sent);
+  return more;
 }
 
 function* initialCopy(

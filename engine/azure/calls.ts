@@ -20,6 +20,8 @@ const MACHINE = `${GROUP}/providers/Microsoft.Compute/virtualMachines/{machine}`
 const DISK = `${GROUP}/providers/Microsoft.Compute/disks/{disk}`;
 const SET = `${GROUP}/providers/Microsoft.Compute/availabilitySets/{set}`;
 const NETWORK = `${GROUP}/providers/Microsoft.Network/virtualNetworks/{network}`;
+const RULES = `${GROUP}/providers/Microsoft.Network/networkSecurityGroups/{rules}`;
+const APPLICATION = `${GROUP}/providers/Microsoft.Network/applicationSecurityGroups/{application}`;
 const NIC = `${GROUP}/providers/Microsoft.Network/networkInterfaces/{interface}`;
 const ACCOUNT = `${GROUP}/providers/Microsoft.Storage/storageAccounts/{account}`;
 const COMPUTE_AT = `${SUBSCRIPTION}/providers/Microsoft.Compute/locations/{location}`;
@@ -173,7 +175,31 @@ export const CALLS: readonly DeclaredCall[] = [
     roles: both,
     why: "address space and subnets; whether the target network is there",
   },
-  { call: `PUT ${NETWORK}`, roles: target, why: "a target network with the source's subnets" },
+  {
+    call: `PUT ${NETWORK}`,
+    roles: target,
+    why: "a target network with the source's subnets",
+    also: ["Microsoft.Network/networkSecurityGroups/join/action"],
+  },
+  {
+    call: `PUT ${NETWORK}/subnets/{subnet}`,
+    roles: target,
+    why: "a subnet that a further machine needs in a target network that is ours",
+    also: ["Microsoft.Network/networkSecurityGroups/join/action"],
+  },
+  {
+    call: `GET ${RULES}`,
+    roles: both,
+    why: "the rules of the source's subnets and interfaces; whether the target's group is ours",
+  },
+  {
+    call: `PUT ${RULES}`,
+    roles: target,
+    why: "a copy of the source's rules",
+    also: ["Microsoft.Network/applicationSecurityGroups/joinNetworkSecurityRule/action"],
+  },
+  { call: `GET ${APPLICATION}`, roles: target, why: "whether the target's group is ours" },
+  { call: `PUT ${APPLICATION}`, roles: target, why: "what stands for a group that copied rules name" },
   {
     call: `GET ${NETWORK}/CheckIPAddressAvailability`,
     roles: target,
@@ -188,7 +214,11 @@ export const CALLS: readonly DeclaredCall[] = [
     call: `PUT ${NIC}`,
     roles: target,
     why: "a network interface of the target machine",
-    also: ["Microsoft.Network/virtualNetworks/subnets/join/action"],
+    also: [
+      "Microsoft.Network/virtualNetworks/subnets/join/action",
+      "Microsoft.Network/networkSecurityGroups/join/action",
+      "Microsoft.Network/applicationSecurityGroups/joinIpConfiguration/action",
+    ],
   },
   { call: `DELETE ${NIC}`, roles: target, why: "takes back what a cancelled failover built" },
   {

@@ -3,21 +3,13 @@ import type { ArmId } from "../core/ids.ts";
 import type { ArmClient } from "./arm.ts";
 import { parsed } from "./arm-failure.ts";
 import { type Ensured, type Owner, ensure, read, resource } from "./resource.ts";
+import { type SubnetSpec, subnet, subnetBody } from "./subnet.ts";
 
 const reference = z.object({ id: z.string() });
-const subnet = z.object({
-  id: z.string(),
-  name: z.string(),
-  properties: z.object({
-    addressPrefix: z.string().optional(),
-    addressPrefixes: z.array(z.string()).optional(),
-    networkSecurityGroup: reference.nullish(),
-    routeTable: reference.nullish(),
-  }),
-});
 const virtualNetwork = resource.extend({
   properties: z.object({
     addressSpace: z.object({ addressPrefixes: z.array(z.string()) }),
+    dhcpOptions: z.object({ dnsServers: z.array(z.string()).nullish() }).nullish(),
     subnets: z.array(subnet).default([]),
     provisioningState: z.string(),
   }),
@@ -61,7 +53,9 @@ export interface VirtualNetworkSpec {
   readonly location: string;
   readonly addressPrefixes: readonly string[];
   /** All of them: a later write that leaves one out asks Azure to delete it. */
-  readonly subnets: readonly { readonly name: string; readonly addressPrefix: string }[];
+  readonly subnets: readonly SubnetSpec[];
+  /** Of the owner's own; Azure's where there is none. */
+  readonly dnsServers?: readonly string[];
   readonly owner: Owner;
 }
 
@@ -69,7 +63,8 @@ export const virtualNetworkBody = (spec: VirtualNetworkSpec) => ({
   location: spec.location,
   properties: {
     addressSpace: { addressPrefixes: spec.addressPrefixes },
-    subnets: spec.subnets.map(({ name, addressPrefix }) => ({ name, properties: { addressPrefix } })),
+    subnets: spec.subnets.map(subnetBody),
+    ...(spec.dnsServers && { dhcpOptions: { dnsServers: spec.dnsServers } }),
   },
 });
 

@@ -1,16 +1,12 @@
 import { z } from "zod";
 import { LeewardError } from "../core/errors.ts";
-import { type ArmId, type MachineId, armId } from "../core/ids.ts";
+import { type ArmId, armId } from "../core/ids.ts";
+import { type Owner, lackingTags, ownershipTags } from "../core/owner.ts";
 import type { ArmAnswer, ArmClient } from "./arm.ts";
 import { parsed } from "./arm-failure.ts";
 import type { ArmOperation } from "./operation.ts";
 
-/** Whose a resource is, as its tags say. `shared` marks what several machines use: groups, networks, accounts. */
-export interface Owner {
-  readonly machine: MachineId | "shared";
-  /** What it is for, e.g. `target-disk`; part of the check, so that one role never takes over another's resource. */
-  readonly role: string;
-}
+export type { Owner } from "../core/owner.ts";
 
 /** A resource that exists or is being made; small JSON for orchestration history. */
 export interface Ensured {
@@ -32,18 +28,13 @@ export const resource = z.object({
 
 const existing = z.object({ tags, properties: provisioned.optional() });
 
-const ownershipTags = (owner: Owner): Record<string, string> => ({
-  "leeward-machine": owner.machine,
-  "leeward-role": owner.role,
-});
-
 export interface Wanted {
   readonly id: ArmId;
   readonly owner: Owner;
   /** Without tags: they are added here. */
   readonly body: Readonly<Record<string, unknown>> & { readonly tags?: Readonly<Record<string, string>> };
   /**
-   * What to do when ours is there already and in order: write it again, or keep it because its body only counts at
+   * What to do when ours is there already and in order: write it again where it says something else, or keep it because its body only counts at
    * creation (a disk's source) or because writing would replace what others added since (a VM).
    */
   readonly again: "write" | "keep";
@@ -61,7 +52,8 @@ export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured
     assertOwned(wanted.id, found, wanted.owner);
     const state = properties?.provisioningState ?? "Succeeded";
     if (state === "Deleting") throw new LeewardError("ArmUnavailable", `${wanted.id} is being deleted`);
-    if (state === "Succeeded" && wanted.again === "keep") return { id: wanted.id };
+    if (state === "Succeeded" && (wanted.again === "keep" || holds(found, wanted.body)))
+      return { id: wanted.id };
     const settled = ["Succeeded", "Failed", "Canceled"].includes(state);
     if (!settled) return { id: wanted.id, operation: client.watch(wanted.id) };
   }
@@ -70,6 +62,15 @@ export async function ensure(client: ArmClient, wanted: Wanted): Promise<Ensured
     wanted.id,
     await client.put(wanted.id, body, { onlyIfAbsent: found === undefined && wanted.again === "keep" }),
   );
+}
+
+/** Whether what was found says all that is wanted; Azure adds fields of its own to everything. */
+function holds(found: unknown, wanted: unknown): boolean {
+  if (typeof wanted !== "object" || wanted === null) return found === wanted;
+  if (typeof found !== "object" || found === null) return false;
+  if (Array.isArray(wanted) && (!Array.isArray(found) || found.length !== wanted.length)) return false;
+  const has = new Map<string, unknown>(Object.entries(found));
+  return Object.entries(wanted).every(([key, value]) => value === undefined || holds(has.get(key), value));
 }
 
 /**
@@ -111,7 +112,7 @@ export async function read<Schema extends z.ZodType>(
 /** @throws ForeignResource when what was found has not exactly the owner's tags. */
 export function assertOwned(id: ArmId, found: unknown, owner: Owner): void {
   const has = parsed(existing, found, id).tags ?? {};
-  const lacks = Object.entries(ownershipTags(owner)).filter(([name, value]) => has[name] !== value);
+  const lacks = lackingTags(has, owner);
   if (lacks.length === 0) return;
   const said = lacks.map(([name, value]) => `${name}=${value} (has ${has[name] ?? "none"})`).join(", ");
   throw new LeewardError("ForeignResource", `${id} exists without the tag ${said}`);

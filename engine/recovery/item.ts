@@ -66,6 +66,10 @@ const sourceNic = z.object({
   primary: z.boolean(),
   privateAddress: z.string().optional(),
   subnet: z.string(),
+  /** Older records lack it: it is that of all. */
+  network: arm.optional(),
+  networkSecurityGroup: arm.optional(),
+  applicationSecurityGroups: z.array(arm).optional(),
   acceleratedNetworking: z.boolean(),
   /** All of its addresses, in order; records of an older Leeward have the first only, as `privateAddress`. */
   addresses: z.array(sourceAddress).optional(),
@@ -162,7 +166,27 @@ const protectionRequest = z.object({
   network: arm.optional(),
   subnet: z.string().optional(),
   availabilitySet: arm.optional(),
+  zone: z.string().optional(),
+  proximityPlacementGroup: arm.optional(),
+  size: z.string().optional(),
+  vmName: z.string().optional(),
   cacheAccount: arm.optional(),
+  replicaAccount: arm.optional(),
+  /** Of NICs by their name at the source; what is left out is as the plan has it. */
+  nics: z
+    .array(
+      z.object({
+        name: z.string(),
+        subnet: z.string().optional(),
+        address: z.string().optional(),
+        networkSecurityGroup: arm.optional(),
+      }),
+    )
+    .optional(),
+  /** What is to be other than at the source, by disk. */
+  diskKinds: z
+    .array(z.object({ disk: arm, sku: z.string().optional(), encryptionSet: arm.optional() }))
+    .optional(),
   /** The disks to protect; all of the VM when absent. */
   disks: z.array(arm).optional(),
   /** For the agent, in place of none. */

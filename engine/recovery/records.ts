@@ -8,6 +8,8 @@ import { healingRecord } from "./healing-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { lostRecord } from "./lost-record.ts";
+import { networkMapping } from "./network-mapping.ts";
+import { planRecord } from "./plan-record.ts";
 import { progressRecord } from "./progress.ts";
 import { readinessRecord } from "./readiness.ts";
 import { retentionRecord } from "./retention-record.ts";
@@ -51,6 +53,8 @@ export interface AllRecords {
   readonly healing: Records<z.output<typeof healingRecord>>;
   readonly readiness: Records<z.output<typeof readinessRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
+  readonly plans: Records<z.output<typeof planRecord>>;
+  readonly mappings: Records<z.output<typeof networkMapping>>;
   /** Of one group. */
   readonly members: (group: GroupId) => Records<z.output<typeof memberRecord>>;
 }
@@ -67,6 +71,8 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   healing: records(store, "healing", healingRecord),
   readiness: records(store, "readiness", readinessRecord),
   groups: records(store, "group", groupRecord),
+  plans: records(store, "plan", planRecord),
+  mappings: records(store, "mapping", networkMapping),
   members: (group) => records(store, `member-${group}`, memberRecord),
 });
 

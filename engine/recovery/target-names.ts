@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type ArmId, type BarrierId, armId } from "../core/ids.ts";
+import { type ArmId, type BarrierId, armId, sameArmId } from "../core/ids.ts";
 import {
   type ItemRecord,
   type SourceMachine,
@@ -13,12 +13,17 @@ import {
  * Names of everything that Leeward makes for a machine: fixed by the request, so that a second run finds what the first
  * one made.
  */
-export function targetOfRequest(item: ItemRecord, source: SourceMachine, region: string): TargetMachine {
-  const { request, vmId } = item;
+export function targetOfRequest(
+  { request, vmId, policy }: Pick<ItemRecord, "request" | "vmId" | "policy">,
+  source: SourceMachine,
+  region: string,
+): TargetMachine {
   const group = request.resourceGroup;
   const availabilitySet =
     request.availabilitySet ??
-    (source.availabilitySet && compute(group, "availabilitySets", `${source.availabilitySet.name}-recovery`));
+    (source.availabilitySet &&
+      !request.zone &&
+      compute(group, "availabilitySets", `${source.availabilitySet.name}-recovery`));
   const network =
     request.network ?? inGroup(group, "Microsoft.Network/virtualNetworks", `${source.network.name}-recovery`);
   const subnet = request.subnet && lastSegment(request.subnet);
@@ -27,17 +32,32 @@ export function targetOfRequest(item: ItemRecord, source: SourceMachine, region:
     resourceGroup: group,
     network,
     ...(subnet && { subnet }),
-    nics: source.nics.map((nic) => placeOf({ network, subnet }, nic)),
     ...(availabilitySet && { availabilitySet }),
-    vm: compute(group, "virtualMachines", lastSegment(vmId)),
+    ...(request.zone && { zone: request.zone }),
+    ...(request.proximityPlacementGroup && { proximityPlacementGroup: request.proximityPlacementGroup }),
+    ...(request.size && { size: request.size }),
+    ...(request.diskKinds && { disks: kindsOf(source, request.diskKinds) }),
+    vm: compute(group, "virtualMachines", request.vmName ?? lastSegment(vmId)),
     cache: {
       id: request.cacheAccount ?? cacheAccount(vmId, source.region),
     },
-    ...(item.policy.replica === "warm" && {
-      replica: { id: replicaAccount(group, region) },
+    ...(policy.replica === "warm" && {
+      replica: { id: request.replicaAccount ?? replicaAccount(group, region) },
     }),
   };
 }
+
+/** Of the disks that are protected. */
+const kindsOf = (
+  { disks }: SourceMachine,
+  kinds: NonNullable<ItemRecord["request"]["diskKinds"]>,
+): TargetMachine["disks"] =>
+  disks.flatMap(({ index, id }) => {
+    const kind = kinds.find(({ disk }) => sameArmId(disk, id));
+    return kind ? [{ index, sku: kind.sku, encryptionSet: kind.encryptionSet }] : [];
+  });
+
+export const inNetwork = (network: ArmId, subnet: string): ArmId => armId(`${network}/subnets/${subnet}`);
 
 /** Of all machines of the VM's group in its region. */
 export const cacheAccount = (vmId: ArmId, region: string): ArmId =>
@@ -58,7 +78,7 @@ export const placeOf = (
 ): TargetNic =>
   nics?.find(({ name }) => name === nic.name) ?? {
     name: nic.name,
-    subnet: armId(`${network}/subnets/${nic.primary && subnet ? subnet : nic.subnet}`),
+    subnet: inNetwork(network, nic.primary && subnet ? subnet : nic.subnet),
   };
 
 export const targetNic = (target: TargetMachine, nicName: string): ArmId =>

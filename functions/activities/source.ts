@@ -18,6 +18,15 @@ import { shapeOf } from "../../engine/eligibility/alternatives.ts";
 import { judge } from "../../engine/eligibility/verdict.ts";
 import { isError } from "../../engine/recovery/findings.ts";
 import { targetOfRequest } from "../../engine/recovery/target-names.ts";
+import type { EnablementPlan } from "../../engine/recovery/enablement-plan.ts";
+import {
+  type NetworkMapping,
+  mappingKey,
+  wayBack,
+  withMapping,
+} from "../../engine/recovery/network-mapping.ts";
+import type { PlanRecord } from "../../engine/recovery/plan-record.ts";
+import { planFor } from "../enablement-plan.ts";
 import type { Services } from "../services.ts";
 import { survey } from "../survey.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -25,26 +34,58 @@ import { type Implementations, itemOf } from "./tools.ts";
 export const sourceActivities = {
   async checkSource({ machine }, { services }) {
     const item = await itemOf(services, machine);
-    const source = await readSource(services, item);
-    const target = targetOfRequest(item, source, services.settings.region);
-    if (sameArmId(target.vm, item.vmId))
-      throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
-    await refuseIneligible(services, item);
-    const shape = await shapeIn(services, source.vmSize);
-    await services.records.items.update(itemKeyOf(machine), (old) => ({
-      ...old,
-      source: { ...source, shape },
-      target,
-    }));
+    const { source, target, networks, securityGroups, applicationGroups } = await settlePlan(services, item);
     return {
       capture: item.policy.capture,
       warm: item.policy.replica === "warm",
       availabilitySet: target.availabilitySet !== undefined,
       disks: source.disks.length,
       bytes: bytes(source.disks.reduce((sum, disk) => sum + disk.size, 0)),
+      networks: networks.length,
+      securityGroups: securityGroups.length,
+      applicationGroups: applicationGroups.length,
     };
   },
 } satisfies Partial<Implementations>;
+
+/** Reads the source, decides, and writes down what was decided: the steps that follow carry it out. @throws SourceUnsuitable */
+async function settlePlan(services: Services, item: ItemRecord) {
+  const read = await readSource(services, item);
+  const source = { ...read, shape: await shapeIn(services, read.vmSize) };
+  if (sameArmId(targetOfRequest(item, source, services.settings.region).vm, item.vmId))
+    throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
+  await refuseIneligible(services, item);
+  const plan = await settled(services, item, source);
+  const { machine } = item;
+  const { target, resources, networks, securityGroups, applicationGroups } = plan;
+  const record = { format: 1, machine, resources, networks, securityGroups, applicationGroups } as const;
+  await services.records.plans.upsert(machine, () => record);
+  await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
+  return { source, target, ...record };
+}
+
+/** Two enablements may come to one network at the same time: the first row decides for both. */
+async function settled(services: Services, item: ItemRecord, source: SourceMachine): Promise<EnablementPlan> {
+  for (;;) {
+    const plan = await planFor(services, item, source);
+    if (plan.problems.length > 0)
+      throw unsuitable(`${item.vmId} cannot be protected: ${plan.problems.join("; ")}`);
+    const lost = await Promise.all(plan.mappings.map(async (row) => wasFirst(services, row)));
+    if (!lost.includes(false)) return plan;
+  }
+}
+
+async function wasFirst({ records }: Services, row: NetworkMapping): Promise<boolean> {
+  const kept = await records.mappings.upsert(mappingKey(row.source), (old) => withMapping(old, row));
+  const back = wayBack(row);
+  if (kept === row) await records.mappings.upsert(mappingKey(back.source), (old) => withMapping(old, back));
+  return kept === row;
+}
+
+/** As it was settled; an enablement that an older version began has none yet. */
+export async function planOf(services: Services, item: ItemRecord): Promise<PlanRecord> {
+  return (await services.records.plans.get(item.machine))?.value ?? settlePlan(services, item);
+}
 
 /** The verdict of before may be old, and nobody need have asked for it. @throws SourceUnsuitable with every error */
 async function refuseIneligible(services: Services, { vmId, request, policy }: ItemRecord): Promise<void> {
@@ -69,7 +110,10 @@ async function shapeIn({ offerOf, settings }: Services, size: string): Promise<S
 const unsuitable = (message: string) => new LeewardError("SourceUnsuitable", message);
 
 /** Reads all that a failover will need of the source. @throws SourceUnsuitable saying what cannot be protected, and why. */
-async function readSource({ arm, settings }: Services, item: ItemRecord): Promise<SourceMachine> {
+async function readSource(
+  { arm, settings }: Pick<Services, "arm" | "settings">,
+  item: Pick<ItemRecord, "vmId" | "request">,
+): Promise<SourceMachine> {
   const vm = await findVirtualMachine(arm, item.vmId);
   if (!vm) throw unsuitable(`there is no virtual machine ${item.vmId}`);
   if (vm.location.toLowerCase() === settings.region)
@@ -114,11 +158,16 @@ async function readSource({ arm, settings }: Services, item: ItemRecord): Promis
     },
     nics: nics.map((nic, at): SourceNic => {
       const ip = nic.properties.ipConfigurations[0]?.properties;
+      const rules = nic.properties.networkSecurityGroup;
+      const groups = ip?.applicationSecurityGroups ?? [];
       return {
         name: nic.name,
         primary: at === 0,
         privateAddress: ip?.privateIPAddress,
         subnet: subnets[at]?.subnet ?? primary.subnet,
+        network: subnets[at]?.network ?? primary.network,
+        ...(rules && { networkSecurityGroup: armId(rules.id) }),
+        ...(groups.length > 0 && { applicationSecurityGroups: groups.map(({ id }) => armId(id)) }),
         acceleratedNetworking: nic.properties.enableAcceleratedNetworking,
         addresses: addressesOf(nic),
         ipForwarding: nic.properties.enableIPForwarding,
@@ -165,7 +214,7 @@ function subnetOf(id: string | undefined, nic: string): { network: ArmId; subnet
 /** The OS disk first, then the data disks by LUN: their order is the order of disk indexes. */
 async function readDisks(
   { arm }: Pick<Services, "arm">,
-  item: ItemRecord,
+  item: Pick<ItemRecord, "vmId" | "request">,
   vm: VirtualMachine,
 ): Promise<SourceDisk[]> {
   const { osDisk, dataDisks } = vm.properties.storageProfile;

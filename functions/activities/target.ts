@@ -1,5 +1,4 @@
 import { ensureAvailabilitySet } from "../../engine/azure/availability-set.ts";
-import { ensureVirtualNetwork, findVirtualNetwork } from "../../engine/azure/network.ts";
 import type { Ensured } from "../../engine/azure/resource.ts";
 import { ensureResourceGroup, findResourceGroup } from "../../engine/azure/resource-group.ts";
 import { ensureStorageAccount, getStorageAccount } from "../../engine/azure/storage-account.ts";
@@ -19,23 +18,6 @@ export const targetActivities = {
     return sent(await ensureResourceGroup(services.arm, group));
   },
 
-  async createNetwork({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    const target = targetOf(item);
-    const { network } = sourceOf(item);
-    if (item.request.network) {
-      if (await findVirtualNetwork(services.arm, target.network)) return {};
-      throw new LeewardError("SourceUnsuitable", `there is no virtual network ${target.network}`);
-    }
-    const spec = {
-      id: target.network,
-      location: target.region,
-      owner: shared("network"),
-      ...spaceOf(network),
-    };
-    return sent(await ensureVirtualNetwork(services.arm, spec));
-  },
-
   async createAvailabilitySet({ machine }, { services }) {
     const item = await itemOf(services, machine);
     const target = targetOf(item);
@@ -48,8 +30,9 @@ export const targetActivities = {
   },
 
   async createReplicaAccount({ machine }, { services }) {
-    const target = targetOf(await itemOf(services, machine));
-    if (!target.replica) return {};
+    const item = await itemOf(services, machine);
+    const target = targetOf(item);
+    if (!target.replica || item.request.replicaAccount) return {};
     const account = { id: target.replica.id, location: target.region, sku: "Standard_LRS" as const };
     return sent(await ensureStorageAccount(services.arm, { ...account, owner: shared("replica") }));
   },
@@ -78,21 +61,3 @@ export const targetActivities = {
 
 /** The operation only: the rest of what ARM said does not belong into the history. */
 export const sent = ({ operation }: Ensured): ArmSent => (operation ? { operation } : {});
-
-interface Space {
-  readonly addressPrefixes: readonly string[];
-  readonly subnets: readonly { readonly name: string; readonly addressPrefix: string }[];
-}
-
-/** Azure's own services keep these to themselves; no machine is in them. */
-const RESERVED = new Set([
-  "gatewaysubnet",
-  "azurebastionsubnet",
-  "azurefirewallsubnet",
-  "azurefirewallmanagementsubnet",
-]);
-
-const spaceOf = ({ addressPrefixes, subnets }: Space): Space => ({
-  addressPrefixes,
-  subnets: subnets.filter(({ name }) => !RESERVED.has(name.toLowerCase())),
-});

@@ -50,6 +50,11 @@ const LINKS: Readonly<Record<string, string>> = {
   networksecuritygroup: "microsoft.network/networksecuritygroups/join/action",
   routetable: "microsoft.network/routetables/join/action",
   natgateway: "microsoft.network/natgateways/join/action",
+  sourceapplicationsecuritygroups:
+    "microsoft.network/applicationsecuritygroups/joinnetworksecurityrule/action",
+  destinationapplicationsecuritygroups:
+    "microsoft.network/applicationsecuritygroups/joinnetworksecurityrule/action",
+  applicationsecuritygroups: "microsoft.network/applicationsecuritygroups/joinipconfiguration/action",
   publicipaddress: "microsoft.network/publicipaddresses/join/action",
   networkinterfaces: "microsoft.network/networkinterfaces/join/action",
 };

@@ -199,8 +199,45 @@ function subnetAt(call: Call): Subnet {
   return found.subnet;
 }
 
+/** Writes one subnet, and leaves the others as they are. */
+function putSubnet(call: Call): Reply {
+  const { box, path } = call;
+  const body = bodyOf(subnetBody, call.body);
+  const network = networkOf(call);
+  if (box.operations.busy(network.id))
+    throw new ArmError(
+      429,
+      "RetryableErrorDueToAnotherOperation",
+      `Another operation on ${network.id} is in progress.`,
+    );
+  const before = network.properties.subnets;
+  const known = before.find(({ name }) => name.toLowerCase() === path.name.toLowerCase());
+  const written = subnetOf(network.id, known?.name ?? path.name, body.properties);
+  const after = known ? before.map((one) => (one === known ? written : one)) : [...before, written];
+  checkSubnets(network.properties.addressSpace.addressPrefixes, after);
+  checkPointers(box, written.id, network.location, written.properties);
+  network.properties.subnets = after;
+  network.properties.provisioningState = "Updating";
+  network.etag = newEtag();
+  return begun(call, network, "network.write", { status: known ? 200 : 201, body: written });
+}
+
+/** @throws ArmError 404 */
+function networkOf({ box, path }: Call): VirtualNetwork {
+  const id = path.id.slice(0, path.id.toLowerCase().lastIndexOf("/subnets/"));
+  const found = box.state.virtualNetworks.get(id);
+  if (!found)
+    throw resourceNotFound(
+      "Microsoft.Network/virtualNetworks",
+      id.slice(id.lastIndexOf("/") + 1),
+      path.group ?? "",
+    );
+  return found;
+}
+
 export const subnets: Family = {
   type: "Microsoft.Network/virtualNetworks/subnets",
   since: "2024-05-01",
   get: (call) => ({ status: 200, body: subnetAt(call) }),
+  put: putSubnet,
 };

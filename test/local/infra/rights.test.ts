@@ -8,6 +8,8 @@ import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { closeDisk, ensureDisk, openDisk } from "../../../engine/azure/disk.ts";
 import { ensureNetworkInterface, ensureVirtualNetwork } from "../../../engine/azure/network.ts";
 import { remove } from "../../../engine/azure/resource.ts";
+import { ensureApplicationGroup } from "../../../engine/azure/security-group.ts";
+import { addSubnet } from "../../../engine/azure/subnet.ts";
 import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
@@ -24,6 +26,7 @@ import { bootActivities } from "../../../functions/activities/boot.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { fitActivities } from "../../../functions/activities/fit.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
+import { networkActivities } from "../../../functions/activities/network.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
@@ -99,6 +102,8 @@ test("a protection and a failover need no right that the roles do not give", asy
 test.each([
   "Microsoft.Network/networkInterfaces/join/action",
   "Microsoft.Network/virtualNetworks/subnets/join/action",
+  "Microsoft.Network/networkSecurityGroups/join/action",
+  "Microsoft.Network/applicationSecurityGroups/joinNetworkSecurityRule/action",
   "Microsoft.Compute/virtualMachines/extensions/write",
   "Microsoft.Compute/disks/endGetAccess/action",
   "Microsoft.Storage/operations/read",
@@ -137,7 +142,8 @@ async function makeSource(): Promise<void> {
   const { client } = box;
   await client.put(groupId("shop"), { location: WEST });
   const network = idOf("shop", "Microsoft.Network/virtualNetworks", "net");
-  const subnets = [{ name: "apps", addressPrefix: "10.1.0.0/24" }];
+  const groups = await makeRules();
+  const subnets = [{ name: "apps", addressPrefix: "10.1.0.0/24", networkSecurityGroup: groups.rules }];
   const space = { location: WEST, addressPrefixes: ["10.1.0.0/16"], subnets, owner };
   await finished(client, await ensureVirtualNetwork(client, { id: network, ...space }));
   const nic = idOf("shop", "Microsoft.Network/networkInterfaces", "nic");
@@ -163,6 +169,27 @@ async function makeSource(): Promise<void> {
   } as const;
   const body = { ...virtualMachineBody(spec), identity: { type: "SystemAssigned" } };
   await finished(client, await client.put(VM, body));
+}
+
+/** A security group with a rule that names an application security group. */
+async function makeRules() {
+  const { client } = box;
+  const web = idOf("shop", "Microsoft.Network/applicationSecurityGroups", "web");
+  await finished(client, await ensureApplicationGroup(client, { id: web, location: WEST, owner }));
+  const rules = idOf("shop", "Microsoft.Network/networkSecurityGroups", "rules");
+  const rule = {
+    protocol: "Tcp",
+    access: "Allow",
+    direction: "Inbound",
+    priority: 100,
+    sourceAddressPrefix: "*",
+    sourcePortRange: "*",
+    destinationPortRange: "443",
+    destinationApplicationSecurityGroups: [{ id: web }],
+  };
+  const body = { location: WEST, properties: { securityRules: [{ name: "https", properties: rule }] } };
+  await finished(client, await client.put(rules, body));
+  return { web, rules };
 }
 
 /** All activities that call Azure, in the order of enableProtection and failover. */
@@ -214,7 +241,14 @@ async function protectAndFailOver(): Promise<void> {
   };
   const steps = [
     () => targetActivities.createResourceGroup({ machine }, tools),
-    () => targetActivities.createNetwork({ machine }, tools),
+    () => networkActivities.createApplicationGroup({ machine, at: 0 }, tools),
+    () => networkActivities.createSecurityGroup({ machine, at: 0 }, tools),
+    () => networkActivities.createNetwork({ machine }, tools),
+    () =>
+      addSubnet(arm, idOf("recovery", "Microsoft.Network/virtualNetworks", "net-recovery"), {
+        name: "more",
+        addressPrefix: "10.1.9.0/24",
+      }),
     () => targetActivities.createAvailabilitySet({ machine }, tools),
     () => targetActivities.createCacheAccount({ machine }, tools),
     () => targetActivities.createReplicaAccount({ machine }, tools),

@@ -72,7 +72,7 @@ function arm(dataDisks: number): (id: string) => object {
   };
 }
 
-const made = /storageAccounts|resourceGroups\/[^/]+$/;
+const made = /storageAccounts|resourceGroups\/shop-recovery/;
 const registered = { registrationState: "Registered" };
 const size = {
   resourceType: "virtualMachines",

@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import { type Owner, isOwned } from "../core/owner.ts";
+import { type ArmId, armId } from "../core/ids.ts";
+import { lastSegment } from "./item.ts";
+
+/** What stands in the target under an id. */
+export interface Present {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly location?: string;
+  /** Of a network: subnets that machines can be in. */
+  readonly subnets?: readonly string[];
+}
+
+/** What is known of the target; undefined when nothing is there. */
+export type There = (id: ArmId) => Present | undefined;
+
+export interface CopyKind {
+  /** As Azure spells it. */
+  readonly type: string;
+  /** The most characters of a name. */
+  readonly most: number;
+  readonly role: string;
+}
+
+export const KINDS = {
+  network: { type: "Microsoft.Network/virtualNetworks", most: 64, role: "network" },
+  securityGroup: { type: "Microsoft.Network/networkSecurityGroups", most: 80, role: "security-group" },
+  applicationGroup: {
+    type: "Microsoft.Network/applicationSecurityGroups",
+    most: 80,
+    role: "application-group",
+  },
+} as const satisfies Record<string, CopyKind>;
+
+/** In the tag of what is like a resource of the source. */
+const sourceMark = (source: ArmId): string =>
+  createHash("sha256").update(source.toLowerCase()).digest("hex").slice(0, 16);
+
+export const copyOwner = ({ role }: CopyKind, source: ArmId): Owner => ({
+  machine: "shared",
+  role,
+  source: sourceMark(source),
+});
+
+/**
+ * The id of the copy in a group: `<name>-recovery`, or, where that is somebody else's or stands for another source, a
+ * longer one with eight digits of the source's id. Which one it is depends on what is there alone, so it is stable: what
+ * was made once is found again.
+ */
+export function copyIn(group: ArmId, kind: CopyKind, source: ArmId, there: There): ArmId {
+  const plain = named(group, kind, `${lastSegment(source)}${SUFFIX}`);
+  const marked = named(
+    group,
+    kind,
+    `${lastSegment(source).slice(0, kind.most - SUFFIX.length - 9)}-${sourceMark(source).slice(0, 8)}${SUFFIX}`,
+  );
+  if (lastSegment(plain).length > kind.most) return marked;
+  const found = there(plain);
+  return !found || isOwned(found.tags, copyOwner(kind, source)) ? plain : marked;
+}
+
+const SUFFIX = "-recovery";
+
+const named = (group: ArmId, { type }: CopyKind, name: string): ArmId =>
+  armId(`${group}/providers/${type}/${name}`);

@@ -1,0 +1,81 @@
+import { type ArmId, armId } from "../core/ids.ts";
+import type { There } from "./copy-name.ts";
+import { type ItemRecord, type SourceMachine, type TargetMachine } from "./item.ts";
+import type { Copy, PlanRecord, PlannedResource } from "./plan-record.ts";
+import { targetNic } from "./target-names.ts";
+
+interface Facts {
+  readonly item: Pick<ItemRecord, "vmId" | "request">;
+  readonly source: SourceMachine;
+  readonly there: There;
+}
+
+/** The plan as a list, in the order in which things are made; what a failover makes comes last. */
+export function resourcesOf(
+  { item, source, there }: Facts,
+  target: TargetMachine,
+  {
+    networks,
+    securityGroups,
+    applicationGroups,
+  }: Pick<PlanRecord, "networks" | "securityGroups" | "applicationGroups">,
+): PlannedResource[] {
+  const { request, vmId } = item;
+  const made = (id: ArmId, role: string, why: string, from?: ArmId): PlannedResource => ({
+    id,
+    role,
+    how: there(id) ? "adopt" : "make",
+    ...(from && { from }),
+    why,
+  });
+  const asked = (id: ArmId, role: string, field: string): PlannedResource => ({
+    id,
+    role,
+    how: "named",
+    why: `named by ${field}`,
+  });
+  const copies = (all: readonly Copy[], role: string, why: string) =>
+    all.map(({ from, id }) => made(id, role, why, from));
+  const { availabilitySet, cache, replica } = target;
+  const set = source.availabilitySet;
+  return [
+    there(target.resourceGroup)
+      ? asked(target.resourceGroup, "target", "recoveryResourceGroupId")
+      : made(target.resourceGroup, "target", "the machine comes up in it"),
+    ...copies(applicationGroups, "application-group", "rules and interfaces name it"),
+    ...copies(securityGroups, "security-group", "its rules hold for the copy as well"),
+    ...networks.map(({ from, id, how }): PlannedResource => {
+      if (how !== "named") return { id, role: "network", how, from, why: "a network interface is in it" };
+      const by = request.network ? "recoveryAzureNetworkId" : "the network mapping";
+      return { ...asked(id, "network", by), from };
+    }),
+    ...(availabilitySet && request.availabilitySet
+      ? [asked(availabilitySet, "availability", "recoveryAvailabilitySetId")]
+      : []),
+    ...(availabilitySet && !request.availabilitySet && set
+      ? [made(availabilitySet, "availability", `the machine is in ${set.name}`)]
+      : []),
+    request.cacheAccount
+      ? asked(
+          cache.id,
+          "cache",
+          "primaryStagingAzureStorageAccountId or properties.leeward.target.cacheAccount",
+        )
+      : made(cache.id, "cache", `writes wait in it, in ${source.region}, until they are shipped`),
+    ...(replica && request.replicaAccount
+      ? [asked(replica.id, "replica", "properties.leeward.target.replicaAccount")]
+      : []),
+    ...(replica && !request.replicaAccount
+      ? [made(replica.id, "replica", "it keeps the disks warm (policy replica: warm)")]
+      : []),
+    ...source.nics.map(({ name }) => made(targetNic(target, name), "target-nic", "at a failover")),
+    ...source.disks.map(({ name, id }): PlannedResource => ({
+      id: armId(`${target.resourceGroup}/providers/Microsoft.Compute/disks/${name.slice(0, 60)}-`),
+      role: "target-disk",
+      how: "make",
+      from: id,
+      why: "at a failover; eight digits of the point are added to its name",
+    })),
+    { ...made(target.vm, "target-vm", "at a failover"), from: vmId },
+  ];
+}

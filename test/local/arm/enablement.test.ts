@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ArmClient } from "../../../engine/azure/arm.ts";
+import { getNetworkInterface, getVirtualNetwork } from "../../../engine/azure/network.ts";
+import { getSecurityGroup } from "../../../engine/azure/security-group.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
+import { type ArmId, armId } from "../../../engine/core/ids.ts";
+import { itemKeyOf } from "../../../engine/recovery/item.ts";
+import { vmActivities } from "../../../functions/activities/vm.ts";
+import {
+  appAt,
+  applications,
+  asked,
+  makeMachine,
+  makeNetwork,
+  makeTarget,
+  network,
+  rules,
+} from "./enabling.ts";
+import { NORTH, type TestBox, finished, groupId, idOf, startBox } from "./fixture.ts";
+
+let box: TestBox;
+let vm: ArmId;
+beforeEach(async () => {
+  box = await startBox();
+  await makeNetwork(box);
+  vm = await makeMachine(box, "ledger", [
+    { name: "ledger-front", subnet: "apps", applications: applications("web") },
+    { name: "ledger-back", subnet: "data", rules: rules("nic") },
+  ]);
+});
+afterEach(() => box.close());
+
+const NETWORK = network("net-recovery", "recovery");
+
+/** What is in a group, without what changes with time. */
+const contents = async (group: string) => {
+  const all: unknown[] = [];
+  for (const kind of ["virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups"])
+    for await (const one of box.client.list(`${groupId(group)}/providers/Microsoft.Network/${kind}`))
+      all.push(one);
+  return JSON.parse(JSON.stringify(all, (key, value: unknown) => (key === "etag" ? undefined : value)));
+};
+
+/** Counts writes; `behind` is called after each that was carried out. */
+function counting(client: ArmClient, writes: string[], behind: () => void = () => {}): ArmClient {
+  return {
+    ...client,
+    get urgent() {
+      return counting(client.urgent, writes, behind);
+    },
+    put: async (path, body, options) => {
+      const answer = await client.put(path, body, options);
+      writes.push(path);
+      behind();
+      return answer;
+    },
+  };
+}
+
+test("the network is made with all its subnets and everything that they have, in one write", async () => {
+  const writes: string[] = [];
+  const services = appAt(box, counting(box.client, writes));
+  await makeTarget(services, await asked(services, vm));
+  expect(writes.filter((path) => path.includes("virtualNetworks"))).toEqual([NETWORK]);
+  const { properties: made, location } = await getVirtualNetwork(box.client, NETWORK);
+  expect(location).toBe(NORTH);
+  expect(made.addressSpace.addressPrefixes).toEqual(["10.1.0.0/16", "10.7.0.0/16"]);
+  expect(made.dhcpOptions).toEqual({ dnsServers: ["10.1.0.10"] });
+  expect(made.subnets.map(({ name }) => name)).toEqual(["apps", "data", "sql"]);
+  expect(made.subnets[0]?.properties).toMatchObject({
+    addressPrefix: "10.1.0.0/24",
+    networkSecurityGroup: { id: rules("apps-recovery", "recovery") },
+    serviceEndpoints: [{ service: "Microsoft.Storage" }],
+    privateEndpointNetworkPolicies: "Disabled",
+    defaultOutboundAccess: false,
+  });
+  expect(made.subnets[0]?.properties.routeTable).toBeUndefined();
+  expect(made.subnets[1]?.properties.defaultOutboundAccess).toBe(true);
+  expect(made.subnets[2]?.properties.delegations).toEqual([
+    { name: "d", properties: { serviceName: "Microsoft.Sql/managedInstances" } },
+  ]);
+});
+
+test("rules are copied, and those that name application security groups name their copies", async () => {
+  const services = appAt(box);
+  await makeTarget(services, await asked(services, vm));
+  const { securityRules } = (await getSecurityGroup(box.client, rules("apps-recovery", "recovery")))
+    .properties;
+  const before = (await getSecurityGroup(box.client, rules("apps"))).properties.securityRules;
+  expect(securityRules).toEqual(
+    before.map((one) =>
+      one.name === "https"
+        ? {
+            ...one,
+            properties: {
+              ...one.properties,
+              destinationApplicationSecurityGroups: [applications("web-recovery", "recovery")],
+            },
+          }
+        : one,
+    ),
+  );
+});
+
+test("each network interface of the copy goes where the plan says, with its rules and groups", async () => {
+  const services = appAt(box);
+  const machine = await asked(services, vm);
+  await makeTarget(services, machine);
+  const target = (await services.records.items.get(itemKeyOf(machine)))?.value.target;
+  expect(target?.nics).toEqual([
+    {
+      name: "ledger-front",
+      subnet: `${NETWORK}/subnets/apps`,
+      applicationSecurityGroups: [applications("web-recovery", "recovery")],
+    },
+    {
+      name: "ledger-back",
+      subnet: `${NETWORK}/subnets/data`,
+      networkSecurityGroup: rules("nic-recovery", "recovery"),
+    },
+  ]);
+  for (const nic of [0, 1]) {
+    const sent = await vmActivities.createNic({ machine, nic }, { services, client: Object.create(null) });
+    await finished(services.arm, sent.operation ? { operation: sent.operation } : {});
+  }
+  const made = idOf("recovery", "Microsoft.Network/networkInterfaces", "ledger-back");
+  const { properties } = await getNetworkInterface(box.client, made);
+  expect(properties.networkSecurityGroup?.id).toBe(rules("nic-recovery", "recovery"));
+});
+
+test("a second enablement of the same writes nothing", async () => {
+  const writes: string[] = [];
+  const services = appAt(box, counting(box.client, writes));
+  const machine = await asked(services, vm);
+  await makeTarget(services, machine);
+  expect(writes).not.toEqual([]);
+  writes.splice(0);
+  const plan = await services.records.plans.get(machine);
+  await makeTarget(services, machine);
+  expect(writes).toEqual([]);
+  const again = await services.records.plans.get(machine);
+  expect(again?.value.networks.map(({ id }) => id)).toEqual(plan?.value.networks.map(({ id }) => id));
+});
+
+test("a host that dies behind any one write leaves what the next try completes", async () => {
+  const whole = appAt(box);
+  const writes: string[] = [];
+  await makeTarget({ ...whole, arm: counting(whole.arm, writes) }, await asked(whole, vm));
+  const undisturbed = await contents("recovery");
+  for (let at = 0; at < writes.length; at++) {
+    await box.close();
+    box = await startBox();
+    await makeNetwork(box);
+    vm = await makeMachine(box, "ledger", [
+      { name: "ledger-front", subnet: "apps", applications: applications("web") },
+      { name: "ledger-back", subnet: "data", rules: rules("nic") },
+    ]);
+    const services = appAt(box);
+    const machine = await asked(services, vm);
+    const done: string[] = [];
+    const dying = counting(services.arm, done, () => {
+      if (done.length > at) throw new LeewardError("Unexpected", "the host died");
+    });
+    await expect(makeTarget({ ...services, arm: dying }, machine)).rejects.toThrow("the host died");
+    await makeTarget(services, machine);
+    expect(await contents("recovery"), `behind write ${at}, ${writes[at]}`).toEqual(undisturbed);
+  }
+});
+
+test("a subnet that a second machine needs is added, and what others added stays", async () => {
+  const services = appAt(box);
+  await makeTarget(services, await asked(services, vm));
+  await finished(
+    box.client,
+    await box.client.put(`${NETWORK}/subnets/theirs`, { properties: { addressPrefix: "10.1.50.0/24" } }),
+  );
+  await finished(
+    box.client,
+    await box.client.put(`${network("net")}/subnets/new`, { properties: { addressPrefix: "10.1.3.0/24" } }),
+  );
+  const second = await makeMachine(box, "till", [{ name: "till-nic", subnet: "new" }]);
+  await makeTarget(services, await asked(services, second));
+  const { subnets } = (await getVirtualNetwork(box.client, NETWORK)).properties;
+  expect(subnets.map(({ name }) => name)).toEqual(["apps", "data", "sql", "theirs", "new"]);
+});
+
+test("a mapping is made both ways, and the next machine of the network follows it", async () => {
+  const services = appAt(box);
+  const other = idOf("other", "Microsoft.Network/virtualNetworks", "hall");
+  await box.client.put(groupId("other"), { location: NORTH });
+  const subnets = ["front", "rear"].map((name, at) => ({
+    name,
+    properties: { addressPrefix: `10.9.${at}.0/24` },
+  }));
+  const body = {
+    location: NORTH,
+    properties: { addressSpace: { addressPrefixes: ["10.9.0.0/16"] }, subnets },
+  };
+  await finished(box.client, await box.client.put(other, body));
+  const request = { network: other, nics: [{ name: "LEDGER-BACK", subnet: "rear" }] };
+  await makeTarget(services, await asked(services, vm, request));
+  const rows = [];
+  for await (const { source, target, subnets: moved, by } of services.records.mappings.list())
+    rows.push({ source, target, moved, by });
+  expect(rows).toHaveLength(2);
+  expect(rows).toContainEqual({
+    source: network("net"),
+    target: other,
+    moved: { apps: "front", data: "rear" },
+    by: "caller",
+  });
+  expect(rows).toContainEqual({
+    source: other,
+    target: network("net"),
+    moved: { front: "apps", rear: "data" },
+    by: "caller",
+  });
+  const second = await asked(
+    services,
+    await makeMachine(box, "till", [{ name: "till-nic", subnet: "data" }]),
+  );
+  await makeTarget(services, second);
+  const target = (await services.records.items.get(itemKeyOf(second)))?.value.target;
+  expect(target?.nics?.[0]?.subnet).toBe(armId(`${other}/subnets/rear`));
+  expect(await box.client.find(NETWORK)).toBeUndefined();
+});
+
+test("what was asked for and cannot be had is said with its field, and nothing is made", async () => {
+  const services = appAt(box);
+  const nowhere = network("nowhere", "other");
+  const machine = await asked(services, vm, { network: nowhere, nics: [{ name: "eth9", subnet: "x" }] });
+  const trying = makeTarget(services, machine);
+  await expect(trying).rejects.toMatchObject({ code: "SourceUnsuitable" });
+  await expect(trying).rejects.toThrow(/no network interface eth9 \(properties.leeward.target.nics\)/);
+  await expect(trying).rejects.toThrow(/there is no .*nowhere, which is named by recoveryAzureNetworkId/);
+  expect(await box.client.find(groupId("recovery"))).toBeUndefined();
+});
