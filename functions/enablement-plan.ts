@@ -22,7 +22,7 @@ import type { Services } from "./services.ts";
  */
 export async function planFor(
   { arm, records, settings }: Pick<Services, "arm" | "records" | "settings">,
-  item: Pick<ItemRecord, "machine" | "vmId" | "request" | "policy">,
+  item: Pick<ItemRecord, "vmId" | "request" | "policy">,
   source: SourceMachine,
 ): Promise<EnablementPlan> {
   const ids = source.nics.flatMap(({ network }) => network ?? []);

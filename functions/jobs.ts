@@ -10,6 +10,7 @@ import { settledJob } from "./group-job.ts";
 import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { PATHS, vaultIn } from "./paths.ts";
+import { viewResources } from "./plan-view.ts";
 import { SCENARIO } from "./scenario.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
@@ -26,9 +27,22 @@ durableRoute("listJobs", { ...read, path }, async (call) => {
   };
 });
 
-durableRoute("getJob", { ...read, path: `${path}/{job}` }, async (call) => ({
-  jsonBody: await view(call, await findJob(call, call.param("job"))),
-}));
+durableRoute("getJob", { ...read, path: `${path}/{job}` }, async (call) => {
+  const job = await findJob(call, call.param("job"));
+  const shown = await view(call, job);
+  return {
+    jsonBody: { ...shown, properties: { ...shown.properties, leewardPlan: await planOf(call, job) } },
+  };
+});
+
+/** Of an enablement: what it makes. The list of jobs has none of it. */
+async function planOf(
+  { services }: Call,
+  { kind, machine }: JobRecord,
+): Promise<Job["properties"]["leewardPlan"]> {
+  const plan = kind === "enable" && machine ? await services.records.plans.get(machine) : undefined;
+  return plan ? viewResources(plan.value.resources) : null;
+}
 
 /** A job of the vault in the path. @throws NotFound */
 export async function findJob(call: Call, name: string): Promise<JobRecord> {
@@ -75,6 +89,7 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       leeward: outcomeOf(record),
       leewardPassedOver: record.passedOver ?? [],
       leewardMembers: membersOf(record),
+      leewardPlan: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };

@@ -11,6 +11,7 @@ import "./metrics.ts";
 import "./metrics-timer.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
+import "./plans.ts";
 import "./point-timer.ts";
 import "./policy-change.ts";
 import "./portal.ts";

@@ -1,21 +1,18 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import type { EnableProtectionRequest } from "../engine/contract/enable-protection.ts";
-import { freezeCommands } from "../engine/core/freeze.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
-import type { Wish } from "../engine/recovery/begin.ts";
 import { type ItemRecord, inVault, vaultOf } from "../engine/recovery/item.ts";
-import { recoveryPolicy } from "../engine/recovery/policy.ts";
-import { z } from "zod";
 import { requireRole } from "./auth.ts";
 import { enable, findItem } from "./begin.ts";
-import { type DurableCall, bodyOf, checkInput, durableRoute } from "./http.ts";
+import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { groupNamed, joinGroup } from "./membership.ts";
 import { checkDelay } from "./delete-delay.ts";
 import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
+import { wishOf } from "./wish.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
@@ -79,32 +76,4 @@ async function groupWanted(
     "InvalidRequest",
     "properties.providerSpecificDetails.multiVmGroupId: there is no such group; give multiVmGroupName to make one",
   );
-}
-
-const leeward = z.strictObject({
-  policy: recoveryPolicy.prefault({}),
-  /** Run by the agent on the machine, with the agent's rights. */
-  freeze: freezeCommands.optional(),
-});
-
-/** Our own part of the body is strict: a misspelt policy must not pass for the default one. */
-function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
-  const { providerSpecificDetails: details } = properties;
-  const { policy, freeze } = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
-  return {
-    id,
-    vmId: details.fabricObjectId,
-    policy,
-    policyId: properties.policyId,
-    recoveryContainerId: details.recoveryContainerId,
-    request: {
-      resourceGroup: details.recoveryResourceGroupId,
-      network: details.recoveryAzureNetworkId,
-      subnet: details.recoverySubnetName,
-      availabilitySet: details.recoveryAvailabilitySetId,
-      cacheAccount: details.vmManagedDisks?.[0]?.primaryStagingAzureStorageAccountId,
-      disks: details.vmManagedDisks?.map(({ diskId }) => diskId),
-      freeze,
-    },
-  };
 }

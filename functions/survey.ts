@@ -19,7 +19,19 @@ import type { Services } from "./services.ts";
 export interface Intent {
   readonly vmId: ArmId;
   /** As far as it was said. */
-  readonly request?: Partial<Pick<ProtectionRequest, "resourceGroup" | "network" | "cacheAccount" | "disks">>;
+  readonly request?: Partial<
+    Pick<
+      ProtectionRequest,
+      | "resourceGroup"
+      | "network"
+      | "cacheAccount"
+      | "replicaAccount"
+      | "disks"
+      | "diskKinds"
+      | "size"
+      | "zone"
+    >
+  >;
   readonly warm: boolean;
 }
 
@@ -33,8 +45,9 @@ type Reads = ReturnType<typeof tolerant>;
 export async function survey(services: SurveyServices, intent: Intent): Promise<Survey> {
   const { arm } = services;
   const { vmId } = intent;
-  const machine = await findVirtualMachine(arm, vmId);
-  if (!machine) throw new LeewardError("NotFound", `there is no virtual machine ${vmId}`);
+  const found = await findVirtualMachine(arm, vmId);
+  if (!found) throw new LeewardError("NotFound", `there is no virtual machine ${vmId}`);
+  const machine = asWanted(found, intent);
   const reads = tolerant();
   const nicIds = machine.properties.networkProfile.networkInterfaces.map(({ id }) => id);
   const nics = (
@@ -62,6 +75,17 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
     roleAssignments,
     target,
     unread: reads.unread,
+  };
+}
+
+/** It is judged by the size that its copy is to have, and a zone that was chosen for the copy is none that it lacks. */
+function asWanted(machine: VirtualMachine, { request }: Intent): VirtualMachine {
+  const { zones, properties, ...rest } = machine;
+  const hardwareProfile = request?.size ? { vmSize: request.size } : properties.hardwareProfile;
+  return {
+    ...rest,
+    ...(zones && !request?.zone && { zones }),
+    properties: { ...properties, hardwareProfile },
   };
 }
 
@@ -106,7 +130,8 @@ async function readDisks(
   const found = await Promise.all(
     chosen.map(async ({ id, os, caching, accelerated }) => {
       const disk = await reads.try(`the disk ${id}`, getDisk(arm, id));
-      return disk && { disk, os, caching, accelerated };
+      const name = request?.diskKinds?.find((kind) => sameArmId(kind.disk, id))?.sku;
+      return disk && { disk: name ? { ...disk, sku: { name } } : disk, os, caching, accelerated };
     }),
   );
   return found.filter((one) => one !== undefined);
@@ -118,14 +143,14 @@ async function readNetwork(
   reads: Reads,
   subnet: string | undefined,
   { request }: Intent,
-): Promise<Pick<Survey, "routed" | "guarded">> {
+): Promise<Pick<Survey, "routed" | "gated">> {
   const at = subnet?.toLowerCase().lastIndexOf("/subnets/") ?? -1;
-  if (!subnet || at < 0 || request?.network) return { routed: [], guarded: [] };
+  if (!subnet || at < 0 || request?.network) return { routed: [], gated: [] };
   const id = armId(subnet.slice(0, at));
   const network = await reads.try(`the network ${id}`, getVirtualNetwork(arm, id));
-  const named = (has: "routeTable" | "networkSecurityGroup") =>
+  const named = (has: "routeTable" | "natGateway") =>
     (network?.properties.subnets ?? []).filter(({ properties }) => properties[has]).map(({ name }) => name);
-  return { routed: named("routeTable"), guarded: named("networkSecurityGroup") };
+  return { routed: named("routeTable"), gated: named("natGateway") };
 }
 
 const PROVIDERS = ["Microsoft.Compute", "Microsoft.Network", "Microsoft.Storage"];
@@ -178,7 +203,9 @@ async function readNames(
   const { subscription, region } = settings;
   const wanted = [
     ...(request?.cacheAccount ? [] : [cacheAccount(vmId, location)]),
-    ...(warm && request?.resourceGroup ? [replicaAccount(request.resourceGroup, region)] : []),
+    ...(warm && request?.resourceGroup && !request.replicaAccount
+      ? [replicaAccount(request.resourceGroup, region)]
+      : []),
   ];
   const found = await Promise.all(
     wanted.map(async (id) => {

@@ -60,6 +60,8 @@ export const readEligibility = (machine) => {
 
 export const put = (path, body) => send("PUT", path, body);
 export const post = (path, body) => send("POST", path, body);
+/** A question that is asked by POST: it changes nothing, and may take as long as a look at a region. */
+export const look = (path, body) => send("POST", path, body, LOOK_MILLIS);
 export const remove = (path) => send("DELETE", path);
 
 /** The first page of a list. */
@@ -67,9 +69,10 @@ export const first = async (path) => (await call(versioned(path), authorized()))
 
 export const groupPath = (config, name) => `${vaultPath(config)}/leewardGroups/${part(name)}`;
 
-const send = (method, path, body) =>
+const send = (method, path, body, timeout) =>
   call(versioned(path), {
     method,
+    timeout,
     ...(body && { body: JSON.stringify(body) }),
     headers: {
       ...authorized().headers,

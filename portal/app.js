@@ -66,19 +66,11 @@ const actions = {
   },
   askFailover: (item) => open({ kind: "failover", id: item.id }),
   close: () => dialog.close(),
-  enable: (machine, { name, group, replica }) =>
+  enable: (machine, wish) =>
     request(`Protection of ${machine.name} was started.`, () =>
-      api.put(api.itemPath(model.config, name), {
-        properties: {
-          providerSpecificDetails: {
-            instanceType: "A2A",
-            fabricObjectId: machine.id,
-            recoveryResourceGroupId: `/subscriptions/${model.config.subscriptionId}/resourceGroups/${group}`,
-          },
-          leeward: { policy: { replica } },
-        },
-      }),
+      api.put(api.itemPath(model.config, wish.name), enablement(machine, wish)),
     ),
+  plan: (machine, wish) => readPlan(model.dialog, machine, wish),
   chosen: () => show(),
   askResync: ({ id }) => open({ kind: "resync", id }),
   resync: (item) =>
@@ -140,6 +132,30 @@ function open(what) {
   render(dialog);
   show();
   dialog.showModal();
+}
+
+const enablement = (machine, { group, replica }) => ({
+  properties: {
+    providerSpecificDetails: {
+      instanceType: "A2A",
+      fabricObjectId: machine.id,
+      recoveryResourceGroupId: `/subscriptions/${model.config.subscriptionId}/resourceGroups/${group}`,
+    },
+    leeward: { policy: { replica } },
+  },
+});
+
+/** As `readVerdict`, for what the form says now. */
+async function readPlan(about, machine, wish) {
+  about.plan = { asked: true };
+  show();
+  try {
+    const path = `${api.itemPath(model.config, wish.name)}/leewardPlan`;
+    about.plan = { value: await api.look(path, enablement(machine, wish)) };
+  } catch (failure) {
+    about.plan = { failure };
+  }
+  if (model.dialog === about) show();
 }
 
 /** The dialog may be closed, or be another one, when the answer comes. */

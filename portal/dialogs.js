@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { isRefused, verdictView } from "./verdict.js";
+import { planView } from "./plan.js";
 import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
 
 const POINTS_OFFERED = 50;
@@ -16,13 +17,20 @@ const INSTANT_PATTERN = "\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?
 
 /** Asks where a machine shall come up. */
 export function enableDialog(model, actions) {
-  const { machine, verdict } = model.dialog;
+  const { machine, verdict, plan } = model.dialog;
   const { region } = model.config;
+  const wishIn = (element) => {
+    const form = new FormData(element);
+    const replica = form.get("warm") ? "warm" : "none";
+    return { name: machine.name, group: form.get("group"), replica };
+  };
   const submit = (event) => {
     event.preventDefault();
-    const form = new FormData(event.target);
-    const replica = form.get("warm") ? "warm" : "none";
-    void actions.enable(machine, { name: machine.name, group: form.get("group"), replica });
+    void actions.enable(machine, wishIn(event.target));
+  };
+  const show = (event) => {
+    const { form } = event.target;
+    if (form.reportValidity()) void actions.plan(machine, wishIn(form));
   };
   return h(
     "form",
@@ -60,6 +68,8 @@ export function enableDialog(model, actions) {
         ),
       ),
     ),
+    h("button", { type: "button", onclick: show }, "Show what will be made"),
+    planView(plan),
     dialogButtons(model, actions, "primary", "Enable protection", isRefused(verdict)),
   );
 }

@@ -3,11 +3,32 @@ import { MOST_DISKS } from "../core/units.ts";
 import { armIdField } from "./field.ts";
 import { groupName } from "./group.ts";
 
+/** The id of a resource of one type, as in `Microsoft.Network/virtualNetworks`. */
+const idOfType = (type: string) =>
+  armIdField.refine((id) => new RegExp(`/providers/${type}/[^/]+$`, "i").test(id), {
+    message: `not the id of a ${type}`,
+  });
+
+const network = idOfType("Microsoft.Network/virtualNetworks");
+const account = idOfType("Microsoft.Storage/storageAccounts");
+
 const managedDisk = z.object({
   diskId: armIdField,
   /** The cache account, in the source region; made when it is left out. */
-  primaryStagingAzureStorageAccountId: armIdField.optional(),
+  primaryStagingAzureStorageAccountId: account.optional(),
   recoveryResourceGroupId: armIdField.optional(),
+  recoveryTargetDiskAccountType: z
+    .enum([
+      "Standard_LRS",
+      "StandardSSD_LRS",
+      "StandardSSD_ZRS",
+      "Premium_LRS",
+      "Premium_ZRS",
+      "PremiumV2_LRS",
+      "UltraSSD_LRS",
+    ])
+    .optional(),
+  recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
 });
 
 /**
@@ -17,22 +38,88 @@ const managedDisk = z.object({
 export const enableProtectionRequest = z.object({
   properties: z.object({
     policyId: z.string().max(2048).optional(),
-    providerSpecificDetails: z.object({
-      instanceType: z.literal("A2A"),
-      /** The source VM. */
-      fabricObjectId: armIdField,
-      recoveryContainerId: z.string().max(2048).optional(),
-      recoveryResourceGroupId: armIdField,
-      recoveryAzureNetworkId: armIdField.optional(),
-      recoverySubnetName: z.string().min(1).max(2048).optional(),
-      recoveryAvailabilitySetId: armIdField.optional(),
-      /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
-      multiVmGroupName: groupName.optional(),
-      multiVmGroupId: z.string().max(2048).optional(),
-      multiVmGroupCreateOption: z.enum(["AutoCreated", "UserSpecified"]).optional(),
-      vmManagedDisks: z.array(managedDisk).max(MOST_DISKS).optional(),
-    }),
+    providerSpecificDetails: z
+      .object({
+        instanceType: z.literal("A2A"),
+        /** The source VM. */
+        fabricObjectId: armIdField,
+        recoveryContainerId: z.string().max(2048).optional(),
+        recoveryResourceGroupId: armIdField,
+        recoveryAzureNetworkId: network.optional(),
+        recoverySubnetName: z.string().min(1).max(2048).optional(),
+        recoveryAvailabilitySetId: idOfType("Microsoft.Compute/availabilitySets").optional(),
+        recoveryAvailabilityZone: z
+          .string()
+          .regex(/^[1-9]$/, "not a zone, as in 1")
+          .optional(),
+        recoveryProximityPlacementGroupId: idOfType("Microsoft.Compute/proximityPlacementGroups").optional(),
+        /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
+        multiVmGroupName: groupName.optional(),
+        multiVmGroupId: z.string().max(2048).optional(),
+        multiVmGroupCreateOption: z.enum(["AutoCreated", "UserSpecified"]).optional(),
+        vmManagedDisks: z.array(managedDisk).max(MOST_DISKS).optional(),
+      })
+      .superRefine((details, context) => {
+        const wrong = (path: (string | number)[], message: string) =>
+          context.addIssue({ code: "custom", path, message });
+        if (details.recoveryAvailabilityZone && details.recoveryAvailabilitySetId)
+          wrong(
+            ["recoveryAvailabilityZone"],
+            "a machine is in a zone or in an availability set, never in both",
+          );
+        const disks = details.vmManagedDisks ?? [];
+        const cache = disks.find(
+          (disk) => disk.primaryStagingAzureStorageAccountId,
+        )?.primaryStagingAzureStorageAccountId;
+        for (const [at, { primaryStagingAzureStorageAccountId: other }] of disks.entries())
+          if (other !== undefined && !same(other, cache))
+            wrong(
+              ["vmManagedDisks", at, "primaryStagingAzureStorageAccountId"],
+              "all disks of a machine have one cache account",
+            );
+        for (const [at, { recoveryResourceGroupId: group }] of disks.entries())
+          if (group !== undefined && !same(group, details.recoveryResourceGroupId))
+            wrong(
+              ["vmManagedDisks", at, "recoveryResourceGroupId"],
+              "the disks of a machine are made in the group that it comes up in",
+            );
+      }),
     leeward: z.unknown().optional(),
   }),
 });
 export type EnableProtectionRequest = z.infer<typeof enableProtectionRequest>;
+
+const same = (a: string | undefined, b: string | undefined): boolean => a?.toLowerCase() === b?.toLowerCase();
+
+const nicWish = z.strictObject({
+  /** At the source. */
+  name: z.string().min(1).max(80),
+  /** By name, in the network that the interface goes to. */
+  subnet: z.string().min(1).max(80).optional(),
+  address: z.ipv4().optional(),
+  networkSecurityGroup: idOfType("Microsoft.Network/networkSecurityGroups").optional(),
+});
+
+/** `properties.leeward.target`: what of the target can be chosen and has no field in ASR's body. */
+export const targetWish = z.strictObject({
+  vmName: z
+    .string()
+    .regex(/^[A-Za-z0-9]([\w.-]{0,62}\w)?$/, "not a virtual machine's name")
+    .optional(),
+  size: z
+    .string()
+    .regex(/^\w{1,64}$/, "not a size, as in Standard_D2s_v5")
+    .optional(),
+  cacheAccount: account.optional(),
+  replicaAccount: account.optional(),
+  nics: z
+    .array(nicWish)
+    .max(64)
+    .superRefine((nics, context) => {
+      for (const field of ["name", "address"] as const)
+        for (const [at, nic] of nics.entries())
+          if (nic[field] !== undefined && nics.slice(0, at).some((one) => same(one[field], nic[field])))
+            context.addIssue({ code: "custom", path: [at, field], message: "named twice" });
+    })
+    .optional(),
+});

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plannedResources } from "./plan.ts";
 import { bothLosses, passedOver } from "./figures.ts";
 
 const failure = z.object({
@@ -54,6 +55,8 @@ const job = z.object({
     leewardMembers: z
       .object({ total: z.number(), succeeded: z.number(), failed: z.number(), inProgress: z.number() })
       .nullable(),
+    /** Of an enablement that is read by its name: what it makes, adopts or takes. */
+    leewardPlan: plannedResources.nullable(),
     customDetails: z.object({ instanceType: z.string() }),
   }),
 });

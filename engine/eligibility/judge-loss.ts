@@ -49,13 +49,11 @@ const identityWords = (system: boolean, users: readonly string[]): string =>
 const planWords = ({ publisher, product, name }: Readonly<Record<string, unknown>>): string =>
   [publisher, product, name].map((part) => (typeof part === "string" ? part : "?")).join("/");
 
-function ofNetwork({ nics, routed, guarded }: Survey): (Found | undefined)[] {
+function ofNetwork({ nics, routed, gated }: Survey): (Found | undefined)[] {
   const each = nics.flatMap((nic) => ofNic(nic));
-  const own = nics.filter(({ properties }) => properties.networkSecurityGroup);
-  const lost = [...guarded, ...own.map(({ name }) => name)];
   return [
     ...each,
-    when(lost.length > 0, "RulesLost", `${lost.join(", ")} have network security groups`),
+    when(gated.length > 0, "GatewayLost", `${gated.join(", ")} have NAT gateways`),
     when(routed.length > 0, "RoutesLost", `${routed.join(", ")} have route tables`),
   ];
 }
@@ -67,11 +65,9 @@ function ofNic({ name, properties }: NetworkInterface): (Found | undefined)[] {
     ...(ip.loadBalancerBackendAddressPools ?? []),
     ...(ip.applicationGatewayBackendAddressPools ?? []),
   ]);
-  const groups = ips.flatMap((ip) => ip.applicationSecurityGroups ?? []);
   return [
     when(addresses.length > 0, "PublicAddressLost", `${name} has ${addresses.join(", ")}`),
     when(pools.length > 0, "LoadBalancerLost", `${name} is in ${pools.length} back-end pools`),
-    when(groups.length > 0, "SecurityGroupsLost", `${name} is in application security groups`),
     when(ips.length > 1, "AddressesLost", `${name} has ${ips.length} addresses`),
   ];
 }

@@ -29,8 +29,8 @@ export interface Survey {
   readonly nics: readonly NetworkInterface[];
   /** Names of the source network's subnets that have route tables; none where the user names the target network. */
   readonly routed: readonly string[];
-  /** Names of those that have network security groups. */
-  readonly guarded: readonly string[];
+  /** Names of those that reach the internet through a gateway of their own. */
+  readonly gated: readonly string[];
   readonly extensions: readonly InstalledExtension[] | undefined;
   /** On the machine, its group and its subscription. */
   readonly locks: readonly Lock[] | undefined;

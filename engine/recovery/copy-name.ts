@@ -43,20 +43,28 @@ export const copyOwner = ({ role }: CopyKind, source: ArmId): Owner => ({
 });
 
 /**
- * The id of the copy in a group: `<name>-recovery`, or, where that is somebody else's or stands for another source, a
- * longer one with eight digits of the source's id. Which one it is depends on what is there alone, so it is stable: what
- * was made once is found again.
+ * Gives the ids of copies in a group: `<name>-recovery`, or, where that is somebody else's or stands for another source, a
+ * longer one with eight digits of the source's id. Which one it is depends on what is there and on the order of the calls
+ * alone: what was made once is found again.
  */
-export function copyIn(group: ArmId, kind: CopyKind, source: ArmId, there: There): ArmId {
-  const plain = named(group, kind, `${lastSegment(source)}${SUFFIX}`);
-  const marked = named(
-    group,
-    kind,
-    `${lastSegment(source).slice(0, kind.most - SUFFIX.length - 9)}-${sourceMark(source).slice(0, 8)}${SUFFIX}`,
-  );
-  if (lastSegment(plain).length > kind.most) return marked;
-  const found = there(plain);
-  return !found || isOwned(found.tags, copyOwner(kind, source)) ? plain : marked;
+export function copyNames(group: ArmId, there: There): (kind: CopyKind, source: ArmId) => ArmId {
+  const given = new Map<string, string>();
+  return (kind, source) => {
+    const plain = named(group, kind, `${lastSegment(source)}${SUFFIX}`);
+    const marked = named(
+      group,
+      kind,
+      `${lastSegment(source).slice(0, kind.most - SUFFIX.length - 9)}-${sourceMark(source).slice(0, 8)}${SUFFIX}`,
+    );
+    const found = there(plain);
+    const before = given.get(plain.toLowerCase());
+    const free =
+      lastSegment(plain).length <= kind.most &&
+      (before === undefined || before === source.toLowerCase()) &&
+      (!found || isOwned(found.tags, copyOwner(kind, source)));
+    if (free) given.set(plain.toLowerCase(), source.toLowerCase());
+    return free ? plain : marked;
+  };
 }
 
 const SUFFIX = "-recovery";

@@ -1,7 +1,7 @@
 import type { ArmId } from "../core/ids.ts";
 import { sameArmId } from "../core/ids.ts";
 import { isOwned } from "../core/owner.ts";
-import { type There, KINDS, copyIn } from "./copy-name.ts";
+import { type CopyKind, type There, KINDS, copyNames } from "./copy-name.ts";
 import {
   type ItemRecord,
   type SourceMachine,
@@ -23,7 +23,7 @@ export interface SourceNetwork {
 }
 
 export interface PlanFacts {
-  readonly item: Pick<ItemRecord, "machine" | "vmId" | "request" | "policy">;
+  readonly item: Pick<ItemRecord, "vmId" | "request" | "policy">;
   readonly source: SourceMachine;
   /** Of the target. */
   readonly region: string;
@@ -52,8 +52,9 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
   const { item, source, region, there } = facts;
   const base = targetOfRequest(item, source, region);
   const problems: string[] = [];
+  const idOf = copyNames(base.resourceGroup, there);
   const places = new Map(
-    facts.networks.map((network) => [network.id.toLowerCase(), placed(network, base.resourceGroup, facts)]),
+    facts.networks.map((network) => [network.id.toLowerCase(), placed(network, idOf, facts)]),
   );
   const ours = [...places.values()].filter(({ how }) => how !== "named");
   const groups = securityGroupsOf(facts, ours);
@@ -61,8 +62,8 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
     ...groups.flatMap((id) => facts.named(id)),
     ...source.nics.flatMap((nic) => nic.applicationSecurityGroups ?? []),
   ]);
-  const copies = (kind: (typeof KINDS)[keyof typeof KINDS], ids: readonly ArmId[]): Copy[] =>
-    ids.map((from) => ({ from, id: copyIn(base.resourceGroup, kind, from, there) }));
+  const copies = (kind: CopyKind, ids: readonly ArmId[]): Copy[] =>
+    ids.map((from) => ({ from, id: idOf(kind, from) }));
   const securityGroups = copies(KINDS.securityGroup, groups);
   const applicationGroups = copies(KINDS.applicationGroup, applications);
   const nics = source.nics.map((nic): TargetNic => {
@@ -109,11 +110,15 @@ interface Place extends Omit<PlannedNetwork, "subnets"> {
 }
 
 /** Named in the request, by the mapping, or the copy that is Leeward's. */
-function placed(source: SourceNetwork, group: ArmId, { item, mapping, there }: PlanFacts): Place {
+function placed(
+  source: SourceNetwork,
+  idOf: ReturnType<typeof copyNames>,
+  { item, mapping, there }: PlanFacts,
+): Place {
   const row = mapping(source.id);
   const wanted = item.request.network ?? (row?.by === "caller" ? row.target : undefined);
   if (wanted) return { source, from: source.id, id: wanted, how: "named" };
-  const id = row?.target ?? copyIn(group, KINDS.network, source.id, there);
+  const id = row?.target ?? idOf(KINDS.network, source.id);
   return { source, from: source.id, id, how: there(id) ? "adopt" : "make" };
 }
 

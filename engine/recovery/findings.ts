@@ -116,13 +116,9 @@ export const FINDINGS = {
     "The copy is in no back-end pool.",
     "Put it into a load balancer of the target region after a failover, or in a recovery plan.",
   ),
-  SecurityGroupsLost: warning(
-    "The copy is in no application security group, so rules that name one do not reach it.",
-    "Put it into groups of the target region after a failover.",
-  ),
-  RulesLost: warning(
-    "Network security groups are not copied: the copy's subnets and interfaces have none.",
-    "Name a target network whose subnets have groups of their own, or assign them before a failover.",
+  GatewayLost: warning(
+    "The target's subnets are made without the source's NAT gateways, so the copy may not reach the internet.",
+    "Give the target's subnets a gateway, or name a target network that has one.",
   ),
   RoutesLost: warning(
     "The target's subnets are made without the source's route tables.",

@@ -5,7 +5,8 @@ import { getSecurityGroup } from "../../../engine/azure/security-group.ts";
 import { LeewardError } from "../../../engine/core/errors.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { itemKeyOf } from "../../../engine/recovery/item.ts";
-import { vmActivities } from "../../../functions/activities/vm.ts";
+import { dryRun } from "../../../functions/plans.ts";
+import { nicActivities } from "../../../functions/activities/nic.ts";
 import {
   appAt,
   applications,
@@ -15,6 +16,7 @@ import {
   makeTarget,
   network,
   rules,
+  wishFor,
 } from "./enabling.ts";
 import { NORTH, type TestBox, finished, groupId, idOf, startBox } from "./fixture.ts";
 
@@ -120,7 +122,7 @@ test("each network interface of the copy goes where the plan says, with its rule
     },
   ]);
   for (const nic of [0, 1]) {
-    const sent = await vmActivities.createNic({ machine, nic }, { services, client: Object.create(null) });
+    const sent = await nicActivities.createNic({ machine, nic }, { services, client: Object.create(null) });
     await finished(services.arm, sent.operation ? { operation: sent.operation } : {});
   }
   const made = idOf("recovery", "Microsoft.Network/networkInterfaces", "ledger-back");
@@ -234,4 +236,60 @@ test("what was asked for and cannot be had is said with its field, and nothing i
   await expect(trying).rejects.toThrow(/no network interface eth9 \(properties.leeward.target.nics\)/);
   await expect(trying).rejects.toThrow(/there is no .*nowhere, which is named by recoveryAzureNetworkId/);
   expect(await box.client.find(groupId("recovery"))).toBeUndefined();
+});
+
+test("a dry run says what an enablement then does, and changes nothing, in Azure or in the records", async () => {
+  const writes: string[] = [];
+  const services = appAt(box, counting(box.client, writes));
+  const wish = wishFor(vm);
+  const { properties: plan } = await dryRun(services, wish);
+  expect(writes).toEqual([]);
+  for await (const row of services.records.mappings.list()) expect.fail(`${row.source} was mapped`);
+  for await (const one of services.records.plans.list()) expect.fail(`a plan of ${one.machine} was kept`);
+  expect(plan).toMatchObject({ possible: true, errors: [], targetRegion: NORTH });
+  const machine = await asked(services, vm);
+  await makeTarget(services, machine);
+  const ofEnablement = plan.resources.filter(
+    ({ how, why }) => how === "make" && !why.startsWith("at a failover"),
+  );
+  expect(new Set(writes)).toEqual(new Set(ofEnablement.map(({ id }) => id)));
+  const target = (await services.records.items.get(itemKeyOf(machine)))?.value.target;
+  expect(plan.networkInterfaces.map(({ subnet }) => subnet)).toEqual(
+    target?.nics?.map(({ subnet }) => subnet),
+  );
+});
+
+test("a dry run says what cannot be had, and what is there already", async () => {
+  const services = appAt(box);
+  const zoned = wishFor(vm, { size: "Standard_Unknown", network: network("nowhere", "other") });
+  const { properties: refused } = await dryRun(services, zoned);
+  expect(refused.possible).toBe(false);
+  expect(refused.errors.map(({ code }) => code)).toEqual(
+    expect.arrayContaining(["SizeMissing", "SourceUnsuitable"]),
+  );
+  await makeTarget(services, await asked(services, vm));
+  const { properties: again } = await dryRun(services, wishFor(vm));
+  const made = again.resources.filter(({ how }) => how === "make").map(({ why }) => why.split(";")[0]);
+  expect(new Set(made)).toEqual(new Set(["at a failover"]));
+});
+
+test("what the caller chooses is what the copy is built by", async () => {
+  const services = appAt(box);
+  const disk = idOf("shop", "Microsoft.Compute/disks", "ledger-os");
+  const encryptionSet = idOf("recovery", "Microsoft.Compute/diskEncryptionSets", "keys");
+  const machine = await asked(services, vm, {
+    zone: "2",
+    size: "Standard_D4s_v5",
+    vmName: "ledger-dr",
+    diskKinds: [{ disk, sku: "StandardSSD_LRS", encryptionSet }],
+    nics: [{ name: "ledger-front", subnet: "data", address: "10.7.1.9" }],
+  });
+  await makeTarget(services, machine);
+  expect((await services.records.items.get(itemKeyOf(machine)))?.value.target).toMatchObject({
+    zone: "2",
+    size: "Standard_D4s_v5",
+    vm: idOf("recovery", "Microsoft.Compute/virtualMachines", "ledger-dr"),
+    disks: [{ index: 0, sku: "StandardSSD_LRS", encryptionSet }],
+    nics: [{ subnet: `${NETWORK}/subnets/data`, address: "10.7.1.9" }, { subnet: `${NETWORK}/subnets/data` }],
+  });
 });

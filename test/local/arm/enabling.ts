@@ -5,7 +5,7 @@ import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, type MachineId, armId } from "../../../engine/core/ids.ts";
 import { GIB, bytes } from "../../../engine/core/units.ts";
-import { beginEnable } from "../../../engine/recovery/begin.ts";
+import { type Wish, beginEnable } from "../../../engine/recovery/begin.ts";
 import { type ProtectionRequest, itemKey } from "../../../engine/recovery/item.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
@@ -153,21 +153,25 @@ export function appAt(box: TestBox, arm: ArmClient = box.client): Services {
   };
 }
 
-/** The item of an enablement that was asked for. */
-export async function asked(
-  { records }: Services,
-  vmId: ArmId,
-  request: Partial<ProtectionRequest> = {},
-): Promise<MachineId> {
+export function wishFor(vmId: ArmId, request: Partial<ProtectionRequest> = {}): Wish {
   const vault = `${groupId("leeward")}/providers/Microsoft.RecoveryServices/vaults/v`;
   const name = vmId.slice(vmId.lastIndexOf("/") + 1);
   const id = armId(
     `${vault}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/${name}`,
   );
   const wanted = { resourceGroup: groupId("recovery"), ...request };
-  const wish = { id, vmId, policy: recoveryPolicy.parse({}), request: wanted };
+  return { id, vmId, policy: recoveryPolicy.parse({}), request: wanted };
+}
+
+/** The item of an enablement that was asked for. */
+export async function asked(
+  { records }: Services,
+  vmId: ArmId,
+  request: Partial<ProtectionRequest> = {},
+): Promise<MachineId> {
+  const wish = wishFor(vmId, request);
   const item = beginEnable(undefined, wish, { now: systemClock.now() });
-  await records.items.create(itemKey(id), item);
+  await records.items.create(itemKey(wish.id), item);
   return item.machine;
 }
 

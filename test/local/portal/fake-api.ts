@@ -31,6 +31,8 @@ export interface Script {
   commonPoints: unknown[];
   /** Of every machine; without it the app cannot say. */
   eligibility?: unknown;
+  /** Of every enablement that is asked about. */
+  plan?: unknown;
   /** When set, every write is refused with it. */
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
@@ -121,6 +123,7 @@ async function answer(
     path: pathname,
     body: body.length > 0 ? JSON.parse(body.toString()) : undefined,
   });
+  if (pathname.endsWith("/leewardPlan")) return json(200, script.plan);
   return script.refusal ? failure(script.refusal) : { status: 202, type: "application/json", body: "" };
 }
 

@@ -150,6 +150,7 @@ export function job(friendlyName: string): Job {
       leeward: null,
       leewardPassedOver: [],
       leewardMembers: null,
+      leewardPlan: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };

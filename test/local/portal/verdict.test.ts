@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { EligibilityResults } from "../../../engine/contract/eligibility.ts";
+import type { Plan } from "../../../engine/contract/plan.ts";
 import { FINDINGS, type FindingCode } from "../../../engine/recovery/findings.ts";
 import { present } from "./browser.ts";
 import { vmId } from "./fake-api.ts";
@@ -54,6 +55,42 @@ describe.skipIf(!present)("the dialog that enables protection", () => {
     await page.getByRole("button", { name: "Enable protection of ledger" }).click();
     await page.getByText("It can be protected.").waitFor();
     expect(await page.getByRole("dialog").innerText()).toContain("BitLocker");
+    expect(await page.getByRole("button", { name: "Enable protection", exact: true }).isEnabled()).toBe(true);
+    await page.close();
+  });
+
+  test("shows what would be made, for the form as it is filled in", async () => {
+    const { script } = served.api;
+    script.machines = [machine("ledger")];
+    script.eligibility = verdict([], []);
+    const resource = {
+      id: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/net-recovery",
+      name: "net-recovery",
+      type: "Microsoft.Network/virtualNetworks",
+      role: "network",
+      how: "make",
+      from: null,
+      why: "a network interface is in it",
+    } as const;
+    const answer: Plan = {
+      properties: {
+        possible: true,
+        targetRegion: "northeurope",
+        errors: [],
+        warnings: [],
+        resources: [resource],
+        networkInterfaces: [],
+        networkMappings: [],
+      },
+    };
+    script.plan = answer;
+    const page = await served.open();
+    await page.getByRole("button", { name: "Enable protection of ledger" }).click();
+    await page.getByLabel(/Resource group in/).fill("elsewhere");
+    await page.getByRole("button", { name: "Show what will be made" }).click();
+    await page.getByText("What it comes to (1)").waitFor();
+    expect(await page.locator("#plan").innerText()).toContain("net-recovery virtualNetworks: is made.");
+    expect(JSON.stringify(script.received.at(-1))).toContain("resourceGroups/elsewhere");
     expect(await page.getByRole("button", { name: "Enable protection", exact: true }).isEnabled()).toBe(true);
     await page.close();
   });

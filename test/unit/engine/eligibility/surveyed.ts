@@ -140,7 +140,7 @@ export const surveyed = (change: Partial<Survey> = {}): Survey => ({
   unmanaged: [],
   nics: [nic({})],
   routed: [],
-  guarded: [],
+  gated: [],
   extensions: [],
   locks: [],
   roleAssignments: 0,

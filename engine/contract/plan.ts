@@ -1,0 +1,43 @@
+import { z } from "zod";
+
+const plannedResource = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  role: z.string(),
+  /** `named`: the caller's, and left as it is. */
+  how: z.enum(["make", "adopt", "named"]),
+  /** The resource of the source that it is like. */
+  from: z.string().nullable(),
+  why: z.string(),
+});
+
+/** What enablement makes, adopts or takes, in the order of the making. */
+export const plannedResources = z.array(plannedResource);
+
+const finding = z.object({ code: z.string(), message: z.string(), recommendedAction: z.string() });
+
+/** Answer of `POST {item}/leewardPlan`. */
+const plan = z.object({
+  properties: z.object({
+    /** Whether enablement would go on. */
+    possible: z.boolean(),
+    targetRegion: z.string(),
+    errors: z.array(finding),
+    warnings: z.array(finding),
+    resources: plannedResources,
+    networkInterfaces: z.array(
+      z.object({
+        name: z.string(),
+        subnet: z.string(),
+        address: z.string().nullable(),
+        networkSecurityGroup: z.string().nullable(),
+        applicationSecurityGroups: z.array(z.string()),
+      }),
+    ),
+    networkMappings: z.array(
+      z.object({ source: z.string(), target: z.string(), subnets: z.record(z.string(), z.string()) }),
+    ),
+  }),
+});
+export type Plan = z.infer<typeof plan>;

@@ -1,0 +1,79 @@
+import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
+import type { Plan } from "../engine/contract/plan.ts";
+import { hasCode, messageOf } from "../engine/core/errors.ts";
+import { judge } from "../engine/eligibility/verdict.ts";
+import type { Wish } from "../engine/recovery/begin.ts";
+import type { EnablementPlan } from "../engine/recovery/enablement-plan.ts";
+import { FINDINGS, type Found, isError } from "../engine/recovery/findings.ts";
+import { wayBack } from "../engine/recovery/network-mapping.ts";
+import { planFor } from "./enablement-plan.ts";
+import { bodyOf, route } from "./http.ts";
+import { PATHS, itemIn } from "./paths.ts";
+import { viewResources } from "./plan-view.ts";
+import type { Services } from "./services.ts";
+import { readSource } from "./source-machine.ts";
+import { survey } from "./survey.ts";
+import { wishOf } from "./wish.ts";
+
+route(
+  "planProtection",
+  { method: "POST", path: `${PATHS.item}/leewardPlan`, role: "Reader", versioned: true },
+  async ({ request, services }) => {
+    const wish = wishOf(itemIn(request), await bodyOf(request, enableProtectionRequest));
+    return { jsonBody: await dryRun(services, wish) };
+  },
+);
+
+/**
+ * What an enablement with this body would do. Reads Azure and the mappings; nothing is changed, no record either.
+ * @throws NotFound when there is no such machine; ArmUnavailable
+ */
+export async function dryRun(
+  services: Pick<Services, "arm" | "records" | "settings" | "offerOf">,
+  wish: Wish,
+): Promise<Plan> {
+  const found = judge(await survey(services, { ...wish, warm: wish.policy.replica === "warm" }));
+  const planned = await attempted(services, wish);
+  const errors = [...found.filter(isError).map(finding), ...planned.problems.map(problem)];
+  return {
+    properties: {
+      possible: errors.length === 0,
+      targetRegion: services.settings.region,
+      errors,
+      warnings: found.filter((one) => !isError(one)).map(finding),
+      resources: viewResources(planned.plan?.resources ?? []),
+      networkInterfaces: (planned.plan?.target.nics ?? []).map((nic) => ({
+        name: nic.name,
+        subnet: nic.subnet,
+        address: nic.address ?? null,
+        networkSecurityGroup: nic.networkSecurityGroup ?? null,
+        applicationSecurityGroups: nic.applicationSecurityGroups ?? [],
+      })),
+      networkMappings: (planned.plan?.mappings ?? [])
+        .flatMap((row) => [row, wayBack(row)])
+        .map(({ source, target, subnets }) => ({ source, target, subnets })),
+    },
+  };
+}
+
+/** A machine that cannot be planned for is an answer as well. */
+async function attempted(
+  services: Pick<Services, "arm" | "records" | "settings">,
+  wish: Wish,
+): Promise<{ plan?: EnablementPlan; problems: readonly string[] }> {
+  try {
+    const plan = await planFor(services, wish, await readSource(services, wish));
+    return { plan, problems: plan.problems };
+  } catch (error) {
+    if (!hasCode(error, "SourceUnsuitable")) throw error;
+    return { problems: [messageOf(error)] };
+  }
+}
+
+const finding = ({ code, message }: Found) => ({ code, message, recommendedAction: FINDINGS[code].remedy });
+
+const problem = (message: string) => ({
+  code: "SourceUnsuitable",
+  message,
+  recommendedAction: "Change the field that is named, or the machine.",
+});

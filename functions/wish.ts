@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { type EnableProtectionRequest, targetWish } from "../engine/contract/enable-protection.ts";
+import { freezeCommands } from "../engine/core/freeze.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import { type ArmId, sameArmId } from "../engine/core/ids.ts";
+import type { Wish } from "../engine/recovery/begin.ts";
+import { recoveryPolicy } from "../engine/recovery/policy.ts";
+import { checkInput } from "./http.ts";
+
+const leeward = z.strictObject({
+  policy: recoveryPolicy.prefault({}),
+  /** Run by the agent on the machine, with the agent's rights. */
+  freeze: freezeCommands.optional(),
+  target: targetWish.optional(),
+});
+
+/**
+ * What an enablement's body asks for. Our own part of it is strict: a misspelt policy must not pass for the default one.
+ * @throws InvalidRequest naming the field
+ */
+export function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
+  const { providerSpecificDetails: details } = properties;
+  const own = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
+  const { policy, freeze, target = {} } = own;
+  const { nics, vmName, size, replicaAccount } = target;
+  return {
+    id,
+    vmId: details.fabricObjectId,
+    policy,
+    policyId: properties.policyId,
+    recoveryContainerId: details.recoveryContainerId,
+    request: {
+      resourceGroup: details.recoveryResourceGroupId,
+      network: details.recoveryAzureNetworkId,
+      subnet: details.recoverySubnetName,
+      availabilitySet: details.recoveryAvailabilitySetId,
+      zone: details.recoveryAvailabilityZone,
+      proximityPlacementGroup: details.recoveryProximityPlacementGroupId,
+      cacheAccount: cacheAccountOf(details, target.cacheAccount),
+      replicaAccount,
+      size,
+      vmName,
+      nics,
+      disks: details.vmManagedDisks?.map(({ diskId }) => diskId),
+      diskKinds: kindsOf(details),
+      freeze,
+    },
+  };
+}
+
+type Details = EnableProtectionRequest["properties"]["providerSpecificDetails"];
+
+function cacheAccountOf({ vmManagedDisks }: Details, own: ArmId | undefined): ArmId | undefined {
+  const asked = (vmManagedDisks ?? []).flatMap((disk) => disk.primaryStagingAzureStorageAccountId ?? [])[0];
+  if (asked && own && !sameArmId(asked, own))
+    throw new LeewardError(
+      "InvalidRequest",
+      "properties.leeward.target.cacheAccount: primaryStagingAzureStorageAccountId names another one",
+    );
+  return own ?? asked;
+}
+
+function kindsOf({ vmManagedDisks = [] }: Details): Wish["request"]["diskKinds"] {
+  const kinds = vmManagedDisks.flatMap(
+    ({ diskId, recoveryTargetDiskAccountType: sku, recoveryDiskEncryptionSetId: encryptionSet }) =>
+      sku || encryptionSet ? [{ disk: diskId, sku, encryptionSet }] : [],
+  );
+  return kinds.length > 0 ? kinds : undefined;
+}
