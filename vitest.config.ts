@@ -33,6 +33,7 @@ export default defineConfig({
       project("simulation", 300_000, YIELDING),
       project("local", 240_000),
       project("functions-host", 240_000),
+      project("faults", 600_000, YIELDING),
       project("software", 1_200_000, YIELDING),
       project("box", 600_000),
     ],

@@ -26,7 +26,7 @@ import { vmActivities } from "./activities/vm.ts";
 import { services } from "./services.ts";
 
 /** The whole contract: a missing activity, or one of the wrong type, does not compile. */
-const activities: Implementations = {
+export const activities: Implementations = {
   ...agentActivities,
   ...bootActivities,
   ...diskActivities,

@@ -1,4 +1,4 @@
-import { app } from "durable-functions";
+import { type OrchestrationHandler, app } from "durable-functions";
 import { checkpoint } from "../orchestrations/checkpoint.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
 import { failover } from "../orchestrations/failover.ts";
@@ -14,16 +14,23 @@ import { upgradeAgent } from "../orchestrations/upgrade-agent.ts";
 import { resync } from "../orchestrations/resync.ts";
 import { ORCHESTRATION } from "./durable.ts";
 
-app.orchestration(ORCHESTRATION.enable, enableProtection);
-app.orchestration(ORCHESTRATION.failover, failover);
-app.orchestration(ORCHESTRATION.replicate, replicate);
-app.orchestration(ORCHESTRATION.recoveryPoint, recoveryPoint);
-app.orchestration(ORCHESTRATION.groupPoint, groupPoint);
-app.orchestration(ORCHESTRATION.groupFailover, groupFailover);
-app.orchestration(ORCHESTRATION.checkpoint, checkpoint);
-app.orchestration(ORCHESTRATION.verify, verify);
-app.orchestration(ORCHESTRATION.resync, resync);
-app.orchestration(ORCHESTRATION.retain, retain);
-app.orchestration(ORCHESTRATION.losses, losses);
-app.orchestration(ORCHESTRATION.upgradeAgent, upgradeAgent);
-app.orchestration(ORCHESTRATION.uninstallAgent, uninstallAgent);
+/** Every orchestration by the name that it is registered under: one that is missing does not compile. */
+export const orchestrations: Readonly<
+  Record<(typeof ORCHESTRATION)[keyof typeof ORCHESTRATION], OrchestrationHandler>
+> = {
+  [ORCHESTRATION.enable]: enableProtection,
+  [ORCHESTRATION.failover]: failover,
+  [ORCHESTRATION.replicate]: replicate,
+  [ORCHESTRATION.recoveryPoint]: recoveryPoint,
+  [ORCHESTRATION.groupPoint]: groupPoint,
+  [ORCHESTRATION.groupFailover]: groupFailover,
+  [ORCHESTRATION.checkpoint]: checkpoint,
+  [ORCHESTRATION.verify]: verify,
+  [ORCHESTRATION.resync]: resync,
+  [ORCHESTRATION.retain]: retain,
+  [ORCHESTRATION.losses]: losses,
+  [ORCHESTRATION.upgradeAgent]: upgradeAgent,
+  [ORCHESTRATION.uninstallAgent]: uninstallAgent,
+};
+
+for (const [name, orchestrator] of Object.entries(orchestrations)) app.orchestration(name, orchestrator);

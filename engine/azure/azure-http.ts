@@ -1,5 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import {
+  type HttpClient,
   type HttpMethods,
   bearerTokenAuthenticationPolicy,
   createDefaultHttpClient,
@@ -18,6 +19,8 @@ export interface AzureHttpSettings {
   readonly userAgent?: string;
   /** How long one call may take; 20 s by default. A dead region must not hold an activity for minutes. */
   readonly timeout?: Millis;
+  /** What sends requests; Node's own https by default. */
+  readonly transport?: HttpClient;
 }
 
 export interface AzureCall {
@@ -38,7 +41,7 @@ export function azureHttp(
   settings: AzureHttpSettings,
   audience: string,
 ): (call: AzureCall) => Promise<ArmReply> {
-  const http = createDefaultHttpClient();
+  const http = settings.transport ?? createDefaultHttpClient();
   const pipeline = createPipelineFromOptions({
     retryOptions: { maxRetries: 0 },
     redirectOptions: { maxRetries: 0 },

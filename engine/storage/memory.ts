@@ -282,6 +282,11 @@ export class MemoryRecordStore implements RecordStore {
     // exists from the start
   }
 
+  /** Of all records that there ever were. */
+  kinds(): string[] {
+    return [...this.#kinds.keys()];
+  }
+
   #kind(kind: string, key: string) {
     escapeKey(kind);
     escapeKey(key);

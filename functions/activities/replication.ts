@@ -15,7 +15,7 @@ import {
   withShipped,
 } from "../../engine/recovery/replicating.ts";
 import { cut } from "../../engine/replication/points.ts";
-import { releaseCache } from "../../engine/replication/release.ts";
+import { releaseCache, sweepCache } from "../../engine/replication/release.ts";
 import { type ShipLimits, type Shipped, ship } from "../../engine/replication/ship.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import type { ObjectStore } from "../../engine/storage/store.ts";
@@ -89,6 +89,15 @@ const release = (services: Services, item: ItemRecord, before: ProgressRecord, s
   shipped.segments === 0
     ? undefined
     : releaseCache(services.objectsAt(cacheOf(item)), item.machine, before.arrived, shipped.position);
+
+/** What a host that died between the record and the release left in the cache. A cache that does not answer has it later. */
+export async function releaseLeft(services: Services, machine: MachineId): Promise<void> {
+  const item = await itemOf(services, machine);
+  const { arrived } = await progressOf(services, machine);
+  await sweepCache(services.objectsAt(cacheOf(item)), machine, arrived).catch((error: unknown) => {
+    if (!(error instanceof LeewardError)) throw error;
+  });
+}
 
 /** Makes a point of every proof that has arrived; returns how many. */
 export async function cutArrived(services: Services, item: ItemRecord): Promise<number> {

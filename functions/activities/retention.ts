@@ -1,6 +1,7 @@
 import { noRetention, withProblem } from "../../engine/recovery/retention-record.ts";
 import { compactFor } from "./compaction.ts";
 import { healing } from "./healing.ts";
+import { releaseLeft } from "./replication.ts";
 import { sweepFor } from "./sweeping.ts";
 import { thinFor } from "./thinning.ts";
 import type { Implementations } from "./tools.ts";
@@ -15,7 +16,9 @@ export const retentionActivities = {
   },
 
   async sweep({ machine }, { services }) {
-    return { state: await healing(services, machine, () => sweepFor(services, machine)) };
+    const state = await healing(services, machine, () => sweepFor(services, machine));
+    if (state === "done") await releaseLeft(services, machine);
+    return { state };
   },
 
   async noteRetention({ machine, problem }, { services }) {

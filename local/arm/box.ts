@@ -2,6 +2,7 @@ import type { Clock } from "../../engine/core/clock.ts";
 import type { BoxConfig } from "./box-config.ts";
 import type { Reply } from "./call.ts";
 import type { Faults } from "./box/fault.ts";
+import type { BlobAt } from "./compute/box-blob.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Operations } from "./operations.ts";
 import type { Exchange } from "./published/exchange.ts";
@@ -31,6 +32,6 @@ export interface Box {
   answerFor(resource: string, apiVersion: string): Promise<Reply>;
   /** http URL that VMs and apps know as IDENTITY_ENDPOINT. */
   readonly identityEndpoint: string;
-  /** PEM of the authority behind Azurite's certificate. */
-  readonly ca: string | undefined;
+  /** The page blobs that disks are imported from. */
+  readonly blobAt: BlobAt;
 }

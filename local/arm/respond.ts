@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { messageOf } from "../../engine/core/errors.ts";
 import { ArmError, envelope } from "./arm-error.ts";
 import { authorize } from "./authorize.ts";
@@ -41,16 +41,36 @@ async function answer(
   const body = await jsonBody(request);
   if (url.pathname.startsWith("/box/"))
     return send(response, await administer(box, method, url.pathname, body, authorization));
+  const asked = { method, url, headers: request.headers, body };
+  const reply = await exchanged(box, asked, headers);
+  if (!reply) return void response.destroy();
+  send(response, reply, reply.headers);
+}
+
+/** An ARM request as it came, its body parsed. */
+export interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Pick<IncomingHttpHeaders, "authorization" | "if-none-match" | "if-match">;
+  readonly body: unknown;
+}
+
+/** An ARM call to its answer, whatever it came over; undefined when the connection breaks, as a fault may want it. */
+export async function exchanged(
+  box: Box,
+  { method, url, headers: given, body }: Asked,
+  headers: Readonly<Record<string, string>>,
+): Promise<(Reply & { readonly headers: Record<string, string> }) | undefined> {
+  const { pathname } = url;
   const query = lowerNames(url.searchParams);
-  const { "if-none-match": ifNoneMatch, "if-match": ifMatch } = request.headers;
-  const asked = { method, pathname: url.pathname, query, body, ifNoneMatch, ifMatch };
-  if (box.faults.drops(method, url.pathname)) return void response.destroy();
+  const { authorization, "if-none-match": ifNoneMatch, "if-match": ifMatch } = given;
+  const asked = { method, pathname, query, body, ifNoneMatch, ifMatch };
+  if (box.faults.drops(method, pathname)) return undefined;
   const reply = await carriedOut(box, asked, authorization).catch(refusalOf);
   if (method !== "GET") box.state.save();
   const all = { ...headers, ...reply.headers };
   box.observe?.({ ...asked, status: reply.status, headers: all, answer: reply.body });
-  if (box.faults.losesReply(method, url.pathname)) return void response.destroy();
-  send(response, reply, all);
+  return box.faults.losesReply(method, pathname) ? undefined : { ...reply, headers: all };
 }
 
 async function carriedOut(box: Box, asked: Request, authorization: string | undefined): Promise<Reply> {

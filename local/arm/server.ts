@@ -1,23 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type Clock, systemClock } from "../../engine/core/clock.ts";
 import type { BoxConfig } from "./box-config.ts";
 import type { Box } from "./box.ts";
-import { faults } from "./box/fault.ts";
-import { bootDiagnostics } from "./compute/boot-diagnostics.ts";
-import { copySource } from "./compute/copy-source.ts";
-import { diskSas } from "./compute/disk-sas.ts";
-import { powerOn } from "./compute/power.ts";
-import { dispatch } from "./dispatch.ts";
 import type { Hypervisor } from "./hypervisor.ts";
-import { operationsOf } from "./operations.ts";
+import { openBox } from "./open-box.ts";
 import type { Exchange } from "./published/exchange.ts";
 import { answerArm, send } from "./respond.ts";
-import { sow } from "./seed.ts";
 import { openState } from "./state.ts";
-import { throttle } from "./throttle.ts";
 import { managedIdentityToken } from "./tokens/endpoints.ts";
 import { openIssuer } from "./tokens/issuer.ts";
 
@@ -64,31 +55,10 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
   const url = `https://127.0.0.1:${await listen(arm, settings.port)}`;
   const identityEndpoint = `http://127.0.0.1:${await listen(tokens, settings.identityPort)}/msi/token`;
   const issuer = await openIssuer(data, config.tenant, clock, () => url);
-  const operations = operationsOf(() => box);
-  const ca = config.ca && readFileSync(config.ca, "utf8");
-  const readSource = copySource(config, ca, () => url);
-  const box: Box = {
-    config,
-    clock,
-    state,
-    hypervisor,
-    issuer,
-    operations,
-    faults: faults(),
-    throttle: throttle(clock, config.throttling),
-    bootDiagnostics: bootDiagnostics(clock, () => url, hypervisor),
-    diskSas: diskSas({ directory: data, state, clock, origin: () => url, readSource }),
-    url,
-    identityEndpoint,
-    observe: settings.observe,
-    ca,
-    answerFor: (resource, apiVersion) => current(box, resource, apiVersion),
-  };
-  if (state.fresh) await sow(box);
-  else await runAgain(box);
+  const box = await openBox({ ...settings, state, issuer, url, identityEndpoint });
   isReady(box);
   const close = async () => {
-    await operations.close();
+    await box.operations.close();
     await Promise.all([arm, tokens].map(closed));
   };
   return {
@@ -101,32 +71,6 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
       await Promise.all(state.virtualMachines.all().map(({ id }) => hypervisor.powerOff(id)));
     },
   };
-}
-
-/**
- * After a restart: VMs that should run, then operations that were under way. A VM that does not come up is Failed and
- * keeps nobody else from coming up.
- */
-async function runAgain(box: Box): Promise<void> {
-  for (const machine of box.state.virtualMachines.all()) {
-    const waits = box.operations.busy(machine.id) || box.state.lost.has(machine.location);
-    if (waits || machine.hidden.power !== "running") continue;
-    try {
-      await powerOn(box, machine);
-    } catch {
-      machine.properties.provisioningState = "Failed";
-    }
-  }
-  box.operations.resume();
-}
-
-async function current(box: Box, resource: string, apiVersion: string) {
-  try {
-    const query = new URLSearchParams({ "api-version": apiVersion });
-    return await dispatch(box, { method: "GET", pathname: resource, query, body: undefined });
-  } catch {
-    return { status: 204 };
-  }
 }
 
 async function answerToken(box: Box, request: IncomingMessage, response: ServerResponse): Promise<void> {

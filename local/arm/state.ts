@@ -89,6 +89,13 @@ export function openState(directory: string): State {
   const file = path.join(directory, "state.json");
   const fresh = !existsSync(file);
   const saved: Saved = fresh ? nothing() : schema.parse(JSON.parse(readFileSync(file, "utf8")));
+  return stateOf(saved, fresh, (text) => replace(file, text));
+}
+
+/** One that ends with its process. */
+export const passingState = (): State => stateOf(nothing(), true, undefined);
+
+function stateOf(saved: Saved, fresh: boolean, keep: ((text: string) => void) | undefined): State {
   const tables = {
     groups: table(saved.groups),
     securityGroups: table(saved.securityGroups),
@@ -113,9 +120,10 @@ export function openState(directory: string): State {
   const lost = new Set(saved.lost);
   const usedPools = new Set(saved.usedPools);
   const save = () => {
+    if (!keep) return;
     const lists = Object.fromEntries(TABLES.map((name) => [name, tables[name].all()]));
     const sets = { limits: Object.fromEntries(changed), lost: [...lost], usedPools: [...usedPools] };
-    replace(file, JSON.stringify({ ...lists, ...sets }));
+    keep(JSON.stringify({ ...lists, ...sets }));
   };
   return { ...tables, limits: changed, lost, usedPools, fresh, save };
 }

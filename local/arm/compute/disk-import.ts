@@ -1,5 +1,4 @@
 import { open } from "node:fs/promises";
-import { PageBlobClient } from "@azure/storage-blob";
 import { messageOf } from "../../../engine/core/errors.ts";
 import { type Bytes, MIB, bytes } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES, checkVhdFooter } from "../../../engine/azure/vhd-footer.ts";
@@ -7,12 +6,9 @@ import { ArmError } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Disk } from "../model.ts";
 import { endpointsOf } from "../storage/storage-account.ts";
-import { storageOptions } from "./box-blob.ts";
+import type { PageBlob } from "./box-blob.ts";
 import { createSparse } from "./disk-file.ts";
 
-const STORAGE = "https://storage.azure.com";
-/** Azure's own service reads the blob, whoever asked for the import. */
-const IMPORTER = { objectId: "00000000-0000-0000-0000-00000000d15c", clientId: "disk-import", roles: [] };
 const CHUNK = 4 * MIB;
 const PARALLEL = 4;
 
@@ -23,10 +19,10 @@ const PARALLEL = 4;
  */
 export async function importBlob(box: Box, disk: Disk): Promise<Bytes> {
   const blob = sourceOf(box, disk);
-  const { contentLength = 0, blobType } = await reachable(blob.getProperties(), disk.name);
-  if (blobType !== "PageBlob" || contentLength <= VHD_FOOTER_BYTES)
+  const stored = await reachable(blob.size(), disk.name);
+  if (stored === undefined || stored <= VHD_FOOTER_BYTES)
     throw new ArmError(400, "InvalidVhd", "Only blobs formatted as VHDs can be imported.");
-  const size = bytes(contentLength - VHD_FOOTER_BYTES);
+  const size = bytes(stored - VHD_FOOTER_BYTES);
   if (size % MIB !== 0)
     throw new ArmError(
       400,
@@ -39,7 +35,7 @@ export async function importBlob(box: Box, disk: Disk): Promise<Bytes> {
   return size;
 }
 
-function sourceOf(box: Box, disk: Disk): PageBlobClient {
+function sourceOf(box: Box, disk: Disk): PageBlob {
   const uri = String(disk.properties.creationData["sourceUri"]);
   const accountId = String(disk.properties.creationData["storageAccountId"]);
   const account = box.state.storageAccounts.get(accountId);
@@ -57,13 +53,7 @@ function sourceOf(box: Box, disk: Disk): PageBlobClient {
       "InvalidParameter",
       `The source URI of disk '${disk.name}' is not in storage account ${account.name}.`,
     );
-  const credential = {
-    getToken: async () => {
-      const { token, expires } = await box.issuer.mint(IMPORTER, STORAGE);
-      return { token, expiresOnTimestamp: expires * 1000 };
-    },
-  };
-  return new PageBlobClient(uri, credential, storageOptions(box.ca));
+  return box.blobAt(uri);
 }
 
 async function reachable<Answer>(answer: Promise<Answer>, disk: string): Promise<Answer> {
@@ -79,8 +69,8 @@ async function reachable<Answer>(answer: Promise<Answer>, disk: string): Promise
   }
 }
 
-async function checkFooter(blob: PageBlobClient, size: Bytes, disk: string): Promise<void> {
-  const footer = await reachable(blob.downloadToBuffer(size, VHD_FOOTER_BYTES), disk);
+async function checkFooter(blob: PageBlob, size: Bytes, disk: string): Promise<void> {
+  const footer = await reachable(blob.read(size, VHD_FOOTER_BYTES), disk);
   try {
     checkVhdFooter(footer, bytes(size + VHD_FOOTER_BYTES));
   } catch (error) {
@@ -88,13 +78,13 @@ async function checkFooter(blob: PageBlobClient, size: Bytes, disk: string): Pro
   }
 }
 
-async function copyRanges(blob: PageBlobClient, size: Bytes, file: string): Promise<void> {
+async function copyRanges(blob: PageBlob, size: Bytes, file: string): Promise<void> {
   const image = await open(file, "r+");
   try {
     const chunks = chunksOf(blob, size);
     const copy = async () => {
       for await (const { offset, length } of chunks)
-        await image.write(await blob.downloadToBuffer(offset, length), 0, length, offset);
+        await image.write(await blob.read(offset, length), 0, length, offset);
     };
     await Promise.all(Array.from({ length: PARALLEL }, copy));
     await image.sync();
@@ -104,8 +94,8 @@ async function copyRanges(blob: PageBlobClient, size: Bytes, file: string): Prom
 }
 
 /** The allocated ranges of the disk, without the footer, in pieces. */
-async function* chunksOf(blob: PageBlobClient, size: Bytes) {
-  for await (const range of blob.listPageRanges(0, size))
-    for (let at = range.start; at <= range.end; at += CHUNK)
-      yield { offset: at, length: Math.min(CHUNK, range.end + 1 - at, size - at) };
+async function* chunksOf(blob: PageBlob, size: Bytes) {
+  for await (const { offset, length } of blob.ranges(size))
+    for (let at = offset; at < offset + length; at += CHUNK)
+      yield { offset: at, length: Math.min(CHUNK, offset + length - at, size - at) };
 }

@@ -1,0 +1,137 @@
+import { hash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { bytes } from "../../engine/core/units.ts";
+import type { World } from "./world.ts";
+
+/** All that is there, by name: resources, bytes of disks, objects, pages and records, without what differs each time. */
+export type EndState = ReadonlyMap<string, string>;
+
+const TABLES = [
+  "groups",
+  "securityGroups",
+  "virtualNetworks",
+  "networkInterfaces",
+  "storageAccounts",
+  "disks",
+  "snapshots",
+  "availabilitySets",
+  "virtualMachines",
+  "vmExtensions",
+  "runCommands",
+  "locks",
+  "roleAssignments",
+  "publicAddresses",
+  "routeTables",
+  "applicationSecurityGroups",
+  "natGateways",
+] as const;
+
+export async function endStateOf(world: World): Promise<EndState> {
+  const found = new Map<string, string>();
+  for (const [name, value] of [...resources(world), ...(await stored(world)), ...(await recorded(world))])
+    found.set(inPool(name), JSON.stringify(steady(value), undefined, 1));
+  return found;
+}
+
+/** What stands in one and not in the other, or otherwise; in lines for a person. */
+export function differences(expected: EndState, found: EndState): string[] {
+  const names = [...new Set([...expected.keys(), ...found.keys()])].toSorted();
+  return names.flatMap((name) => {
+    const [was, is] = [expected.get(name), found.get(name)];
+    if (was === is) return [];
+    if (was === undefined) return [`${name}: is there and should not be`];
+    if (is === undefined) return [`${name}: is not there`];
+    const lines = is.split("\n");
+    const wanted = was.split("\n");
+    const off = lines.findIndex((line, at) => line !== wanted[at]);
+    return [`${name}: ${lines[off]?.trim()} instead of ${wanted[off]?.trim()}`];
+  });
+}
+
+function resources({ box, hypervisor }: World): [string, unknown][] {
+  const { state } = box;
+  return TABLES.flatMap((table) =>
+    state[table].all().map((resource): [string, unknown] => {
+      const name = `${table} ${resource.id.toLowerCase()}`;
+      if (table === "virtualMachines")
+        return [name, { ...resource, runs: hypervisor.running.has(resource.id.toLowerCase()) }];
+      return [name, "hidden" in resource ? withImage(resource) : resource];
+    }),
+  );
+}
+
+/** A disk with its bytes; nobody wrote to one that takes no room. */
+function withImage<Resource extends object>(resource: Resource): unknown {
+  if (!("hidden" in resource) || typeof resource.hidden !== "object" || resource.hidden === null)
+    return resource;
+  const { hidden } = resource;
+  if (!("file" in hidden) || typeof hidden.file !== "string") return resource;
+  return { ...resource, hidden: undefined, image: statSync(hidden.file).blocks > 0 && digestOf(readFileSync(hidden.file)) };
+}
+
+async function stored({ accounts }: World): Promise<[string, unknown][]> {
+  const found: [string, unknown][] = [];
+  for (const { endpoint, objects, pages } of accounts.all()) {
+    for await (const { name } of objects.list(""))
+      found.push([`object ${endpoint}/${name}`, contentOf((await objects.get(name))?.body)]);
+    for (const [name, size] of pages.sizes) {
+      found.push([`pages ${endpoint}/${name}`, digestOf(await pages.read(name, bytes(0), size))]);
+    }
+  }
+  return found;
+}
+
+async function recorded({ records }: World): Promise<[string, unknown][]> {
+  const found: [string, unknown][] = [];
+  for (const kind of records.kinds())
+    for await (const { key, value } of records.list(kind))
+      if (kind !== "job") found.push([`record ${kind} ${key}`, value]);
+  return found;
+}
+
+const digestOf = (body: Uint8Array | undefined): string => hash("sha256", body ?? Buffer.alloc(0));
+
+/** Documents as such, everything else by its digest. */
+function contentOf(body: Buffer | undefined): unknown {
+  const text = body?.toString("utf8") ?? "";
+  if (!text.startsWith("{")) return digestOf(body);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return digestOf(body);
+  }
+}
+
+/** Counted by tries, or told by when something was asked. */
+const FLEETING = new Set([
+  "digest",
+  "flow",
+  "generation",
+  "heartbeat",
+  "losses",
+  "merged",
+  "rtoSeconds",
+  "seconds",
+  "secret",
+  "steps",
+  "unissued",
+]);
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
+/** A storage account that could not be made, and is made again, is another one of the pool. */
+const inPool = (text: string): string => text.replaceAll(/\b(west|north)\d\b/g, "$1");
+
+/** Without ids that are drawn, and without instants. */
+function steady(value: unknown): unknown {
+  if (typeof value === "string") return inPool(value).replaceAll(UUID, "{id}").replaceAll(ISO, "{time}");
+  if (typeof value === "number") return value > 1e15 ? "{time}" : value;
+  if (Array.isArray(value)) return value.map(steady);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name, of]) => of !== undefined && !FLEETING.has(name))
+      .map(([name, of]) => [name, steady(of)])
+      .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  );
+}

@@ -1,0 +1,5 @@
+import { tableOf } from "./suite.ts";
+
+const { enablement, failover } = await import("./steps.ts");
+
+tableOf("failover by import", 2, { before: [enablement("warm")], step: failover });

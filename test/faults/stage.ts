@@ -1,0 +1,97 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { type Server, createServer } from "node:https";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import tls from "node:tls";
+import { micros } from "../../engine/core/units.ts";
+import { machineIdFor } from "../../engine/recovery/item.ts";
+import type { Box } from "../../local/arm/box.ts";
+import { answerArm } from "../../local/arm/respond.ts";
+import { type Issuer, openIssuer } from "../../local/arm/tokens/issuer.ts";
+import { ensureCertificates } from "../../local/tls/certificate.ts";
+import { type Event, type Story, tell } from "../fixtures/story.ts";
+import { APP, ITEM, VM, boxOf, disksOf } from "./place.ts";
+
+/** What all worlds of one test file share, since it costs more than a world. */
+export interface Stage {
+  readonly directory: string;
+  readonly issuer: Issuer;
+  /** https origin where the bytes of disks are served, which go over real sockets. */
+  readonly url: string;
+  /** For Resource Manager. */
+  readonly token: string;
+  readonly story: Story;
+  readonly disks: ReturnType<typeof disksOf>;
+  /** Has the box answer at `url`. */
+  enter(box: Box): void;
+  close(): Promise<void>;
+}
+
+/** A little behind the newest write of the story. */
+export const START = micros(1_790_000_100_000_000);
+
+const AUDIENCE = "https://management.azure.com";
+
+/** @param mebibytes of each disk */
+export async function openStage(mebibytes: number): Promise<Stage> {
+  const disks = disksOf(mebibytes);
+  const directory = mkdtempSync(path.join(tmpdir(), "leeward-faults-"));
+  const certificates = await ensureCertificates(path.join(directory, "tls"));
+  const read = (file: string) => readFileSync(file, "utf8");
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), read(certificates.ca)]);
+  let current: Box | undefined;
+  const server = createServer(
+    { cert: read(certificates.cert), key: read(certificates.key) },
+    (request, response) => void (current ? answerArm(current, request, response) : response.destroy()),
+  );
+  const url = `https://127.0.0.1:${await listen(server)}`;
+  const { tenant } = boxOf(directory, disks);
+  const clock = { now: () => START, sleep: () => Promise.reject(new Error("nobody sleeps here")) };
+  const issuer = await openIssuer(directory, tenant, clock, () => url);
+  const { token } = await issuer.mint(APP, AUDIENCE);
+  const story = await tell(EVENTS, { machine: machineIdFor(ITEM, VM), disks });
+  return {
+    directory,
+    issuer,
+    url,
+    token,
+    story,
+    disks,
+    enter: (box) => void (current = box),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const write = (disk: number, sector: number, fill: number): Event => ({
+  kind: "write",
+  disk,
+  sector,
+  sectors: 40,
+  fill,
+});
+const POINT: readonly Event[] = [{ kind: "barrier" }, { kind: "prove" }, { kind: "seal" }];
+
+/** Two recovery points, and a write behind them that is in no point. */
+const EVENTS: readonly Event[] = [
+  write(0, 0, 1),
+  write(1, 100, 2),
+  ...POINT,
+  write(0, 3000, 3),
+  ...POINT,
+  write(1, 0, 4),
+  { kind: "seal" },
+];
+
+const listen = (server: Server): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("no port"));
+      else resolve(address.port);
+    });
+  });

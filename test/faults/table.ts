@@ -1,0 +1,106 @@
+import type { Call, Disturbance, Mishap } from "./calls.ts";
+import { differences, endStateOf, type EndState } from "./end-state.ts";
+import { type Step, achieve } from "./steps.ts";
+import type { Stage } from "./stage.ts";
+import { type World, openWorld } from "./world.ts";
+
+/** A step that is disturbed at each of its calls, behind steps that are not. */
+export interface Story {
+  readonly before: readonly Step[];
+  readonly step: Step;
+}
+
+const isChange = ({ name }: Call): boolean => /^(PUT|POST|PATCH|DELETE) /.test(name);
+const isRead = ({ name }: Call): boolean => name.startsWith("GET ");
+const isPoll = ({ name }: Call): boolean => name.endsWith("/{id}");
+const isArm = (call: Call): boolean => isChange(call) || isRead(call);
+const always = (): boolean => true;
+
+/** More than the orchestrations try by themselves. */
+const GIVEN_UP = 9;
+
+const refused = (status: number, code: string, times = 1, retryAfter?: number): Mishap => ({
+  kind: "status",
+  status,
+  code,
+  times,
+  ...(retryAfter !== undefined && { retryAfter }),
+});
+
+interface Kind {
+  readonly mishap: Mishap;
+  /** The calls that it can happen to. */
+  readonly to: (call: Call) => boolean;
+}
+
+/** Every way in which a call can go wrong. */
+export const KINDS = {
+  "429 with Retry-After": { mishap: refused(429, "TooManyRequests", 1, 40), to: isArm },
+  "409 while another operation is at work": {
+    mishap: refused(409, "AnotherOperationInProgress"),
+    to: isChange,
+  },
+  "409 that does not pass by itself": { mishap: refused(409, "Conflict"), to: isChange },
+  "500 until it is given up": { mishap: refused(500, "InternalServerError", GIVEN_UP), to: isArm },
+  "503 once": { mishap: refused(503, "ServiceUnavailable"), to: isArm },
+  "404 of what is asked for again and again": { mishap: refused(404, "OperationNotFound"), to: isPoll },
+  "Resource Manager is gone for a quarter of an hour": {
+    mishap: { kind: "unreachable", seconds: 900 },
+    to: isArm,
+  },
+  "the reply is lost": { mishap: { kind: "lose-reply" }, to: isChange },
+  "the operation ends as Failed": {
+    mishap: { kind: "operation-fails" },
+    to: ({ begins }) => begins,
+  },
+  "the host dies before it": { mishap: { kind: "host-dies", when: "before" }, to: isArm },
+  "the host dies behind it": { mishap: { kind: "host-dies", when: "behind" }, to: always },
+} satisfies Record<string, Kind>;
+export type KindName = keyof typeof KINDS;
+
+/** How a story goes when nothing disturbs it. */
+export interface Undisturbed {
+  readonly calls: readonly Call[];
+  readonly end: EndState;
+}
+
+export async function undisturbed(stage: Stage, story: Story): Promise<Undisturbed> {
+  const world = await openWorld(stage);
+  await tell(world, story);
+  const told = { calls: world.calls.seen, end: await endStateOf(world) };
+  world.close();
+  return told;
+}
+
+export function casesOf({ calls }: Undisturbed, name: KindName): Disturbance[] {
+  const { mishap, to }: Kind = KINDS[name];
+  return calls.filter(to).map((call) => ({ call, mishap }));
+}
+
+/** What is wrong in the end, in lines for a person; none when a disturbance left no trace. */
+export async function disturbed(
+  stage: Stage,
+  story: Story,
+  { end }: Undisturbed,
+  disturbance: Disturbance,
+): Promise<string[]> {
+  const world = await openWorld(stage, disturbance);
+  try {
+    const failures = await tell(world, story);
+    if (!world.calls.struck) return ["it never happened"];
+    const wrong = differences(end, await endStateOf(world));
+    return wrong.length > 0 ? [...failures.map((why) => `(${why})`), ...wrong] : [];
+  } catch (error) {
+    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  } finally {
+    world.close();
+  }
+}
+
+async function tell(world: World, { before, step }: Story): Promise<string[]> {
+  for (const each of before) await achieve(world, each);
+  world.calls.begin();
+  const failures = await achieve(world, step);
+  world.calls.end();
+  return failures;
+}
