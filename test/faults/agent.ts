@@ -60,7 +60,8 @@ export class ScriptedAgent {
     const disks = (item.source?.disks ?? []).map(({ index, size }) => ({ index, size }));
     const resume = { generation: story.start.generation, next: ordinal(story.segments.length) };
     try {
-      if (!this.#uploaded) await cacheSegments(services.objectsAt(endpointOf(targetOf(item).cache)), story.segments);
+      if (!this.#uploaded)
+        await cacheSegments(services.objectsAt(endpointOf(targetOf(item).cache)), story.segments);
       const asked = { agentVersion: AGENT_VERSION, disks, ...(this.#uploaded && { resume }) };
       this.#uploaded = true;
       await registerAgent({ services, client: client() }, item, asked);

@@ -66,7 +66,11 @@ function withImage<Resource extends object>(resource: Resource): unknown {
     return resource;
   const { hidden } = resource;
   if (!("file" in hidden) || typeof hidden.file !== "string") return resource;
-  return { ...resource, hidden: undefined, image: statSync(hidden.file).blocks > 0 && digestOf(readFileSync(hidden.file)) };
+  return {
+    ...resource,
+    hidden: undefined,
+    image: statSync(hidden.file).blocks > 0 && digestOf(readFileSync(hidden.file)),
+  };
 }
 
 async function stored({ accounts }: World): Promise<[string, unknown][]> {

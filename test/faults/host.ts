@@ -25,9 +25,7 @@ export const armTransport = (box: Box, calls: Calls, host: Process, die: Die): H
       die();
       return never();
     }
-    const reply = await host.work(() =>
-      calls.during(call, () => exchanged(box, askedOf(request, url), {})),
-    );
+    const reply = await host.work(() => calls.during(call, () => exchanged(box, askedOf(request, url), {})));
     if (calls.kills("behind", call)) die();
     if (host.ended.aborted) return never();
     if (!reply) throw new RestError("socket hang up", { code: "ECONNRESET", request });
@@ -49,7 +47,16 @@ function responseOf(
 }
 
 /** Changes that a host makes in a store are calls as well: it may die behind each. */
-const CHANGES = new Set(["put", "delete", "create", "write", "clear", "snapshot", "deleteSnapshot", "promote"]);
+const CHANGES = new Set([
+  "put",
+  "delete",
+  "create",
+  "write",
+  "clear",
+  "snapshot",
+  "deleteSnapshot",
+  "promote",
+]);
 
 /** The store as a host reaches it. @param named what the store is called in a table of cases */
 export function storeOf<Store extends object>(

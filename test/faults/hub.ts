@@ -158,7 +158,8 @@ export class Hub {
     const of = task.name;
     if (task.kind === "activity") return { of, ...(await this.#activity(task, host)), at: this.#millis() };
     if (task.kind === "timer") await this.#sleep(task.at ?? 0, host);
-    if (task.kind === "any") return { of, first: await this.#first(instance, task, host), at: this.#millis() };
+    if (task.kind === "any")
+      return { of, first: await this.#first(instance, task, host), at: this.#millis() };
     return { of, at: this.#millis() };
   }
 

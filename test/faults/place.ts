@@ -1,6 +1,8 @@
 import path from "node:path";
 import { type ArmId, armId } from "../../engine/core/ids.ts";
-import { MIB, bytes, diskIndex } from "../../engine/core/units.ts";
+import { MIB, bytes, diskIndex, micros } from "../../engine/core/units.ts";
+import { machineIdFor } from "../../engine/recovery/item.ts";
+import { operationFor } from "../../engine/recovery/job.ts";
 import { boxConfig } from "../../local/arm/box-config.ts";
 import { readSettings } from "../../functions/settings.ts";
 
@@ -19,6 +21,13 @@ export const VM = idOf("shop", "Microsoft.Compute/virtualMachines", "shop");
 export const ITEM = armId(
   `${idOf("leeward", "Microsoft.RecoveryServices/vaults", "leeward-vault")}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/shop`,
 );
+
+/** When all stories begin: a little behind the newest write of the journal. */
+export const START = micros(1_790_000_100_000_000);
+
+/** How the person who enables calls the request; the machine is called after it. */
+export const ENABLEMENT = "enablement";
+export const MACHINE = machineIdFor(ITEM, VM, operationFor(ITEM, "enable", `${ENABLEMENT} 1 at ${START}`));
 
 /** Disks of the machine that is protected: as small as a managed disk that is uploaded may be, or smaller where none is. */
 export const disksOf = (mebibytes: number) => [

@@ -3,14 +3,12 @@ import { type Server, createServer } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
-import { micros } from "../../engine/core/units.ts";
-import { machineIdFor } from "../../engine/recovery/item.ts";
 import type { Box } from "../../local/arm/box.ts";
 import { answerArm } from "../../local/arm/respond.ts";
 import { type Issuer, openIssuer } from "../../local/arm/tokens/issuer.ts";
 import { ensureCertificates } from "../../local/tls/certificate.ts";
 import { type Event, type Story, tell } from "../fixtures/story.ts";
-import { APP, ITEM, VM, boxOf, disksOf } from "./place.ts";
+import { APP, MACHINE, START, boxOf, disksOf } from "./place.ts";
 
 /** What all worlds of one test file share, since it costs more than a world. */
 export interface Stage {
@@ -26,9 +24,6 @@ export interface Stage {
   enter(box: Box): void;
   close(): Promise<void>;
 }
-
-/** A little behind the newest write of the story. */
-export const START = micros(1_790_000_100_000_000);
 
 const AUDIENCE = "https://management.azure.com";
 
@@ -49,7 +44,7 @@ export async function openStage(mebibytes: number): Promise<Stage> {
   const clock = { now: () => START, sleep: () => Promise.reject(new Error("nobody sleeps here")) };
   const issuer = await openIssuer(directory, tenant, clock, () => url);
   const { token } = await issuer.mint(APP, AUDIENCE);
-  const story = await tell(EVENTS, { machine: machineIdFor(ITEM, VM), disks });
+  const story = await tell(EVENTS, { machine: MACHINE, disks });
   return {
     directory,
     issuer,

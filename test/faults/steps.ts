@@ -1,8 +1,9 @@
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
 import { type ItemRecord, itemKey } from "../../engine/recovery/item.ts";
 import { enable, failOver } from "../../functions/begin.ts";
-import { ITEM, TARGET_GROUP, VM } from "./place.ts";
+import { ENABLEMENT, ITEM, TARGET_GROUP, VM } from "./place.ts";
 import { retentionActivities } from "../../functions/activities/retention.ts";
+import { START } from "./place.ts";
 import type { World } from "./world.ts";
 
 /** Something that a person asks for, and when all that comes of it has come to rest. */
@@ -22,9 +23,13 @@ const LONGEST = 6 * 3600;
 /** Asks until it succeeds, as a person would. @returns why it failed before, if it did */
 export async function achieve(world: World, step: Step): Promise<string[]> {
   const failures: string[] = [];
-  for (let why = await tried(world, step, 1); why !== undefined; why = await tried(world, step, failures.length + 1)) {
+  for (let jobs = 1; ;) {
+    const { ran, why } = await tried(world, step, `${step.name} ${jobs}`);
+    if (why === undefined) break;
     failures.push(why);
-    if (failures.length === MOST_TRIES) throw new Error(`${step.name} never succeeds:\n${failures.join("\n")}`);
+    if (failures.length === MOST_TRIES)
+      throw new Error(`${step.name} never succeeds:\n${failures.join("\n")}`);
+    if (ran) jobs++;
     await world.clock.pass(PATIENCE);
   }
   await world.clock.until(() => step.rests(world), LONGEST, `${step.name}: what follows it`);
@@ -38,16 +43,16 @@ async function tidied(world: World): Promise<void> {
   await retentionActivities.sweep({ machine }, world.tools());
 }
 
-/** Why it failed, if it did. */
-async function tried(world: World, step: Step, nth: number): Promise<string | undefined> {
+/** Whether a job ran, and why it failed, if it did. */
+async function tried(world: World, step: Step, request: string): Promise<{ ran: boolean; why?: string }> {
   const { clock } = world;
   let answer: Answer;
-  do answer = await asked(world, step, `${step.name} ${nth}`);
+  do answer = await asked(world, step, request);
   while (answer === "none");
-  if (answer !== "accepted") return answer.refused;
+  if (answer !== "accepted") return { ran: false, why: answer.refused };
   await clock.until(async () => (await itemOf(world))?.job.ended ?? false, LONGEST, step.name);
   const { failure } = (await itemOf(world)) ?? {};
-  return failure && `${failure.step}: ${failure.code}: ${failure.message}`;
+  return { ran: true, ...(failure && { why: `${failure.step}: ${failure.code}: ${failure.message}` }) };
 }
 
 /** None when the host died meanwhile. */
@@ -74,7 +79,7 @@ export async function itemOf({ eye }: World): Promise<ItemRecord | undefined> {
 const quiet = ({ hub }: World): boolean => hub.live().every((id) => id.startsWith("replicate-"));
 
 export const enablement = (replica: "warm" | "none"): Step => ({
-  name: "enablement",
+  name: ENABLEMENT,
   begin: (world, token) =>
     enable(
       world.tools().services,
@@ -85,7 +90,8 @@ export const enablement = (replica: "warm" | "none"): Step => ({
         policy: recoveryPolicy.parse({ replica }),
         request: { resourceGroup: TARGET_GROUP },
       },
-      { now: world.clock.now(), token },
+      // The machine is called after it.
+      { now: START, token },
     ),
   async rests(world) {
     const { eye, stage } = world;

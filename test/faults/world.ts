@@ -24,8 +24,8 @@ import { type Process, StoryClock } from "./clock.ts";
 import { armTransport, storeOf } from "./host.ts";
 import { Hub } from "./hub.ts";
 import { QuietHypervisor } from "./hypervisor.ts";
-import { NEIGHBOUR, TARGET_BLOB, boxOf, imageOf, settingsAt } from "./place.ts";
-import { START, type Stage } from "./stage.ts";
+import { NEIGHBOUR, START, TARGET_BLOB, boxOf, imageOf, settingsAt } from "./place.ts";
+import type { Stage } from "./stage.ts";
 
 /** A whole Azure with a shop in it, and Leeward's app, in one process on one clock; as much as a case of the table needs. */
 export interface World {
