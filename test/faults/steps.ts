@@ -71,7 +71,7 @@ async function asked(world: World, step: Step, request: string): Promise<Answer>
   return answer;
 }
 
-export async function itemOf({ eye }: World): Promise<ItemRecord | undefined> {
+async function itemOf({ eye }: World): Promise<ItemRecord | undefined> {
   return (await eye.records.items.get(itemKey(ITEM)))?.value;
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { injectCoreApi } from "../../local/functions-host/core-api.ts";
 import type { Stage } from "./stage.ts";
 import type { KindName, Story, Undisturbed } from "./table.ts";
@@ -16,30 +16,28 @@ const isKind = (name: string): name is KindName => Object.hasOwn(KINDS, name);
 
 /** One test for each way in which a call can go wrong, over all calls of the story. @param mebibytes of each disk */
 export function tableOf(name: string, mebibytes: number, story: Story): void {
-  describe(name, () => {
-    let stage: Stage;
-    let told: Undisturbed;
-    let count = 0;
+  let stage: Stage;
+  let told: Undisturbed;
+  let count = 0;
 
-    beforeAll(async () => {
-      stage = await openStage(mebibytes);
-      told = await undisturbed(stage, story);
-    });
-    afterAll(async () => {
-      console.log(`${name}: ${told.calls.length} calls, ${count} cases (SEED=${seed})`);
-      await stage.close();
-    });
+  beforeAll(async () => {
+    stage = await openStage(mebibytes);
+    told = await undisturbed(stage, story);
+  });
+  afterAll(async () => {
+    console.log(`${name}: ${told.calls.length} calls, ${count} cases (SEED=${seed})`);
+    await stage.close();
+  });
 
-    test.each(Object.keys(KINDS).filter(isKind))("each call: %s", async (kind) => {
-      const cases = casesOf(told, kind).filter((_, at) => (at + seed) % SHARE === 0);
-      const wrong: string[] = [];
-      for (const each of cases) {
-        const lines = await disturbed(stage, story, told, each);
-        if (lines.length > 0)
-          wrong.push(`${each.call.name} (${each.call.nth}): ${kind}\n  ${lines.join("\n  ")}`);
-      }
-      count += cases.length;
-      expect(wrong.join("\n")).toBe("");
-    });
+  test.each(Object.keys(KINDS).filter(isKind))("each call: %s", async (kind) => {
+    const cases = casesOf(told, kind).filter((_, at) => (at + seed) % SHARE === 0);
+    const wrong: string[] = [];
+    for (const each of cases) {
+      const lines = await disturbed(stage, story, told, each);
+      if (lines.length > 0)
+        wrong.push(`${each.call.name} (${each.call.nth}): ${kind}\n  ${lines.join("\n  ")}`);
+    }
+    count += cases.length;
+    expect(wrong.join("\n")).toBe("");
   });
 }
