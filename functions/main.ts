@@ -19,5 +19,6 @@ import "./protectable-machines.ts";
 import "./protected-items.ts";
 import "./readiness-timer.ts";
 import "./recovery-points.ts";
+import "./redaction.ts";
 import "./repair.ts";
 import "./tag-events.ts";

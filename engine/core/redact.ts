@@ -28,3 +28,21 @@ export const redact = (text: string): string =>
 /** True when a URL grants something to whoever holds it. */
 export const carriesSecret = (url: URL): boolean =>
   ["sig", "access_token", "code", "key"].some((name) => url.searchParams.has(name)) || url.password !== "";
+
+/** Deeper than that nobody looks. */
+const DEEPEST = 8;
+
+/**
+ * A copy of whatever was thrown that may be printed as a whole: name, message and stack of it, of its causes and of all that it
+ * gathers, without secrets. Anything else that it carries is left out, as a client's error carries the request with its token.
+ */
+export function redactedError(thrown: unknown, depth = 0): Error {
+  if (!(thrown instanceof Error)) return new Error(redact(String(thrown)));
+  const copy = new Error(redact(thrown.message));
+  copy.name = thrown.name;
+  copy.stack = redact(thrown.stack ?? "");
+  if (depth === DEEPEST) return copy;
+  const nested = (each: unknown) => redactedError(each, depth + 1);
+  if (thrown.cause !== undefined) copy.cause = nested(thrown.cause);
+  return thrown instanceof AggregateError ? Object.assign(copy, { errors: thrown.errors.map(nested) }) : copy;
+}

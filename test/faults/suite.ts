@@ -8,8 +8,8 @@ process.env["LEEWARD_POINT_SCHEDULE"] ??= "0 0 0 1 1 *";
 const { openStage } = await import("./stage.ts");
 const { KINDS, casesOf, disturbed, undisturbed } = await import("./table.ts");
 
-/** One of so many cases is run, unless all are wanted: `npm run faults`. Which ones, the seed says. */
-const SHARE = process.env["LEEWARD_FAULTS"] === "all" ? 1 : 5;
+/** One of so many cases is run, unless all are wanted, as in `.ci/run` and by `npm run faults`. Which ones, the seed says. */
+const SHARE = process.env["CI"] || process.env["LEEWARD_FAULTS"] === "all" ? 1 : 5;
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1000));
 
 const isKind = (name: string): name is KindName => Object.hasOwn(KINDS, name);

@@ -1,7 +1,8 @@
+import { inspect } from "node:util";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LeewardError, messageOf } from "../../../../engine/core/errors.ts";
-import { carriesSecret, redact } from "../../../../engine/core/redact.ts";
+import { carriesSecret, redact, redactedError } from "../../../../engine/core/redact.ts";
 
 const TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiIxIn0.c2lnbmF0dXJl";
 
@@ -73,4 +74,33 @@ test("URLs that grant something are told from those that do not", () => {
   expect(carriesSecret(new URL("https://h/op?api-version=1&t=2&monitor=true"))).toBe(false);
   expect(carriesSecret(new URL("https://h/op?sig=1"))).toBe(true);
   expect(carriesSecret(new URL("https://user:word@h/op"))).toBe(true);
+});
+
+describe("an error that is printed as a whole", () => {
+  const SAS = "https://disks.test/md-1?sv=2025-11-05&sig=s3cr3t%2Bsignature%3D";
+  const request = { headers: { authorization: "Bearer s3cr3t" } };
+  const inner = Object.assign(new Error(`PUT ${SAS} failed`), { request });
+  const thrown = new AggregateError(
+    [new Error("first", { cause: new Error("second", { cause: inner }) }), `thrown as a text: ${SAS}`],
+    `two of them, one at ${SAS}`,
+  );
+
+  test("has no secret in any of its causes, in what it gathers, or beside them", () => {
+    const printed = inspect(redactedError(thrown), { depth: null });
+    expect(printed).not.toContain("s3cr3t");
+    for (const said of ["two of them", "first", "second", "PUT https://disks.test/md-1", "as a text"])
+      expect(printed).toContain(said);
+  });
+
+  test("keeps its name and where it came from", () => {
+    const { name, stack } = redactedError(new RangeError("off"));
+    expect(name).toBe("RangeError");
+    expect(stack).toContain("redact.test.ts");
+  });
+
+  test("ends, even where it is its own cause", () => {
+    const own = new Error("round");
+    own.cause = own;
+    expect(inspect(redactedError(own), { depth: null })).toContain("round");
+  });
 });
