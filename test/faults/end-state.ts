@@ -106,8 +106,10 @@ function contentOf(body: Buffer | undefined): unknown {
   }
 }
 
-/** Counted by tries, or told by when something was asked. */
+/** Counted by tries, or told by when something was asked; a console that cannot be read is named and holds up nothing. */
 const FLEETING = new Set([
+  "console",
+  "consoleMissing",
   "digest",
   "flow",
   "generation",

@@ -26,6 +26,9 @@ export class QuietHypervisor implements Hypervisor {
   async frozen(_: ArmId, work: () => Promise<void>): Promise<void> {
     await work();
   }
+  async console(): Promise<string> {
+    return "login:";
+  }
   async state(vm: ArmId): Promise<"running" | "stopped"> {
     return this.running.has(vm.toLowerCase()) ? "running" : "stopped";
   }
