@@ -88,6 +88,11 @@ export function beginDisable(
       throw new LeewardError("Conflict", `job ${job.operation} (${job.kind}) is at work on ${name}`);
     throw new LeewardError("StateNotAllowed", `${name} is ${state}: DisableProtection is not possible`);
   }
+  if (old.test)
+    throw new LeewardError(
+      "StateNotAllowed",
+      `the test of ${name}, ${old.test.place.vm}, is still there: clean it up first (testFailoverCleanup)`,
+    );
   if (state === "Reversed" && !purge)
     throw new LeewardError(
       "StateNotAllowed",
