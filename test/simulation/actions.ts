@@ -195,7 +195,8 @@ function ofWeather(world: World): Entry[] {
     [storm.cacheAway ? 1 : 0, () => cacheGoes(world, false)],
     [storm.lost.size > 0 && over ? 1 : 0, () => regionReturns(world)],
     [world.thins ? 1 : 0, () => passHours(world)],
-    [world.rots ? 4 : 0, () => rot(world)],
+    // Little of a life is left where the direction was turned around.
+    [world.rots ? (machines.some(({ side }) => side === 1) ? 16 : 4) : 0, () => rot(world)],
   ];
 }
 

@@ -4,6 +4,7 @@ import { readPointAt } from "../../engine/replication/points.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import { Kept } from "./kept.ts";
 import type { Machine } from "./machine.ts";
+import { SIDES, type Side } from "./side.ts";
 import { type Effect, type Stores, nameOf } from "./stores.ts";
 import type { Storm } from "./weather.ts";
 
@@ -15,31 +16,30 @@ export interface Moment {
 
 /** Watches what retention takes away of one machine: points that it may not, and what points are rebuilt from. */
 export class Deletions {
-  readonly #kept = new Kept();
-  #shaken = false;
+  readonly #kept: readonly Kept[] = SIDES.map(() => new Kept());
+  readonly #shaken = new Set<Side>();
 
   /** @throws Violation */
   async after(effect: Effect, machine: Machine, s: Stores & { storm: Storm }, at: Moment): Promise<void> {
-    const { store, method, args } = effect;
+    const { store, method, args, side } = effect;
     const name = nameOf(effect);
+    const kept = this.#kept[side];
+    if (!kept) throw new RangeError(`there is no direction ${side}`);
     if (name === `verification/${machine.id}`) {
       const known = await recordsIn(s.records).verification.get(machine.id);
-      this.#kept.verified(known?.value.verified ?? [], at.now);
+      kept.verified(known?.value.verified ?? [], at.now);
     }
     if (store !== "target") return;
-    if (method === "put" && name.includes("/points/"))
-      this.#kept.made(name, await readPointAt(s.target, name));
+    if (method === "put" && name.includes("/points/")) kept.made(name, await readPointAt(s.target, name));
     if (method !== "delete" || s.storm.lied) return;
     const names = [args[0]].flat().map(String);
     const item = await recordsIn(s.records).items.get(itemKeyOf(machine.id));
-    if (item) this.#kept.dropped({ names, ...at }, item.value.policy.retention);
-    this.#shaken ||= names.some((each) => /\/(?:journal|layers|bases)\//.test(each));
+    if (item) kept.dropped({ names, ...at }, item.value.policy.retention);
+    if (names.some((each) => /\/(?:journal|layers|bases)\//.test(each))) this.#shaken.add(side);
   }
 
   /** Whatever was deleted since the last time: each point that there is can be restored, to the byte. @throws Violation */
-  async settled({ auditor }: Machine): Promise<void> {
-    if (!this.#shaken) return;
-    this.#shaken = false;
-    await auditor.restoreAll();
+  async settled({ auditors }: Machine): Promise<void> {
+    for (const side of SIDES) if (this.#shaken.delete(side)) await auditors[side]?.restoreAll();
   }
 }

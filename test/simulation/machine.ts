@@ -78,8 +78,8 @@ export interface Machine {
   stopped: boolean;
   /** Of its replication, as noted last. */
   trouble?: string | undefined;
-  /** What rots of it, and is to be whole again. */
-  rot?: Rot | undefined;
+  /** What rots of it in each direction, and is to be whole again. */
+  readonly rots: Map<Side, Rot>;
   /** Something of it has rotted: a reader may have met it. */
   rotted?: boolean;
   /** Of its journal. */

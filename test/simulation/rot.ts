@@ -25,6 +25,7 @@ import { collect } from "../fixtures/collect.ts";
 import { retain } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 import { pause } from "./pause.ts";
+import type { Side } from "./side.ts";
 import type { Effect } from "./stores.ts";
 import { Violation } from "./truth.ts";
 import { CALM } from "./weather.ts";
@@ -58,9 +59,11 @@ const KINDS_OF_NAMES = [
  * together is lost.
  */
 export async function rot(world: World): Promise<void> {
-  const { dice, stores, storm } = world;
+  const { dice, storm } = world;
   const machine = dice.pick(world.machines);
-  if (!machine || (await isRotten(world, machine))) return;
+  if (!machine || (await isRotten(world, machine, machine.side))) return;
+  const { side } = machine;
+  const stores = world.storesOf(side);
   const all = await collect(stores.target.list(`machines/${machine.id}/`));
   if (world.group) all.push(...(await collect(stores.target.list(groupPointsPrefix(world.group.key)))));
   const kinds = KINDS_OF_NAMES.filter(([, pattern]) => all.some((each) => pattern.test(each.name)));
@@ -69,52 +72,54 @@ export async function rot(world: World): Promise<void> {
   const before = name && (await stores.target.get(name))?.body;
   if (!name || !before || before.length === 0) return;
   // A group's objects are every member's: what is rotten already is not what was put there.
-  if (world.machines.some((each) => each.rot?.name === name)) return;
+  if (world.machines.some((each) => each.rots.get(side)?.name === name)) return;
   const healable =
     (await isHealable(stores.target, name, kind, before)) && (await isListed(world, machine, name));
   if (!healable && world.rots !== "all") return;
   if (!healable) storm.lied = true;
-  const body = await spoil(world, name, before);
+  const body = await spoil(world, stores.target, name, before);
   // What was gone may be put again by who does not know that it was there, and ends where that one's pack ends.
-  if (!body) machine.auditors[0]?.forget([name]);
+  if (!body) machine.auditors[side]?.forget([name]);
   machine.rotted = true;
-  machine.rot = { name, kind, body, before };
+  machine.rots.set(side, { name, kind, body, before });
   world.note(`${name} rots`);
   world.tally.note(`rot: ${kind}`);
+  if (side === 1) world.tally.note("rot: where the direction was turned around");
 }
 
 async function spoil(
-  { dice, stores, tally }: World,
+  { dice, tally }: World,
+  target: ObjectStore,
   name: string,
   before: Buffer,
 ): Promise<Buffer | undefined> {
   const how = dice.pick(["flip", "cut", "gone"] as const) ?? "flip";
   tally.note(`rot: ${how}`);
   if (how === "gone") {
-    await stores.target.delete([name]);
+    await target.delete([name]);
     return undefined;
   }
   const at = dice.below(before.length);
   const body = Buffer.from(how === "cut" ? before.subarray(0, at) : before);
   if (how === "flip") body[at] = (body[at] ?? 0) ^ (1 << dice.below(8));
-  await stores.target.put(name, body, "any");
+  await target.put(name, body, "any");
   return body;
 }
 
 /** Whoever puts it again has healed it, and who deletes it needs it no more: whether that may be is for others to judge. */
 export async function watchRot(world: World, machine: Machine, effect: Effect): Promise<void> {
-  const { rot: known } = machine;
   const { store, side, method, args } = effect;
-  if (!known || store !== "target" || side !== 0) return;
-  await watchDouble(world, known, String(args[0]));
+  const known = machine.rots.get(side);
+  if (!known || store !== "target") return;
+  await watchDouble(world, side, known, String(args[0]));
   if (method === "put" && args[0] === known.name && !isSame(args[1], known.body)) {
-    const exact = known.kind === "a group's manifest" || isBegun(machine, known);
+    const exact = known.kind === "a group's manifest" || (side === machine.side && isBegun(machine, known));
     if (exact && !isSame(args[1], known.before))
       throw new Violation(`healing: ${known.kind}, ${known.name}, was made again as another`);
     world.tally.note(`healed: ${known.kind}`);
-    machine.rot = undefined;
+    machine.rots.delete(side);
   }
-  if (method === "delete" && [args[0]].flat().includes(known.name)) machine.rot = undefined;
+  if (method === "delete" && [args[0]].flat().includes(known.name)) machine.rots.delete(side);
 }
 
 /** Before a generation has begun its base may still be chosen. */
@@ -125,18 +130,19 @@ const isBegun = ({ generation: begun }: Machine, { kind, name }: Rot): boolean =
  * A changed part of a layer looks whole to whoever does not read it: its segments may be given up meanwhile, and from then on nothing
  * else holds what it held.
  */
-async function watchDouble({ stores, storm }: World, known: Rot, changed: string): Promise<void> {
+async function watchDouble(world: World, side: Side, known: Rot, changed: string): Promise<void> {
   if (known.kind !== "a layer's part" || !/\/doom(?:-twin)?\.json$/.test(changed)) return;
-  if (!(await isDoubled(stores.target, documentOf(known.name)))) storm.lied = true;
+  if (!(await isDoubled(world.storesOf(side).target, documentOf(known.name)))) world.storm.lied = true;
 }
 
 const isSame = (put: unknown, body: Buffer | undefined): boolean =>
   put instanceof Uint8Array && body !== undefined && body.equals(put);
 
 /** Whether it still is as it was left, and somebody looks for it. */
-async function isRotten({ stores }: World, machine: Machine): Promise<boolean> {
-  if (machine.rot && (await isNeedless(stores.target, machine.rot))) machine.rot = undefined;
-  return machine.rot !== undefined;
+async function isRotten(world: World, { rots }: Machine, side: Side): Promise<boolean> {
+  const known = rots.get(side);
+  if (known && (await isNeedless(world.storesOf(side).target, known))) rots.delete(side);
+  return rots.has(side);
 }
 
 /** Nobody looks for it any more: another one is made, or stands in for it. */
@@ -182,8 +188,9 @@ async function isHealable(target: ObjectStore, name: string, kind: Kind, before:
 }
 
 /** Of a point that nobody was told of yet nobody can know that it is gone. */
-async function isListed({ stores }: World, { id }: Machine, name: string): Promise<boolean> {
+async function isListed(world: World, { id, side }: Machine, name: string): Promise<boolean> {
   if (!parsePointName(name)) return true;
+  const stores = world.storesOf(side);
   const { places } = await registeredPoints(stores.target, id);
   const made = (await recordsIn(stores.records).progress.get(id))?.value.made ?? [];
   return [...places, ...made].some((place) => nameOf({ ...place, machine: id }) === name);
@@ -241,17 +248,18 @@ const SOON: ReadonlySet<Kind> = new Set([
 
 /** @throws Violation */
 export async function mustBeWhole(world: World, machine: Machine): Promise<void> {
-  const item = (await recordsIn(world.stores.records).items.get(itemKeyOf(machine.id)))?.value;
+  const { side } = machine;
+  const item = (await recordsIn(world.storesOf(side).records).items.get(itemKeyOf(machine.id)))?.value;
   if (!machine.begun || item?.state !== "Protected" || world.storm.lied) return;
   world.storm.weather = CALM;
-  for (let tries = 0; tries < 3 && (await isRotten(world, machine)); tries++) {
+  for (let tries = 0; tries < 3 && (await isRotten(world, machine, side)); tries++) {
     world.start(`retain:${machine.id}`, machine, retain);
     const group = world.group?.key;
     if (group) world.start("show", machine, ({ services }) => showPoints(services, group));
     await pause(world, 20);
   }
-  const { rot: left } = machine;
-  if (left && SOON.has(left.kind) && (await isRotten(world, machine)))
+  const left = machine.rots.get(side);
+  if (left && SOON.has(left.kind) && (await isRotten(world, machine, side)))
     throw new Violation(`healing: ${left.kind}, ${left.name}, was left as it was`);
 }
 

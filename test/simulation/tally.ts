@@ -38,6 +38,7 @@ export const KINDS_OF_ROT: readonly string[] = [
   "rot: cut",
   "rot: flip",
   "rot: gone",
+  "rot: where the direction was turned around",
 ];
 
 /** What must happen in some life of any few hundred: see `seeds.test.ts`. */

@@ -38,9 +38,12 @@ const TRACE_KEPT = Number(process.env["TRACE"] ?? 60);
 
 /** Seeds whose points are thinned, of each 64; one of them has a group as well, which makes its life dear. */
 const THINNING: ReadonlySet<number> = new Set([13, 15, 31, 47, 63]);
+/** A life between two regions whose points are thinned is the dearest of all. */
+const thinsAndTurns = (seed: number): boolean => seed % 256 === 51;
 /** Some lives with a group, some whose points are thinned, some with both among them. */
 function rotsOf(seed: number): World["rots"] {
-  if (seed % 32 === 3 || seed % 64 === 31 || seed % 64 === 37) return "healable";
+  const often = seed % 32 === 3 || seed % 64 === 31 || seed % 64 === 37;
+  if (often || seed % 512 === 307) return "healable";
   return seed % 32 === 11 || seed % 64 === 47 || seed % 128 === 13 ? "all" : undefined;
 }
 
@@ -83,11 +86,12 @@ export class World {
 
   constructor(seed: number, mutation: Mutation | undefined) {
     this.mutation = mutation;
-    this.thins = mutation?.thins ?? (mutation === undefined && THINNING.has(seed % 64));
+    this.thins =
+      mutation?.thins ?? (mutation === undefined && (THINNING.has(seed % 64) || thinsAndTurns(seed)));
     this.rots = mutation ? mutation.rots : rotsOf(seed);
     this.dice = new Dice(seed);
     this.scheduler = new Scheduler(() => this.#now);
-    this.turns = mutation?.turns ?? (mutation === undefined && mayTurn(seed) && !this.thins);
+    this.turns = mutation?.turns ?? (mutation === undefined && mayTurn(seed));
     this.#sides = SIDES.map(() => memoryStores());
     this.#reached = this.#sides.map((stores, side) => {
       const seen = observed(stores, this.#effects, side === 0 ? 0 : 1);
@@ -149,7 +153,18 @@ export class World {
     const whole = guest.disks.reduce((sum, { size }) => sum + size, 0);
     const spoolLimit = 2 * whole + (dice.pick([100 * KIB, 400 * KIB, 4000 * KIB]) ?? 0);
     const deletions = this.thins ? new Deletions() : undefined;
-    const fixed = { id, truth, auditors, auditor, side: 0 as const, deletions, warm, spoolLimit, former: [] };
+    const fixed = {
+      id,
+      truth,
+      auditors,
+      auditor,
+      side: 0 as const,
+      deletions,
+      warm,
+      spoolLimit,
+      former: [],
+      rots: new Map(),
+    };
     this.machines.push({ ...fixed, guest, begun: false, stopped: false, failover: undefined, failovers: 0 });
     await recordsIn(stores.records).items.create(itemKeyOf(id), item);
     for (const { pages } of this.turns ? this.#sides : [stores])
@@ -275,7 +290,12 @@ export class World {
       const machine = this.machines.find(({ id }) => text.includes(id));
       if (!machine) continue;
       await machine.auditors[effect.side]?.after(effect);
-      await machine.deletions?.after(effect, machine, { ...this.stores, storm: this.storm }, at);
+      await machine.deletions?.after(
+        effect,
+        machine,
+        { ...this.storesOf(effect.side), storm: this.storm },
+        at,
+      );
       if (effect.side !== machine.side) continue;
       const progress = text === `progress/${machine.id}`;
       if (progress) await this.#watchProblem(machine);
