@@ -27,6 +27,7 @@ import { readinessErrors } from "../engine/recovery/readiness.ts";
 import { readinessView } from "./readiness-view.ts";
 import { retentionOf } from "./retention-view.ts";
 import { resyncOf } from "./resync-view.ts";
+import { formerTestView, testView, testWords } from "./test-view.ts";
 import { verificationOf } from "./verification-view.ts";
 
 const TYPE =
@@ -52,7 +53,7 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
 
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, healing, barriers, group, lost, readiness, job] =
+  const [agent, progress, verification, retention, healing, barriers, group, lost, readiness, job, testJob] =
     await Promise.all([
       services.records.agents.get(item.machine),
       services.records.progress.get(item.machine),
@@ -64,6 +65,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       services.records.lost.get(item.machine),
       services.records.readiness.get(item.machine),
       item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
+      item.test && !item.test.job.ended ? jobStatusOf(client, item.test.job.operation) : undefined,
     ]);
   const known: Known = {
     item,
@@ -88,7 +90,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       protectionState,
       protectionStateDescription,
       activeLocation: isOver(item) ? "Recovery" : "Primary",
-      testFailoverState: "None",
+      ...testWords(item),
       allowedOperations: allowedWith(item.state, item.test?.state ?? "none"),
       replicationHealth: overall(item, errors),
       failoverHealth: worst(unready),
@@ -103,6 +105,8 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       providerSpecificDetails: { ...providerDetails(known, now, job), ...groupDetails(group?.value) },
       leeward: {
         ...leewardOf(known, now, job, group?.value),
+        test: testView(item, testJob),
+        formerTest: formerTestView(item),
         readiness: readiness ? readinessView(readiness.value) : null,
       },
     },
@@ -146,10 +150,10 @@ const healthError = (error: HealthError, errorCategory: string) => ({
 /** ASR's figures for "no job": the name None, and the year 1753. */
 function scenario(item: ItemRecord) {
   const jobs = `${vaultOf(item.id)}/replicationJobs`;
-  if (item.job.ended)
-    return { scenarioName: "None", jobId: `${jobs}/None`, startTime: "1753-01-01T01:01:01Z" };
-  const [scenarioName] = SCENARIO[item.job.kind];
-  return { scenarioName, jobId: `${jobs}/${item.job.operation}`, startTime: toIso(item.job.startTime) };
+  const job = [item.job, item.test?.job].find((each) => each?.ended === false);
+  if (!job) return { scenarioName: "None", jobId: `${jobs}/None`, startTime: "1753-01-01T01:01:01Z" };
+  const [scenarioName] = SCENARIO[job.kind];
+  return { scenarioName, jobId: `${jobs}/${job.operation}`, startTime: toIso(job.startTime) };
 }
 
 function leewardOf(
@@ -157,7 +161,7 @@ function leewardOf(
   now: Micros,
   job: JobStatus | undefined,
   group: GroupRecord | undefined,
-): Omit<LeewardItem, "readiness"> {
+): Omit<LeewardItem, "readiness" | "test" | "formerTest"> {
   const { item, agent, progress, verification } = known;
   const live = item.state === "Protected" || item.state === "InitialReplication";
   const { point } = progress ?? {};

@@ -90,8 +90,24 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       leewardPassedOver: record.passedOver ?? [],
       leewardMembers: membersOf(record),
       leewardPlan: null,
+      leewardTest: testOf(record),
+      leewardDeleted: record.removed ?? null,
+      leewardComments: record.comments ?? null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
+  };
+}
+
+function testOf({ test }: JobRecord): Job["properties"]["leewardTest"] {
+  if (!test) return null;
+  const { point, pointTime, road, vm, network, rtoSeconds } = test;
+  return {
+    point,
+    pointTime: toIso(pointTime),
+    road,
+    vmId: vm,
+    networkId: network,
+    rtoSeconds: rtoSeconds ?? null,
   };
 }
 

@@ -22,3 +22,4 @@ import "./recovery-points.ts";
 import "./redaction.ts";
 import "./repair.ts";
 import "./tag-events.ts";
+import "./test-failover.ts";

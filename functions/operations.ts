@@ -27,7 +27,7 @@ durableRoute("operationStatus", { ...read, path: statusPath }, async (call) => {
 durableRoute("operationResult", { ...read, path: resultPath }, async (call) => {
   const job = await findJob(call, call.param("operation"));
   const item = await findItem(call.services, itemIn(call.request));
-  if (job.state === "InProgress") return accepted(call, item);
+  if (job.state === "InProgress") return accepted(call, item, job.operation);
   if (job.failure) throw failureOf(job.failure);
   return { jsonBody: await viewItem(call, item) };
 });

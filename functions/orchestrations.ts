@@ -8,6 +8,8 @@ import { losses } from "../orchestrations/losses.ts";
 import { recoveryPoint } from "../orchestrations/recovery-point.ts";
 import { retain } from "../orchestrations/retain.ts";
 import { replicate } from "../orchestrations/replicate.ts";
+import { testFailover } from "../orchestrations/test-failover.ts";
+import { testFailoverCleanup } from "../orchestrations/test-failover-cleanup.ts";
 import { verify } from "../orchestrations/verify.ts";
 import { uninstallAgent } from "../orchestrations/uninstall-agent.ts";
 import { upgradeAgent } from "../orchestrations/upgrade-agent.ts";
@@ -18,6 +20,8 @@ import { ORCHESTRATION } from "./durable.ts";
 export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.enable]: enableProtection,
   [ORCHESTRATION.failover]: failover,
+  [ORCHESTRATION.testFailover]: testFailover,
+  [ORCHESTRATION.testFailoverCleanup]: testFailoverCleanup,
   [ORCHESTRATION.replicate]: replicate,
   [ORCHESTRATION.recoveryPoint]: recoveryPoint,
   [ORCHESTRATION.groupPoint]: groupPoint,

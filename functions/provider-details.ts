@@ -37,6 +37,8 @@ export function providerDetails(known: Known, now: Micros, job: JobStatus | unde
     rpoInSeconds: point ? Math.max(Math.round((now - point.time) / 1e6), 0) : null,
     lastRpoCalculatedTime: point ? toIso(now) : null,
     rtoInSeconds: item.failover?.rtoSeconds ?? null,
+    testFailoverRecoveryFabricObjectId: item.test?.place.vm ?? null,
+    selectedTfoAzureNetworkId: item.test?.place.network ?? null,
     recoveryFabricObjectId: failedOver ? (target?.vm ?? null) : null,
   };
 }

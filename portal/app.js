@@ -2,6 +2,7 @@ import * as api from "./api.js";
 import { render } from "./dom.js";
 import { INSTANT, KINDS, enableDialog, failoverDialog, resyncDialog } from "./dialogs.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
+import { testCleanupDialog, testDialog } from "./test-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -15,6 +16,8 @@ const DIALOGS = {
   enable: enableDialog,
   failover: failoverDialog,
   resync: resyncDialog,
+  test: testDialog,
+  testCleanup: testCleanupDialog,
   newGroup: newGroupDialog,
   membership: membershipDialog,
   deleteGroup: deleteGroupDialog,
@@ -78,6 +81,26 @@ const actions = {
       `A resync of ${item.name} was begun.`,
       () => api.post(`${item.id}/repairReplication`, {}),
       "How far it is appears with the machine.",
+    ),
+  askTest: ({ id }) => open({ kind: "test", id }),
+  test: (item, { point, at, network, networkId }) =>
+    request(
+      `A test failover of ${item.name} was started.`,
+      () =>
+        api.post(`${item.id}/testFailover`, {
+          properties: {
+            failoverDirection: "PrimaryToRecovery",
+            ...(network === "named" && { networkType: "VmNetworkAsInput", networkId }),
+            ...(network && network !== "named" && { networkType: network }),
+            ...chosenPoint(point, at),
+          },
+        }),
+      "How far it is appears with the machine. Clean it up when you have seen enough.",
+    ),
+  askTestCleanup: ({ id }) => open({ kind: "testCleanup", id }),
+  cleanUpTest: (item, comments) =>
+    request(`The clean-up of the test of ${item.name} was started.`, () =>
+      api.post(`${item.id}/testFailoverCleanup`, { properties: comments ? { comments } : {} }),
     ),
   askNewGroup: () => open({ kind: "newGroup" }),
   createGroup: (name, settings) =>

@@ -101,22 +101,7 @@ export function failoverDialog(model, actions) {
       "Replication from the source stops for good: nothing that it writes from now on is kept.",
     ),
     h("label", { for: "point" }, "Recovery point"),
-    h(
-      "select",
-      { id: "point", onchange: choose },
-      h("option", { key: "newest", value: "" }, "The newest when the failover starts"),
-      h("option", { key: "latest", value: LATEST }, "No point: the newest write that has arrived"),
-      h("option", { key: "instant", value: INSTANT }, "No point: any instant"),
-      h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
-      h("option", { key: "application", value: LATEST_APPLICATION }, "The newest application-consistent one"),
-      points.map((point) =>
-        h(
-          "option",
-          { key: point.name, value: point.name, disabled: isBad(point) },
-          pointWords(point.properties),
-        ),
-      ),
-    ),
+    h("select", { id: "point", onchange: choose }, pointOptions(item)),
     wanted === INSTANT && instantField(points),
     h(
       "div",
@@ -131,6 +116,24 @@ export function failoverDialog(model, actions) {
     dialogButtons(model, actions, "danger", `Fail over ${name} now`, !chosen),
   );
 }
+
+/** What can be failed over to, or tested. */
+export const pointOptions = ({ points }) => [
+  h("option", { key: "newest", value: "" }, "The newest when the failover starts"),
+  h("option", { key: "latest", value: LATEST }, "No point: the newest write that has arrived"),
+  h("option", { key: "instant", value: INSTANT }, "No point: any instant"),
+  h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
+  h("option", { key: "application", value: LATEST_APPLICATION }, "The newest application-consistent one"),
+  points
+    .slice(0, POINTS_OFFERED)
+    .map((point) =>
+      h(
+        "option",
+        { key: point.name, value: point.name, disabled: isBad(point) },
+        pointWords(point.properties),
+      ),
+    ),
+];
 
 /** Says what it costs before it is begun. */
 export function resyncDialog(model, actions) {
@@ -171,7 +174,7 @@ const pointWords = (properties) =>
   `${clock(properties.recoveryPointTime)}, ${consistencyOf(properties)}-consistent, ${verifiedWord(properties.leeward?.verified)}`;
 
 /** Between points a machine comes up as after a power cut. */
-const instantField = (points) =>
+export const instantField = (points) =>
   h(
     "div",
     { key: "instant" },

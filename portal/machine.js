@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
+import { testView } from "./tests.js";
 import { pressureView } from "./pressure.js";
 
 /** What each state of an item means to its owner, and how it is coloured. */
@@ -21,6 +22,14 @@ export function machineView(item, model, actions) {
   const { leeward = {}, allowedOperations = [] } = item.properties;
   const [kind, words] = stateOf(item);
   const titleId = `machine-${item.name}`;
+  const button = (operation, words, onclick) =>
+    allowedOperations.includes(operation) &&
+    h(
+      "button",
+      { key: operation, type: "button", onclick, disabled: model.sending },
+      words,
+      h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
+    );
   return h(
     "article",
     { class: "card machine", key: item.id, "aria-labelledby": titleId },
@@ -35,6 +44,7 @@ export function machineView(item, model, actions) {
     pressureView(leeward),
     progressView(item),
     leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
+    testView(item),
     agentView(leeward),
     verificationView(leeward),
     resyncView(leeward),
@@ -50,6 +60,8 @@ export function machineView(item, model, actions) {
           "Resync now…",
           h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
         ),
+      button("TestFailoverCleanup", "Clean up the test…", () => actions.askTestCleanup(item)),
+      button("TestFailover", "Test failover…", () => actions.askTest(item)),
       allowedOperations.includes("UnplannedFailover") &&
         h(
           "button",

@@ -113,7 +113,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `DELETE ${MACHINE}`,
     roles: target,
-    why: "takes back a machine that a failover built: one tried again with another point or size, or cancelled",
+    why: "takes back a machine that a failover built: one tried again with another point or size, or cancelled; the machine of a test failover",
   },
   {
     call: `POST ${MACHINE}/retrieveBootDiagnosticsData`,
@@ -160,7 +160,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `DELETE ${DISK}`,
     roles: target,
-    why: "takes back what a failover built: the disks of an earlier try, or of a cancelled one",
+    why: "takes back what a failover built: the disks of an earlier try, of a cancelled one, or of a test failover",
   },
   { call: `POST ${DISK}/beginGetAccess`, roles: target, why: "opens a target disk for its bytes" },
   { call: `POST ${DISK}/endGetAccess`, roles: target, why: "ends an upload, and revokes its SAS" },
@@ -178,7 +178,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `PUT ${NETWORK}`,
     roles: target,
-    why: "a target network with the source's subnets",
+    why: "a target network with the source's subnets; the isolated network of a test failover",
     also: ["Microsoft.Network/networkSecurityGroups/join/action"],
   },
   {
@@ -195,11 +195,13 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `PUT ${RULES}`,
     roles: target,
-    why: "a copy of the source's rules",
+    why: "a copy of the source's rules; what lets nothing out of a test failover's network, nor into it",
     also: ["Microsoft.Network/applicationSecurityGroups/joinNetworkSecurityRule/action"],
   },
   { call: `GET ${APPLICATION}`, roles: target, why: "whether the target's group is ours" },
   { call: `PUT ${APPLICATION}`, roles: target, why: "what stands for a group that copied rules name" },
+  { call: `DELETE ${NETWORK}`, roles: target, why: "takes away the isolated network of a test failover" },
+  { call: `DELETE ${RULES}`, roles: target, why: "takes away its rules with it" },
   {
     call: `GET ${NETWORK}/CheckIPAddressAvailability`,
     roles: target,
@@ -220,7 +222,11 @@ export const CALLS: readonly DeclaredCall[] = [
       "Microsoft.Network/applicationSecurityGroups/joinIpConfiguration/action",
     ],
   },
-  { call: `DELETE ${NIC}`, roles: target, why: "takes back what a cancelled failover built" },
+  {
+    call: `DELETE ${NIC}`,
+    roles: target,
+    why: "takes back what a cancelled failover built, or a test failover",
+  },
   {
     call: `GET ${ACCOUNT}`,
     roles: both,

@@ -57,6 +57,34 @@ const job = z.object({
       .nullable(),
     /** Of an enablement that is read by its name: what it makes, adopts or takes. */
     leewardPlan: plannedResources.nullable(),
+    /** Of a test failover; its time to recover once the machine runs. */
+    leewardTest: z
+      .object({
+        point: z.string(),
+        pointTime: z.string(),
+        road: z.enum(["import", "upload"]),
+        vmId: z.string(),
+        networkId: z.string(),
+        rtoSeconds: z.number().nullable(),
+      })
+      .nullable(),
+    /** What a removal, or a clean-up, deletes and, once it has ended well, has deleted; and what it left, and why. */
+    leewardDeleted: z
+      .object({
+        deleted: z.array(
+          z.object({
+            type: z.string(),
+            name: z.string(),
+            count: z.number().optional(),
+            bytes: z.number().optional(),
+          }),
+        ),
+        left: z.array(z.object({ type: z.string(), name: z.string(), why: z.string() })),
+        unnamed: z.object({ deleted: z.number(), left: z.number() }),
+      })
+      .nullable(),
+    /** The user's, of the clean-up of a test. */
+    leewardComments: z.string().nullable(),
     customDetails: z.object({ instanceType: z.string() }),
   }),
 });

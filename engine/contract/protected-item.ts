@@ -116,6 +116,50 @@ const readiness = z.object({
   ),
 });
 
+const progress = z.object({
+  phase: z.string(),
+  done: z.number().optional(),
+  total: z.number().optional(),
+  rate: z.number().optional(),
+  etaSeconds: z.number().optional(),
+  percentComplete: z.number(),
+  steps: z.array(jobStep),
+});
+
+/** The test failover that there is, from its request to the end of its clean-up. */
+const test = z.object({
+  state: z.enum(["making", "ready", "failed", "cleaning", "cleanupFailed"]),
+  /** Its newest job. */
+  operation: z.string(),
+  network: z.enum(["isolated", "sealed", "named"]),
+  networkId: z.string(),
+  vmId: z.string(),
+  /** What it is built from; null until that is chosen. `write` as of a failover. */
+  point: z.string().nullable(),
+  pointTime: z.string().nullable(),
+  write: z.object({ generation: z.number(), sequence: z.number() }).nullable(),
+  consistency: z.string().nullable(),
+  road: z.enum(["import", "upload"]).nullable(),
+  startTime: z.string(),
+  endTime: z.string().nullable(),
+  /** From the request to the running machine. */
+  rtoSeconds: z.number().nullable(),
+  progress: progress.nullable(),
+  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).nullable(),
+});
+
+/** The last test that succeeded and was cleaned up. */
+const formerTest = z.object({
+  operation: z.string(),
+  point: z.string(),
+  pointTime: z.string(),
+  road: z.enum(["import", "upload"]),
+  startTime: z.string(),
+  rtoSeconds: z.number(),
+  cleanedTime: z.string(),
+  comments: z.string().nullable(),
+});
+
 /** What stands in `properties.leeward` of a protected item, beside ASR's own properties. */
 export const leewardItem = z.object({
   machine: z.string(),
@@ -126,17 +170,7 @@ export const leewardItem = z.object({
   watermarks: allWatermarks,
   policy: z.record(z.string(), z.unknown()),
   /** The job at work, or the agent's initial copy. Bytes, and bytes a second, where the step at work moves bytes. */
-  progress: z
-    .object({
-      phase: z.string(),
-      done: z.number().optional(),
-      total: z.number().optional(),
-      rate: z.number().optional(),
-      etaSeconds: z.number().optional(),
-      percentComplete: z.number(),
-      steps: z.array(jobStep),
-    })
-    .nullable(),
+  progress: progress.nullable(),
   /** The agent's last report; null before the first. */
   agent: z
     .object({
@@ -172,6 +206,8 @@ export const leewardItem = z.object({
   readiness: readiness.nullable(),
   /** The group whose common recovery points it takes part in. */
   group: z.object({ id: z.string(), name: z.string() }).nullable(),
+  test: test.nullable(),
+  formerTest: formerTest.nullable(),
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
   /** The last failover; `announced` is everything after the point or the write that it went to. */
   failover: z

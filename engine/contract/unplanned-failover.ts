@@ -3,6 +3,24 @@ import { checked } from "../core/schema.ts";
 import { sequence } from "../core/units.ts";
 import { barrierIdField, instantField } from "./field.ts";
 
+/** What to fail over to, and whether that may be bad: of a failover, and of its test. */
+export const choiceFields = {
+  /**
+   * What to fail over to when nothing is named. `Latest`: the newest write, once everything that the cache still
+   * gives was processed. `LatestProcessed`: the newest recovery point that is not known to be bad.
+   * `LatestApplicationConsistent`, `LatestVerified`: the newest such point.
+   */
+  recoveryPointType: z
+    .enum(["Latest", "LatestProcessed", "LatestApplicationConsistent", "LatestVerified"])
+    .optional(),
+  /** Every write up to this instant of the source's clock. */
+  at: instantField.optional(),
+  /** Every write up to this number. */
+  sequence: z.number().transform(checked(sequence)).optional(),
+  /** A point that is known to be bad is refused unless this is set. */
+  acceptBadPoint: z.boolean().default(false),
+};
+
 /** Body of `POST …/unplannedFailover`: ASR's UnplannedFailoverInput for Azure to Azure. */
 export const unplannedFailoverRequest = z.object({
   properties: z.object({
@@ -17,23 +35,6 @@ export const unplannedFailoverRequest = z.object({
       })
       .optional(),
     /** Ours, and strict. */
-    leeward: z
-      .strictObject({
-        /**
-         * What to fail over to when nothing is named. `Latest`: the newest write, once everything that the cache still
-         * gives was processed. `LatestProcessed`: the newest recovery point that is not known to be bad.
-         * `LatestApplicationConsistent`, `LatestVerified`: the newest such point.
-         */
-        recoveryPointType: z
-          .enum(["Latest", "LatestProcessed", "LatestApplicationConsistent", "LatestVerified"])
-          .optional(),
-        /** Every write up to this instant of the source's clock. */
-        at: instantField.optional(),
-        /** Every write up to this number. */
-        sequence: z.number().transform(checked(sequence)).optional(),
-        /** A point that is known to be bad is refused unless this is set. */
-        acceptBadPoint: z.boolean().default(false),
-      })
-      .prefault({}),
+    leeward: z.strictObject(choiceFields).prefault({}),
   }),
 });

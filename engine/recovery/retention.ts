@@ -21,6 +21,8 @@ export interface RetainedPoint {
   readonly awaited?: boolean;
   /** A verification in turns has begun with it. */
   readonly compared?: boolean;
+  /** There is a test failover that was built from it. */
+  readonly tested?: boolean;
 }
 
 type KeepReason =
@@ -29,6 +31,7 @@ type KeepReason =
   | "part of a group's point"
   | "the replica is on its way to it"
   | "it is being verified"
+  | "a test was built from it"
   | "recent"
   | "first of its interval"
   | "every write since is rebuilt from it";
@@ -57,10 +60,17 @@ export interface Retention {
  *
  * The order is that of the journal; times only say which interval and how old. A point from the future counts as new
  * until its time has come. Never dropped: the newest point that is not bad, the newest verified one, what a point of
- * the machine's group is made of, and what the replica is being brought to. When no point
+ * the machine's group is made of, what the replica is being brought to, and what a test was built from. When no point
  * is as old as the any-write window any more, the last one that was stays: the first writes of the window follow it.
+ *
+ * @param wanted of a write that somebody is about to rebuild: the any-write window reaches back to it for so long
  */
-export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy, now: Micros): Retention {
+export function retain(
+  points: readonly RetainedPoint[],
+  policy: RetentionPolicy,
+  now: Micros,
+  wanted?: Micros,
+): Retention {
   const ordered = points.toSorted(inOrder);
   const newestGood = ordered.findLast(({ bad }) => !bad);
   const newestVerified = ordered.findLast(({ bad, verified }) => verified && !bad);
@@ -74,6 +84,7 @@ export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy
     if (point === newestGood) keep.push({ point, every, reason: "newest good" });
     else if (point === newestVerified) keep.push({ point, every, reason: "newest verified" });
     else if (point.common) keep.push({ point, every, reason: "part of a group's point" });
+    else if (point.tested) keep.push({ point, every, reason: "a test was built from it" });
     else if (point.compared) keep.push({ point, every, reason: "it is being verified" });
     else if (point.awaited) keep.push({ point, every, reason: "the replica is on its way to it" });
     else if (point.time < oldest) drop.push({ point, every, reason: "older than the window" });
@@ -82,7 +93,7 @@ export function retain(points: readonly RetainedPoint[], policy: RetentionPolicy
       keep.push({ point, every, reason: "first of its interval" });
     else drop.push({ point, every, reason: "thinned" });
   }
-  return withFloor({ keep, drop, writesSince: writesSince(policy, now) });
+  return withFloor({ keep, drop, writesSince: writesSince(policy, now, wanted) });
 }
 
 /**
@@ -94,8 +105,11 @@ export function agingTime(points: readonly RetainedPoint[], now: Micros): Micros
   return newest ? micros(Math.min(now, newest.time)) : now;
 }
 
-const writesSince = ({ window, anyWriteWindow }: RetentionPolicy, now: Micros): Micros =>
-  micros(Math.max(0, now - Math.min(window, anyWriteWindow) * MICROS));
+const writesSince = (
+  { window, anyWriteWindow }: RetentionPolicy,
+  now: Micros,
+  wanted: Micros = now,
+): Micros => micros(Math.min(wanted, Math.max(0, now - Math.min(window, anyWriteWindow) * MICROS)));
 
 function withFloor(decided: Retention): Retention {
   const { keep, drop, writesSince: since } = decided;

@@ -24,27 +24,26 @@ export const copyOf = (item: ItemRecord, { test }: { readonly test?: true }): Ta
   test ? testTargetOf(item) : targetOf(item);
 
 /**
- * Where a test of the item is built. A network of its own has a subnet for each that a NIC of the source is in, by the
- * same name; in a named one a NIC goes to the subnet of the same name, or else to the first.
- * @param subnets names of the subnets of a named network
- * @throws InvalidRequest when the named network has none
+ * Where a test of the item is built. A NIC goes to the subnet of the same name as the source's, or else to the first: a network of
+ * its own has the subnets that the source's NICs are in.
+ * @param named names of the subnets of a named network
+ * @throws InvalidRequest when the network has none
  */
 export function testPlaceOf(
   item: ItemRecord,
   network: TestNetwork,
-  subnets: readonly string[] = [],
+  named: readonly string[] = [],
 ): TestPlace {
   const target = targetOf(item);
-  const id = network.kind === "named" ? network.id : testNetwork(target);
+  const source = sourceOf(item);
+  const own = network.kind !== "named";
+  const id = own ? testNetwork(target) : network.id;
+  const subnets = own ? source.network.subnets.map(({ name }) => name) : named;
   const subnetFor = (wanted: string): ArmId => {
-    const found =
-      network.kind === "named"
-        ? (subnets.find((name) => name.toLowerCase() === wanted.toLowerCase()) ?? subnets[0])
-        : wanted;
-    if (found === undefined)
-      throw new LeewardError("InvalidRequest", `properties.networkId: ${lastSegment(id)} has no subnet`);
-    return armId(`${id}/subnets/${found}`);
+    const found = subnets.find((name) => name.toLowerCase() === wanted.toLowerCase()) ?? subnets[0];
+    if (found !== undefined) return armId(`${id}/subnets/${found}`);
+    throw new LeewardError("InvalidRequest", `properties.networkId: ${lastSegment(id)} has no subnet`);
   };
-  const nics = sourceOf(item).nics.map(({ name, subnet }) => ({ name, subnet: subnetFor(subnet) }));
+  const nics = source.nics.map(({ name, subnet }) => ({ name, subnet: subnetFor(subnet) }));
   return { resourceGroup: target.resourceGroup, vm: testMachine(target), network: id, nics };
 }

@@ -135,10 +135,15 @@ export async function checkpointAt(
     return { ...rest, ...(still && { rebuildSince: asked }) };
   });
   // A failover may be about to import one of the older ones.
-  if (STATES[(await itemOf(services, machine)).state].replicating)
+  const now = await itemOf(services, machine);
+  if (STATES[now.state].replicating && !isImporting(now))
     await dropCheckpoints(target, pages, machine, KEEP_CHECKPOINTS, await beingVerified(services, machine));
   return turned;
 }
+
+/** A test's disks are being built from a checkpoint: all wait for that, some minutes. */
+const isImporting = ({ test }: ItemRecord): boolean =>
+  test?.state === "making" && (test.chosen === undefined || test.chosen.road === "import");
 
 /** A verification in turns reads the snapshots that it began with. */
 const beingVerified = async ({ target }: Services, machine: MachineId) =>

@@ -1,6 +1,6 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { BarrierId, MachineId } from "../../engine/core/ids.ts";
-import type { Generation } from "../../engine/core/units.ts";
+import type { Generation, Micros } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { replicaRebuildName } from "../../engine/journal/names.ts";
 import { ROADS } from "../../engine/recovery/bad-point.ts";
@@ -43,6 +43,17 @@ export interface Decided {
 export const placeOf = ({ generation, id }: Pick<RecoveryPoint, "generation" | "id">): string =>
   `${generation}/${id}`;
 
+/** The test that there is was built from it, or is going to be. */
+export const isTested = (
+  { test }: ItemRecord,
+  { generation, id }: Pick<RecoveryPoint, "generation" | "id">,
+): boolean =>
+  test?.chosen ? test.chosen.point === id && test.chosen.generation === generation : test?.point === id;
+
+/** Of the state between points that a test is built from; once it is built, nothing needs the journal for it any more. */
+const writeWanted = ({ test }: ItemRecord): Micros | undefined =>
+  test?.chosen?.position && test.endTime === undefined ? test.chosen.pointTime : undefined;
+
 /** Undefined when the machine is no longer replicated: a failover needs its storage as it is. */
 export async function decide(services: RetentionServices, machine: MachineId): Promise<Decided | undefined> {
   const { target, records, clock } = services;
@@ -63,8 +74,10 @@ export async function decide(services: RetentionServices, machine: MachineId): P
     common: common.has(point.id),
     awaited: awaited === placeOf(point),
     compared: compared.has(placeOf(point)),
+    tested: isTested(item, point),
   }));
-  const retention = retain(retained, item.policy.retention, agingTime(retained, clock.now()));
+  const aging = agingTime(retained, clock.now());
+  const retention = retain(retained, item.policy.retention, aging, writeWanted(item));
   const bases = await listBases(target, machine);
   const begun = progress.arrived.generation;
   const live = new Set<Generation>([

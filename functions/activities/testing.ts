@@ -3,7 +3,7 @@ import { assertOwned } from "../../engine/azure/resource.ts";
 import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import type { OperationId } from "../../engine/core/ids.ts";
 import { planTest, testRoadTo } from "../../engine/recovery/failover-plan.ts";
-import { type ItemRecord, endpointOf, itemKeyOf, sourceOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, endpointOf, itemKeyOf, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
 import { testGuard } from "../../engine/recovery/target-names.ts";
 import { type Removed, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
 import { type MadePart, madeBy } from "../../engine/recovery/test-parts.ts";
@@ -124,11 +124,10 @@ function withoutChoice(item: ItemRecord, operation: OperationId): ItemRecord {
   return { ...item, test };
 }
 
-/** Those that the source's NICs are in, as they are there: the copy may keep its addresses. */
+/** Those that the copy's NICs are in, as they are at the source: it may keep its addresses. */
 function subnetsOf(item: ItemRecord): { readonly name: string; readonly addressPrefix: string }[] {
-  const { nics, network } = sourceOf(item);
-  const wanted = new Set(nics.map(({ subnet }) => subnet.toLowerCase()));
-  return network.subnets.filter(({ name }) => wanted.has(name.toLowerCase()));
+  const wanted = new Set(testOf(item).place.nics.map(({ subnet }) => lastSegment(subnet).toLowerCase()));
+  return sourceOf(item).network.subnets.filter(({ name }) => wanted.has(name.toLowerCase()));
 }
 
 /** Whether it is there and is ours; otherwise why it is none of ours. */

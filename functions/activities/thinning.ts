@@ -9,7 +9,14 @@ import { nameOf } from "../../engine/replication/reach.ts";
 import { createPoint, dropPoints } from "../../engine/replication/points.ts";
 import type { RetainResult } from "../../orchestrations/contract.ts";
 import { healFor } from "./healing.ts";
-import { type Decided, type RetentionServices, decide, isOver, placeOf } from "./retained-points.ts";
+import {
+  type Decided,
+  type RetentionServices,
+  decide,
+  isOver,
+  isTested,
+  placeOf,
+} from "./retained-points.ts";
 import { itemOf } from "./tools.ts";
 
 /**
@@ -31,6 +38,7 @@ export async function thinFor(
   await list(services, decided, new Set(needless));
   await dropPoints(services.target, needless);
   if (await isOver(services, machine)) return putBack(services, machine, needless);
+  await putBackTested(services, machine, needless);
   await services.records.retention.upsert(machine, (old = noRetention(machine)) =>
     withThinned(old, retention.keep, needless.length),
   );
@@ -74,4 +82,15 @@ async function putBack(
   const wanted = dropped.findLast(({ id }) => id === job.point);
   if (wanted) await createPoint(services.target, wanted);
   return "ended";
+}
+
+/** The same for a test; what it was not asked for by name it chooses once more. */
+async function putBackTested(
+  services: RetentionServices,
+  machine: MachineId,
+  dropped: readonly RecoveryPoint[],
+): Promise<void> {
+  const item = await itemOf(services, machine);
+  for (const point of dropped.filter((each) => isTested(item, each)))
+    await createPoint(services.target, point);
 }

@@ -14,6 +14,8 @@ export interface Hypervisor {
   powerOn(vm: PoweredVm): Promise<void>;
   /** Pulls the plug: resolves when none of the VM's processes is left. Nothing happens when it does not run. */
   powerOff(vm: ArmId): Promise<void>;
+  /** The VM was deleted: what is kept of it beside its disks goes. It does not run. */
+  forget?(vm: ArmId): Promise<void>;
   /** Carries settings into the VM, as the guest agent would; resolves when the extension reports success. */
   installExtension(vm: ArmId, extension: VmExtension): Promise<void>;
   /** Runs a script in the VM as its administrator, to its end. */

@@ -1,5 +1,5 @@
 import { constants, existsSync } from "node:fs";
-import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -73,6 +73,11 @@ export class ProcessHypervisor implements Hypervisor {
       const pid = runningProcess(box, name);
       if (pid !== undefined) await killProcess(box, name, pid);
     }
+  }
+
+  /** One that is made later under the same name is another machine, with boot images of its own. */
+  async forget(vm: ArmId): Promise<void> {
+    await rm(vmDirectory(this.#config.box, vm).path, { recursive: true, force: true });
   }
 
   /** Only the agent's own extension means anything here: its settings become the file that the agent waits for. */

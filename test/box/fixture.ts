@@ -28,7 +28,11 @@ const itemView = z.object({
     healthErrors: z.array(
       z.object({ errorCode: z.string(), errorMessage: z.string(), recommendedAction: z.string() }),
     ),
-    providerSpecificDetails: z.object({ recoveryFabricObjectId: z.string().nullish() }),
+    providerSpecificDetails: z.object({
+      recoveryFabricObjectId: z.string().nullish(),
+      testFailoverRecoveryFabricObjectId: z.string().nullish(),
+    }),
+    testFailoverState: z.string().nullish(),
     leeward: leewardItem,
   }),
 });

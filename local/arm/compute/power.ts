@@ -61,6 +61,7 @@ function setDisks(box: Box, machine: VirtualMachine, diskState: Disk["properties
 /** Takes the VM and its claims away; disks and NICs stay. */
 export async function removeMachine(box: Box, machine: VirtualMachine): Promise<void> {
   await box.hypervisor.powerOff(machine.id);
+  await box.hypervisor.forget?.(machine.id);
   release(box, machine);
   for (const extension of box.state.vmExtensions.under(machine.id))
     box.state.vmExtensions.delete(extension.id);

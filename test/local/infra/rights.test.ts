@@ -14,12 +14,15 @@ import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
-import { GIB, bytes, diskIndex } from "../../../engine/core/units.ts";
+import { GIB, bytes, diskIndex, generation, sequence } from "../../../engine/core/units.ts";
 import { beginEnable } from "../../../engine/recovery/begin.ts";
 import { itemKey, targetOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { targetDisk } from "../../../engine/recovery/target-names.ts";
+import { beginTest } from "../../../engine/recovery/test-failover.ts";
+import { madeBy } from "../../../engine/recovery/test-parts.ts";
+import { testTargetOf } from "../../../engine/recovery/test-target.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
 import { bootActivities } from "../../../functions/activities/boot.ts";
@@ -28,7 +31,9 @@ import { fitActivities } from "../../../functions/activities/fit.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import { networkActivities } from "../../../functions/activities/network.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
+import { testActivities } from "../../../functions/activities/testing.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
+import { itemOf } from "../../../functions/activities/tools.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
 import { offers } from "../../../functions/offer.ts";
 import { survey } from "../../../functions/survey.ts";
@@ -89,7 +94,7 @@ async function boxWithout(action?: string): Promise<void> {
   await box.client.put(groupId("recovery"), { location: NORTH });
 }
 
-test("a protection and a failover need no right that the roles do not give", async () => {
+test("a protection, a failover and a test of one need no right that the roles do not give", async () => {
   await boxWithout();
   await protectAndFailOver();
   expect(unseen()).toEqual([
@@ -107,6 +112,9 @@ test.each([
   "Microsoft.Compute/virtualMachines/extensions/write",
   "Microsoft.Compute/disks/endGetAccess/action",
   "Microsoft.Storage/operations/read",
+  "Microsoft.Network/networkSecurityGroups/join/action",
+  "Microsoft.Network/networkSecurityGroups/delete",
+  "Microsoft.Compute/virtualMachines/delete",
 ])("without %s they are refused", async (action) => {
   await boxWithout(action);
   await expect(protectAndFailOver()).rejects.toThrow(new RegExp(`authorization.*'${action}'`, "i"));
@@ -266,6 +274,7 @@ async function protectAndFailOver(): Promise<void> {
   expect(await vmActivities.observeVm({ machine }, tools)).toEqual({ running: true });
   await fitActivities.checkFit({ machine, point: POINT }, tools);
   await bootActivities.readBoot({ machine }, tools);
+  await drill(services, machine, tools);
   await takeBack(services, arm, machine);
 }
 
@@ -278,6 +287,42 @@ async function takeBack(services: Services, arm: ArmClient, machine: MachineId):
   const disk = await diskOf(services, machine);
   await finished(arm, await remove(arm, disk, { machine, role: "target-disk" }));
 }
+
+/** A test failover beside it, without its data, and its clean-up. */
+async function drill(services: Services, machine: MachineId, tools: Tools): Promise<void> {
+  const { arm, records, clock } = services;
+  const chosen = {
+    point: POINT,
+    pointTime: clock.now(),
+    generation: generation(1),
+    sequence: sequence(1),
+    consistency: "crash",
+    road: "upload",
+  } as const;
+  await records.items.update(machine.slice(-8), (old) => {
+    const begun = beginTest({ ...old, state: "Protected" }, { now: clock.now() });
+    return { ...begun, test: begun.test && { ...begun.test, chosen } };
+  });
+  const one = { machine, test: true, disk: diskIndex(0), point: POINT } as const;
+  const made = [
+    () => testActivities.createTestGuard({ machine }, tools),
+    () => testActivities.createTestNetwork({ machine }, tools),
+    () => diskActivities.createUploadDisk(one, tools),
+    async () => upload(arm, targetDisk(testTargetOf(await itemOf(services, machine)), "os", POINT)),
+    () => nicActivities.createNic({ machine, test: true, nic: 0 }, tools),
+    () => vmActivities.createVm({ machine, test: true, point: POINT }, tools),
+  ];
+  for (const step of made) await finished(arm, await step());
+  expect(await vmActivities.observeVm({ machine, test: true }, tools)).toEqual({ running: true });
+  const item = await itemOf(services, machine);
+  for (const { part, role } of madeBy(item))
+    if (role !== undefined)
+      await finished(arm, await testActivities.removeTestPart({ machine, part }, tools));
+  for (const { id, role } of madeBy(item))
+    if (role !== undefined) expect([id, await arm.find(id)]).toEqual([id, undefined]);
+}
+
+type Tools = Parameters<typeof vmActivities.observeVm>[1];
 
 /** Nothing is to be waited for. */
 const nothing = () => ({});

@@ -68,6 +68,8 @@ export function item(
         readiness: null,
         resync: null,
         group: null,
+        test: null,
+        formerTest: null,
         latestPoint: null,
         failover: null,
         ...leeward,
@@ -151,6 +153,9 @@ export function job(friendlyName: string): Job {
       leewardPassedOver: [],
       leewardMembers: null,
       leewardPlan: null,
+      leewardTest: null,
+      leewardDeleted: null,
+      leewardComments: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
   };

@@ -45,7 +45,11 @@ const shop = (changes: Partial<ItemRecord> = {}): ItemRecord =>
       vmSize: "Standard_D2s_v5",
       tags: {},
       principal: "p",
-      network: { name: "net", addressPrefixes: [], subnets: [] },
+      network: {
+        name: "net",
+        addressPrefixes: ["10.0.0.0/16"],
+        subnets: NICS.map(({ subnet }, at) => ({ name: subnet, addressPrefix: `10.0.${at}.0/24` })),
+      },
       nics: NICS,
       disks: DISKS,
     },

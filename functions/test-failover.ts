@@ -1,0 +1,92 @@
+import {
+  type TestFailoverRequest,
+  testFailoverCleanupRequest,
+  testFailoverRequest,
+} from "../engine/contract/test-failover.ts";
+import { findVirtualNetwork } from "../engine/azure/network.ts";
+import { LeewardError } from "../engine/core/errors.ts";
+import type { ArmId } from "../engine/core/ids.ts";
+import { type ItemRecord, itemKey, targetOf } from "../engine/recovery/item.ts";
+import { isReserved } from "../engine/recovery/reserved-subnet.ts";
+import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
+import type { TestNetwork } from "../engine/recovery/test-report.ts";
+import { carryOn, findItem } from "./begin.ts";
+import { checkReadable, chosenFor } from "./failover-choice.ts";
+import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
+import { accepted } from "./lro.ts";
+import { PATHS, itemIn } from "./paths.ts";
+import { askedIn } from "./protected-items.ts";
+import type { Services } from "./services.ts";
+
+const posted = { method: "POST", role: "Operator", versioned: true } as const;
+
+durableRoute("beginTestFailover", { ...posted, path: `${PATHS.item}/testFailover` }, async (call) => {
+  const { properties } = await bodyOf(call.request, testFailoverRequest);
+  return testFailOver(call, properties);
+});
+
+durableRoute(
+  "beginTestFailoverCleanup",
+  { ...posted, path: `${PATHS.item}/testFailoverCleanup` },
+  async (call) => {
+    const { properties } = await bodyOf(call.request, testFailoverCleanupRequest);
+    const id = itemIn(call.request);
+    await findItem(call.services, id);
+    const item = await begun(call, id, (old) => beginTestCleanup(old, { ...askedIn(call), ...properties }));
+    return accepted(call, item, item.test?.job.operation ?? item.formerTest?.cleanup);
+  },
+);
+
+/** The item's record first, which decides; then the job. @throws as `beginTest`, `chosenFor`: nothing changed */
+async function testFailOver(call: DurableCall, properties: TestFailoverRequest["properties"]) {
+  const { services } = call;
+  const id = itemIn(call.request);
+  const item = await findItem(services, id);
+  const point = properties.providerSpecificDetails?.recoveryPointId;
+  const asked = { ...askedIn(call), point, ...(await networkFor(services, item, properties)) };
+  // What cannot begin whatever is chosen is refused for that reason.
+  beginTest(item, asked);
+  if (point) await checkReadable(services, item, point);
+  const chosen = await chosenFor(services, item, asked, properties.leeward);
+  const now = await begun(call, id, (old) => beginTest(old, { ...asked, ...chosen }));
+  // A request that comes once more is told of the job that it began, though that be over.
+  return accepted(call, now, now.test?.operation ?? now.formerTest?.operation);
+}
+
+async function begun(
+  { services, client }: DurableCall,
+  id: ArmId,
+  begin: (old: ItemRecord) => ItemRecord,
+): Promise<ItemRecord> {
+  const item = await services.records.items.update(itemKey(id), begin);
+  await carryOn(services, client, item);
+  return item;
+}
+
+interface Network {
+  readonly network?: TestNetwork;
+  readonly subnets?: readonly string[];
+}
+
+/** @throws InvalidRequest for a network that is not there, or is in another region */
+async function networkFor(
+  { arm }: Services,
+  item: ItemRecord,
+  { networkType, networkId }: TestFailoverRequest["properties"],
+): Promise<Network> {
+  if (networkType === "NoNetworkAttachAsInput") return { network: { kind: "sealed" } };
+  if (networkId === undefined) return networkType ? { network: { kind: "isolated" } } : {};
+  const { region } = targetOf(item);
+  const refused = (why: string) =>
+    new LeewardError("InvalidRequest", `properties.networkId: ${networkId} ${why}`);
+  if (!/\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+$/i.test(networkId))
+    throw refused("is no virtual network");
+  const found = await findVirtualNetwork(arm, networkId);
+  if (!found) throw refused("is not there");
+  if (found.location.toLowerCase() !== region.toLowerCase())
+    throw refused(`is in ${found.location}, not in ${region}`);
+  return {
+    network: { kind: "named", id: networkId },
+    subnets: found.properties.subnets.map(({ name }) => name).filter((name) => !isReserved(name)),
+  };
+}

@@ -1,0 +1,71 @@
+import { h } from "./dom.js";
+import { clock, duration } from "./format.js";
+import { durationOf, stepsView } from "./jobs.js";
+
+/** What a test failover is doing, and what it came to; or what the last one did. */
+export function testView({ name, properties }) {
+  const { test, formerTest } = properties.leeward ?? {};
+  if (!test) return formerTest && formerView(formerTest);
+  const { progress, failure } = test;
+  return h(
+    "section",
+    { class: "failover", key: "test" },
+    h("h3", null, `Test failover: ${WORDS[test.state] ?? test.state}`),
+    failure &&
+      h("div", { class: "notice bad" }, h("p", null, h("strong", null, failure.code), ` ${failure.message}`)),
+    progress &&
+      h(
+        "div",
+        { class: "progress" },
+        h("div", { class: "spread" }, h("span", { class: "phase" }, progress.phase)),
+        h("progress", { max: 100, value: progress.percentComplete, "aria-label": `test of ${name}` }),
+      ),
+    h(
+      "dl",
+      null,
+      factsOf(test).flatMap(([term, fact]) => [
+        h("dt", { key: `t${term}` }, term),
+        h("dd", { key: `d${term}` }, fact),
+      ]),
+    ),
+    progress && stepsView(progress.steps.map((step) => ({ ...step, took: durationOf(step) }))),
+  );
+}
+
+const WORDS = {
+  making: "under way",
+  ready: "it runs",
+  failed: "failed",
+  cleaning: "being cleaned up",
+  cleanupFailed: "its clean-up failed",
+};
+
+const NETWORKS = {
+  isolated: "isolated: made for the test, nothing gets in or out",
+  sealed: "none: nothing reaches the machine",
+  named: "your own",
+};
+
+const ROADS = { import: "imported from the warm replica", upload: "built from the journal alone" };
+
+function factsOf({ pointTime, write, road, network, networkId, vmId, rtoSeconds }) {
+  const from = write
+    ? `write ${write.sequence.toLocaleString("en")} of ${clock(pointTime)}`
+    : pointTime && clock(pointTime);
+  return [
+    ["Built from", from ?? "being chosen"],
+    ["Disks", ROADS[road] ?? "to be built"],
+    ["Machine", lastOf(vmId)],
+    ["Network", `${lastOf(networkId)} (${NETWORKS[network] ?? network})`],
+    ["Time to recover", rtoSeconds === null ? "not measured" : duration(rtoSeconds)],
+  ];
+}
+
+const formerView = ({ pointTime, rtoSeconds, cleanedTime, comments }) =>
+  h(
+    "p",
+    { class: "hint", key: "test" },
+    `Last test failover: recovered in ${duration(rtoSeconds)} from the point of ${clock(pointTime)}, cleaned up at ${clock(cleanedTime)}${comments ? `: ${comments}` : "."}`,
+  );
+
+const lastOf = (id) => id.slice(id.lastIndexOf("/") + 1);
