@@ -1,6 +1,7 @@
 import type { MachineId } from "../engine/core/ids.ts";
 import { MIB, bytes, sequence } from "../engine/core/units.ts";
 import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
+import { mappingKey, rowsOfReversal, withMapping } from "../engine/recovery/network-mapping.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { beginGeneration } from "../engine/recovery/replicating.ts";
 import { beginningOn, withRefused } from "../engine/recovery/resync.ts";
@@ -40,15 +41,22 @@ export async function giveAway(
   return records.items.update(itemKeyOf(machine), (old) => beginReversal(old, turn));
 }
 
-/** On the side that is to replicate the machine from now on, in the region that it came from. @throws as `takeOver` */
-export const receive = (
+/**
+ * On the side that is to replicate the machine from now on, in the region that it came from. Where its networks lead is
+ * written first, for whoever plans the way back; rows that are there already stay. @throws as `takeOver`
+ */
+export async function receive(
   { records, clock }: Pick<Services, "records" | "clock">,
   given: ItemRecord,
   terms: Omit<Terms, "now">,
-): Promise<ItemRecord> =>
-  records.items.upsert(itemKeyOf(given.machine), (own) =>
+): Promise<ItemRecord> {
+  if (given.state === "Reversed")
+    for (const row of rowsOfReversal(given))
+      await records.mappings.upsert(mappingKey(row.source), (old) => withMapping(old, row));
+  return records.items.upsert(itemKeyOf(given.machine), (own) =>
     takeOver(own, given, { ...terms, now: clock.now() }),
   );
+}
 
 /** How far the old disks are a base. */
 export interface Seeding {

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type ArmId, armId, sameArmId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
+import { type ItemRecord, lastSegment } from "./item.ts";
+import { placeOf } from "./target-names.ts";
 
 const arm = z.string().transform(checked(armId));
 
@@ -53,3 +55,26 @@ export const mappedSubnet = ({ subnets }: NetworkMapping, name: string): string 
 /** The row once an enablement wants it: one that is there decides, whoever made it. */
 export const withMapping = (old: NetworkMapping | undefined, wanted: NetworkMapping): NetworkMapping =>
   old && sameArmId(old.source, wanted.source) ? old : wanted;
+
+/**
+ * Rows of a machine that was given to the other direction, for the side that takes it: what it runs in now leads to the
+ * networks that it came from, and the other way round.
+ */
+export function rowsOfReversal({ source, target }: Pick<ItemRecord, "source" | "target">): NetworkMapping[] {
+  const rows = new Map<string, NetworkMapping>();
+  for (const nic of source?.nics ?? []) {
+    const place = target && placeOf(target, nic);
+    if (!place || !nic.network) continue;
+    const [now, home] = [networkOf(place.subnet), nic.network];
+    const row = rows.get(now.toLowerCase());
+    if (row && !sameArmId(row.target, home)) continue;
+    const to = lastSegment(place.subnet);
+    const subnets = { [to]: nic.subnet, ...row?.subnets };
+    const name = `${lastSegment(now)}-${lastSegment(home)}`;
+    rows.set(now.toLowerCase(), { format: 1, name, source: now, target: home, subnets, by: "caller" });
+  }
+  return [...rows.values()].flatMap((row) => [row, wayBack(row)]);
+}
+
+const networkOf = (subnet: ArmId): ArmId =>
+  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));

@@ -270,3 +270,42 @@ test("a base that cannot be read any more is refused, and everything is copied",
   expect(resync).toMatchObject({ reason: "verification", refused: [3] });
   expect(resync?.base).toBeUndefined();
 });
+
+test("the side that takes a machine over knows which network and subnet each interface came from", async () => {
+  const network = (name: string) =>
+    armId(`/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/${name}`);
+  const nic = (name: string, subnet: string) => ({
+    name,
+    subnet,
+    primary: name === "a",
+    network: network("home"),
+    acceleratedNetworking: false,
+  });
+  await there.records.items.update(itemKeyOf(machine), (item) => ({
+    ...item,
+    source: { ...SOURCE, nics: [nic("a", "front"), nic("b", "rear")] },
+    target: {
+      ...TARGET,
+      nics: [
+        { name: "a", subnet: armId(`${network("away")}/subnets/one`) },
+        { name: "b", subnet: armId(`${network("away")}/subnets/rear`) },
+      ],
+    },
+  }));
+  await turned();
+  const rows = await collect(here.records.mappings.list());
+  expect(rows).toContainEqual(
+    expect.objectContaining({
+      source: network("away"),
+      target: network("home"),
+      subnets: { one: "front", rear: "rear" },
+    }),
+  );
+  expect(rows).toContainEqual(
+    expect.objectContaining({
+      source: network("home"),
+      target: network("away"),
+      subnets: { front: "one", rear: "rear" },
+    }),
+  );
+});
