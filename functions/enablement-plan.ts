@@ -37,6 +37,7 @@ export async function planFor(
       item,
       source,
       region: settings.region,
+      rolesFor: settings.rolesFor,
       networks,
       mapping: (id) => rows.find((row) => row && sameArmId(row.source, id)),
       there: (id) => there.known(id),

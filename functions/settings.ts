@@ -52,6 +52,8 @@ const schema = z
       .regex(/^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+$/i, "not the resource id of a resource group")
       .transform(armId)
       .optional(),
+    /** Object id of this app's identity, which enablement gives roles on the accounts that it makes; without it, none. */
+    LEEWARD_ROLES_FOR: z.guid().optional(),
     /** How machines get the agent: by a script that runs on them, or by the platform itself, as in the box. */
     LEEWARD_AGENT_ROLLOUT: z.enum(["script", "handler"]).default("script"),
     /** Where machines without Node get one: an archive as Node's own project makes them, and its SHA-256. */
@@ -113,6 +115,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     vault: s.LEEWARD_VAULT,
     leastDeleteDelay: s.LEEWARD_LEAST_DELETE_DELAY,
     tagTargetGroup: s.LEEWARD_TAG_TARGET_GROUP,
+    rolesFor: s.LEEWARD_ROLES_FOR,
     clientId: s.LEEWARD_CLIENT_ID,
     agentRollout: s.LEEWARD_AGENT_ROLLOUT,
     agentNode: nodeArchive(s),

@@ -62,7 +62,7 @@ or the query asks for.
 
 ${ROLES.map((role) => `### Leeward ${role}\n\n${DESCRIPTIONS[role]}\n\n${actions[role].map((action) => `- \`${action}\``).join("\n")}`).join("\n\n")}
 
-None of them gives rights to others: Leeward assigns no roles.
+None of them gives rights to others: Leeward assigns no roles, unless \`LEEWARD_ROLES_FOR\` is set and somebody gives it the right to besides.
 
 ## Built-in roles for data
 

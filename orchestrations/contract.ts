@@ -31,6 +31,8 @@ export interface Activities {
   createAvailabilitySet: Does<Machine, ArmSent>;
   createReplicaAccount: Does<Machine, ArmSent>;
   createCacheAccount: Does<Machine, ArmSent>;
+  /** Gives the app its roles on both accounts, where it is set to. */
+  assignRoles: Does<Machine>;
   /** Containers of cache and journal, and the machine's wrapped data key. */
   prepareJournal: Does<Machine>;
   /** The replica's page blobs, each with a VHD footer. */
@@ -213,6 +215,8 @@ export interface SourceFacts {
   readonly networks?: number;
   readonly securityGroups?: number;
   readonly applicationGroups?: number;
+  /** Enablement gives the app roles on its accounts, which hold minutes later only. */
+  readonly roles?: boolean;
 }
 
 /** What is still to be waited for after a call to ARM; nothing when it is finished. */

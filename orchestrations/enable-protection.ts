@@ -1,5 +1,5 @@
 import type { OrchestrationContext, Task } from "durable-functions";
-import { LeewardError } from "../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type Millis, millis } from "../engine/core/units.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation, armOperations, finished } from "./arm-operation.ts";
@@ -16,6 +16,7 @@ const WEIGHTS = {
   "create the availability set": 1,
   "create the cache account": 1,
   "create the replica account": 1,
+  "assign roles": 1,
   "prepare the journal": 1,
   "prepare the replica": 2,
   "install the agent": 3,
@@ -62,8 +63,32 @@ function* createTarget(
   yield* steps.run("create the cache account", armOperation(context, "createCacheAccount", machine));
   if (facts.warm)
     yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
-  yield* steps.run("prepare the journal", call(context, "prepareJournal", machine));
-  if (facts.warm) yield* steps.run("prepare the replica", call(context, "prepareReplica", machine));
+  if (facts.roles) yield* steps.run("assign roles", call(context, "assignRoles", machine));
+  yield* steps.run("prepare the journal", oncePermitted(context, facts, "prepareJournal", machine));
+  if (facts.warm)
+    yield* steps.run("prepare the replica", oncePermitted(context, facts, "prepareReplica", machine));
+}
+
+/** A role that was just given may take so long until the storage knows it. */
+const ROLE_PATIENCE_SECONDS = 10 * 60;
+
+function* oncePermitted(
+  context: OrchestrationContext,
+  { roles }: SourceFacts,
+  name: "prepareJournal" | "prepareReplica",
+  machine: Machine,
+): Generator<Task, void, never> {
+  const start = replayedNow(context);
+  for (;;) {
+    try {
+      yield* call(context, name, machine);
+      return;
+    } catch (error) {
+      const waiting = roles && secondsSince(context, start) < ROLE_PATIENCE_SECONDS;
+      if (!waiting || !hasCode(error, "StorageRefused")) throw error;
+    }
+    yield* sleep(context, millis(20_000));
+  }
 }
 
 /** Rules before what they guard, and what rules name before the rules. */

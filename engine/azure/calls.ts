@@ -233,6 +233,16 @@ export const CALLS: readonly DeclaredCall[] = [
     why: "cache account of the source group, replica account of the target group",
   },
   { call: `PUT ${ACCOUNT}`, roles: both, why: "makes both accounts, with shared keys off" },
+  {
+    call: `GET ${ACCOUNT}/providers/Microsoft.Authorization/roleAssignments/{assignment}`,
+    roles: inventory,
+    why: "whether a role that is to be given is; only where LEEWARD_ROLES_FOR is set",
+  },
+  {
+    call: `PUT ${ACCOUNT}/providers/Microsoft.Authorization/roleAssignments/{assignment}`,
+    roles: [],
+    why: "gives the app its roles on both accounts; only where LEEWARD_ROLES_FOR is set, by whoever gave it the right to",
+  },
   { call: `GET ${COMPUTE_AT}/operations/{operation}`, roles: inventory, why: "polls a long-running call" },
   {
     call: `GET ${COMPUTE_AT}/diskOperations/{operation}`,

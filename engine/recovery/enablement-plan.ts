@@ -34,6 +34,8 @@ export interface PlanFacts {
   /** The row of a source network. */
   readonly mapping: (network: ArmId) => NetworkMapping | undefined;
   readonly there: There;
+  /** Whom enablement gives roles on the accounts that it makes. */
+  readonly rolesFor?: string | undefined;
 }
 
 export interface EnablementPlan extends Omit<PlanRecord, "format" | "machine"> {

@@ -1,18 +1,20 @@
 import { type ArmId, armId } from "../core/ids.ts";
 import type { There } from "./copy-name.ts";
-import { type ItemRecord, type SourceMachine, type TargetMachine } from "./item.ts";
+import { type ItemRecord, type SourceMachine, type TargetMachine, lastSegment } from "./item.ts";
 import type { Copy, PlanRecord, PlannedResource } from "./plan-record.ts";
+import { grantsFor } from "./role-grants.ts";
 import { targetNic } from "./target-names.ts";
 
 interface Facts {
   readonly item: Pick<ItemRecord, "vmId" | "request">;
   readonly source: SourceMachine;
   readonly there: There;
+  readonly rolesFor?: string | undefined;
 }
 
 /** The plan as a list, in the order in which things are made; what a failover makes comes last. */
 export function resourcesOf(
-  { item, source, there }: Facts,
+  { item, source, there, rolesFor }: Facts,
   target: TargetMachine,
   {
     networks,
@@ -68,6 +70,9 @@ export function resourcesOf(
     ...(replica && !request.replicaAccount
       ? [made(replica.id, "replica", "it keeps the disks warm (policy replica: warm)")]
       : []),
+    ...(rolesFor === undefined ? [] : grantsFor(target, request, rolesFor)).map(({ id, scope }) =>
+      made(id, "role-assignment", `a role of the app on ${lastSegment(scope)} (LEEWARD_ROLES_FOR)`),
+    ),
     ...source.nics.map(({ name }) => made(targetNic(target, name), "target-nic", "at a failover")),
     ...source.disks.map(({ name, id }): PlannedResource => ({
       id: armId(`${target.resourceGroup}/providers/Microsoft.Compute/disks/${name.slice(0, 60)}-`),

@@ -33,6 +33,7 @@ export const sourceActivities = {
       networks: networks.length,
       securityGroups: securityGroups.length,
       applicationGroups: applicationGroups.length,
+      ...(services.settings.rolesFor !== undefined && { roles: true }),
     };
   },
 } satisfies Partial<Implementations>;

@@ -1,8 +1,10 @@
 import { ensureAvailabilitySet } from "../../engine/azure/availability-set.ts";
 import type { Ensured } from "../../engine/azure/resource.ts";
 import { ensureResourceGroup, findResourceGroup } from "../../engine/azure/resource-group.ts";
+import { ensureRoleAssignment } from "../../engine/azure/role-assignment.ts";
 import { ensureStorageAccount, getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
+import { grantsFor } from "../../engine/recovery/role-grants.ts";
 import { sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ArmSent } from "../../orchestrations/contract.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -51,6 +53,15 @@ export const targetActivities = {
     }
     const account = { id, location: region, sku: "Standard_LRS" as const, owner: shared("cache") };
     return sent(await ensureStorageAccount(services.arm, account));
+  },
+
+  async assignRoles({ machine }, { services }) {
+    const { rolesFor: principal } = services.settings;
+    if (principal === undefined) return null;
+    const item = await itemOf(services, machine);
+    for (const { id, definition } of grantsFor(targetOf(item), item.request, principal))
+      await ensureRoleAssignment(services.arm, { id, definition, principal });
+    return null;
   },
 
   async pollArm({ operation }, { services }) {

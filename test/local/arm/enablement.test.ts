@@ -5,6 +5,7 @@ import { getSecurityGroup } from "../../../engine/azure/security-group.ts";
 import { LeewardError } from "../../../engine/core/errors.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { itemKeyOf } from "../../../engine/recovery/item.ts";
+import { targetActivities } from "../../../functions/activities/target.ts";
 import { dryRun } from "../../../functions/plans.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import {
@@ -22,8 +23,14 @@ import { NORTH, type TestBox, finished, groupId, idOf, startBox } from "./fixtur
 
 let box: TestBox;
 let vm: ArmId;
+const ROLES = ["ba92f5b4-2d11-453d-a403-e96b0029c9fe", "db58b8e5-c6ad-4a2a-8342-4190687cbf4a"].map((id) => ({
+  id,
+  name: id,
+  actions: [],
+  notActions: [],
+}));
 beforeEach(async () => {
-  box = await startBox();
+  box = await startBox({ config: { roles: ROLES } });
   await makeNetwork(box);
   vm = await makeMachine(box, "ledger", [
     { name: "ledger-front", subnet: "apps", applications: applications("web") },
@@ -292,4 +299,34 @@ test("what the caller chooses is what the copy is built by", async () => {
     disks: [{ index: 0, sku: "StandardSSD_LRS", encryptionSet }],
     nics: [{ subnet: `${NETWORK}/subnets/data`, address: "10.7.1.9" }, { subnet: `${NETWORK}/subnets/data` }],
   });
+});
+
+test("the app is given roles on the accounts that are made, once, and only where it is set to", async () => {
+  const services = appAt(box);
+  const machine = await asked(services, vm);
+  await makeTarget(services, machine);
+  const given = async (app: typeof services) => {
+    await targetActivities.assignRoles({ machine }, { services: app, client: Object.create(null) });
+    const target = (await services.records.items.get(itemKeyOf(machine)))?.value.target;
+    const found: unknown[] = [];
+    for (const scope of [target?.cache.id, target?.replica?.id])
+      for await (const one of box.client.list(`${scope}/providers/Microsoft.Authorization/roleAssignments`, {
+        query: { $filter: "atScope()" },
+      }))
+        found.push(one);
+    return found;
+  };
+  expect(await given(services)).toEqual([]);
+  const settings = { ...services.settings, rolesFor: "55555555-5555-4555-8555-555555555555" };
+  const once = await given({ ...services, settings });
+  expect(once).toHaveLength(3);
+  expect(once).toContainEqual(
+    expect.objectContaining({
+      properties: expect.objectContaining({
+        principalId: settings.rolesFor,
+        principalType: "ServicePrincipal",
+      }),
+    }),
+  );
+  expect(await given({ ...services, settings })).toEqual(once);
 });

@@ -101,6 +101,9 @@ test("a protection, a failover and a test of one need no right that the roles do
     // The portal's list, and the group that the deployment makes in advance.
     "GET …/Microsoft.Compute/virtualMachines",
     "PUT /subscriptions/{subscription}/resourceGroups/{group}",
+    // Only where the app is set to give itself roles.
+    "GET …/Microsoft.Authorization/roleAssignments/{assignment}",
+    "PUT …/Microsoft.Authorization/roleAssignments/{assignment}",
   ]);
 });
 

@@ -43,7 +43,8 @@ function versionProblems({ resources }: Bicep): string[] {
 }
 
 function typeOf(at: string): string {
-  const [, owned] = at.toLowerCase().split("/providers/");
+  // Of what hangs on another resource, the last counts.
+  const owned = at.toLowerCase().split("/providers/").slice(1).at(-1);
   if (owned === undefined) return "microsoft.resources/resourcegroups";
   const [namespace, type] = owned.split("/");
   return `${namespace}/${type}`;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { bytes } from "../../../engine/core/units.ts";
 import { enableProtection } from "../../../orchestrations/enable-protection.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type Script } from "./driver.ts";
 import { ENABLE, JOB, agentAt, failing } from "./fixture.ts";
 
 const percentIn = z.object({ percentComplete: z.number() });
@@ -41,6 +41,70 @@ test("without a replica and an availability set none is made", () => {
   expect(trace).not.toContain("createReplicaAccount");
   expect(trace).not.toContain("prepareReplica");
   expect(trace).not.toContain("createAvailabilitySet");
+});
+
+const facts = { warm: true, availabilitySet: false, disks: 1, bytes: bytes(100) };
+
+test("rules are made before the networks that they guard, and a network is completed change by change", () => {
+  const script: Script = {
+    ...ENABLE,
+    checkSource: () => ({ ...facts, networks: 2, securityGroups: 2, applicationGroups: 1 }),
+    createApplicationGroup: () => ({}),
+    createSecurityGroup: () => ({}),
+    createNetwork: (_, nth) => ({ more: nth === 0 }),
+  };
+  const { trace, inputs } = new Driver(script).play(enableProtection, JOB);
+  expect(trace.slice(1, 9)).toEqual([
+    "createResourceGroup",
+    "createApplicationGroup",
+    "createSecurityGroup",
+    "createSecurityGroup",
+    "createNetwork",
+    "createNetwork",
+    "createNetwork",
+    "createCacheAccount",
+  ]);
+  const networks = inputs.filter(({ name }) => name === "createNetwork").map(({ input }) => input);
+  expect(networks).toEqual([
+    { machine: JOB.machine },
+    { machine: JOB.machine },
+    { machine: JOB.machine, network: 1 },
+  ]);
+});
+
+test("roles that were just given are waited for, ten minutes at most", () => {
+  const script: Script = {
+    ...ENABLE,
+    checkSource: () => ({ ...facts, roles: true }),
+    assignRoles: () => null,
+    prepareJournal: (_, nth) => (nth < 3 ? failing("StorageRefused") : null),
+  };
+  const { trace } = new Driver(script).play(enableProtection, JOB);
+  const from = trace.indexOf("assignRoles");
+  expect(trace.slice(from + 1, from + 8)).toEqual([
+    "prepareJournal",
+    "sleep 20000",
+    "prepareJournal",
+    "sleep 20000",
+    "prepareJournal",
+    "sleep 20000",
+    "prepareJournal",
+  ]);
+  const never: Script = {
+    ...script,
+    prepareJournal: () => failing("StorageRefused"),
+  };
+  const tries = new Driver(never).play(enableProtection, JOB).trace;
+  expect(tries.filter((step) => step === "prepareJournal").length).toBe(31);
+});
+
+test("a refusal is none to be waited for where no roles were given", () => {
+  const script: Script = {
+    ...ENABLE,
+    prepareJournal: () => failing("StorageRefused"),
+  };
+  const { trace } = new Driver(script).play(enableProtection, JOB);
+  expect(trace.filter((step) => step === "prepareJournal")).toHaveLength(1);
 });
 
 test("progress never goes back, and shows the copy in bytes with the time it still takes", () => {
