@@ -95,20 +95,6 @@ test.each<[string, Record<string, unknown>, unknown]>([
   ["properties.providerSpecificDetails.fabricObjectId", { fabricObjectId: "ledger" }, {}],
   ["properties.providerSpecificDetails.recoveryResourceGroupId", { recoveryResourceGroupId: 7 }, {}],
   ["properties.providerSpecificDetails.vmManagedDisks.0.diskId", { vmManagedDisks: [{ diskId: "x" }] }, {}],
-  [
-    "properties.providerSpecificDetails.recoveryAvailabilityZone",
-    {
-      recoveryAvailabilityZone: "1",
-      recoveryAvailabilitySetId:
-        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/availabilitySets/a",
-    },
-    {},
-  ],
-  [
-    "properties.providerSpecificDetails.recoveryAzureNetworkId",
-    { recoveryAzureNetworkId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/disks/d" },
-    {},
-  ],
   ["properties.leeward.target.nics.1.name", {}, { target: { nics: [{ name: "n" }, { name: "N" }] } }],
   ["properties.leeward.target.vmName", {}, { target: { vmName: "a b" } }],
   ["properties.leeward.policy.pointInterval", {}, { policy: { pointInterval: 1 } }],

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { enableProtectionRequest, targetWish } from "../../../../engine/contract/enable-protection.ts";
+
+const id = (type: string, name = "x") => `/subscriptions/s/resourceGroups/g/providers/${type}/${name}`;
+const GROUP = "/subscriptions/s/resourceGroups/g";
+const VM = id("Microsoft.Compute/virtualMachines");
+
+const details = (more: object) => ({
+  properties: {
+    providerSpecificDetails: {
+      instanceType: "A2A",
+      fabricObjectId: VM,
+      recoveryResourceGroupId: GROUP,
+      ...more,
+    },
+  },
+});
+const wrong = (schema: typeof enableProtectionRequest | typeof targetWish, body: unknown) =>
+  schema.safeParse(body).error?.issues.map(({ path }) => path.join(".")) ?? [];
+
+const disk = (more: object) => ({ diskId: id("Microsoft.Compute/disks"), ...more });
+const account = (name: string) => id("Microsoft.Storage/storageAccounts", name);
+
+test.each([
+  [
+    "recoveryAvailabilityZone",
+    { recoveryAvailabilityZone: "1", recoveryAvailabilitySetId: id("Microsoft.Compute/availabilitySets") },
+  ],
+  ["recoveryAvailabilityZone", { recoveryAvailabilityZone: "west" }],
+  ["recoveryAzureNetworkId", { recoveryAzureNetworkId: VM }],
+  ["recoveryAvailabilitySetId", { recoveryAvailabilitySetId: VM }],
+  ["recoveryProximityPlacementGroupId", { recoveryProximityPlacementGroupId: VM }],
+  [
+    "vmManagedDisks.0.recoveryDiskEncryptionSetId",
+    { vmManagedDisks: [disk({ recoveryDiskEncryptionSetId: VM })] },
+  ],
+  [
+    "vmManagedDisks.0.recoveryTargetDiskAccountType",
+    { vmManagedDisks: [disk({ recoveryTargetDiskAccountType: "Fast" })] },
+  ],
+  [
+    "vmManagedDisks.1.primaryStagingAzureStorageAccountId",
+    {
+      vmManagedDisks: ["a", "b"].map((name) => disk({ primaryStagingAzureStorageAccountId: account(name) })),
+    },
+  ],
+  [
+    "vmManagedDisks.0.recoveryResourceGroupId",
+    { vmManagedDisks: [disk({ recoveryResourceGroupId: `${GROUP}2` })] },
+  ],
+])("%s is named when it is wrong", (field, more) => {
+  expect(wrong(enableProtectionRequest, details(more))).toEqual([
+    `properties.providerSpecificDetails.${field}`,
+  ]);
+});
+
+test.each([
+  ["vmName", { vmName: "a b" }],
+  ["vmName", { vmName: "ends-" }],
+  ["size", { size: "Standard D2" }],
+  ["replicaAccount", { replicaAccount: VM }],
+  ["nics.1.name", { nics: [{ name: "n" }, { name: "N" }] }],
+  [
+    "nics.1.address",
+    {
+      nics: [
+        { name: "a", address: "10.0.0.4" },
+        { name: "b", address: "10.0.0.4" },
+      ],
+    },
+  ],
+  ["nics.0.address", { nics: [{ name: "a", address: "10.0.0.400" }] }],
+  ["", { vmname: "misspelt" }],
+])("%s of the target is named when it is wrong", (field, more) => {
+  expect(wrong(targetWish, more)).toEqual([field]);
+});
+
+test("everything that can be chosen can be chosen together", () => {
+  const chosen = {
+    recoveryAzureNetworkId: id("microsoft.network/VirtualNetworks"),
+    recoverySubnetName: "apps",
+    recoveryAvailabilityZone: "2",
+    recoveryProximityPlacementGroupId: id("Microsoft.Compute/proximityPlacementGroups"),
+    vmManagedDisks: [
+      disk({
+        primaryStagingAzureStorageAccountId: account("a"),
+        recoveryResourceGroupId: GROUP.toUpperCase().replace("/SUBSCRIPTIONS", "/subscriptions"),
+        recoveryTargetDiskAccountType: "Premium_LRS",
+        recoveryDiskEncryptionSetId: id("Microsoft.Compute/diskEncryptionSets"),
+      }),
+    ],
+  };
+  const nics = [
+    {
+      name: "n",
+      subnet: "s",
+      address: "10.0.0.9",
+      networkSecurityGroup: id("Microsoft.Network/networkSecurityGroups"),
+    },
+  ];
+  expect(wrong(enableProtectionRequest, details(chosen))).toEqual([]);
+  const target = {
+    vmName: "ledger-dr",
+    size: "Standard_D4s_v5",
+    cacheAccount: account("a"),
+    replicaAccount: account("r"),
+    nics,
+  };
+  expect(wrong(targetWish, target)).toEqual([]);
+});
