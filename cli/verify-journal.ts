@@ -1,4 +1,5 @@
 import { toIso } from "../engine/core/clock.ts";
+import { BLOCK } from "../engine/core/units.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
 import type { DataKey } from "../engine/journal/key.ts";
@@ -10,6 +11,7 @@ import { nameOf } from "../engine/replication/reach.ts";
 import { verifyPoint } from "../engine/replication/verify-point.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import { decidedBy } from "./exit-code.ts";
+import { ProgressBar } from "./progress-bar.ts";
 
 interface JournalVerification {
   readonly objects: ObjectStore;
@@ -89,7 +91,10 @@ async function findingOf(
 ): Promise<{ finding: Finding; next?: Since }> {
   const time = toIso(point.time);
   try {
-    const { compared, wrong, scanned } = await verifyPoint({ objects, key, point, since, signal });
+    const bar = new ProgressBar(`point ${point.id}`);
+    const onProgress = (done: number, all: number) => bar.show(done, all, done * BLOCK);
+    const verifying = verifyPoint({ objects, key, point, since, signal, onProgress });
+    const { compared, wrong, scanned } = await verifying.finally(() => bar.clear());
     const wrongCount = countOf(wrong);
     const verified = wrongCount === 0;
     const finding = {

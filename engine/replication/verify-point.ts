@@ -17,6 +17,8 @@ export interface VerifyRequest extends DigestsRequest {
   /** Reads the replica's snapshots of the point; the journal is rebuilt without it. */
   readonly replica?: { readonly pages: PageStore; readonly checkpoint: Checkpoint } | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called first when it is known how many blocks are to be compared, and then as they are: see `BLOCKS_IN_TURN`. */
+  readonly onProgress?: ((compared: number, blocks: number) => void) | undefined;
 }
 
 export interface Verified {
@@ -39,7 +41,11 @@ export interface Verified {
 export async function verifyPoint(s: VerifyRequest): Promise<Verified> {
   const { blocks, digests, scanned } = await blocksToCompare(s);
   const found = s.replica ? replicaBlocks({ ...s.replica, blocks }) : journalBlocks({ ...s, blocks });
-  return { ...(await compareBlocks(s, found, digests)), scanned };
+  const { onProgress } = s;
+  const all = countOf(blocks);
+  onProgress?.(0, all);
+  const onCompared = onProgress && ((compared: number) => onProgress(compared, all));
+  return { ...(await compareBlocks({ ...s, onCompared }, found, digests)), scanned };
 }
 
 /** Those that changed since, and those of the scrub. @throws as `namedBlocks` */
@@ -52,7 +58,13 @@ export async function blocksToCompare(s: VerifyRequest): Promise<NamedBlocks> {
 
 /** Takes the blocks as they are found. @throws the signal's reason, and what finding them throws */
 export async function compareBlocks(
-  { point, signal }: Pick<VerifyRequest, "point" | "signal">,
+  {
+    point,
+    signal,
+    onCompared,
+  }: Pick<VerifyRequest, "point" | "signal"> & {
+    readonly onCompared?: ((compared: number) => void) | undefined;
+  },
   found: AsyncIterable<FoundBlock>,
   digests: BlockDigests,
 ): Promise<Omit<Verified, "scanned">> {
@@ -60,9 +72,13 @@ export async function compareBlocks(
   let compared = 0;
   for await (const each of found) {
     signal?.throwIfAborted();
-    if (++compared % BLOCKS_IN_TURN === 0) await setImmediate();
+    if (++compared % BLOCKS_IN_TURN === 0) {
+      onCompared?.(compared);
+      await setImmediate();
+    }
     if (!isAsNamed(each, digests)) wrong.get(each.disk)?.add(each.block, each.block + 1);
   }
+  onCompared?.(compared);
   return { compared, wrong };
 }
 

@@ -49,6 +49,17 @@ describe("a right journal", () => {
     expect([...named(second.wrong), ...named(third.wrong)]).toEqual([]);
   });
 
+  test("says how many blocks are compared, and of how many, from the start to the end", async () => {
+    const said: [number, number][] = [];
+    const point = at(scene.points, 0);
+    const onProgress = (compared: number, blocks: number) => void said.push([compared, blocks]);
+    const { compared } = await verify(scene, point, { onProgress });
+    expect(said).toEqual([
+      [0, compared],
+      [compared, compared],
+    ]);
+  });
+
   test("never is complained about, and after the first point only changed blocks are read, in any history", async () => {
     await fc.assert(
       fc.asyncProperty(events, fc.array(fc.boolean(), { maxLength: 8 }), async (list, skip) => {
