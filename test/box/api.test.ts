@@ -224,7 +224,9 @@ test("the operation goes on to its end, and its result is the protected item", a
   const { status: code, body } = await box.call("GET", result);
   expect(code).toBe(200);
   expect(body).toMatchObject({
-    properties: { allowedOperations: ["UnplannedFailover", "RepairReplication", "TestFailover"] },
+    properties: {
+      allowedOperations: ["UnplannedFailover", "RepairReplication", "DisableProtection", "TestFailover"],
+    },
   });
 });
 
@@ -359,7 +361,7 @@ test("a failover to a chosen point that Azure fails says where and why, and may 
   const { body: found } = await box.call("GET", box.item("Ledger"));
   expect(found).toMatchObject({
     properties: {
-      allowedOperations: ["UnplannedFailover"],
+      allowedOperations: ["UnplannedFailover", "DisableProtection"],
       replicationHealth: "Critical",
       healthErrors: [
         { errorCode: "ArmFailed", errorMessage: expect.stringContaining("create the virtual machine") },
@@ -375,7 +377,7 @@ test("the second try goes on to the same point, builds it once, and leaves the s
   const { properties } = failedOver.parse(ended.body);
   expect(properties).toMatchObject({
     protectionState: "UnplannedFailoverCommitPendingStatesBegin",
-    allowedOperations: [],
+    allowedOperations: ["DisableProtection"],
     replicationHealth: "None",
     leeward: { generation: fenced + 1, failover: { point: chosen, road: "upload" } },
   });

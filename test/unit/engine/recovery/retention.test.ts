@@ -73,6 +73,29 @@ describe("what is kept", () => {
     expect(minutes).toEqual([...hourly, ...Array.from({ length: 24 }, (_, i) => 480 + i * 5)]);
   });
 
+  test("what a test was built from, however old and however dense", () => {
+    const now = START + 40 * DAY;
+    const tested = at(1, START + MINUTE, { tested: true });
+    const points = [at(0, START), tested, at(2, START + 40 * DAY)];
+    const { keep, drop } = retain(points, ASR, micros(now));
+    expect(keep.find(({ point }) => point === tested)?.reason).toBe("a test was built from it");
+    expect(drop.map(({ point }) => point.id)).not.toContain(tested.id);
+  });
+
+  test("every write since the one that somebody is about to rebuild, for so long", () => {
+    const policy = retentionPolicy.parse({ anyWriteWindow: 0 });
+    const now = micros(START + 20 * HOUR);
+    const points = Array.from({ length: 20 }, (_, i) => at(i, START + i * HOUR));
+    const wanted = micros(START + 5 * HOUR + MINUTE);
+    expect(retain(points, policy, now).writesSince).toBe(now);
+    const { writesSince, keep } = retain(points, policy, now, wanted);
+    expect(writesSince).toBe(wanted);
+    expect(keep.some(({ point }) => point.time <= wanted && !point.bad)).toBe(true);
+    // A write that is within the window already changes nothing.
+    const wide = retentionPolicy.parse({});
+    expect(retain(points, wide, now, micros(now - MINUTE))).toEqual(retain(points, wide, now));
+  });
+
   test("each point says why it stays or goes", () => {
     const now = START + 20 * DAY;
     const points = [
