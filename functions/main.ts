@@ -9,6 +9,7 @@ import "./jobs.ts";
 import "./losses.ts";
 import "./metrics.ts";
 import "./metrics-timer.ts";
+import "./network-mappings.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
 import "./plans.ts";

@@ -1,13 +1,7 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
-import { armIdField } from "./field.ts";
+import { armIdField, idOfType } from "./field.ts";
 import { groupName } from "./group.ts";
-
-/** The id of a resource of one type, as in `Microsoft.Network/virtualNetworks`. */
-const idOfType = (type: string) =>
-  armIdField.refine((id) => new RegExp(`/providers/${type}/[^/]+$`, "i").test(id), {
-    message: `not the id of a ${type}`,
-  });
 
 const network = idOfType("Microsoft.Network/virtualNetworks");
 const account = idOfType("Microsoft.Storage/storageAccounts");

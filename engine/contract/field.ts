@@ -9,6 +9,12 @@ export const instantField = z.string().max(64).transform(checked(fromIso));
 /** An ARM resource id in a request. */
 export const armIdField = z.string().max(2048).transform(checked(armId));
 
+/** The id of a resource of one type, as in `Microsoft.Network/virtualNetworks`. */
+export const idOfType = (type: string) =>
+  armIdField.refine((id) => new RegExp(`/providers/${type}/[^/]+$`, "i").test(id), {
+    message: `not the id of a ${type}`,
+  });
+
 export const barrierIdField = z
   .string()
   .max(2048)

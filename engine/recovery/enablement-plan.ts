@@ -10,7 +10,7 @@ import {
   type TargetNic,
   lastSegment,
 } from "./item.ts";
-import { type NetworkMapping, mappedSubnet } from "./network-mapping.ts";
+import { type NetworkMapping, mappedSubnet, mappingName } from "./network-mapping.ts";
 import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
 import { resourcesOf } from "./planned-resources.ts";
 import { inNetwork, targetOfRequest } from "./target-names.ts";
@@ -203,7 +203,7 @@ function mappingFor(
   return [
     {
       format: 1,
-      name: `${lastSegment(from)}-${lastSegment(id)}`,
+      name: mappingName(from),
       source: from,
       target: id,
       subnets: Object.fromEntries(moved),

@@ -28,17 +28,21 @@ export type NetworkMapping = z.infer<typeof networkMapping>;
 export const mappingKey = (source: ArmId): string =>
   createHash("sha256").update(source.toLowerCase()).digest("hex").slice(0, 16);
 
+/** Of a row that nobody named. */
+export const mappingName = (source: ArmId): string =>
+  `${lastSegment(source)}-${mappingKey(source).slice(0, 8)}`;
+
 /**
  * The row of the way back. Of subnets that lead to one, the first by name comes back.
  * Its target is a network that somebody has already, so it is as good as named.
  */
-export function wayBack({ name, source, target, subnets }: NetworkMapping): NetworkMapping {
+export function wayBack({ source, target, subnets }: NetworkMapping): NetworkMapping {
   const turned = Object.entries(subnets)
     .toSorted(([a], [b]) => (a < b ? 1 : -1))
     .map(([from, to]) => [to, from] as const);
   return {
     format: 1,
-    name: `${name}-back`,
+    name: mappingName(target),
     source: target,
     target: source,
     subnets: Object.fromEntries(turned),
@@ -70,7 +74,7 @@ export function rowsOfReversal({ source, target }: Pick<ItemRecord, "source" | "
     if (row && !sameArmId(row.target, home)) continue;
     const to = lastSegment(place.subnet);
     const subnets = { [to]: nic.subnet, ...row?.subnets };
-    const name = `${lastSegment(now)}-${lastSegment(home)}`;
+    const name = mappingName(now);
     rows.set(now.toLowerCase(), { format: 1, name, source: now, target: home, subnets, by: "caller" });
   }
   return [...rows.values()].flatMap((row) => [row, wayBack(row)]);
