@@ -330,3 +330,41 @@ test("the app is given roles on the accounts that are made, once, and only where
   );
   expect(await given({ ...services, settings })).toEqual(once);
 });
+
+const failNetwork = () =>
+  box.admin("POST", "/box/faults", { kind: "fail-operation", path: "virtualNetworks/net-recovery" });
+
+test("a network whose making failed is made again, unless somebody has put a subnet into it", async () => {
+  const services = appAt(box);
+  const machine = await asked(services, vm);
+  await failNetwork();
+  await expect(makeTarget(services, machine)).rejects.toMatchObject({ code: "ArmFailed" });
+  await makeTarget(services, machine);
+  const before = await getVirtualNetwork(box.client, NETWORK);
+  expect(before.properties.provisioningState).toBe("Succeeded");
+  await failNetwork();
+  const theirs = box.client.put(`${NETWORK}/subnets/theirs`, {
+    properties: { addressPrefix: "10.1.50.0/24" },
+  });
+  await expect(finished(box.client, await theirs)).rejects.toThrow();
+  await expect(makeTarget(services, machine)).rejects.toMatchObject({
+    code: "ForeignResource",
+    message: expect.stringContaining("subnets that are not Leeward's (theirs)"),
+  });
+  const { subnets } = (await getVirtualNetwork(box.client, NETWORK)).properties;
+  expect(subnets.map(({ name }) => name)).toContain("theirs");
+});
+
+test("what looks like ours and is not is passed by, and stays as it is", async () => {
+  await box.client.put(groupId("recovery"), { location: NORTH });
+  const properties = { addressSpace: { addressPrefixes: ["172.16.0.0/16"] }, subnets: [] };
+  await finished(box.client, await box.client.put(NETWORK, { location: NORTH, properties }));
+  const look = async () => (await box.client.get(NETWORK)).body;
+  const before = await look();
+  const services = appAt(box);
+  const machine = await asked(services, vm);
+  await makeTarget(services, machine);
+  expect(await look()).toEqual(before);
+  const target = (await services.records.items.get(itemKeyOf(machine)))?.value.target;
+  expect(target?.network).toMatch(/\/net-[0-9a-f]{8}-recovery$/);
+});
