@@ -179,6 +179,12 @@ export class Capture {
     await this.#run?.requestBarrier(id, terms);
   }
 
+  /** Nothing of the journal is wanted any more: it ends here, and what was not uploaded goes. The guest goes on. */
+  forget(): void {
+    this.#run?.discard();
+    this.#run = undefined;
+  }
+
   /** The journal ends here; the guest goes on. */
   stop(why: LeewardError): void {
     this.#run?.break(why);

@@ -128,6 +128,7 @@ export class Session {
         const answer = await this.#heartbeat(controlPlane, status);
         this.#problem = undefined;
         failures = 0;
+        if (answer.over) capture.forget();
         if (!answer.active) throw new LeewardError("AgentFenced", "the control plane ended this generation");
         capture.setPolicy(answer.policy);
         this.#every = answer.policy.heartbeatEvery;
@@ -140,7 +141,8 @@ export class Session {
         await this.#sleep(this.#every);
       } catch (error) {
         if (hasCode(error, "AgentFenced")) capture.stop(known(error));
-        if (signal.aborted || hasCode(error, "AgentFenced")) throw error;
+        // A machine that nobody knows may have been enabled under another name: the settings say so.
+        if (signal.aborted || hasCode(error, "AgentFenced") || hasCode(error, "NotFound")) throw error;
         this.#problem = known(error);
         await this.#sleep(this.#waitAfter(this.#problem, failures++));
       }

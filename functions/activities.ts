@@ -13,6 +13,7 @@ import { groupActivities } from "./activities/group.ts";
 import { jobActivities } from "./activities/jobs.ts";
 import { journalActivities } from "./activities/journal.ts";
 import { nicActivities } from "./activities/nic.ts";
+import { removalActivities } from "./activities/removal.ts";
 import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
 import { resyncActivities } from "./activities/resync.ts";
@@ -37,6 +38,7 @@ export const activities: Implementations = {
   ...jobActivities,
   ...journalActivities,
   ...nicActivities,
+  ...removalActivities,
   ...replicationActivities,
   ...resyncActivities,
   ...retentionActivities,

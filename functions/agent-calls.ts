@@ -16,7 +16,7 @@ import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/reco
 import type { Reported } from "../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { beginningOn, keepsMarks, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
-import { STATES } from "../engine/recovery/state.ts";
+import { STATES, isLeaving } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
 import { chooseBase } from "./base-choice.ts";
 import { ensureReplicate, ensureResync, wakeReplicate } from "./durable.ts";
@@ -104,8 +104,9 @@ export async function heartbeat(
 ): Promise<HeartbeatResponse> {
   const policy = capturePolicy(item);
   const active = STATES[item.state].replicating && beat.generation === item.generation;
-  if (!active) return { active, policy, barriers: [] };
   const { machine } = item;
+  if (isLeaving(item.state)) return { ...(await dismissed(services, machine)), policy, barriers: [] };
+  if (!active) return { active, policy, barriers: [] };
   const now = services.clock.now();
   const progress = (await services.records.progress.get(machine))?.value;
   const arrived = progress?.arrived.bytes;
@@ -130,6 +131,15 @@ export async function heartbeat(
     ...arrivedOf(progress, beat.generation),
     ...(renewed && { cache: renewed }),
   };
+}
+
+/** Whoever empties the cache waits until the agent knows that nothing of it is wanted any more. */
+async function dismissed({ records, clock }: Services, machine: MachineId) {
+  if (await records.agents.get(machine))
+    await records.agents.update(machine, (old) =>
+      old.dismissedAt ? old : { ...old, dismissedAt: clock.now() },
+    );
+  return { active: false, over: true };
 }
 
 /** What the agent need not keep any longer, and what it is to send again. */

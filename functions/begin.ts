@@ -1,8 +1,16 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
-import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
-import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import {
+  type Asked,
+  type Wish,
+  beginDisable,
+  beginEnable,
+  beginFailover,
+  beginUpgrade,
+  jobOf,
+} from "../engine/recovery/begin.ts";
+import { type ItemRecord, type Removal, itemKey, lastSegment } from "../engine/recovery/item.ts";
 import type { ItemJob } from "../engine/recovery/job.ts";
 import { testJobOf } from "../engine/recovery/test-failover.ts";
 import { type FailoverChoice, chosenFor } from "./failover-choice.ts";
@@ -38,6 +46,33 @@ export async function failOver(
   const item = await services.records.items.update(itemKey(id), (old) =>
     beginFailover(old, { ...asked, ...chosen }),
   );
+  await carryOn(services, client, item);
+  return item;
+}
+
+/** Begins to take a protection away, in the same order. @throws NotFound, Conflict, StateNotAllowed: nothing changed */
+export async function disable(
+  services: Services,
+  client: DurableClient,
+  id: ArmId,
+  asked: Asked,
+  terms: Pick<Removal, "purge" | "keepPoints">,
+): Promise<ItemRecord> {
+  await findItem(services, id);
+  const item = await services.records.items.update(itemKey(id), (old) => beginDisable(old, terms, asked));
+  await carryOn(services, client, item);
+  return item;
+}
+
+/** Begins an upgrade of the machine's agent. @throws NotFound, Conflict, StateNotAllowed: nothing changed */
+export async function upgrade(
+  services: Services,
+  client: DurableClient,
+  id: ArmId,
+  asked: Asked,
+): Promise<ItemRecord> {
+  await findItem(services, id);
+  const item = await services.records.items.update(itemKey(id), (old) => beginUpgrade(old, asked));
   await carryOn(services, client, item);
   return item;
 }

@@ -115,6 +115,18 @@ export async function wakeReplicate(client: DurableClient, machine: MachineId): 
   if (isLive(await statusOf(client, instance))) await client.raiseEvent(instance, WAKE, {});
 }
 
+/** What is at work for the machine, besides its job, by the names of the instances. */
+export async function workOf(client: DurableClient, machine: MachineId): Promise<string[]> {
+  const all = [replicateId(machine), pointId(machine), ...OF_MACHINE.map((name) => `${name}-${machine}`)];
+  const states = await Promise.all(all.map(async (id) => ((await isAtWork(client, id)) ? [id] : [])));
+  return states.flat();
+}
+
+const OF_MACHINE = ["checkpoint", "verify", "retain", "resync", "losses"];
+
+export const isAtWork = async (client: DurableClient, instance: string): Promise<boolean> =>
+  isLive(await statusOf(client, instance));
+
 /** One instance of this id at a time: nothing happens while one is live. */
 async function ensure(client: DurableClient, name: string, instance: string, input: unknown): Promise<void> {
   if (isLive(await statusOf(client, instance))) return;

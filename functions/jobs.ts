@@ -88,6 +88,7 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       targetInstanceType: "ProtectionEntity",
       leeward: outcomeOf(record),
       leewardPassedOver: record.passedOver ?? [],
+      leewardRemoved: removedIn(record),
       leewardMembers: membersOf(record),
       leewardPlan: null,
       leewardTest: testOf(record),
@@ -115,6 +116,16 @@ function membersOf({ members: total, settled }: JobRecord): Job["properties"]["l
   if (total === undefined) return null;
   const { succeeded = 0, failed = 0 } = settled ?? {};
   return { total, succeeded, failed, inProgress: total - succeeded - failed };
+}
+
+function removedIn({ removed }: JobRecord): Job["properties"]["leewardRemoved"] {
+  if (!removed) return null;
+  const deleted = removed.deleted.map(({ count = null, bytes = null, ...thing }) => ({
+    ...thing,
+    count,
+    bytes,
+  }));
+  return { ...removed, deleted };
 }
 
 function outcomeOf({ outcome }: JobRecord): Job["properties"]["leeward"] {

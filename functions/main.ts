@@ -1,6 +1,7 @@
 import "./activities.ts";
 import "./agent-package.ts";
 import "./agents.ts";
+import "./disable.ts";
 import "./eligibility.ts";
 import "./failover.ts";
 import "./groups.ts";
@@ -21,6 +22,8 @@ import "./protected-items.ts";
 import "./readiness-timer.ts";
 import "./recovery-points.ts";
 import "./redaction.ts";
+import "./removal-preview.ts";
 import "./repair.ts";
 import "./tag-events.ts";
 import "./test-failover.ts";
+import "./upgrade.ts";

@@ -26,6 +26,7 @@ durableRoute("operationStatus", { ...read, path: statusPath }, async (call) => {
 
 durableRoute("operationResult", { ...read, path: resultPath }, async (call) => {
   const job = await findJob(call, call.param("operation"));
+  if (job.kind === "disable" && job.state === "Succeeded") return { status: 204 };
   const item = await findItem(call.services, itemIn(call.request));
   if (job.state === "InProgress") return accepted(call, item, job.operation);
   if (job.failure) throw failureOf(job.failure);

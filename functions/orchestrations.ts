@@ -1,5 +1,6 @@
 import { type OrchestrationHandler, app } from "durable-functions";
 import { checkpoint } from "../orchestrations/checkpoint.ts";
+import { disableProtection } from "../orchestrations/disable-protection.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
 import { failover } from "../orchestrations/failover.ts";
 import { groupFailover } from "../orchestrations/group-failover.ts";
@@ -19,6 +20,7 @@ import { ORCHESTRATION } from "./durable.ts";
 /** Every orchestration by the name that it is registered under. */
 export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.enable]: enableProtection,
+  [ORCHESTRATION.disable]: disableProtection,
   [ORCHESTRATION.failover]: failover,
   [ORCHESTRATION.testFailover]: testFailover,
   [ORCHESTRATION.testFailoverCleanup]: testFailoverCleanup,

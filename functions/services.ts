@@ -23,7 +23,7 @@ import { PATIENT, type Patience } from "../engine/storage/attempt.ts";
 import { AzureObjectStore } from "../engine/storage/azure-object.ts";
 import { AzurePageStore } from "../engine/storage/azure-page.ts";
 import { AzureRecordStore } from "../engine/storage/azure-record.ts";
-import { connectContainer, connectTable } from "../engine/storage/connect.ts";
+import { connectContainer, connectTable, listContainers } from "../engine/storage/connect.ts";
 import type { ObjectStore, PageStore } from "../engine/storage/store.ts";
 import { type Caller, tokenChecker } from "./auth.ts";
 import { type CacheAccess, cacheAccess } from "./cache-access.ts";
@@ -42,6 +42,8 @@ export interface Services {
   /** Objects of the account at this blob endpoint. */
   readonly objectsAt: (blobEndpoint: string, patience?: Patience) => ObjectStore;
   readonly pagesAt: (blobEndpoint: string) => PageStore;
+  /** Names of all containers of the account at this blob endpoint. */
+  readonly containersAt: (blobEndpoint: string) => Promise<string[]>;
   /** For the agent, to the cache container of the account at this blob endpoint. */
   readonly cacheAccess: (blobEndpoint: string) => Promise<CacheAccess>;
   /** The machine's data key, made at the first call. */
@@ -86,6 +88,7 @@ async function build(settings: Settings): Promise<Services> {
     target,
     objectsAt,
     cacheAccess: async (endpoint) => cacheAccess(credential, ownStorage(endpoint, settings.storageSuffixes)),
+    containersAt: (endpoint) => listContainers(ownStorage(endpoint, settings.storageSuffixes), credential),
     pagesAt: (endpoint) => new AzurePageStore(container(endpoint)),
     keyOf: keys(target, await wrapperOf(settings, credential)),
     offerOf: offers(arm, systemClock),

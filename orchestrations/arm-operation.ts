@@ -18,8 +18,9 @@ export function* armOperation<Name extends Sender>(
   context: OrchestrationContext,
   name: Name,
   input: InputOf<Name>,
+  ladder?: readonly Millis[],
 ): Generator<Task, void, never> {
-  yield* armOperations(context, [call(context, name, input)]);
+  yield* armOperations(context, [call(context, name, input, ladder)]);
 }
 
 /** As `armOperation`, for writes that do not need each other: all are sent, then all are waited for. */

@@ -5,6 +5,7 @@ import type { BarrierId, GroupId, MachineId, OperationId } from "../engine/core/
 import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from "../engine/core/units.ts";
 import type { Consistency } from "../engine/journal/record.ts";
 import type { CaptureProvider } from "../engine/recovery/capture-provider.ts";
+import type { LeftThing } from "../engine/recovery/removed.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
@@ -156,6 +157,20 @@ export interface Activities {
     { readonly parts: readonly TestPart[] }
   >;
   removeTestPart: Does<Machine & { readonly part: TestPart }, ArmSent>;
+
+  // the end of a protection
+  /** Takes the machine out of its group, and says what is still at work for it. */
+  quietMachine: Does<Leaving, Quiet>;
+  /** Deletes what storage holds of the machine, for a few minutes. */
+  removeObjects: Does<
+    Leaving & { readonly from: "journal" | "replica" | "cache" },
+    { readonly more: boolean }
+  >;
+  /** Begins the next deletions in Azure; what stays is noted. To be called again once these are over. */
+  removeResources: Does<Leaving, { readonly operations: readonly ArmOperation[]; readonly more: boolean }>;
+  noteLeft: Does<Leaving & { readonly left: LeftThing }>;
+  /** All records of the machine but the item's, which goes with the end of the job. */
+  forgetMachine: Does<Leaving>;
 }
 
 interface Does<Input, Output = null> {
@@ -165,6 +180,9 @@ interface Does<Input, Output = null> {
 
 export interface Machine {
   readonly machine: MachineId;
+}
+export interface Leaving extends Machine {
+  readonly operation: OperationId;
 }
 /** A machine that is built in the target: the one that is failed over to or, beside it, that of a test failover. */
 export interface Copy extends Machine {
@@ -229,6 +247,13 @@ export interface BootView {
   readonly started: boolean;
   /** In Azure's words. */
   readonly seen: string;
+}
+
+export interface Quiet {
+  readonly atWork: readonly string[];
+  /** What does not answer in the source region is left, and holds up nothing. */
+  readonly lenient: boolean;
+  readonly keepPoints: boolean;
 }
 
 export interface InstallView {

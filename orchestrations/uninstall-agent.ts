@@ -1,5 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
+import type { Millis } from "../engine/core/units.ts";
 import { armOperation } from "./arm-operation.ts";
 import type { Machine } from "./contract.ts";
 
@@ -15,18 +16,28 @@ export interface Uninstalled {
  */
 export function* uninstallAgent(context: OrchestrationContext): Generator<Task, Uninstalled, never> {
   const { machine } = context.df.getInput<Machine>();
-  const why = yield* refusal(context, { machine });
-  yield* armOperation(context, "dropAgentExtension", { machine });
-  yield* armOperation(context, "dropAgentCommand", { machine });
+  return yield* agentRemoval(context, { machine });
+}
+
+/** @param ladder of the waits for an Azure that does not answer */
+export function* agentRemoval(
+  context: OrchestrationContext,
+  machine: Machine,
+  ladder?: readonly Millis[],
+): Generator<Task, Uninstalled, never> {
+  const why = yield* refusal(context, machine, ladder);
+  yield* armOperation(context, "dropAgentExtension", machine, ladder);
+  yield* armOperation(context, "dropAgentCommand", machine, ladder);
   return { removed: why === undefined, ...(why !== undefined && { why }) };
 }
 
 function* refusal(
   context: OrchestrationContext,
   machine: Machine,
+  ladder?: readonly Millis[],
 ): Generator<Task, string | undefined, never> {
   try {
-    yield* armOperation(context, "removeAgent", machine);
+    yield* armOperation(context, "removeAgent", machine, ladder);
     return undefined;
   } catch (error) {
     if (error instanceof LeewardError && error.code === "ArmFailed") return error.message;

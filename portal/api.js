@@ -58,6 +58,10 @@ export const readEligibility = (machine) => {
   return call(versioned(path), { ...authorized(), timeout: LOOK_MILLIS });
 };
 
+/** What the end of a protection would delete, and leave. */
+export const readRemoval = async (item) =>
+  (await call(versioned(`${item}/leewardRemoval`), { ...authorized(), timeout: LOOK_MILLIS })).properties;
+
 export const put = (path, body) => send("PUT", path, body);
 export const post = (path, body) => send("POST", path, body);
 /** A question that is asked by POST: it changes nothing, and may take as long as a look at a region. */

@@ -1,6 +1,7 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
 import { INSTANT, KINDS, enableDialog, failoverDialog, resyncDialog } from "./dialogs.js";
+import { disableDialog } from "./disable-dialog.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
 import { testCleanupDialog, testDialog } from "./test-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
@@ -18,6 +19,7 @@ const DIALOGS = {
   resync: resyncDialog,
   test: testDialog,
   testCleanup: testCleanupDialog,
+  disable: disableDialog,
   newGroup: newGroupDialog,
   membership: membershipDialog,
   deleteGroup: deleteGroupDialog,
@@ -101,6 +103,22 @@ const actions = {
   cleanUpTest: (item, comments) =>
     request(`The clean-up of the test of ${item.name} was started.`, () =>
       api.post(`${item.id}/testFailoverCleanup`, { properties: comments ? { comments } : {} }),
+    ),
+  upgrade: (item) =>
+    request(`An upgrade of the agent of ${item.name} was started.`, () =>
+      api.post(`${item.id}/updateMobilityService`, { properties: {} }),
+    ),
+  askDisable({ id }) {
+    open({ kind: "disable", id });
+    void readRemoval(model.dialog);
+  },
+  disable: (item, { purge, keepPoints }) =>
+    request(`The end of the protection of ${item.name} was begun.`, () =>
+      purge
+        ? api.remove(item.id)
+        : api.post(`${item.id}/remove`, {
+            properties: { disableProtectionReason: "NotSpecified", leeward: { keepPoints } },
+          }),
     ),
   askNewGroup: () => open({ kind: "newGroup" }),
   createGroup: (name, settings) =>
@@ -187,6 +205,15 @@ async function readVerdict(about) {
     about.verdict = { value: await api.readEligibility(about.machine.id) };
   } catch (failure) {
     about.verdict = { failure };
+  }
+  if (model.dialog === about) show();
+}
+
+async function readRemoval(about) {
+  try {
+    about.removal = { value: await api.readRemoval(about.id) };
+  } catch (failure) {
+    about.removal = { failure };
   }
   if (model.dialog === about) show();
 }

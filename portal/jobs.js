@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { clock, duration, nameOf, secondsSince, toDate } from "./format.js";
+import { clock, count, duration, nameOf, secondsSince, size, toDate } from "./format.js";
 
 const JOBS_SHOWN = 12;
 const KINDS = { Succeeded: "good", Failed: "bad", InProgress: "busy", NotStarted: "idle", Cancelled: "idle" };
@@ -48,6 +48,7 @@ function jobView({ id, name, properties }) {
       [startTime && `started ${clock(startTime)}`, durationOf(properties)].filter(Boolean).join(" · "),
     ),
     errors.map((error) => errorView(error)),
+    properties.leewardRemoved && removedView(properties.leewardRemoved, "Deleted", "Left"),
     tasks.length > 0 &&
       h(
         "details",
@@ -59,6 +60,42 @@ function jobView({ id, name, properties }) {
       ),
   );
 }
+
+/** What the end of a protection deletes, and what it leaves, and why. */
+export function removedView({ deleted, left, unnamed }, deletedWords, leftWords) {
+  return [
+    thingsView(deletedWords, deleted, unnamed?.deleted ?? 0),
+    thingsView(leftWords, left, unnamed?.left ?? 0),
+  ];
+}
+
+function thingsView(words, things, others) {
+  if (things.length === 0) return undefined;
+  return h(
+    "details",
+    { key: words },
+    h("summary", null, `${words}: ${count(things.length + others, "thing")}`),
+    h(
+      "ul",
+      { class: "plain" },
+      things.map(({ type, name, count: many, bytes, why }) =>
+        h(
+          "li",
+          { key: `${type} ${name}` },
+          h("span", null, `${nameOf(type)} `, h("code", null, shortOf(name))),
+          h(
+            "span",
+            { class: "hint" },
+            [many && `${count(many, "object")}, ${size(bytes)}`, why].filter(Boolean).join(", "),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Of a resource its name; where objects are is short already. */
+const shortOf = (name) => (name.startsWith("/subscriptions/") ? nameOf(name) : name);
 
 const stepsSummary = (tasks) =>
   `${tasks.filter(({ state }) => state === "Succeeded").length} of ${tasks.length} steps done`;

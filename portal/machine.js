@@ -15,6 +15,8 @@ const STATES = {
   UnplannedFailoverCommitPending: ["done", "Failed over"],
   Reversed: ["done", "Failed over, protected back"],
   Reversing: ["busy", "Old disks become the base"],
+  Disabling: ["busy", "Being disabled"],
+  DisableFailed: ["bad", "Disabling failed"],
 };
 const POINTS_SHOWN = 20;
 
@@ -53,6 +55,31 @@ export function machineView(item, model, actions) {
     h(
       "div",
       { class: "actions" },
+      leeward.state === "Protected" &&
+        leeward.agent?.upgradeAvailable &&
+        h(
+          "button",
+          {
+            key: "upgrade",
+            type: "button",
+            onclick: () => actions.upgrade({ id: item.id, name: nameOfMachine(item) }),
+            disabled: model.sending,
+          },
+          "Upgrade the agent",
+          h("span", { class: "unseen" }, ` of ${nameOfMachine(item)}`),
+        ),
+      allowedOperations.includes("DisableProtection") &&
+        h(
+          "button",
+          {
+            key: "disable",
+            type: "button",
+            onclick: () => actions.askDisable(item),
+            disabled: model.sending,
+          },
+          "Disable…",
+          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
+        ),
       allowedOperations.includes("RepairReplication") &&
         h(
           "button",

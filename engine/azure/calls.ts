@@ -89,6 +89,11 @@ export const CALLS: readonly DeclaredCall[] = [
     roles: source,
     why: "eligibility: extensions that the machine's copy will lack; whether one of the kind that installs the agent is the owner's",
   },
+  {
+    call: `GET ${GROUP}/resources`,
+    roles: both,
+    why: "the end of a protection: what carries Leeward's tags, whoever made it and when",
+  },
   { call: `GET ${GROUP}`, roles: target, why: "whether the target resource group is there" },
   {
     call: `PUT ${GROUP}`,
@@ -200,7 +205,11 @@ export const CALLS: readonly DeclaredCall[] = [
   },
   { call: `GET ${APPLICATION}`, roles: target, why: "whether the target's group is ours" },
   { call: `PUT ${APPLICATION}`, roles: target, why: "what stands for a group that copied rules name" },
-  { call: `DELETE ${NETWORK}`, roles: target, why: "takes away the isolated network of a test failover" },
+  {
+    call: `DELETE ${NETWORK}`,
+    roles: target,
+    why: "takes away the isolated network of a test failover; the end of the last protection: a network that Leeward made",
+  },
   { call: `DELETE ${RULES}`, roles: target, why: "takes away its rules with it" },
   {
     call: `GET ${NETWORK}/CheckIPAddressAvailability`,
@@ -225,7 +234,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `DELETE ${NIC}`,
     roles: target,
-    why: "takes back what a cancelled failover built, or a test failover",
+    why: "takes back what a cancelled failover built, or a test failover; the end of a protection: what failovers left unused",
   },
   {
     call: `GET ${ACCOUNT}`,
@@ -242,6 +251,28 @@ export const CALLS: readonly DeclaredCall[] = [
     call: `PUT ${ACCOUNT}/providers/Microsoft.Authorization/roleAssignments/{assignment}`,
     roles: [],
     why: "gives the app its roles on both accounts; only where LEEWARD_ROLES_FOR is set, by whoever gave it the right to",
+  },
+  {
+    call: `PATCH ${MACHINE}`,
+    roles: target,
+    why: "the end of a protection: takes Leeward's tags off what a failover built, which is its user's from then on",
+  },
+  { call: `PATCH ${DISK}`, roles: target, why: "the same for its disks" },
+  { call: `PATCH ${NIC}`, roles: target, why: "the same for its network interfaces" },
+  {
+    call: `DELETE ${SET}`,
+    roles: target,
+    why: "the end of the last protection: an availability set that Leeward made",
+  },
+  {
+    call: `DELETE ${APPLICATION}`,
+    roles: target,
+    why: "the end of the last protection: a group that copied rules named",
+  },
+  {
+    call: `DELETE ${ACCOUNT}`,
+    roles: both,
+    why: "the end of the last protection: accounts that Leeward made, and that hold nothing any more",
   },
   { call: `GET ${COMPUTE_AT}/operations/{operation}`, roles: inventory, why: "polls a long-running call" },
   {

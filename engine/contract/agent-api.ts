@@ -191,6 +191,8 @@ export type HeartbeatRequest = z.infer<typeof heartbeatRequest>;
 export const heartbeatResponse = z.object({
   /** False when the machine was failed over or disabled: the agent stops the journal at once and lets the guest go on. */
   active: z.boolean(),
+  /** The machine's protection is taken away: nothing of its journal is wanted, and nothing is to be uploaded any more. */
+  over: z.boolean().optional(),
   policy: capturePolicy,
   /** Everything of the generation before this has arrived in the target: the agent need not keep it any longer. */
   arrived: z.number().transform(checked(ordinal)).optional(),

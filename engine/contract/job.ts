@@ -51,6 +51,22 @@ const job = z.object({
       })
       .nullable(),
     leewardPassedOver: passedOver,
+    /** Of a removal: what it has deleted, or was about to when it failed, and what it left, and why. */
+    leewardRemoved: z
+      .object({
+        deleted: z.array(
+          z.object({
+            type: z.string(),
+            name: z.string(),
+            count: z.number().nullable(),
+            bytes: z.number().nullable(),
+          }),
+        ),
+        left: z.array(z.object({ type: z.string(), name: z.string(), why: z.string() })),
+        /** So many others were deleted, or left, than are named. */
+        unnamed: z.object({ deleted: z.number(), left: z.number() }),
+      })
+      .nullable(),
     /** Of a failover of a group: its members, of whom `tasks` names 100 at most, those that failed first. */
     leewardMembers: z
       .object({ total: z.number(), succeeded: z.number(), failed: z.number(), inProgress: z.number() })

@@ -51,5 +51,22 @@ export function uuidOf(digest: Uint8Array): string {
   return parts.join("-");
 }
 
+/** As in `Microsoft.Compute/virtualMachines/extensions`, in the casing of the id. */
+export function resourceTypeOf(id: string): string {
+  const parts = id.split("/");
+  const at = parts.map((part) => part.toLowerCase()).lastIndexOf("providers");
+  if (at < 0) return "Microsoft.Resources/resourceGroups";
+  return parts
+    .slice(at + 1)
+    .filter((_, n) => n === 0 || n % 2 === 1)
+    .join("/");
+}
+
+/** The group that a resource lies in. */
+export function groupOf(id: ArmId): ArmId {
+  const found = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+/i.exec(id);
+  return armId(found?.[0] ?? id);
+}
+
 /** ARM compares ids without regard to case, and services change the casing of what they return. */
 export const sameArmId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();

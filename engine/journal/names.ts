@@ -21,7 +21,7 @@ import {
 import type { Consistency } from "./record.ts";
 
 /** Every object name of a machine starts with this, in the cache account and in the target account alike. */
-const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
+export const machinePrefix = (machine: MachineId): string => `machines/${machine}/`;
 
 /** The container of both accounts. */
 export const CONTAINER = "leeward";

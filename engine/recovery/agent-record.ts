@@ -58,6 +58,8 @@ export const agentRecord = z.object({
   /** When the last heartbeat came, by our clock. */
   heardAt: time.optional(),
   heartbeat: heartbeat.optional(),
+  /** When it was told that the machine's protection is taken away. */
+  dismissedAt: time.optional(),
   /** How fast its bytes move. */
   flow: flow.optional(),
 });

@@ -73,7 +73,7 @@ export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
 /**
  * The item once its protection is being taken away. The same write fences it, as that of a failover does. Asked for once more
  * while it is being done, it changes nothing.
- * @throws Conflict while another job is at work; StateNotAllowed
+ * @throws Conflict while another job is at work, or a test failover is there; StateNotAllowed
  */
 export function beginDisable(
   old: ItemRecord,

@@ -367,6 +367,12 @@ export function move(item: ItemRecord, event: ItemEvent): ItemRecord {
 export const isOver = ({ state, removal: leaving }: ItemRecord): boolean =>
   STATES[state].over || (leaving !== undefined && STATES[leaving.from].over);
 
+/**
+ * What does not answer in its source region is left behind, and holds up nothing: because that was asked for, or because a
+ * failover is mostly there since nothing answers on the other side.
+ */
+export const isLenient = (item: ItemRecord): boolean => item.removal?.purge === true || isOver(item);
+
 /** @throws Unexpected when enablement has not come that far. */
 export function sourceOf(item: ItemRecord): SourceMachine {
   if (!item.source) throw new LeewardError("Unexpected", `${item.id}: its source was not read yet`);

@@ -12,6 +12,7 @@ import { networkMapping } from "./network-mapping.ts";
 import { planRecord } from "./plan-record.ts";
 import { progressRecord } from "./progress.ts";
 import { readinessRecord } from "./readiness.ts";
+import { removingRecord } from "./removing.ts";
 import { retentionRecord } from "./retention-record.ts";
 import { verificationRecord } from "./verification.ts";
 
@@ -52,6 +53,7 @@ export interface AllRecords {
   readonly retention: Records<z.output<typeof retentionRecord>>;
   readonly healing: Records<z.output<typeof healingRecord>>;
   readonly readiness: Records<z.output<typeof readinessRecord>>;
+  readonly removing: Records<z.output<typeof removingRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
   readonly plans: Records<z.output<typeof planRecord>>;
   readonly mappings: Records<z.output<typeof networkMapping>>;
@@ -70,6 +72,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   retention: records(store, "retention", retentionRecord),
   healing: records(store, "healing", healingRecord),
   readiness: records(store, "readiness", readinessRecord),
+  removing: records(store, "removing", removingRecord),
   groups: records(store, "group", groupRecord),
   plans: records(store, "plan", planRecord),
   mappings: records(store, "mapping", networkMapping),

@@ -48,8 +48,10 @@ function withOne(old: Removed, thing: DeletedThing): Removed {
 }
 
 /** What stays, in spite of an earlier intention: it is on one of the lists only. A newer reason replaces the older. */
-export function withLeft(old: Removed | undefined, thing: LeftThing): Removed {
-  const { deleted, left, unnamed } = old ?? NOTHING_REMOVED;
+export const withLeft = (old: Removed | undefined, ...things: readonly LeftThing[]): Removed =>
+  things.reduce(withOneLeft, old ?? NOTHING_REMOVED);
+
+function withOneLeft({ deleted, left, unnamed }: Removed, thing: LeftThing): Removed {
   const gone = deleted.filter((known) => known.count !== undefined || !isSame(known, thing));
   const at = left.findIndex((known) => isSame(known, thing));
   if (at >= 0) return { deleted: gone, left: left.with(at, thing), unnamed };

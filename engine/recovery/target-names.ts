@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type ArmId, type BarrierId, armId, sameArmId } from "../core/ids.ts";
+import { type ArmId, type BarrierId, armId, groupOf, sameArmId } from "../core/ids.ts";
 import {
   type ItemRecord,
   type SourceMachine,
@@ -110,12 +110,6 @@ export const testNetwork = (target: TargetMachine): ArmId =>
 /** The security group of the test's own network. */
 export const testGuard = ({ resourceGroup, vm }: Pick<TargetMachine, "resourceGroup" | "vm">): ArmId =>
   inGroup(resourceGroup, "Microsoft.Network/networkSecurityGroups", lastSegment(vm));
-
-/** The group of any resource. */
-function groupOf(id: ArmId): ArmId {
-  const found = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+/i.exec(id);
-  return armId(found?.[0] ?? id);
-}
 
 const compute = (group: ArmId, type: string, name: string): ArmId =>
   inGroup(group, `Microsoft.Compute/${type}`, name);

@@ -10,6 +10,7 @@ import {
 } from "@azure/storage-blob";
 import type { Millis } from "../core/units.ts";
 import { PATIENT, type Patience, attempt } from "./attempt.ts";
+import { pagesOf } from "./azure-listing.ts";
 
 /** Same object for all connections of a process, so that they share their sockets. */
 export interface ConnectOptions {
@@ -35,6 +36,21 @@ export const connectContainer = (
   options: ConnectOptions = {},
 ): ContainerClient =>
   new BlobServiceClient(endpoint, credential, blobOptions(options)).getContainerClient(container);
+
+/** Names of all containers of an account. @param endpoint of its blob service */
+export async function listContainers(
+  endpoint: string,
+  credential: TokenCredential,
+  options: ConnectOptions = {},
+): Promise<string[]> {
+  const service = new BlobServiceClient(endpoint, credential, blobOptions(options));
+  const names: string[] = [];
+  const pages = pagesOf(`listing containers of ${service.accountName}`, PATIENT, 1000, (abortSignal) =>
+    service.listContainers({ abortSignal }),
+  );
+  for await (const { containerItems } of pages) names.push(...containerItems.map(({ name }) => name));
+  return names;
+}
 
 /** @param url as `containerSas` makes it; a secret */
 export const connectContainerBySas = (url: string, options: ConnectOptions = {}): ContainerClient =>

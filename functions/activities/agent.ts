@@ -4,12 +4,13 @@ import { barrierId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
 import { noBarriers, withWish, without } from "../../engine/recovery/barriers.ts";
 import { itemKeyOf, move } from "../../engine/recovery/item.ts";
+import { isLeaving } from "../../engine/recovery/state.ts";
 import { ensureCheckpoint, ensurePoint, ensureReplicate } from "../durable.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import { type Implementations, itemOf, stayingItem } from "./tools.ts";
 
 export const agentActivities = {
   async observeAgent({ machine }, { services }) {
-    const item = await itemOf(services, machine);
+    const item = await stayingItem(services, machine);
     const found = await services.records.agents.get(machine);
     const beat = found?.value.heartbeat;
     const none = bytes(0);
@@ -54,6 +55,9 @@ export const agentActivities = {
     const found = await services.records.barriers.get(machine);
     const one = found?.value.pending.find(({ id }) => id === barrier);
     if (!one) return { exists: true };
+    const item = (await services.records.items.get(itemKeyOf(machine)))?.value;
+    if (item && isLeaving(item.state))
+      return { exists: false, refused: `machine ${machine} is ${item.state}` };
     return { exists: false, ...(!one.set && one.why !== undefined && { refused: one.why }) };
   },
 
@@ -63,6 +67,7 @@ export const agentActivities = {
   },
 
   async countPoints({ machine }, { services }) {
+    await stayingItem(services, machine);
     const found = await services.records.progress.get(machine);
     return { points: found?.value.point ? 1 : 0 };
   },

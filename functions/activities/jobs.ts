@@ -4,12 +4,16 @@ import type { ItemEvent } from "../../engine/recovery/state.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import { withTestEnded } from "../../engine/recovery/test-failover.ts";
 import type { JobEnd } from "../../orchestrations/contract.ts";
+import type { Services } from "../services.ts";
 import type { Implementations } from "./tools.ts";
 
 export const jobActivities = {
   async endJob(end, { services }) {
     const { machine, operation, steps, failure } = end;
     const now = services.clock.now();
+    const { records } = services;
+    if (!failure && (await records.jobs.get(operation))?.value.kind === "disable")
+      return endRemoval(services, end, now);
     // The item first: a job that has ended has its outcome in its item.
     const item = await services.records.items.update(itemKeyOf(machine), (old) =>
       withTestEnded(ended(old, end, now), end, now),
@@ -32,6 +36,22 @@ export const jobActivities = {
     return null;
   },
 } satisfies Partial<Implementations>;
+
+/**
+ * The job first, since with the item goes whatever would have it run again. A second run may find the item enabled anew: that is
+ * another one.
+ */
+async function endRemoval({ records }: Services, end: JobEnd, now: Micros): Promise<null> {
+  const { machine, operation, steps } = end;
+  await records.jobs.update(operation, (old) =>
+    old.state === "InProgress" ? { ...old, state: "Succeeded", endTime: now, steps: [...steps] } : old,
+  );
+  await records.items.deleteIf(
+    itemKeyOf(machine),
+    (item) => item.machine === machine && item.job.operation === operation,
+  );
+  return null;
+}
 
 /** A second run finds the item moved on and leaves it as it is. */
 function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {

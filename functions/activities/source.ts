@@ -18,12 +18,14 @@ import { planFor } from "../enablement-plan.ts";
 import { readSource, unsuitable } from "../source-machine.ts";
 import type { Services } from "../services.ts";
 import { survey } from "../survey.ts";
+import { checkNotRemoved } from "./shared-use.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 export const sourceActivities = {
   async checkSource({ machine }, { services }) {
     const item = await itemOf(services, machine);
     const { source, target, networks, securityGroups, applicationGroups } = await settlePlan(services, item);
+    await checkNotRemoved(services, await itemOf(services, machine));
     return {
       capture: item.policy.capture,
       warm: item.policy.replica === "warm",

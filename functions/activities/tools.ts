@@ -4,6 +4,7 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import { type ItemRecord, itemKeyOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { isLeaving } from "../../engine/recovery/state.ts";
 import type { ActivityName, Copy, InputOf, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 
@@ -29,6 +30,16 @@ export async function itemOf(services: Pick<Services, "records">, machine: Machi
 /** A failover goes before everything else that asks Resource Manager; a test does not. */
 export const armFor = ({ arm }: Pick<Services, "arm">, { test }: Pick<Copy, "test">): ArmClient =>
   test ? arm : arm.urgent;
+
+/** As `itemOf`, for what nobody waits for once the protection is taken away. @throws NotFound, StateNotAllowed */
+export async function stayingItem(
+  services: Pick<Services, "records">,
+  machine: MachineId,
+): Promise<ItemRecord> {
+  const item = await itemOf(services, machine);
+  if (isLeaving(item.state)) throw new LeewardError("StateNotAllowed", `machine ${machine} is ${item.state}`);
+  return item;
+}
 
 /** @throws NotFound before the agent registered for the first time. */
 export async function progressOf(

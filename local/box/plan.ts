@@ -6,9 +6,10 @@ import type { Ports } from "./ports.ts";
 import { REGIONS, SHOP_GROUP, VAULT, VAULT_GROUP } from "./place.ts";
 import { seedOf } from "./seed.ts";
 
+/** More than a box ever has at the same time: an account whose name was given once is not given again. */
 const ACCOUNTS = {
-  source: ["boxsource1", "boxsource2", "boxsource3"],
-  target: ["boxtarget1", "boxtarget2", "boxtarget3"],
+  source: ["boxsource1", "boxsource2", "boxsource3", "boxsource4", "boxsource5", "boxsource6", "boxsource7"],
+  target: ["boxtarget1", "boxtarget2", "boxtarget3", "boxtarget4", "boxtarget5", "boxtarget6", "boxtarget7"],
 } as const;
 /** The pool account that the app's own storage account takes. */
 const APP_POOL = ACCOUNTS.target[0];

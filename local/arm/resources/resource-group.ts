@@ -78,6 +78,19 @@ function contents({ state }: Box, id: string): Resource[] {
   return tables.flatMap((table): Resource[] => table.under(id));
 }
 
+/** By tag, the one filter that is modelled. As Azure has it, tags are not shown then. */
+function filtered(all: readonly Resource[], filter: string | null): Resource[] {
+  if (filter === null) return [...all];
+  const [, name = "", value] = /^tagName eq '([^']+)' and tagValue eq '([^']*)'$/.exec(filter) ?? [];
+  if (!name)
+    throw new ArmError(
+      400,
+      "InvalidFilterInQueryString",
+      `Invalid $filter '${filter}' specified in the query string.`,
+    );
+  return all.filter(({ tags }) => tags[name] === value).map((one) => ({ ...one, tags: {} }));
+}
+
 const listed = ({ id, name, type, location, tags }: Resource) => ({ id, name, type, location, tags });
 
 export const resourceGroups: Family = {
@@ -91,9 +104,9 @@ export const resourceGroups: Family = {
   actions: {
     resources: {
       method: "GET",
-      run: ({ box, path }) => ({
+      run: ({ box, path, query }) => ({
         status: 200,
-        body: { value: contents(box, groupAt(box, path).id).map(listed) },
+        body: { value: filtered(contents(box, groupAt(box, path).id), query.get("$filter")).map(listed) },
       }),
     },
   },

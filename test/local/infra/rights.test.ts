@@ -51,6 +51,7 @@ import {
   idOf,
   startBox,
 } from "../arm/fixture.ts";
+import { takeAway } from "./take-away.ts";
 
 interface Sent {
   readonly method: string;
@@ -143,6 +144,7 @@ function noting(client: ArmClient): ArmClient {
     get: async (path, options) => (note("GET", path), client.get(path, options)),
     find: async (path, options) => (note("GET", path), client.find(path, options)),
     put: async (path, body, options) => (note("PUT", path), client.put(path, body, options)),
+    patch: async (path, body, options) => (note("PATCH", path), client.patch(path, body, options)),
     post: async (path, body, options) => (note("POST", path), client.post(path, body, options)),
     delete: async (path, options) => (note("DELETE", path), client.delete(path, options)),
     poll: async (operation) => (note("GET", new URL(operation.pollUrl).pathname), client.poll(operation)),
@@ -225,6 +227,8 @@ async function protectAndFailOver(): Promise<void> {
     ...Object.create(null),
     ...Object.assign(Object.create(null), { arm, records, settings }),
     target: new MemoryObjectStore(),
+    objectsAt: () => new MemoryObjectStore(),
+    containersAt: async () => [],
     clock: systemClock,
     offerOf: offers(arm, systemClock),
   };
@@ -279,6 +283,7 @@ async function protectAndFailOver(): Promise<void> {
   await bootActivities.readBoot({ machine }, tools);
   await drill(services, machine, tools);
   await takeBack(services, arm, machine);
+  await takeAway(box, services, arm, item);
 }
 
 /** As a failover that is tried again with another point, and one that is cancelled. */

@@ -33,6 +33,8 @@ export interface Script {
   eligibility?: unknown;
   /** Of every enablement that is asked about. */
   plan?: unknown;
+  /** What the end of a protection would delete. */
+  removal?: unknown;
   /** When set, every write is refused with it. */
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
@@ -141,6 +143,8 @@ function read(script: Script, pathname: string): Answer {
     return json(200, { value: script.commonPoints });
   if (pathname.endsWith("/replicationEligibilityResults/default") && script.eligibility)
     return json(200, script.eligibility);
+  if (pathname.endsWith("/leewardRemoval") && script.removal)
+    return json(200, { properties: script.removal });
   if (pathname.endsWith("/recoveryPoints")) return json(200, { value: script.points });
   if (pathname === `${VAULT}/replicationProtectedItems`) return json(200, { value: script.items });
   if (pathname === `${VAULT}/leewardGroups`) return json(200, { value: script.groups });

@@ -151,6 +151,7 @@ export function job(friendlyName: string): Job {
       targetInstanceType: "ProtectionEntity",
       leeward: null,
       leewardPassedOver: [],
+      leewardRemoved: null,
       leewardMembers: null,
       leewardPlan: null,
       leewardTest: null,

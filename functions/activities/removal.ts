@@ -1,0 +1,74 @@
+import type { DurableClient } from "durable-functions";
+import type { MachineId, OperationId } from "../../engine/core/ids.ts";
+import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
+import { withLeft } from "../../engine/recovery/removed.ts";
+import { removingKey } from "../../engine/recovery/removing.ts";
+import { isAtWork, wakeReplicate, workOf } from "../durable.ts";
+import { leaveGroup } from "../membership.ts";
+import type { Services } from "../services.ts";
+import { noteRemoved } from "./note-removed.ts";
+import { removeObjects } from "./remove-objects.ts";
+import { removeResources } from "./remove-resources.ts";
+import { type Implementations, itemOf } from "./tools.ts";
+
+export const removalActivities = {
+  async quietMachine({ machine }, { services, client }) {
+    const item = await itemOf(services, machine);
+    await leaveGroup(services, item);
+    await wakeReplicate(client, machine);
+    const { keepPoints = false } = item.removal ?? {};
+    return { atWork: await atWorkFor(services, client, item), lenient: isLenient(item), keepPoints };
+  },
+
+  removeObjects: (leaving, { services }) => removeObjects(services, leaving),
+
+  removeResources: (leaving, { services }) => removeResources(services, leaving),
+
+  async noteLeft({ operation, left }, { services }) {
+    await noteRemoved(services, operation, (old) => withLeft(old, left));
+    return null;
+  },
+
+  async forgetMachine({ machine, operation }, { services: { records } }) {
+    const kinds = [
+      records.agents,
+      records.barriers,
+      records.progress,
+      records.lost,
+      records.verification,
+      records.retention,
+      records.healing,
+      records.readiness,
+      records.plans,
+    ];
+    for (const kind of kinds) await kind.delete(machine);
+    await dropMarks({ records }, operation);
+    return null;
+  },
+} satisfies Partial<Implementations>;
+
+/** What it had marked as being deleted is gone, or stays. */
+async function dropMarks({ records }: Pick<Services, "records">, operation: OperationId): Promise<void> {
+  for await (const { id, operation: by } of records.removing.list())
+    if (by === operation) await records.removing.delete(removingKey(id, by));
+}
+
+async function atWorkFor(
+  services: Services,
+  client: DurableClient,
+  { machine, removal }: ItemRecord,
+): Promise<string[]> {
+  const work = await workOf(client, machine);
+  if (removal?.after && (await isAtWork(client, removal.after))) work.push(removal.after);
+  if (await agentIsAbout(services, machine)) work.push("agent");
+  return work;
+}
+
+/** An agent that was heard of so short a time ago hears soon that it is over. */
+const HEARD_OF = 60e6;
+
+async function agentIsAbout({ records, clock }: Services, machine: MachineId): Promise<boolean> {
+  const agent = (await records.agents.get(machine))?.value;
+  if (!agent || agent.dismissedAt !== undefined) return false;
+  return clock.now() - (agent.heardAt ?? agent.registeredAt) < HEARD_OF;
+}

@@ -1,0 +1,116 @@
+import type { ArmOperation } from "../../engine/azure/operation.ts";
+import { remove } from "../../engine/azure/resource.ts";
+import { release } from "../../engine/azure/tagged-resource.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import type { OperationId } from "../../engine/core/ids.ts";
+import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
+import { withDeleted, withLeft } from "../../engine/recovery/removed.ts";
+import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
+import type { Services } from "../services.ts";
+import { noteRemoved } from "./note-removed.ts";
+import { type Ours, ourResources, whyItsUsers } from "./our-resources.ts";
+import { removeShared } from "./remove-shared.ts";
+import { itemOf } from "./tools.ts";
+
+/** What has to be gone before the next can go: each use of a thing before the thing. */
+const STAGES: readonly (readonly string[])[] = [
+  [
+    "microsoft.compute/virtualmachines",
+    "microsoft.compute/virtualmachines/extensions",
+    "microsoft.compute/virtualmachines/runcommands",
+  ],
+  ["microsoft.network/networkinterfaces", "microsoft.compute/disks", "microsoft.compute/snapshots"],
+  [
+    "microsoft.storage/storageaccounts",
+    "microsoft.compute/availabilitysets",
+    "microsoft.network/virtualnetworks",
+  ],
+  ["microsoft.network/networksecuritygroups"],
+  ["microsoft.network/applicationsecuritygroups"],
+  ["microsoft.resources/resourcegroups"],
+];
+
+/** So many deletions are under way at the same time: their operations stand in the history. */
+const AT_ONCE = 16;
+
+/** What became of one. */
+export type Fate =
+  | { readonly operation?: ArmOperation | undefined; readonly deleted: true }
+  | { readonly operation?: ArmOperation | undefined; readonly why: string };
+
+/** Everything of one stage, up to a bounded number. Found by its tags, whoever made it and whenever. */
+export async function removeResources(
+  services: Services,
+  { machine, operation }: Leaving,
+): Promise<OutputOf<"removeResources">> {
+  const item = await itemOf(services, machine);
+  const ours = await stillThere(services, item, operation);
+  const stage = STAGES.find((types) => ours.some(({ type }) => types.includes(type.toLowerCase())));
+  const now = ours.filter(({ type }) => !stage || stage.includes(type.toLowerCase())).slice(0, AT_ONCE);
+  const operations = [];
+  for (const one of now) {
+    const sent = await removeOne(services, item, operation, one);
+    if (sent) operations.push(sent);
+  }
+  return { operations, more: now.length > 0 };
+}
+
+/** Without what was left already. What does not answer is left where so much is to be left. */
+async function stillThere(
+  services: Services,
+  item: ItemRecord,
+  operation: OperationId,
+): Promise<readonly Ours[]> {
+  const job = (await services.records.jobs.get(operation))?.value;
+  const left = new Set(job?.removed?.left.map(({ name }) => name.toLowerCase()));
+  const { ours, silent, refused } = await ourResources(services, item, (id) => left.has(id.toLowerCase()));
+  const [first] = silent;
+  if (first && !isLenient(item)) throw new LeewardError("ArmUnavailable", first.why);
+  const unread = [...silent, ...refused];
+  if (unread.length > 0) await noteRemoved(services, operation, (old) => withLeft(old, ...unread));
+  return ours;
+}
+
+/** The list says what is about to be deleted before it is, so that nothing is missing on it. */
+async function removeOne(
+  services: Services,
+  item: ItemRecord,
+  operation: OperationId,
+  one: Ours,
+): Promise<ArmOperation | undefined> {
+  const thing = { type: one.type, name: one.id };
+  const deleting = () => noteRemoved(services, operation, (old) => withDeleted(old, [thing]));
+  try {
+    const fate = await fateOf(services, item, { ...one, operation, deleting });
+    if ("why" in fate)
+      await noteRemoved(services, operation, (old) => withLeft(old, { ...thing, why: fate.why }));
+    return fate.operation;
+  } catch (error) {
+    if (
+      !(error instanceof LeewardError) ||
+      !(hasCode(error, "ArmFailed") || hasCode(error, "ForeignResource"))
+    )
+      throw error;
+    await noteRemoved(services, operation, (old) => withLeft(old, { ...thing, why: error.message }));
+    return undefined;
+  }
+}
+
+export interface Dooming extends Ours {
+  readonly operation: OperationId;
+  /** To be called before it is deleted. */
+  readonly deleting: () => Promise<void>;
+}
+
+async function fateOf(services: Services, item: ItemRecord, one: Dooming): Promise<Fate> {
+  if (one.owner.machine === "shared") return removeShared(services, item, one);
+  const { arm } = services;
+  const why = whyItsUsers(item, one);
+  if (why !== undefined) {
+    const { operation } = await release(arm, one.id, one.found);
+    return { operation, why };
+  }
+  await one.deleting();
+  const { operation } = await remove(arm, one.id, { machine: item.machine, role: one.owner.role });
+  return { operation, deleted: true };
+}
