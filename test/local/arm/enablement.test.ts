@@ -346,7 +346,7 @@ test("a network whose making failed is made again, unless somebody has put a sub
   const theirs = box.client.put(`${NETWORK}/subnets/theirs`, {
     properties: { addressPrefix: "10.1.50.0/24" },
   });
-  await expect(finished(box.client, await theirs)).rejects.toThrow();
+  await expect(finished(box.client, await theirs)).rejects.toMatchObject({ code: "ArmFailed" });
   await expect(makeTarget(services, machine)).rejects.toMatchObject({
     code: "ForeignResource",
     message: expect.stringContaining("subnets that are not Leeward's (theirs)"),
