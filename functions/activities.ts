@@ -5,6 +5,7 @@ import { encodeFailure } from "../orchestrations/failure.ts";
 import { agentActivities } from "./activities/agent.ts";
 import { rolloutActivities } from "./activities/agent-rollout.ts";
 import { bootActivities } from "./activities/boot.ts";
+import { captureActivities } from "./activities/capture.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
@@ -30,6 +31,7 @@ import { services } from "./services.ts";
 export const activities: Implementations = {
   ...agentActivities,
   ...bootActivities,
+  ...captureActivities,
   ...diskActivities,
   ...failoverActivities,
   ...fitActivities,

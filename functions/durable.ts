@@ -7,6 +7,7 @@ import { messageOf } from "../engine/core/errors.ts";
 import type { MachineId } from "../engine/core/ids.ts";
 import { type ItemJob, jobInput } from "../engine/recovery/job.ts";
 import type { GroupBarrier, GroupJob } from "../orchestrations/contract.ts";
+import type { CaptureInput } from "../orchestrations/capture-images.ts";
 import type { RecoveryPointInput } from "../orchestrations/recovery-point.ts";
 import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
 
@@ -25,6 +26,7 @@ export const ORCHESTRATION = {
   resync: "resync",
   groupPoint: "groupPoint",
   retain: "retainPoints",
+  capture: "captureImages",
   losses: "countLosses",
   groupFailover: "groupFailover",
   upgradeAgent: "upgradeAgent",
@@ -32,6 +34,7 @@ export const ORCHESTRATION = {
 } as const;
 
 const replicateId = (machine: MachineId) => `replicate-${machine}`;
+const captureId = (machine: MachineId) => `capture-${machine}`;
 const pointId = (machine: MachineId) => `point-${machine}`;
 
 const LIVE: ReadonlySet<OrchestrationRuntimeStatus> = new Set([
@@ -97,6 +100,17 @@ export async function ensureVerify(client: DurableClient, machine: MachineId): P
 /** Thins points, builds layers and deletes what nothing needs any more, unless that is under way. */
 export async function ensureRetain(client: DurableClient, machine: MachineId): Promise<void> {
   await ensure(client, ORCHESTRATION.retain, `retain-${machine}`, { machine });
+}
+
+/** Captures the machine by images of its disks, unless that is under way. */
+export async function ensureCapture(client: DurableClient, machine: MachineId): Promise<void> {
+  await ensure(client, ORCHESTRATION.capture, captureId(machine), { machine } satisfies CaptureInput);
+}
+
+/** Has capture by images look at once for what is wanted; nothing happens when it is not running. */
+export async function wakeCapture(client: DurableClient, machine: MachineId): Promise<void> {
+  const instance = captureId(machine);
+  if (isLive(await statusOf(client, instance))) await client.raiseEvent(instance, WAKE, {});
 }
 
 /** Does what is to be done for the machine's comparison, unless that is under way. */

@@ -1,5 +1,6 @@
 import type { EligibilityResults } from "../engine/contract/eligibility.ts";
 import { type ArmId, armId } from "../engine/core/ids.ts";
+import { captureProvider } from "../engine/recovery/capture-provider.ts";
 import { checked } from "../engine/core/schema.ts";
 import { judge } from "../engine/eligibility/verdict.ts";
 import { FINDINGS, type Found, isError } from "../engine/recovery/findings.ts";
@@ -24,15 +25,18 @@ route("listEligibility", { ...read, path }, async (call) => ({
 const query = z.object({
   leewardResourceGroup: z.string().transform(checked(armId)).optional(),
   leewardReplica: z.enum(["warm", "none"]).default("warm"),
+  leewardCapture: captureProvider.optional(),
 });
 
 /** Read anew each time; nothing is changed by it. */
 async function resultsFor(call: Call): Promise<EligibilityResults> {
   const vmId = machineIn(call.request);
   const asked = checkInput(query, Object.fromEntries(call.request.query));
-  const { leewardResourceGroup: resourceGroup, leewardReplica } = asked;
+  const { leewardResourceGroup: resourceGroup, leewardReplica, leewardCapture: capture } = asked;
   const request = { ...(resourceGroup && { resourceGroup }) };
-  const found = judge(await survey(call.services, { vmId, request, warm: leewardReplica === "warm" }));
+  const found = judge(
+    await survey(call.services, { vmId, request, warm: leewardReplica === "warm", capture }),
+  );
   return view(vmId, found, call);
 }
 

@@ -1,4 +1,5 @@
 import { type OrchestrationHandler, app } from "durable-functions";
+import { captureImages } from "../orchestrations/capture-images.ts";
 import { checkpoint } from "../orchestrations/checkpoint.ts";
 import { disableProtection } from "../orchestrations/disable-protection.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
@@ -19,6 +20,7 @@ import { ORCHESTRATION } from "./durable.ts";
 
 /** Every orchestration by the name that it is registered under. */
 export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
+  [ORCHESTRATION.capture]: captureImages,
   [ORCHESTRATION.enable]: enableProtection,
   [ORCHESTRATION.disable]: disableProtection,
   [ORCHESTRATION.failover]: failover,

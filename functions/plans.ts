@@ -19,7 +19,7 @@ route(
   "planProtection",
   { method: "POST", path: `${PATHS.item}/leewardPlan`, role: "Reader", versioned: true },
   async ({ request, services }) => {
-    const wish = wishOf(itemIn(request), await bodyOf(request, enableProtectionRequest));
+    const wish = wishOf(services.settings, itemIn(request), await bodyOf(request, enableProtectionRequest));
     return { jsonBody: await dryRun(services, wish) };
   },
 );
@@ -32,7 +32,13 @@ export async function dryRun(
   services: Pick<Services, "arm" | "records" | "settings" | "offerOf">,
   wish: Wish,
 ): Promise<Plan> {
-  const found = judge(await survey(services, { ...wish, warm: wish.policy.replica === "warm" }));
+  const found = judge(
+    await survey(services, {
+      ...wish,
+      warm: wish.policy.replica === "warm",
+      capture: wish.policy.capture,
+    }),
+  );
   const planned = await attempted(services, wish);
   const errors = [...found.filter(isError).map(finding), ...planned.problems.map(problem)];
   return {

@@ -15,6 +15,7 @@ import { STATES } from "../engine/recovery/state.ts";
 import { verifyDue } from "../engine/recovery/verify-due.ts";
 import { carryOn } from "./begin.ts";
 import {
+  ensureCapture,
   ensureGroupPoint,
   ensureLosses,
   ensurePoint,
@@ -63,10 +64,13 @@ async function tend(found: Services, client: DurableClient, item: ItemRecord): P
   const progress = (await found.records.progress.get(machine))?.value;
   if (!progress || progress.problem?.stopped) return;
   await ensureReplicate(client, machine);
+  if (item.policy.capture === "snapshots") await ensureCapture(client, machine);
   if (resyncDue(progress)) await ensureResync(client, machine);
   const agent = (await found.records.agents.get(machine))?.value;
   const streams = agent?.heartbeat?.mode === "streaming" && agent.heartbeat.generation === item.generation;
-  if (item.state === "Protected" && streams) await point(found, client, item, progress);
+  // Each image is a point by itself.
+  const asks = streams && item.policy.capture !== "snapshots";
+  if (item.state === "Protected" && asks) await point(found, client, item, progress);
   if (item.state === "Protected" && resyncScheduled(found.clock.now(), item.policy.resync, progress))
     await endGeneration(found, item, "schedule");
   const verified = (await found.records.verification.get(machine))?.value;

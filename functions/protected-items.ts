@@ -22,7 +22,7 @@ durableRoute(
   async (call) => {
     const id = itemIn(call.request);
     const body = await bodyOf(call.request, enableProtectionRequest);
-    const wish = wishOf(id, body);
+    const wish = wishOf(call.services.settings, id, body);
     checkDelay(call.services.settings, wish.policy);
     // Whoever may set a command may do anything on the machine.
     if (wish.request.freeze) requireRole(call.caller, "Admin");

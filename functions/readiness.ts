@@ -34,6 +34,7 @@ async function look(found: Parameters<typeof checkReadiness>[0], item: ItemRecor
       vmId,
       request: { ...request, disks },
       warm: policy.replica === "warm",
+      capture: policy.capture,
     });
     return judgeProtected(seen, source, request.disks === undefined);
   } catch (error) {

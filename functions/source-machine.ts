@@ -18,14 +18,14 @@ import type { Services } from "./services.ts";
 /** Reads all that a failover will need of the source. @throws SourceUnsuitable saying what cannot be protected, and why. */
 export async function readSource(
   { arm, settings }: Pick<Services, "arm" | "settings">,
-  item: Pick<ItemRecord, "vmId" | "request">,
+  item: Pick<ItemRecord, "vmId" | "request" | "policy">,
 ): Promise<SourceMachine> {
   const vm = await findVirtualMachine(arm, item.vmId);
   if (!vm) throw unsuitable(`there is no virtual machine ${item.vmId}`);
   if (vm.location.toLowerCase() === settings.region)
     throw unsuitable(`${item.vmId} is in ${vm.location}, which is the target region itself`);
   const principal = vm.identity?.principalId;
-  if (!principal)
+  if (!principal && item.policy.capture === "nbd")
     throw unsuitable(`${item.vmId} has no system-assigned identity, by which its agent is known`);
   const nics = await Promise.all(
     vm.properties.networkProfile.networkInterfaces.map(async ({ id }) => getNetworkInterface(arm, id)),
@@ -42,7 +42,8 @@ export async function readSource(
     region: vm.location,
     vmSize: vm.properties.hardwareProfile.vmSize,
     tags: foreignTags(vm.tags),
-    principal,
+    // No token is of nobody: a machine without an agent is known by none.
+    principal: principal ?? "",
     plan: vm.plan,
     licenseType: vm.properties.licenseType,
     securityProfile: vm.properties.securityProfile,
@@ -120,7 +121,7 @@ function subnetOf(id: string | undefined, nic: string): { network: ArmId; subnet
 /** The OS disk first, then the data disks by LUN: their order is the order of disk indexes. */
 async function readDisks(
   { arm }: Pick<Services, "arm">,
-  item: Pick<ItemRecord, "vmId" | "request">,
+  item: Pick<ItemRecord, "vmId" | "request" | "policy">,
   vm: VirtualMachine,
 ): Promise<SourceDisk[]> {
   const { osDisk, dataDisks } = vm.properties.storageProfile;

@@ -10,9 +10,11 @@ import { type VirtualMachine, findVirtualMachine } from "../engine/azure/virtual
 import { listVmExtensions } from "../engine/azure/vm-extension.ts";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
+import type { CaptureProvider } from "../engine/recovery/capture-provider.ts";
 import { type ProtectionRequest, lastSegment } from "../engine/recovery/item.ts";
 import type { Survey, SurveyedDisk, SurveyedTarget } from "../engine/eligibility/survey.ts";
 import { cacheAccount, replicaAccount } from "../engine/recovery/target-names.ts";
+import { defaultCapture } from "./default-policy.ts";
 import type { Services } from "./services.ts";
 
 /** What is known of how a machine is, or would be, protected. */
@@ -33,6 +35,8 @@ export interface Intent {
     >
   >;
   readonly warm: boolean;
+  /** What this app does by itself when absent. */
+  readonly capture?: CaptureProvider | undefined;
 }
 
 type SurveyServices = Pick<Services, "arm" | "settings" | "offerOf">;
@@ -74,6 +78,10 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
     locks,
     roleAssignments,
     target,
+    capture: {
+      provider: intent.capture ?? defaultCapture(services.settings),
+      rollout: services.settings.agentRollout,
+    },
     unread: reads.unread,
   };
 }

@@ -5,10 +5,10 @@ import { type EventGridEvent, VALIDATION, WRITTEN, validation } from "../engine/
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
 import { lastSegment } from "../engine/recovery/item.ts";
-import { recoveryPolicy } from "../engine/recovery/policy.ts";
 import { enable } from "./begin.ts";
 import { checkInput } from "./http.ts";
 import { PLACE } from "./paths.ts";
+import { policyIn } from "./default-policy.ts";
 import type { Services } from "./services.ts";
 
 const TAG = "leeward";
@@ -74,7 +74,12 @@ async function protectTagged(
   if (found.location.toLowerCase() === region) return ignored("in the target region itself");
   if (found.tags["leeward-machine"] !== undefined) return ignored("built by a failover");
   const id = itemFor(services, vm);
-  const wish = { id, vmId: vm, policy: recoveryPolicy.parse({}), request: { resourceGroup: group } };
+  const wish = {
+    id,
+    vmId: vm,
+    policy: policyIn(services.settings).parse({}),
+    request: { resourceGroup: group },
+  };
   await enable(services, client, wish, { now: services.clock.now(), token });
   return { machine: vm, protected: true, why: `as ${id}` };
 }

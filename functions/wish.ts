@@ -4,23 +4,24 @@ import { freezeCommands } from "../engine/core/freeze.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
-import { recoveryPolicy } from "../engine/recovery/policy.ts";
+import { type PolicySettings, policyIn } from "./default-policy.ts";
 import { checkInput } from "./http.ts";
 
-const leeward = z.strictObject({
-  policy: recoveryPolicy.prefault({}),
-  /** Run by the agent on the machine, with the agent's rights. */
-  freeze: freezeCommands.optional(),
-  target: targetWish.optional(),
-});
+const leewardIn = (settings: PolicySettings) =>
+  z.strictObject({
+    policy: policyIn(settings).prefault({}),
+    /** Run by the agent on the machine, with the agent's rights. */
+    freeze: freezeCommands.optional(),
+    target: targetWish.optional(),
+  });
 
 /**
  * What an enablement's body asks for. Our own part of it is strict: a misspelt policy must not pass for the default one.
  * @throws InvalidRequest naming the field
  */
-export function wishOf(id: ArmId, { properties }: EnableProtectionRequest): Wish {
+export function wishOf(settings: PolicySettings, id: ArmId, { properties }: EnableProtectionRequest): Wish {
   const { providerSpecificDetails: details } = properties;
-  const own = checkInput(leeward, properties.leeward ?? {}, ["properties", "leeward"]);
+  const own = checkInput(leewardIn(settings), properties.leeward ?? {}, ["properties", "leeward"]);
   const { policy, freeze, target = {} } = own;
   const { nics, vmName, size, replicaAccount } = target;
   return {

@@ -52,6 +52,14 @@ export interface Activities {
   dropAgentCommand: Does<Machine, ArmSent>;
   observeAgent: Does<Machine, AgentView>;
 
+  // capture by images
+  /** Nothing happens while it is at work. */
+  startCapture: Does<Machine>;
+  /** Takes, reads or closes an image, for a few minutes. No SAS leaves it. */
+  capture: Does<Machine, CaptureResult>;
+  /** Records what slows capture by images, or has stopped it; the next turn clears it. */
+  noteCapture: Does<Machine & { readonly problem: Problem; readonly stopped: boolean }>;
+
   // replication
   startReplicate: Does<Machine>;
   startPoint: Does<Machine>;
@@ -281,6 +289,13 @@ export interface AgentView {
 interface Problem {
   readonly code: string;
   readonly message: string;
+}
+
+interface CaptureResult {
+  /** `ended`: the machine is no longer replicated, and its images are gone. */
+  readonly state: "going" | "ended";
+  /** Until there is more to do; an event may come before. */
+  readonly wait: Millis;
 }
 
 export interface ShipResult {

@@ -21,6 +21,7 @@ const WEIGHTS = {
   "prepare the replica": 2,
   "install the agent": 3,
   "wait for the agent": 2,
+  "begin capture": 1,
   "start replication": 1,
   "initial copy": 20,
   "first recovery point": 4,

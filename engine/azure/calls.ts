@@ -18,6 +18,7 @@ const SUBSCRIPTION = "/subscriptions/{subscription}";
 const GROUP = `${SUBSCRIPTION}/resourceGroups/{group}`;
 const MACHINE = `${GROUP}/providers/Microsoft.Compute/virtualMachines/{machine}`;
 const DISK = `${GROUP}/providers/Microsoft.Compute/disks/{disk}`;
+const SNAPSHOT = `${GROUP}/providers/Microsoft.Compute/snapshots/{snapshot}`;
 const SET = `${GROUP}/providers/Microsoft.Compute/availabilitySets/{set}`;
 const NETWORK = `${GROUP}/providers/Microsoft.Network/virtualNetworks/{network}`;
 const RULES = `${GROUP}/providers/Microsoft.Network/networkSecurityGroups/{rules}`;
@@ -169,6 +170,37 @@ export const CALLS: readonly DeclaredCall[] = [
   },
   { call: `POST ${DISK}/beginGetAccess`, roles: target, why: "opens a target disk for its bytes" },
   { call: `POST ${DISK}/endGetAccess`, roles: target, why: "ends an upload, and revokes its SAS" },
+  {
+    call: `GET ${GROUP}/providers/Microsoft.Compute/snapshots`,
+    roles: source,
+    why: "capture by snapshots: which of those in the source's group are ours, and needed by nobody",
+  },
+  {
+    call: `GET ${SNAPSHOT}`,
+    roles: source,
+    why: "capture by snapshots: whether one is there, of which disk and family it is",
+  },
+  {
+    call: `PUT ${SNAPSHOT}`,
+    roles: source,
+    why: "capture by snapshots: takes an incremental one of a source disk",
+    also: ["Microsoft.Compute/disks/beginGetAccess/action"],
+  },
+  {
+    call: `DELETE ${SNAPSHOT}`,
+    roles: source,
+    why: "capture by snapshots: takes away one that is no longer compared with; only what has our tags",
+  },
+  {
+    call: `POST ${SNAPSHOT}/beginGetAccess`,
+    roles: source,
+    why: "capture by snapshots: opens one for reading what changed",
+  },
+  {
+    call: `POST ${SNAPSHOT}/endGetAccess`,
+    roles: source,
+    why: "capture by snapshots: revokes every SAS of it, also one that a dead run left",
+  },
   {
     call: `GET ${SET}`,
     roles: both,

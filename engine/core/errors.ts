@@ -93,6 +93,11 @@ export const CATALOGUE = {
     "The bytes of this layer are not what was written. Points before it stay good; run a resync to continue.",
   ),
   LayerVersionUnknown: entry("person", 500, "This layer was written by a newer Leeward. Upgrade this one."),
+  ImageLost: entry(
+    "resync",
+    500,
+    "What the last snapshot of the disks held is not known any more. A new generation is begun by comparison, by itself; points before it stay good.",
+  ),
   // storage
   StorageUnavailable: entry("retry", 503, "The storage did not answer. It is tried again by itself."),
   StorageFull: entry(

@@ -12,15 +12,21 @@ export function judgeMachine(survey: Survey): Found[] {
     .map(([code, , message]) => ({ code, message }));
 }
 
-function wholes({ machine, unmanaged, disks, nics, target }: Survey): Judgement[] {
+function wholes({ machine, unmanaged, disks, nics, target, capture }: Survey): Judgement[] {
   const { properties: p, name, identity } = machine;
   const power = powerStateOf(machine);
   const agent = p.instanceView?.vmAgent?.statuses[0];
   const ready = agent === undefined || /\/succeeded$/i.test(agent.code) || agent.displayStatus === "Ready";
   const count = disks.length + unmanaged.length;
+  const byAgent = capture.provider === "nbd";
   return [
     ["RegionIsTarget", isRegion(machine.location, target.region), `${name} is in ${machine.location}`],
-    ["IdentityMissing", !identity?.principalId, `${name} has no system-assigned identity`],
+    ["IdentityMissing", byAgent && !identity?.principalId, `${name} has no system-assigned identity`],
+    [
+      "BootDiskByAgent",
+      byAgent && capture.rollout === "script" && disks.some(({ os }) => os),
+      `${name} boots from a disk that an agent is to capture`,
+    ],
     ["NetworkMissing", nics.length === 0, `${name} has no network interface`],
     ...nics.map(({ name: nic, properties }): Judgement => [
       "NetworkMissing",

@@ -3,6 +3,7 @@ import type { Lock } from "../azure/lock.ts";
 import type { NetworkInterface } from "../azure/network.ts";
 import type { Sku } from "../azure/sku.ts";
 import type { Usage } from "../azure/usage.ts";
+import type { CaptureProvider } from "../recovery/capture-provider.ts";
 import type { VirtualMachine } from "../azure/virtual-machine.ts";
 import type { InstalledExtension } from "../azure/vm-extension.ts";
 
@@ -37,6 +38,8 @@ export interface Survey {
   /** On the machine itself. */
   readonly roleAssignments: number | undefined;
   readonly target: SurveyedTarget;
+  /** How it would be captured, and how the agent would come there. */
+  readonly capture: { readonly provider: CaptureProvider; readonly rollout: "handler" | "script" };
   /** What the app may not read, and why. */
   readonly unread: readonly { readonly what: string; readonly why: string }[];
 }

@@ -336,3 +336,19 @@ export const partialName = (machine: MachineId, road: string, build: BarrierId, 
 /** A replica's snapshot made a blob of its own, for the time of an import; that of a test beside that of a failover. */
 export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId, purpose?: "test"): string =>
   `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}${purpose ? `-${purpose}` : ""}.vhd`;
+
+/** How far capture by images is. */
+export const captureName = (machine: MachineId): string => `${machinePrefix(machine)}capture.json`;
+
+/** Prefix of the digests that capture by images knows, for all generations. */
+export const capturedPrefix = (machine: MachineId): string => `${machinePrefix(machine)}captured/`;
+
+/** Digests of a part of one disk, as of an image. */
+export const capturedName = (
+  machine: MachineId,
+  of: Generation,
+  disk: DiskIndex,
+  part: number,
+  image: number,
+): string =>
+  `${capturedPrefix(machine)}${digits(of, 6)}/${digits(disk, 2)}-${digits(part, 6)}-${digits(image, 8)}.seg`;

@@ -31,6 +31,8 @@ const heartbeat = z.object({
   captured: mark,
   cached: mark,
   cachedNext: z.number().transform(checked(ordinal)),
+  /** It is captured by images: `at` is when the newest one was asked for that is in the cache as a whole. */
+  images: z.literal(true).optional(),
   pressure: pressure.optional(),
   keptFrom: z.number().transform(checked(ordinal)).optional(),
   backlog: z.object({ segments: z.number(), bytes: size }),
@@ -126,9 +128,10 @@ export type BarriersRecord = z.infer<typeof barriersRecord>;
 export function reportedBy(agent: AgentRecord | undefined): Reported | undefined {
   const beat = agent?.heartbeat;
   if (!beat) return undefined;
-  const { at, captured, cached } = beat;
+  const { at, captured, cached, images } = beat;
   return {
     at,
+    ...(images && { images }),
     captured: { ...captured, generation: beat.generation },
     cached: { ...cached, generation: beat.generation },
     ...(beat.pressure?.unrecorded && { unrecorded: beat.pressure.unrecorded }),

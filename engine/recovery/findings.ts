@@ -30,6 +30,10 @@ export const FINDINGS = {
     "The machine has no system-assigned identity, by which its agent is known.",
     "Turn the machine's system-assigned identity on.",
   ),
+  BootDiskByAgent: error(
+    "Capture by an agent (policy.capture: nbd) stands before the disks, and cannot stand before the one that the machine starts from.",
+    "Choose capture by snapshots (policy.capture: snapshots), which needs no agent.",
+  ),
   NetworkMissing: error(
     "The machine has no network interface, or one that is in no subnet.",
     "Attach a network interface that is in a subnet.",

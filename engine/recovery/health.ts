@@ -123,25 +123,33 @@ function agentProblem({ agent, item }: Known): HealthError | undefined {
 /** An agent is silent when it missed many heartbeats, and at least for so long. */
 const SILENT_BEATS = 10;
 const LEAST_SILENCE = 30e6;
+/** A turn of reading an image takes some minutes, and says nothing meanwhile. */
+const SILENT_IMAGES = 900e6;
 
 function silence({ agent, item }: Known, now: Micros): HealthError | undefined {
   const heardAt = agent?.heardAt;
   if (heardAt === undefined || !STATES[item.state].replicating) return undefined;
+  const images = agent?.heartbeat?.images === true;
   const patience = Math.max(SILENT_BEATS * item.policy.heartbeatEvery * 1000, LEAST_SILENCE);
-  if (now - heardAt < patience) return undefined;
+  if (now - heardAt < (images ? SILENT_IMAGES : patience)) return undefined;
   const seconds = Math.round((now - heardAt) / 1e6);
-  const message = `the agent has been silent for ${seconds} s`;
+  const message = images
+    ? `capture by snapshots has not gone on for ${seconds} s`
+    : `the agent has been silent for ${seconds} s`;
   return { code: "AgentSilent", level: "Error", message, remedy: remedyOf("AgentSilent"), since: heardAt };
 }
 
 /** ASR warns after an hour without a point; here it is after many missed intervals. */
 const LATE_POINTS = 10;
+const LATE_IMAGES = 3;
 
 function lag({ progress, item }: Known, now: Micros): HealthError | undefined {
   const { point } = progress ?? {};
   if (!point || item.state !== "Protected") return undefined;
   const late = now - point.time;
-  if (late < Math.max(LATE_POINTS * item.policy.pointInterval * 1000, 10 * LEAST_SILENCE)) return undefined;
+  const { capture, pointInterval, imageInterval } = item.policy;
+  const interval = capture === "snapshots" ? LATE_IMAGES * imageInterval : LATE_POINTS * pointInterval;
+  if (late < Math.max(interval * 1000, 10 * LEAST_SILENCE)) return undefined;
   const message = `the newest recovery point is ${Math.round(late / 1e6)} s old`;
   return { code: "PointLate", level: "Warning", message, remedy: remedyOf("PointLate"), since: point.time };
 }

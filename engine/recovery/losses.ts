@@ -20,6 +20,8 @@ export interface Reported {
   readonly at: Micros;
   readonly captured: Reached;
   readonly cached: Reached;
+  /** It has whole images alone: what the guest wrote since `at` is not known, and no part of an image is of use. */
+  readonly images?: true | undefined;
   /** What was written since then and is not in the journal: writes are merged while the cache takes too little. */
   readonly unrecorded?: { readonly since: Micros; readonly bytes: Bytes; readonly writes: number };
 }
@@ -62,11 +64,26 @@ export function liveLosses(
 ): Losses | undefined {
   const { point, arrived } = progress;
   if (!point) return undefined;
-  if (point.generation === arrived.generation) return losses(now, reported, arrived);
+  if (point.generation === arrived.generation) {
+    const found = losses(now, reported, arrived);
+    return reported?.images ? withImages(now, found, reported.at, point.time) : found;
+  }
   const kept = { ...point, bytes: point.bytes ?? NO_WRITES.bytes };
   const loss = { seconds: secondsBetween(point.time, now), ...madeAfter(kept, progress, reported) };
   return { vm: loss, region: loss };
 }
+
+/** Each image is a point: before it everything is there, behind it nothing. */
+const withImages = (
+  now: Micros,
+  found: Losses | undefined,
+  cached: Micros,
+  arrived: Micros,
+): Losses | undefined =>
+  found && {
+    vm: { ...found.vm, seconds: secondsBetween(Math.max(cached, arrived), now) },
+    region: { ...found.region, seconds: secondsBetween(arrived, now) },
+  };
 
 const secondsBetween = (from: number, to: Micros): number => Math.max(to - from, 0) / 1e6;
 

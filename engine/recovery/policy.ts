@@ -39,6 +39,8 @@ export const recoveryPolicy = z.strictObject({
     .default([...LADDER]),
   /** A recovery point this often. */
   pointInterval: seconds(1, 24 * 3600, 60),
+  /** An image of the disks this often, and with it a recovery point, where capture is by `snapshots`: `pointInterval` says nothing there. */
+  imageInterval: seconds(60, 24 * 3600, 300),
   /** An application-consistent one this often, by the freeze commands of the machine; 0 for never. */
   applicationInterval: z
     .number()

@@ -41,9 +41,9 @@ export async function putKept(
   name: string,
   body: Buffer,
   etag: ETag | undefined,
-): Promise<void> {
+): Promise<ETag> {
   try {
-    await objects.put(name, body, etag === undefined ? "absent" : { unchangedSince: etag });
+    return await objects.put(name, body, etag === undefined ? "absent" : { unchangedSince: etag });
   } catch (error) {
     if (!hasCode(error, "ObjectExists") && !hasCode(error, "NotFound")) throw error;
     throw new LeewardError("ObjectChanged", `${name} was brought on, or ended, by another run`, error);

@@ -5,7 +5,7 @@ import { bytes } from "../../engine/core/units.ts";
 import { noBarriers, withWish, without } from "../../engine/recovery/barriers.ts";
 import { itemKeyOf, move } from "../../engine/recovery/item.ts";
 import { isLeaving } from "../../engine/recovery/state.ts";
-import { ensureCheckpoint, ensurePoint, ensureReplicate } from "../durable.ts";
+import { ensureCheckpoint, ensurePoint, ensureReplicate, wakeCapture } from "../durable.ts";
 import { type Implementations, itemOf, stayingItem } from "./tools.ts";
 
 export const agentActivities = {
@@ -42,11 +42,12 @@ export const agentActivities = {
     return null;
   },
 
-  async requestBarrier({ machine, barrier: id, consistency }, { services }) {
+  async requestBarrier({ machine, barrier: id, consistency }, { services, client }) {
     const { policy } = await itemOf(services, machine);
     const wish = { id, consistency, otherwise: policy.applicationFailure };
     const now = services.clock.now();
     await services.records.barriers.upsert(machine, (old = noBarriers(machine)) => withWish(old, wish, now));
+    if (policy.capture === "snapshots") await wakeCapture(client, machine);
     return null;
   },
 

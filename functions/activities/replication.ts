@@ -113,8 +113,11 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
     disks: sourceOf(item).disks,
     marked: progress.marked,
     pending: progress.pending,
-    lossesAt: (barrier: BarrierRecord) =>
-      losses(now, reportedBy(agent?.value), progress.arrived) ?? sinceBarrier(now, barrier),
+    lossesAt: (barrier: BarrierRecord) => {
+      const reported = reportedBy(agent?.value);
+      const counted = reported?.images ? undefined : losses(now, reported, progress.arrived);
+      return counted ?? sinceBarrier(now, barrier);
+    },
   };
   const made = await healing(services, machine, () => cut(request));
   await services.records.progress.update(machine, (old) =>
@@ -124,7 +127,7 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
   return made.points.length;
 }
 
-/** Before the first heartbeat of a generation nothing better is known. */
+/** Of an image, and before the first heartbeat of a generation, nothing better is known. */
 function sinceBarrier(now: Micros, { time }: BarrierRecord) {
   const loss = { seconds: Math.max(now - time, 0) / 1e6, bytes: bytes(0), writes: 0 };
   return { vm: loss, region: loss };

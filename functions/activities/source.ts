@@ -81,7 +81,9 @@ export async function planOf(services: Services, item: ItemRecord): Promise<Plan
 
 /** The verdict of before may be old, and nobody need have asked for it. @throws SourceUnsuitable with every error */
 async function refuseIneligible(services: Services, { vmId, request, policy }: ItemRecord): Promise<void> {
-  const found = judge(await survey(services, { vmId, request, warm: policy.replica === "warm" }));
+  const found = judge(
+    await survey(services, { vmId, request, warm: policy.replica === "warm", capture: policy.capture }),
+  );
   const said = found.filter(isError).map(({ code, message }) => `${code}: ${message}`);
   if (said.length > 0) throw unsuitable(`${vmId} cannot be protected: ${said.join("; ")}`);
 }

@@ -13,6 +13,7 @@ const LAYERS: Record<string, readonly string[]> = {
   "engine/replication": ["engine/core", "engine/journal", "engine/storage"],
   "engine/recovery": ["engine/core", "engine/journal", "engine/storage"],
   "engine/eligibility": ["engine/core", "engine/azure", "engine/recovery"],
+  "engine/capture": ["engine/core", "engine/journal", "engine/storage", "engine/replication"],
   orchestrations: ["engine/core"],
   functions: [
     "engine/core",
@@ -23,6 +24,7 @@ const LAYERS: Record<string, readonly string[]> = {
     "engine/replication",
     "engine/recovery",
     "engine/eligibility",
+    "engine/capture",
     "orchestrations",
   ],
   agent: ["engine/core", "engine/journal", "engine/storage", "engine/replication", "engine/contract"],

@@ -58,7 +58,12 @@ const look = (change: Partial<Intent> = {}) =>
   survey(
     {
       arm: onlyDeclared(box.client),
-      settings: { ...Object.create(null), region: NORTH, subscription: SUBSCRIPTION },
+      settings: {
+        ...Object.create(null),
+        region: NORTH,
+        subscription: SUBSCRIPTION,
+        agentRollout: "handler",
+      },
       offerOf: offers(onlyDeclared(box.client), systemClock),
     },
     { vmId: vm, warm: true, ...change },

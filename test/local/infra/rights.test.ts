@@ -14,7 +14,7 @@ import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
 import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, type MachineId, armId, barrierId } from "../../../engine/core/ids.ts";
-import { GIB, bytes, diskIndex, generation, sequence } from "../../../engine/core/units.ts";
+import { GIB, bytes, diskIndex, generation, millis, sequence } from "../../../engine/core/units.ts";
 import { beginEnable } from "../../../engine/recovery/begin.ts";
 import { itemKey, targetOf } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
@@ -26,6 +26,7 @@ import { testTargetOf } from "../../../engine/recovery/test-target.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
 import { bootActivities } from "../../../functions/activities/boot.ts";
+import { diskImages, imagedIn } from "../../../functions/activities/disk-images.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { fitActivities } from "../../../functions/activities/fit.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
@@ -272,6 +273,7 @@ async function protectAndFailOver(): Promise<void> {
     () => rolloutActivities.removeAgent({ machine }, scripted),
     () => rolloutActivities.dropAgentExtension({ machine }, tools),
     () => rolloutActivities.dropAgentCommand({ machine }, tools),
+    () => captured(services, machine).then(nothing),
     () => diskActivities.createUploadDisk(one, tools),
     async () => upload(arm, await diskOf(services, machine)),
     () => nicActivities.createNic({ machine, nic: 0 }, tools),
@@ -331,6 +333,18 @@ async function drill(services: Services, machine: MachineId, tools: Tools): Prom
 }
 
 type Tools = Parameters<typeof vmActivities.observeVm>[1];
+
+/** As capture by snapshots does, without reading. */
+async function captured(services: Services, machine: Parameters<typeof itemOf>[1]): Promise<void> {
+  const images = diskImages(services, imagedIn(await itemOf(services, machine)));
+  const image = { generation: generation(1), number: 1 };
+  await images.take(image);
+  for (let look = await images.look(image); look.state === "pending"; look = await images.look(image))
+    await systemClock.sleep(millis(20));
+  await images.open(image, undefined, diskIndex(0));
+  await images.close([image]);
+  await images.sweep([]);
+}
 
 /** Nothing is to be waited for. */
 const nothing = () => ({});

@@ -138,6 +138,7 @@ export const surveyed = (change: Partial<Survey> = {}): Survey => ({
   machine: machine(),
   disks: [disk()],
   unmanaged: [],
+  capture: { provider: "nbd", rollout: "handler" },
   nics: [nic({})],
   routed: [],
   gated: [],

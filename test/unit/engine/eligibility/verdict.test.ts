@@ -47,6 +47,7 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ["DiskTooLarge", { disks: [disk({ diskSizeBytes: bytes(8193 * GIB) })] }],
   ["DiskSizeOdd", { disks: [disk({ diskSizeBytes: bytes(GIB + 512) })] }],
   ["DiskEncryptedInGuest", { disks: [disk({ encryptionSettingsCollection: { enabled: true } })] }],
+  ["BootDiskByAgent", { capture: { provider: "nbd", rollout: "script" } }],
   ["DiskEncryptedInGuest", { machine: profile({ encryptionSettings: { enabled: true } }) }],
   ["DisksTooMany", { disks: Array.from({ length: 65 }, () => disk()), target: target({ compute: [] }) }],
   ["DiskCustomerKey", { disks: [disk({ encryption: { diskEncryptionSetId: "/x" } })] }],
@@ -142,6 +143,8 @@ test("trusted launch needs a size that has it, and tells of BitLocker", () => {
 
 test("a machine without an identity is refused", () => {
   expect(codes(surveyed({ machine: machine({ identity: undefined }) }))).toEqual(["IdentityMissing"]);
+  const capture = { provider: "snapshots", rollout: "script" } as const;
+  expect(codes(surveyed({ machine: machine({ identity: undefined }), capture }))).toEqual([]);
 });
 
 test("Leeward's own extension is not told of", () => {
