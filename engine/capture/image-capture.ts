@@ -130,7 +130,10 @@ class Run {
   /** Only what is durable as the new base lets the one before go. */
   async #sweep(): Promise<void> {
     const { base, next } = this.state;
-    await this.#s.images.sweep([base, next].flatMap((one) => (one ? [this.#name(one.number)] : [])));
+    const kept = [base, next].flatMap((one) => (one ? [this.#name(one.number)] : []));
+    // The run that read them may have died before it closed them.
+    await this.#s.images.close(kept);
+    await this.#s.images.sweep(kept);
     await sweepParts(this.#s.target, this.state);
     await this.#keep({ swept: true });
   }

@@ -59,6 +59,6 @@ export interface Images {
   open(image: ImageName, since: ImageName | undefined, disk: DiskIndex): Promise<ImageReader>;
   /** Nobody reads of these any more: what was opened, by whatever run, is open no longer. */
   close(images: readonly ImageName[]): Promise<void>;
-  /** Deletes every image of the machine but these. */
+  /** Deletes every image of the machine but these, whoever has it open. */
   sweep(kept: readonly ImageName[]): Promise<void>;
 }

@@ -202,7 +202,7 @@ describe("capture by images", () => {
           await expectPoints(made, wanted);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 40 },
     );
   });
 
