@@ -253,7 +253,7 @@ test("a test to any write that fails on the way is tried again, and goes on from
   expect(await remains()).toEqual([]);
 });
 
-test("a half-built test in a network of the user's is cleaned up, and the network stays", async () => {
+test("a half-built test in a network of the user's is cleaned up, at the second try, and the network stays", async () => {
   const { subscription } = box.box.plan;
   const id = `/subscriptions/${subscription}/resourceGroups/Shop-Recovery/providers/Microsoft.Network/virtualNetworks/drills`;
   const subnets = [{ name: "any", properties: { addressPrefix: "10.99.0.0/24" } }];
@@ -273,6 +273,10 @@ test("a half-built test in a network of the user's is cleaned up, and the networ
   expect((await begin({ networkType: "VmNetworkAsInput", networkId: id })).status).toBe(202);
   const failed = await ended("failed");
   expect(failed.leeward.test).toMatchObject({ network: "named", networkId: id });
+  await box.breakNext("/networkInterfaces/");
+  expect((await cleanUp()).status).toBe(202);
+  const stuck = await ended("cleanupFailed");
+  expect(stuck.leeward.test?.failure).toMatchObject({ code: "ArmFailed" });
   expect((await cleanUp()).status).toBe(202);
   await ended("none");
   expect(await resources()).toEqual(around);
