@@ -5,7 +5,7 @@ import { connectControlPlane } from "../../../agent/control-plane.ts";
 import { Session } from "../../../agent/session.ts";
 import type { HeartbeatRequest } from "../../../engine/contract/agent-api.ts";
 import { type Clock, systemClock } from "../../../engine/core/clock.ts";
-import { KIB, MIB, millis } from "../../../engine/core/units.ts";
+import { KIB, MIB, bytes, millis } from "../../../engine/core/units.ts";
 import { MemoryObjectStore } from "../../../engine/storage/memory.ts";
 import { ControlPlaneStub } from "../../fixtures/control-plane-stub.ts";
 import { dead } from "../../fixtures/failing.ts";
@@ -170,6 +170,25 @@ test("hands what was never uploaded over to the cache after a failover, and says
   const calls = all.plane.handedOver.length;
   await until(() => all.session.problem?.code === "AgentFenced");
   expect(all.plane.handedOver).toHaveLength(calls);
+});
+
+test("drops its journal when the protection is taken away, and hands nothing over", async () => {
+  const all = await talk(true);
+  configure(all);
+  await until(() => all.machine.capture.status !== undefined);
+  write(diskOf(all.machine), 0, Buffer.alloc(4096, 9));
+  all.plane.fenced = true;
+  all.plane.over = true;
+  all.plane.active = false;
+  await until(() => all.session.problem?.code === "AgentFenced");
+  expect(all.machine.capture.status).toBeUndefined();
+  expect(all.machine.capture.resume).toBeUndefined();
+  expect(all.plane.handedOver).toEqual([]);
+  // The guest goes on.
+  write(diskOf(all.machine), 0, Buffer.alloc(4096, 8));
+  const read = Buffer.alloc(4096);
+  diskOf(all.machine).read(bytes(0), read);
+  expect(read[0]).toBe(8);
 });
 
 test("registers within 15 s when its generation was ended without a failover", async () => {
