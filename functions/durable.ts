@@ -136,7 +136,7 @@ export async function workOf(client: DurableClient, machine: MachineId): Promise
   return states.flat();
 }
 
-const OF_MACHINE = ["checkpoint", "verify", "retain", "resync", "losses"];
+const OF_MACHINE = ["capture", "checkpoint", "verify", "retain", "resync", "losses"];
 
 export const isAtWork = async (client: DurableClient, instance: string): Promise<boolean> =>
   isLive(await statusOf(client, instance));

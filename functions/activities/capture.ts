@@ -34,7 +34,10 @@ export const captureActivities = {
   async capture({ machine }, { services, client }) {
     const item = await itemOf(services, machine);
     if (!STATES[item.state].replicating) {
-      await dropImages(services, item);
+      // A region that is lost does not answer. What is left there is found by its tags when protection ends.
+      await dropImages(services, item).catch((error: unknown) => {
+        if (!(error instanceof LeewardError)) throw error;
+      });
       return { state: "ended", wait: millis(0) };
     }
     const progress = await begun(services, client, item);

@@ -3,7 +3,7 @@ import type { MachineId, OperationId } from "../../engine/core/ids.ts";
 import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
 import { withLeft } from "../../engine/recovery/removed.ts";
 import { removingKey } from "../../engine/recovery/removing.ts";
-import { isAtWork, wakeReplicate, workOf } from "../durable.ts";
+import { isAtWork, wakeCapture, wakeReplicate, workOf } from "../durable.ts";
 import { leaveGroup } from "../membership.ts";
 import type { Services } from "../services.ts";
 import { noteRemoved } from "./note-removed.ts";
@@ -16,6 +16,7 @@ export const removalActivities = {
     const item = await itemOf(services, machine);
     await leaveGroup(services, item);
     await wakeReplicate(client, machine);
+    if (item.policy.capture === "snapshots") await wakeCapture(client, machine);
     const { keepPoints = false } = item.removal ?? {};
     return { atWork: await atWorkFor(services, client, item), lenient: isLenient(item), keepPoints };
   },
