@@ -355,7 +355,7 @@ test("a failover to a chosen point that Azure fails says where and why, and may 
   const body = { properties: { providerSpecificDetails: { instanceType: "A2A", recoveryPointId: chosen } } };
   const failed = errorOf(await failOver(body, "the-first-failover"));
   expect(failed).toMatchObject({
-    code: "ArmFailed",
+    code: "TargetUnfit",
     message: expect.stringContaining("no room in the region"),
   });
   const { body: found } = await box.call("GET", box.item("Ledger"));
@@ -364,7 +364,7 @@ test("a failover to a chosen point that Azure fails says where and why, and may 
       allowedOperations: ["UnplannedFailover", "DisableProtection"],
       replicationHealth: "Critical",
       healthErrors: [
-        { errorCode: "ArmFailed", errorMessage: expect.stringContaining("create the virtual machine") },
+        { errorCode: "TargetUnfit", errorMessage: expect.stringContaining("create the virtual machine") },
       ],
       leeward: { state: "FailoverFailed", generation: fenced },
     },
