@@ -6,6 +6,7 @@ import { agentActivities } from "./activities/agent.ts";
 import { rolloutActivities } from "./activities/agent-rollout.ts";
 import { bootActivities } from "./activities/boot.ts";
 import { captureActivities } from "./activities/capture.ts";
+import { cancelActivities } from "./activities/cancel.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
@@ -32,6 +33,7 @@ export const activities: Implementations = {
   ...agentActivities,
   ...bootActivities,
   ...captureActivities,
+  ...cancelActivities,
   ...diskActivities,
   ...failoverActivities,
   ...fitActivities,

@@ -16,6 +16,7 @@ export const ORCHESTRATION = {
   enable: "enableProtection",
   disable: "disableProtection",
   failover: "failover",
+  cancelFailover: "cancelFailover",
   testFailover: "testFailover",
   testFailoverCleanup: "testFailoverCleanup",
   replicate: "replicate",

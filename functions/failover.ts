@@ -12,7 +12,13 @@ durableRoute("unplannedFailover", { method: "POST", path, role: "Admin", version
   const { properties } = await bodyOf(call.request, unplannedFailoverRequest);
   const point = properties.providerSpecificDetails?.recoveryPointId;
   if (point) await checkReadable(call.services, await findItem(call.services, itemIn(call.request)), point);
-  const asked = { ...askedIn(call), point };
+  const { size, bootCheck, acceptUnfit } = properties.leeward;
+  const build = {
+    ...(size !== undefined && { size }),
+    ...(bootCheck && { bootCheck }),
+    ...(acceptUnfit && { acceptUnfit }),
+  };
+  const asked = { ...askedIn(call), point, build };
   const item = await failOver(call.services, call.client, itemIn(call.request), asked, properties.leeward);
   return accepted(call, item);
 });

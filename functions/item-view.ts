@@ -41,6 +41,8 @@ const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: 
   Protected: ["Protected", "Protected"],
   FailingOver: ["UnplannedFailoverInProgress", "Failing over"],
   FailoverFailed: ["UnplannedFailoverFailed", "The failover failed and may be tried again"],
+  Cancelling: ["CancelFailoverInProgress", "What the failover built is being deleted"],
+  CancelFailed: ["CancelFailoverFailed", "Cancelling the failover failed and may be tried again"],
   UnplannedFailoverCommitPending: [
     "UnplannedFailoverCommitPendingStatesBegin",
     "Failed over; commit is pending",

@@ -4,6 +4,7 @@ import "./agents.ts";
 import "./disable.ts";
 import "./eligibility.ts";
 import "./failover.ts";
+import "./failover-cancel.ts";
 import "./groups.ts";
 import "./health.ts";
 import "./jobs.ts";

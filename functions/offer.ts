@@ -11,20 +11,23 @@ interface Kept {
   readonly offer: Promise<Offer>;
 }
 
-/** What a region offers, read once a day by each process. A list that could not be read is not kept. */
+/**
+ * What a region offers, read once a day by each process, or again when what is known is older than the caller wants it. A
+ * list that could not be read is not kept, and does not replace an older one.
+ */
 export function offers(
   arm: ArmClient,
   clock: Clock,
-): (subscription: string, region: string) => Promise<Offer> {
+): (subscription: string, region: string, oldest?: number) => Promise<Offer> {
   const known = new Map<string, Kept>();
-  return (subscription, region) => {
+  return (subscription, region, oldest = KEPT) => {
     const key = `${subscription} ${region}`;
     const now = clock.now();
     const kept = known.get(key);
-    if (kept && now - kept.at < KEPT) return kept.offer;
+    if (kept && now - kept.at < oldest) return kept.offer;
     const offer = read(arm, subscription, region);
     known.set(key, { at: now, offer });
-    offer.catch(() => known.delete(key));
+    offer.catch(() => (kept ? known.set(key, kept) : known.delete(key)));
     return offer;
   };
 }

@@ -1,5 +1,6 @@
 import { type OrchestrationHandler, app } from "durable-functions";
 import { captureImages } from "../orchestrations/capture-images.ts";
+import { cancelFailover } from "../orchestrations/cancel-failover.ts";
 import { checkpoint } from "../orchestrations/checkpoint.ts";
 import { disableProtection } from "../orchestrations/disable-protection.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
@@ -26,6 +27,7 @@ export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.failover]: failover,
   [ORCHESTRATION.testFailover]: testFailover,
   [ORCHESTRATION.testFailoverCleanup]: testFailoverCleanup,
+  [ORCHESTRATION.cancelFailover]: cancelFailover,
   [ORCHESTRATION.replicate]: replicate,
   [ORCHESTRATION.recoveryPoint]: recoveryPoint,
   [ORCHESTRATION.groupPoint]: groupPoint,

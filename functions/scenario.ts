@@ -4,6 +4,7 @@ import type { JobKind } from "../engine/recovery/job.ts";
 export const SCENARIO: Record<JobKind, readonly [name: string, friendly: string]> = {
   enable: ["EnableDr", "Enable replication"],
   failover: ["UnplannedFailover", "Unplanned failover"],
+  cancelFailover: ["CancelFailover", "Cancel failover"],
   groupFailover: ["GroupFailover", "Failover of a group"],
   testFailover: ["TestFailover", "Test failover"],
   testFailoverCleanup: ["TestFailoverCleanup", "Clean-up of a test failover"],

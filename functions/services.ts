@@ -48,8 +48,8 @@ export interface Services {
   readonly cacheAccess: (blobEndpoint: string) => Promise<CacheAccess>;
   /** The machine's data key, made at the first call. */
   readonly keyOf: (machine: MachineId) => Promise<DataKey>;
-  /** What a region offers to a subscription. */
-  readonly offerOf: (subscription: string, region: string) => Promise<Offer>;
+  /** What a region offers to a subscription, as it was so many microseconds ago at most: a day when it is left out. */
+  readonly offerOf: (subscription: string, region: string, oldest?: number) => Promise<Offer>;
   readonly checkToken: (authorization: string | null) => Promise<Caller>;
 }
 

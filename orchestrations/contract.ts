@@ -6,6 +6,7 @@ import { type Bytes, type DiskIndex, type Generation, type Millis, millis } from
 import type { Consistency } from "../engine/journal/record.ts";
 import type { CaptureProvider } from "../engine/recovery/capture-provider.ts";
 import type { LeftThing } from "../engine/recovery/removed.ts";
+import type { BuiltPart } from "../engine/recovery/cancel.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
@@ -152,6 +153,11 @@ export interface Activities {
   readBoot: Does<Machine, { readonly said: string }>;
   /** Deletes a disk that an earlier try built, and the blob that it was imported from. */
   dropDisk: Does<DiskAtPoint, ArmSent>;
+
+  // a failover that is taken back
+  /** Looks what the failover built is there and is ours, notes it in the job, and says what to delete, in order. */
+  planCancel: Does<Machine & { readonly operation: OperationId }, { readonly parts: readonly BuiltPart[] }>;
+  removeBuilt: Does<Machine & { readonly part: BuiltPart }, ArmSent>;
 
   // test failover
   /** Picks the point, or the state between points, for good, and says what is to be done. Replication is not touched. */

@@ -12,6 +12,8 @@ const STATES = {
   Protected: ["good", "Protected"],
   FailingOver: ["busy", "Failing over"],
   FailoverFailed: ["bad", "Failover failed"],
+  Cancelling: ["busy", "Cancelling the failover"],
+  CancelFailed: ["bad", "Cancelling the failover failed"],
   UnplannedFailoverCommitPending: ["done", "Failed over"],
   Reversed: ["done", "Failed over, protected back"],
   Reversing: ["busy", "Old disks become the base"],
@@ -255,6 +257,7 @@ const REASONS = {
   operator: "somebody asked for it",
   schedule: "it was due",
   reversal: "the direction was turned around",
+  cancel: "a failover was cancelled",
 };
 
 /** A comparison that is under way; the bytes of its progress are shown above. */

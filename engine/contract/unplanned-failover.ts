@@ -21,6 +21,18 @@ export const choiceFields = {
   acceptBadPoint: z.boolean().default(false),
 };
 
+const buildFields = {
+  /** The size to build, in place of the source's; a failover that is tried again keeps it. */
+  size: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,80}$/)
+    .optional(),
+  /** What it waits for, in place of the policy's. */
+  bootCheck: z.enum(["running", "agent"]).optional(),
+  /** It is built although the region's lists of sizes and quotas say that it cannot be. */
+  acceptUnfit: z.boolean().optional(),
+};
+
 /** Body of `POST …/unplannedFailover`: ASR's UnplannedFailoverInput for Azure to Azure. */
 export const unplannedFailoverRequest = z.object({
   properties: z.object({
@@ -35,6 +47,6 @@ export const unplannedFailoverRequest = z.object({
       })
       .optional(),
     /** Ours, and strict. */
-    leeward: z.strictObject(choiceFields).prefault({}),
+    leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
   }),
 });

@@ -47,9 +47,11 @@ export function fitOf(facts: FitFacts, refused = false): Fit {
   const problems = [...ofSize.filter(isError), ...short];
   const another = refused || problems.some((one) => isError(one) || OF_SIZE.includes(one.code));
   const like = shape ?? { cores: coresInName(name), memory: 0 };
+  // Disks that say nothing were made for SCSI, which the newest sizes do not have.
+  const among = { ...facts, like, needs: { ...needs, controller: needs.controller ?? "SCSI" } };
   return {
     problems,
-    alternatives: another && offer ? alternatives({ ...facts, like }, offer, quotas) : [],
+    alternatives: another && offer ? alternatives(among, offer, quotas) : [],
     accelerates:
       size === undefined || capability(size, "AcceleratedNetworkingEnabled")?.toLowerCase() !== "false",
   };

@@ -31,7 +31,12 @@ export interface Asked {
   readonly token?: string | undefined;
   readonly point?: BarrierId | undefined;
   readonly moment?: WantedMoment | undefined;
+  /** How a failover builds. */
+  readonly build?: BuildWish | undefined;
 }
+
+/** What a failover asks for in place of what protection had settled. */
+export type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
 
 /**
  * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing.
@@ -67,7 +72,11 @@ export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
   if (!allowed.includes("UnplannedFailover"))
     throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: UnplannedFailover is not possible`);
   const { failure: _, ...kept } = move(old, "failover");
-  return { ...kept, generation: generation(old.generation + 1), job: nextJob(old, "failover", asked) };
+  // The size that an earlier try was given stays until another is named.
+  const { size } = old.job.kind === "failover" ? old.job : {};
+  const build = { ...(size !== undefined && { size }), ...asked.build };
+  const job = nextJob(old, "failover", { ...asked, build });
+  return { ...kept, generation: generation(old.generation + 1), job };
 }
 
 /**
@@ -160,7 +169,7 @@ const nextJob = (old: ItemRecord, kind: ItemRecord["job"]["kind"], asked: Asked)
 const jobStart = (
   operation: OperationId,
   kind: ItemRecord["job"]["kind"],
-  { now, point, moment }: Asked,
+  { now, point, moment, build }: Asked,
 ): ItemRecord["job"] => ({
   operation,
   kind,
@@ -168,6 +177,7 @@ const jobStart = (
   ended: false,
   ...(point && { point }),
   ...(moment && { moment }),
+  ...build,
 });
 
 const isSame = (old: ItemRecord, wish: Wish): boolean =>

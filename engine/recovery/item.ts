@@ -291,7 +291,7 @@ export const itemRecord = z.object({
   /** The newest job. */
   job: z.object({
     operation: z.string().transform(checked(operationId)),
-    kind: z.enum(["enable", "failover", "disable", "upgradeAgent"]),
+    kind: z.enum(["enable", "failover", "cancelFailover", "disable", "upgradeAgent"]),
     startTime: time,
     /** What a failover asked for. */
     point: z.string().transform(checked(barrierId)).optional(),

@@ -26,6 +26,7 @@ export const jobRecord = z.object({
   kind: z.enum([
     "enable",
     "failover",
+    "cancelFailover",
     "groupFailover",
     "disable",
     "upgradeAgent",

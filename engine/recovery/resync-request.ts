@@ -10,9 +10,17 @@ const id = z.string().transform(checked(barrierId));
 /**
  * Why a machine's disks are compared: the agent lost its place (`continuity`), and that in a crash of the machine (`crash`), a point or its base was found bad
  * (`verification`), somebody asked for it (`operator`), or the policy did (`schedule`), or the direction was
- * turned around (`reversal`).
+ * turned around (`reversal`), or a failover was taken back (`cancel`).
  */
-const RESYNC_REASONS = ["continuity", "crash", "verification", "operator", "schedule", "reversal"] as const;
+const RESYNC_REASONS = [
+  "continuity",
+  "crash",
+  "verification",
+  "operator",
+  "schedule",
+  "reversal",
+  "cancel",
+] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
 /** The request, in the item: the write that makes it also ends the generation. */

@@ -7,6 +7,9 @@ export type ItemEvent =
   | "failover"
   | "failoverFailed"
   | "failedOver"
+  | "cancel"
+  | "cancelFailed"
+  | "cancelled"
   | "reverse"
   | "takeOver"
   | "disable"
@@ -20,6 +23,8 @@ export const ITEM_STATES = [
   "FailingOver",
   "FailoverFailed",
   "UnplannedFailoverCommitPending",
+  "Cancelling",
+  "CancelFailed",
   "Reversed",
   "Reversing",
   "Disabling",
@@ -30,6 +35,7 @@ export type ItemState = (typeof ITEM_STATES)[number];
 /** ASR's words for what a user may ask of an item. */
 type AllowedOperation =
   | "UnplannedFailover"
+  | "CancelFailover"
   | "RepairReplication"
   | "DisableProtection"
   | "TestFailover"
@@ -80,7 +86,12 @@ export const STATES: Record<ItemState, StateRow> = {
     busy: false,
     replicating: true,
     over: false,
-    next: { protected: "Protected", failover: "FailingOver", disable: "Disabling" },
+    next: {
+      protected: "Protected",
+      cancelled: "Protected",
+      failover: "FailingOver",
+      disable: "Disabling",
+    },
   },
   FailingOver: {
     allowed: [],
@@ -94,18 +105,49 @@ export const STATES: Record<ItemState, StateRow> = {
     },
   },
   FailoverFailed: {
-    allowed: ["UnplannedFailover", "DisableProtection"],
+    allowed: ["UnplannedFailover", "CancelFailover", "DisableProtection"],
     busy: false,
     replicating: false,
     over: false,
-    next: { failover: "FailingOver", failoverFailed: "FailoverFailed", disable: "Disabling" },
+    next: {
+      failover: "FailingOver",
+      failoverFailed: "FailoverFailed",
+      cancel: "Cancelling",
+      disable: "Disabling",
+    },
   },
   UnplannedFailoverCommitPending: {
-    allowed: ["DisableProtection"],
+    allowed: ["CancelFailover", "DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
-    next: { failedOver: "UnplannedFailoverCommitPending", reverse: "Reversed", disable: "Disabling" },
+    next: {
+      failedOver: "UnplannedFailoverCommitPending",
+      reverse: "Reversed",
+      cancel: "Cancelling",
+      disable: "Disabling",
+    },
+  },
+  // What was built is being deleted, and the source is protected again behind that.
+  Cancelling: {
+    allowed: [],
+    busy: true,
+    replicating: false,
+    over: false,
+    next: { cancel: "Cancelling", cancelFailed: "CancelFailed", cancelled: "Protected" },
+  },
+  // The source may be gone, so it can be failed over again as well.
+  CancelFailed: {
+    allowed: ["CancelFailover", "UnplannedFailover", "DisableProtection"],
+    busy: false,
+    replicating: false,
+    over: false,
+    next: {
+      cancelFailed: "CancelFailed",
+      cancel: "Cancelling",
+      failover: "FailingOver",
+      disable: "Disabling",
+    },
   },
   // It was failed over, and is protected in the other direction: its record there says how.
   Reversed: {

@@ -98,9 +98,12 @@ export const failoverActivities = {
  */
 function triesBefore({ failover }: ItemRecord, operation: OperationId, point: BarrierId) {
   const known = failover ? [...(failover.tried ?? []), failover.point] : [];
-  const tried = [...new Set(known)].filter((one) => one !== point);
+  const tried = [...new Set(known)].filter((one) => !sameDisks(one, point));
   return { again: tried.length > 0 || (failover !== undefined && failover.operation !== operation), tried };
 }
+
+/** Disks have eight digits of their point in their names. */
+const sameDisks = (a: BarrierId, b: BarrierId): boolean => a.slice(0, 8) === b.slice(0, 8);
 
 interface Wanted {
   readonly point: BarrierId | undefined;

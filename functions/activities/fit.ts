@@ -17,6 +17,8 @@ import type { Services } from "../services.ts";
 import { note } from "./failover-note.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
+/** Microseconds: restrictions come and go when a region is in need. */
+const OLDEST = 5 * 60e6;
 /** So many sizes are named. */
 const MOST_NAMED = 5;
 
@@ -83,11 +85,13 @@ async function look(
   };
   const usages = (provider: "Microsoft.Compute" | "Microsoft.Network") =>
     tried(`quotas of ${provider}`, listUsages(arm.urgent, settings.subscription, provider, region));
-  const [offer, compute, network] = await Promise.all([
-    tried("sizes", offerOf(settings.subscription, region)),
+  const [fresh, compute, network] = await Promise.all([
+    tried("sizes", offerOf(settings.subscription, region, OLDEST)),
     usages("Microsoft.Compute"),
     usages("Microsoft.Network"),
   ]);
+  // An older list is better than none.
+  const offer = fresh ?? (await offerOf(settings.subscription, region).catch(() => undefined));
   const facts = { ...factsOf(item, offer), quotas: { compute, network } };
   const first = fitOf(facts);
   if (first.problems.length === 0 && !refused) return { fit: first, unread };

@@ -1,3 +1,4 @@
+import { cancelled } from "../../engine/recovery/cancel.ts";
 import { type FailoverReport, type ItemRecord, itemKeyOf, move } from "../../engine/recovery/item.ts";
 import type { JobRecord } from "../../engine/recovery/job.ts";
 import type { ItemEvent } from "../../engine/recovery/state.ts";
@@ -60,6 +61,7 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
   const job = { ...item.job, ended: true };
   const [succeeded, failed] = EVENTS[job.kind];
   if (end.failure) return { ...(failed ? move(rest, failed) : rest), job, failure: end.failure };
+  if (job.kind === "cancelFailover") return { ...cancelled(rest, now), job };
   const moved = succeeded ? move(rest, succeeded) : rest;
   if (job.kind !== "failover") return { ...moved, job };
   return { ...moved, job, failover: item.failover && report(item.failover, end, now) };
@@ -69,6 +71,7 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
 const EVENTS: Record<ItemRecord["job"]["kind"], readonly [succeeded?: ItemEvent, failed?: ItemEvent]> = {
   enable: ["protected", "enableFailed"],
   failover: ["failedOver", "failoverFailed"],
+  cancelFailover: ["cancelled", "cancelFailed"],
   disable: [undefined, "disableFailed"],
   upgradeAgent: [],
 };

@@ -18,8 +18,13 @@ export async function removePart(services: Services, item: ItemRecord, part: Tes
   const { arm } = services;
   if (part.kind === "disk" && (await arm.find(made.id)) !== undefined)
     await abandonUpload(services, item, { index: diskIndex(part.at ?? 0), id: made.id });
+  return sent(await passing(remove(arm, made.id, { machine: item.machine, role: made.role })));
+}
+
+/** What passes by itself is tried again. */
+export async function passing<Value>(removing: Promise<Value>): Promise<Value> {
   try {
-    return sent(await remove(arm, made.id, { machine: item.machine, role: made.role }));
+    return await removing;
   } catch (error) {
     throw isReserved(error) ? new LeewardError("ArmUnavailable", messageOf(error), error) : error;
   }

@@ -3,7 +3,14 @@ import { assertOwned } from "../../engine/azure/resource.ts";
 import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import type { OperationId } from "../../engine/core/ids.ts";
 import { planTest, testRoadTo } from "../../engine/recovery/failover-plan.ts";
-import { type ItemRecord, endpointOf, itemKeyOf, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
+import {
+  type ItemRecord,
+  endpointOf,
+  itemKeyOf,
+  lastSegment,
+  sourceOf,
+  targetOf,
+} from "../../engine/recovery/item.ts";
 import { testGuard } from "../../engine/recovery/target-names.ts";
 import { type Removed, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
 import { type MadePart, madeBy } from "../../engine/recovery/test-parts.ts";
@@ -131,7 +138,7 @@ function subnetsOf(item: ItemRecord): { readonly name: string; readonly addressP
 }
 
 /** Whether it is there and is ours; otherwise why it is none of ours. */
-async function stateOf(
+export async function stateOf(
   services: Services,
   item: ItemRecord,
   { id, role }: MadePart,
@@ -149,7 +156,7 @@ async function stateOf(
 }
 
 async function holdsBlob(services: Services, item: ItemRecord, name: string): Promise<boolean> {
-  const { replica } = testTargetOf(item);
+  const { replica } = targetOf(item);
   if (!replica) return false;
   try {
     await services.pagesAt(endpointOf(replica)).ranges(name);
@@ -160,7 +167,7 @@ async function holdsBlob(services: Services, item: ItemRecord, name: string): Pr
   }
 }
 
-const typeOf = ({ role, id }: MadePart): string => (role === undefined ? "objects" : resourceType(id));
+export const typeOf = ({ role, id }: MadePart): string => (role === undefined ? "objects" : resourceType(id));
 
 /** `Microsoft.Compute/disks` and the like. */
 const resourceType = (id: string): string => id.split("/").slice(-3, -1).join("/");
