@@ -18,6 +18,7 @@ import { SCENARIO } from "./scenario.ts";
 import { STATES, type ItemState, allowedWith } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
+import { buildView } from "./build-view.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { lagBehind, marksView } from "./marks-view.ts";
@@ -252,5 +253,6 @@ function failoverOf({ item, lost }: Known, report: FailoverReport): LeewardItem[
     passedOver: report.passedOver ?? [],
     steps: report.steps,
     targetVmId: item.target?.vm ?? "",
+    build: buildView(report),
   };
 }

@@ -6,6 +6,7 @@ import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import { remedyOf } from "../engine/recovery/health.ts";
+import { buildView } from "./build-view.ts";
 import { settledJob } from "./group-job.ts";
 import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
@@ -130,9 +131,15 @@ function removedIn({ removed }: JobRecord): Job["properties"]["leewardRemoved"] 
 
 function outcomeOf({ outcome }: JobRecord): Job["properties"]["leeward"] {
   if (!outcome) return null;
-  const { point, sequence, losses, announced } = outcome;
+  const { point, sequence, losses, announced, build = {} } = outcome;
   const { seconds, bytes, writes } = announced;
-  return { point, sequence, losses: losses ?? null, announced: { seconds, bytes, writes } };
+  return {
+    point,
+    sequence,
+    losses: losses ?? null,
+    announced: { seconds, bytes, writes },
+    build: buildView(build),
+  };
 }
 
 const task = (step: JobStatus["steps"][number]): Job["properties"]["tasks"][number] => ({

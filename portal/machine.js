@@ -306,6 +306,23 @@ function lostWords(lost) {
   return `${said} so far; the rest ${why}`;
 }
 
+/** What is not as the source has it, and how the machine started. */
+function buildFacts({ size, alternatives = [], notes = [], nics = [], boot } = {}) {
+  const others = nics.flatMap(({ name, addresses }) =>
+    addresses
+      .filter(({ why }) => why)
+      .map(({ given, why }) => `${name}: ${given ?? "another"}, since ${why}`),
+  );
+  return [
+    ...(size ? [["Size", size]] : []),
+    ...(alternatives.length > 0 ? [["Other sizes", alternatives.join(", ")]] : []),
+    ...(others.length > 0 ? [["Other addresses", others.join("; ")]] : []),
+    ...(notes.length > 0 ? [["Mind", notes.join("; ")]] : []),
+    ...(boot ? [["Start", `${boot.power}, VM agent ${boot.agent ?? "silent"}`]] : []),
+    ...(boot && boot.console.length > 0 ? [["Console", h("pre", null, boot.console.join("\n"))]] : []),
+  ];
+}
+
 function failoverView(failover, { config }) {
   const { announced, rtoSeconds, pointTime, write, road, passedOver = [], steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
@@ -325,6 +342,7 @@ function failoverView(failover, { config }) {
     ["Lost", lost],
     ["Old side", lostWords(failover.lost)],
     ["Disks", roads[road] ?? road],
+    ...buildFacts(failover.build),
     ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],
   ];
   return h(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { plannedResources } from "./plan.ts";
 import { bothLosses, passedOver } from "./figures.ts";
+import { targetBuild } from "./target-build.ts";
 
 const failure = z.object({
   serviceErrorDetails: z.object({
@@ -48,6 +49,7 @@ const job = z.object({
         sequence: z.number(),
         losses: bothLosses.nullable(),
         announced: z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() }),
+        build: targetBuild,
       })
       .nullable(),
     leewardPassedOver: passedOver,

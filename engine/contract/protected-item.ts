@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { lostView } from "./losses.ts";
+import { targetBuild } from "./target-build.ts";
 import { allWatermarks, bothLosses, passedOver } from "./figures.ts";
 
 const jobStep = z.object({
@@ -239,6 +240,7 @@ export const leewardItem = z.object({
       passedOver,
       steps: z.array(jobStep),
       targetVmId: z.string(),
+      build: targetBuild,
     })
     .nullable(),
 });

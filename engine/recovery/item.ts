@@ -16,7 +16,7 @@ import {
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { resyncRequest } from "./resync-request.ts";
-import { bootReport, builtNic, fitReport } from "./target-build.ts";
+import { targetBuild } from "./target-build.ts";
 import { bootCheck, recoveryPolicy } from "./policy.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
@@ -234,11 +234,7 @@ const failoverReport = z.object({
   passedOver: passedOver.optional(),
   /** Points of earlier tries of the same failover, whose disks may be there. */
   tried: z.array(z.string().transform(checked(barrierId))).optional(),
-  fit: fitReport.optional(),
-  /** What somebody should know although it went on. */
-  notes: z.array(z.string()).optional(),
-  nics: z.array(builtNic).optional(),
-  boot: bootReport.optional(),
+  ...targetBuild.shape,
   steps: z.array(stepReport),
 });
 export type FailoverReport = z.infer<typeof failoverReport>;

@@ -15,6 +15,7 @@ import { micros } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { losses, passedOver, stepReport } from "./item.ts";
 import { removed } from "./removed.ts";
+import { targetBuild } from "./target-build.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
 const time = z.number().transform(checked(micros));
@@ -56,6 +57,7 @@ export const jobRecord = z.object({
       sequence: z.number(),
       losses: losses.optional(),
       announced: announcement,
+      build: targetBuild.optional(),
     })
     .optional(),
   /** What a removal, or the clean-up of a test, has deleted, and what it left. */

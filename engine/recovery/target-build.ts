@@ -15,7 +15,7 @@ const builtAddress = z.object({
 });
 export type BuiltAddress = z.infer<typeof builtAddress>;
 
-export const builtNic = z.object({
+const builtNic = z.object({
   name: z.string(),
   id: z.string().transform(checked(armId)),
   addresses: z.array(builtAddress),
@@ -23,7 +23,7 @@ export const builtNic = z.object({
 export type BuiltNic = z.infer<typeof builtNic>;
 
 /** Whether the region would build the machine, as it was looked up before anything was built. */
-export const fitReport = z.object({
+const fitReport = z.object({
   size: z.string(),
   /** The size has accelerated networking. */
   accelerates: z.boolean(),
@@ -32,7 +32,7 @@ export const fitReport = z.object({
 });
 
 /** What was seen of the target machine at its start. */
-export const bootReport = z.object({
+const bootReport = z.object({
   power: z.string(),
   /** Of Azure's VM agent, in Azure's words; absent while it says nothing. */
   agent: z.string().optional(),
@@ -42,3 +42,12 @@ export const bootReport = z.object({
   consoleMissing: z.string().optional(),
 });
 export type BootReport = z.infer<typeof bootReport>;
+
+/** What a failover's report has of it. */
+export const targetBuild = z.object({
+  fit: fitReport.optional(),
+  /** What somebody should know although it went on. */
+  notes: z.array(z.string()).optional(),
+  nics: z.array(builtNic).optional(),
+  boot: bootReport.optional(),
+});

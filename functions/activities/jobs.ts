@@ -86,8 +86,8 @@ const report = (begun: FailoverReport, end: JobEnd, now: Micros): FailoverReport
 /** What the failover of this job came to. */
 function outcomeOf({ failover }: ItemRecord, { operation }: JobEnd): JobRecord["outcome"] {
   if (failover?.operation !== operation) return undefined;
-  const { point, announced, losses } = failover;
-  return { point, sequence: announced.after, losses, announced };
+  const { point, announced, losses, fit, notes, nics, boot } = failover;
+  return { point, sequence: announced.after, losses, announced, build: { fit, notes, nics, boot } };
 }
 
 /** How long the test took, if this was the job that made it. */

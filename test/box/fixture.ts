@@ -236,6 +236,17 @@ export class BoxFixture {
       throw new Error(`the simulator answered ${answer.status}: ${await answer.text()}`);
   }
 
+  /** What Resource Manager has of a type in a group. */
+  async armNames(group: string, type: string): Promise<string[]> {
+    const { ports, subscription } = this.box.plan;
+    const id = `/subscriptions/${subscription}/resourceGroups/${group}/providers/${type}`;
+    const token = await this.box.token("https://management.azure.com");
+    const answer = await fetch(`https://127.0.0.1:${ports.arm}${id}?api-version=2025-04-01`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return list.parse(await answer.json()).value.map(({ name }) => name);
+  }
+
   /** @param headers over the operator's token */
   async call(
     method: string,

@@ -263,6 +263,21 @@ describe.skipIf(!present)("the portal in a browser", () => {
       passedOver: [{ point: "p", code: "ManifestDamaged", message: "not JSON" }],
       steps,
       targetVmId: vmId("ledger"),
+      build: {
+        size: "Standard_E4s_v5",
+        alternatives: [],
+        notes: ["the target region was not checked: sizes: no answer"],
+        nics: [
+          {
+            name: "front",
+            id: vmId("front"),
+            addresses: [
+              { name: "main", wanted: "10.0.0.9", given: "10.0.0.4", why: "10.0.0.9 is taken in net" },
+            ],
+          },
+        ],
+        boot: { power: "running", agent: "Ready", console: ["login:"], consoleMissing: null },
+      },
     };
     script.items = [item({ state: "UnplannedFailoverCommitPending", failover })];
     script.points = POINTS;
@@ -270,6 +285,8 @@ describe.skipIf(!present)("the portal in a browser", () => {
     await see("Failed over");
     await see(/7\.5 s: 321 writes \(3\.0 MiB\)/);
     await see("9.4 s, up in northeurope");
+    await see("front: 10.0.0.4, since 10.0.0.9 is taken in net");
+    await see("running, VM agent Ready");
     await see("1 newer point that cannot be read");
     await see("345 writes lost (2.0 MiB) in 7 ranges of the disks: all that it recorded");
     await see("done, 7.0 s");
