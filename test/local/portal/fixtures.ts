@@ -161,3 +161,18 @@ export function job(friendlyName: string): Job {
     },
   };
 }
+
+/** A machine that was built with another size, and with another address. */
+export const BUILD = {
+  size: "Standard_E4s_v5",
+  alternatives: [],
+  notes: ["the target region was not checked: sizes: no answer"],
+  nics: [
+    {
+      name: "front",
+      id: vmId("front"),
+      addresses: [{ name: "main", wanted: "10.0.0.9", given: "10.0.0.4", why: "10.0.0.9 is taken in net" }],
+    },
+  ],
+  boot: { power: "running", agent: "Ready", console: ["login:"], consoleMissing: null },
+};

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser, present } from "./browser.ts";
 import { type FakeApi, type Script, TOKEN, itemId, startFakeApi, vmId } from "./fake-api.ts";
-import { LOST, POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
+import { BUILD, LOST, POINTS, agent, iso, item, job, losses, machine, protectedItem } from "./fixtures.ts";
 
 /** Set to keep pictures of the page. */
 const PICTURES = process.env["PICTURES"];
@@ -263,21 +263,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
       passedOver: [{ point: "p", code: "ManifestDamaged", message: "not JSON" }],
       steps,
       targetVmId: vmId("ledger"),
-      build: {
-        size: "Standard_E4s_v5",
-        alternatives: [],
-        notes: ["the target region was not checked: sizes: no answer"],
-        nics: [
-          {
-            name: "front",
-            id: vmId("front"),
-            addresses: [
-              { name: "main", wanted: "10.0.0.9", given: "10.0.0.4", why: "10.0.0.9 is taken in net" },
-            ],
-          },
-        ],
-        boot: { power: "running", agent: "Ready", console: ["login:"], consoleMissing: null },
-      },
+      build: BUILD,
     };
     script.items = [item({ state: "UnplannedFailoverCommitPending", failover })];
     script.points = POINTS;
