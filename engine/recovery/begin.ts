@@ -36,7 +36,7 @@ export interface Asked {
 }
 
 /** What a failover asks for in place of what protection had settled. */
-export type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
+type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
 
 /**
  * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing.
