@@ -116,6 +116,8 @@ const FLEETING = new Set([
   "heartbeat",
   "losses",
   "merged",
+  // What went wrong on the way, and was told.
+  "notes",
   "rtoSeconds",
   "seconds",
   "secret",
