@@ -1,3 +1,4 @@
+import { buildFacts } from "./build.js";
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
@@ -304,23 +305,6 @@ function lostWords(lost) {
   if (lost.state === "complete") return `${said}: all that it recorded`;
   const why = lost.problem ? `cannot be read: ${lost.problem.code}` : "is not known to be all";
   return `${said} so far; the rest ${why}`;
-}
-
-/** What is not as the source has it, and how the machine started. */
-function buildFacts({ size, alternatives = [], notes = [], nics = [], boot } = {}) {
-  const others = nics.flatMap(({ name, addresses }) =>
-    addresses
-      .filter(({ why }) => why)
-      .map(({ given, why }) => `${name}: ${given ?? "another"}, since ${why}`),
-  );
-  return [
-    ...(size ? [["Size", size]] : []),
-    ...(alternatives.length > 0 ? [["Other sizes", alternatives.join(", ")]] : []),
-    ...(others.length > 0 ? [["Other addresses", others.join("; ")]] : []),
-    ...(notes.length > 0 ? [["Mind", notes.join("; ")]] : []),
-    ...(boot ? [["Start", `${boot.power}, VM agent ${boot.agent ?? "silent"}`]] : []),
-    ...(boot && boot.console.length > 0 ? [["Console", h("pre", null, boot.console.join("\n"))]] : []),
-  ];
 }
 
 function failoverView(failover, { config }) {
