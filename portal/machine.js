@@ -1,4 +1,4 @@
-import { buildFacts } from "./build.js";
+import { buildFacts, lostWords } from "./build.js";
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
@@ -295,16 +295,6 @@ function retentionView({ retention, state }) {
     { class: "hint", key: "retention" },
     `Kept: ${[kept.join(" and ") || "no point yet", layered, stored, large, ...ratios].filter(Boolean).join(", ")}.`,
   );
-}
-
-/** What the old side's own journal says. */
-function lostWords(lost) {
-  if (!lost) return "not looked at yet";
-  const copies = lost.copiedBytes ? `, besides ${size(lost.copiedBytes)} that a comparison had copied` : "";
-  const said = `${count(lost.writes, "write")} lost (${size(lost.bytes)}) in ${count(lost.rangeCount, "range")} of the disks${copies}`;
-  if (lost.state === "complete") return `${said}: all that it recorded`;
-  const why = lost.problem ? `cannot be read: ${lost.problem.code}` : "is not known to be all";
-  return `${said} so far; the rest ${why}`;
 }
 
 function failoverView(failover, { config }) {
