@@ -63,6 +63,7 @@ export const boxOf = (directory: string, disks: readonly SeedDisk[]) =>
     seed: [
       { id: groupId("shop"), body: { location: WEST } },
       { id: groupId("leeward"), body: { location: NORTH } },
+      guardSeed,
       networkSeed,
       setSeed,
       ...machineSeeds(directory, "shop", 4, disks),
@@ -70,6 +71,21 @@ export const boxOf = (directory: string, disks: readonly SeedDisk[]) =>
     ],
   });
 
+const guard = idOf("shop", "Microsoft.Network/networkSecurityGroups", "shop-guard");
+const rule = {
+  name: "database",
+  properties: {
+    protocol: "Tcp",
+    sourcePortRange: "*",
+    destinationPortRange: "5432",
+    sourceAddressPrefix: "10.1.0.0/24",
+    destinationAddressPrefix: "*",
+    access: "Allow",
+    priority: 100,
+    direction: "Inbound",
+  },
+};
+const guardSeed = { id: guard, body: { location: WEST, properties: { securityRules: [rule] } } };
 const network = idOf("shop", "Microsoft.Network/virtualNetworks", "shop-net");
 const networkSeed = {
   id: network,
@@ -79,7 +95,7 @@ const networkSeed = {
       addressSpace: { addressPrefixes: ["10.1.0.0/16"] },
       subnets: [
         { name: "apps", properties: { addressPrefix: "10.1.0.0/24" } },
-        { name: "data", properties: { addressPrefix: "10.1.1.0/24" } },
+        { name: "data", properties: { addressPrefix: "10.1.1.0/24", networkSecurityGroup: { id: guard } } },
       ],
     },
   },

@@ -1,5 +1,8 @@
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
+import type { OperationId } from "../../engine/core/ids.ts";
 import { type ItemRecord, itemKey } from "../../engine/recovery/item.ts";
+import { beginTest, beginTestCleanup, testJobOf } from "../../engine/recovery/test-failover.ts";
+import { ensureJob } from "../../functions/durable.ts";
 import { enable, failOver } from "../../functions/begin.ts";
 import { ENABLEMENT, ITEM, TARGET_GROUP, VM } from "./place.ts";
 import { retentionActivities } from "../../functions/activities/retention.ts";
@@ -9,8 +12,8 @@ import type { World } from "./world.ts";
 /** Something that a person asks for, and when all that comes of it has come to rest. */
 export interface Step {
   readonly name: string;
-  /** What the person sends, and sends again when it failed; what was not answered is sent again as the same request. */
-  begin(world: World, request: string): Promise<unknown>;
+  /** What the person sends, and sends again when it failed; what was not answered is sent again as the same request. The job. */
+  begin(world: World, request: string): Promise<OperationId>;
   rests(world: World): Promise<boolean>;
 }
 
@@ -45,18 +48,20 @@ async function tidied(world: World): Promise<void> {
 
 /** Whether a job ran, and why it failed, if it did. */
 async function tried(world: World, step: Step, request: string): Promise<{ ran: boolean; why?: string }> {
-  const { clock } = world;
+  const { clock, eye } = world;
   let answer: Answer;
   do answer = await asked(world, step, request);
   while (answer === "none");
-  if (answer !== "accepted") return { ran: false, why: answer.refused };
-  await clock.until(async () => (await itemOf(world))?.job.ended ?? false, LONGEST, step.name);
-  const { failure } = (await itemOf(world)) ?? {};
+  if ("refused" in answer) return { ran: false, why: answer.refused };
+  const { operation } = answer;
+  const jobOf = async () => (await eye.records.jobs.get(operation))?.value;
+  await clock.until(async () => (await jobOf())?.endTime !== undefined, LONGEST, step.name);
+  const failure = (await jobOf())?.failure;
   return { ran: true, ...(failure && { why: `${failure.step}: ${failure.code}: ${failure.message}` }) };
 }
 
 /** None when the host died meanwhile. */
-type Answer = "accepted" | "none" | { readonly refused: string };
+type Answer = "none" | { readonly operation: OperationId } | { readonly refused: string };
 
 async function asked(world: World, step: Step, request: string): Promise<Answer> {
   const { clock, hub } = world;
@@ -64,15 +69,11 @@ async function asked(world: World, step: Step, request: string): Promise<Answer>
   let answer: Answer = "none";
   const asking = host.work(() => step.begin(world, request));
   void asking.then(
-    () => (answer = "accepted"),
+    (operation) => (answer = { operation }),
     (error: unknown) => (answer = { refused: String(error) }),
   );
   await clock.until(() => answer !== "none" || host.ended.aborted, LONGEST, `${step.name}: its beginning`);
   return answer;
-}
-
-async function itemOf({ eye }: World): Promise<ItemRecord | undefined> {
-  return (await eye.records.items.get(itemKey(ITEM)))?.value;
 }
 
 /** Nothing is under way but the machine's replication, which goes on for good. */
@@ -80,19 +81,13 @@ const quiet = ({ hub }: World): boolean => hub.live().every((id) => id.startsWit
 
 export const enablement = (replica: "warm" | "none"): Step => ({
   name: ENABLEMENT,
-  begin: (world, token) =>
-    enable(
-      world.tools().services,
-      world.tools().client,
-      {
-        id: ITEM,
-        vmId: VM,
-        policy: recoveryPolicy.parse({ replica }),
-        request: { resourceGroup: TARGET_GROUP },
-      },
-      // The machine is called after it.
-      { now: START, token },
-    ),
+  async begin(world, token) {
+    const { services, client } = world.tools();
+    const policy = recoveryPolicy.parse({ replica });
+    const wish = { id: ITEM, vmId: VM, policy, request: { resourceGroup: TARGET_GROUP } };
+    // The machine is called after it.
+    return (await enable(services, client, wish, { now: START, token })).job.operation;
+  },
   async rests(world) {
     const { eye, stage } = world;
     const progress = (await eye.records.progress.get(stage.story.machine))?.value;
@@ -104,13 +99,34 @@ export const enablement = (replica: "warm" | "none"): Step => ({
 
 export const failover: Step = {
   name: "failover",
-  begin: (world, token) =>
-    failOver(
-      world.tools().services,
-      world.tools().client,
-      ITEM,
-      { now: world.clock.now(), token },
-      { acceptBadPoint: false },
-    ),
+  async begin(world, token) {
+    const { services, client } = world.tools();
+    const asked = { now: world.clock.now(), token };
+    return (await failOver(services, client, ITEM, asked, { acceptBadPoint: false })).job.operation;
+  },
   rests: async ({ hub }) => hub.live().length === 0,
 };
+
+export const testFailover: Step = {
+  name: "test failover",
+  begin: (world, token) => beginTestJob(world, (old) => beginTest(old, { now: world.clock.now(), token })),
+  rests: async (world) => quiet(world),
+};
+
+export const testCleanup: Step = {
+  name: "clean-up of the test",
+  begin: (world, token) =>
+    beginTestJob(world, (old) => beginTestCleanup(old, { now: world.clock.now(), token })),
+  rests: async (world) => quiet(world),
+};
+
+async function beginTestJob(world: World, change: (old: ItemRecord) => ItemRecord): Promise<OperationId> {
+  const { services, client } = world.tools();
+  const item = await services.records.items.update(itemKey(ITEM), change);
+  const { test, formerTest } = item;
+  if (!test) return formerTest?.cleanup ?? item.job.operation;
+  const job = testJobOf(item);
+  await services.records.jobs.upsert(job.operation, (old) => old ?? job);
+  await ensureJob(client, job);
+  return job.operation;
+}

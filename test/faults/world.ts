@@ -14,6 +14,8 @@ import { activities } from "../../functions/activities.ts";
 import { offers } from "../../functions/offer.ts";
 import { orchestrations } from "../../functions/orchestrations.ts";
 import type { Services } from "../../functions/services.ts";
+import { testFailover } from "../../orchestrations/test-failover.ts";
+import { testFailoverCleanup } from "../../orchestrations/test-failover-cleanup.ts";
 import type { Box } from "../../local/arm/box.ts";
 import { openBox } from "../../local/arm/open-box.ts";
 import { passingState } from "../../local/arm/state.ts";
@@ -75,11 +77,15 @@ export async function openWorld(stage: Stage, disturbance?: Disturbance): Promis
   stage.enter(box);
   const records = new MemoryRecordStore();
   const world = { stage, clock, box, accounts, records, calls };
-  const hub = new Hub(clock, orchestrations, async (name, input, client) => {
-    const run: unknown = Object.hasOwn(activities, name) && Reflect.get(activities, name);
-    if (typeof run !== "function") throw new Error(`there is no activity ${name}`);
-    return Reflect.apply(run, undefined, [input, { services: services(), client }]);
-  });
+  const hub = new Hub(
+    clock,
+    { testFailover, testFailoverCleanup, ...orchestrations },
+    async (name, input, client) => {
+      const run: unknown = Object.hasOwn(activities, name) && Reflect.get(activities, name);
+      if (typeof run !== "function") throw new Error(`there is no activity ${name}`);
+      return Reflect.apply(run, undefined, [input, { services: services(), client }]);
+    },
+  );
   const hosts = new Map<Process, Services>();
   const services = (): Services => {
     const known = hosts.get(hub.host) ?? servicesIn(world, hub.host, () => hub.restart());
