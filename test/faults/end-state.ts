@@ -106,7 +106,10 @@ function contentOf(body: Buffer | undefined): unknown {
   }
 }
 
-/** Counted by tries, or told by when something was asked; a console that cannot be read is named and holds up nothing. */
+/**
+ * Counted by tries, or told by when something was asked. `how`: a plan that is made again adopts what the first one made. A console
+ * that cannot be read is named, and holds up nothing.
+ */
 const FLEETING = new Set([
   "console",
   "consoleMissing",
@@ -114,6 +117,7 @@ const FLEETING = new Set([
   "flow",
   "generation",
   "heartbeat",
+  "how",
   "losses",
   "merged",
   // What went wrong on the way, and was told.

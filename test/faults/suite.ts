@@ -8,9 +8,14 @@ process.env["LEEWARD_POINT_SCHEDULE"] ??= "0 0 0 1 1 *";
 const { openStage } = await import("./stage.ts");
 const { KINDS, casesOf, disturbed, undisturbed } = await import("./table.ts");
 
-/** One of so many cases is run, unless all are wanted, as in `.ci/run` and by `npm run faults`. Which ones, the seed says. */
-const SHARE = process.env["CI"] || process.env["LEEWARD_FAULTS"] === "all" ? 1 : 5;
+/** One of so many cases is run; all in `.ci/run` and by `npm run faults`. Which ones, the seed says. */
+const SHARE = process.env["CI"] ? 1 : Number(process.env["LEEWARD_FAULTS"] ?? 5);
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1000));
+
+const total = (told: Undisturbed): number =>
+  Object.keys(KINDS)
+    .filter(isKind)
+    .reduce((sum, kind) => sum + casesOf(told, kind).length, 0);
 
 const isKind = (name: string): name is KindName => Object.hasOwn(KINDS, name);
 
@@ -25,7 +30,7 @@ export function tableOf(name: string, mebibytes: number, story: Story): void {
     told = await undisturbed(stage, story);
   });
   afterAll(async () => {
-    console.log(`${name}: ${told.calls.length} calls, ${count} cases (SEED=${seed})`);
+    console.log(`${name}: ${told.calls.length} calls, ${count} of ${total(told)} cases (SEED=${seed})`);
     await stage.close();
   });
 
