@@ -17,6 +17,7 @@ interface Surroundings {
 }
 
 const BEAT = 3000;
+const FENCED = 15_000;
 
 /** An agent that plays a journal that was written before: once it is installed it registers, uploads, and tells of it. */
 export class ScriptedAgent {
@@ -33,20 +34,24 @@ export class ScriptedAgent {
   start(): void {
     if (this.#runs) return;
     this.#runs = true;
-    void this.#run().finally(() => (this.#runs = false));
+    void this.#run();
   }
 
+  /** As the real one it never gives up: who is told that its journal is closed asks again. */
   async #run(): Promise<void> {
     const { process } = this.#around;
-    await process.wait(BEAT);
-    let goesOn = await this.#turn((item) => this.#register(item));
-    while (goesOn) {
+    for (;;) {
       await process.wait(BEAT);
-      goesOn = await this.#turn((item) => this.#tell(item));
+      let goesOn = await this.#turn((item) => this.#register(item));
+      while (goesOn) {
+        await process.wait(BEAT);
+        goesOn = await this.#turn((item) => this.#tell(item));
+      }
+      await process.wait(FENCED);
     }
   }
 
-  /** False when there is nothing more to say. */
+  /** False when its journal is closed. */
   #turn(act: (item: ItemRecord) => Promise<boolean>): Promise<boolean> {
     return this.#around.process.work(async () => {
       const item = await this.#item();

@@ -107,7 +107,7 @@ function contentOf(body: Buffer | undefined): unknown {
 }
 
 /**
- * Counted by tries, or told by when something was asked. `how`: a plan that is made again adopts what the first one made. A console
+ * Counted by tries, or told by when something was asked. `how` and `why`: a plan that is made again finds what the first one made. A console
  * that cannot be read is named, and holds up nothing.
  */
 const FLEETING = new Set([
@@ -127,6 +127,7 @@ const FLEETING = new Set([
   "secret",
   "steps",
   "unissued",
+  "why",
 ]);
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
