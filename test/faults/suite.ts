@@ -8,9 +8,9 @@ process.env["LEEWARD_POINT_SCHEDULE"] ??= "0 0 0 1 1 *";
 const { openStage } = await import("./stage.ts");
 const { KINDS, casesOf, disturbed, undisturbed } = await import("./table.ts");
 
-/** One of so many cases is run; all in `.ci/run` and by `npm run faults`. Which ones, the seed says. */
-const SHARE = process.env["CI"] ? 1 : Number(process.env["LEEWARD_FAULTS"] ?? 5);
-const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1000));
+/** One of so many cases is run, always the same ones; `npm run faults` runs all, and `SEED` takes others. */
+const SHARE = Number(process.env["LEEWARD_FAULTS"] ?? 5);
+const seed = Number(process.env["SEED"] ?? 2);
 
 const total = (told: Undisturbed): number =>
   Object.keys(KINDS)
