@@ -131,6 +131,8 @@ export function beginUpgrade(old: ItemRecord, asked: Asked): ItemRecord {
     throw new LeewardError("Conflict", `job ${job.operation} (${job.kind}) is at work on ${name}`);
   if (old.state !== "Protected")
     throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: its agent cannot be upgraded`);
+  if (old.policy.capture === "snapshots")
+    throw new LeewardError("StateNotAllowed", `${name} is captured by snapshots, without an agent`);
   const { failure: _, ...kept } = old;
   return { ...kept, job: nextJob(old, "upgradeAgent", asked) };
 }
