@@ -54,11 +54,11 @@ test("any other call is refused before it is sent, saying where to declare it", 
     () => client.get(`${ACCOUNT}/keys`),
     () => client.find(`${ACCOUNT}/keys`),
     () => client.put(`${ACCOUNT}/keys`, {}),
-    () => client.patch(ACCOUNT, {}),
+    () => client.patch(`${ACCOUNT}/keys`, {}),
     () => client.post(`${ACCOUNT}/listKeys`),
-    () => client.delete(ACCOUNT),
-    () => client.urgent.delete(ACCOUNT),
-    async () => walk(client.list(`${GROUP}/resources`)),
+    () => client.delete(`${ACCOUNT}/keys`),
+    () => client.urgent.delete(`${ACCOUNT}/keys`),
+    async () => walk(client.list(`${GROUP}/deployments`)),
   ];
   for (const one of tries)
     await expect(one()).rejects.toThrow(/is not declared: add it to engine\/azure\/calls.ts/);
