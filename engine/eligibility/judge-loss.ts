@@ -65,10 +65,11 @@ function ofNic({ name, properties }: NetworkInterface): (Found | undefined)[] {
     ...(ip.loadBalancerBackendAddressPools ?? []),
     ...(ip.applicationGatewayBackendAddressPools ?? []),
   ]);
+  const sixth = ips.filter(({ privateIPAddressVersion }) => privateIPAddressVersion === "IPv6").length;
   return [
     when(addresses.length > 0, "PublicAddressLost", `${name} has ${addresses.join(", ")}`),
     when(pools.length > 0, "LoadBalancerLost", `${name} is in ${pools.length} back-end pools`),
-    when(ips.length > 1, "AddressesLost", `${name} has ${ips.length} addresses`),
+    when(sixth > 0, "AddressesLost", `${name} has ${sixth} IPv6 addresses`),
   ];
 }
 

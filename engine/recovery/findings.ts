@@ -88,8 +88,8 @@ export const FINDINGS = {
     "Enable protection anew: the recovery points have the old size.",
   ),
   DiskCustomerKey: warning(
-    "The disk is encrypted with the customer's key. Its copy is encrypted with the platform's.",
-    "Set a disk encryption set on the copies after a failover.",
+    "The disk is encrypted with the customer's key. Its copy is encrypted with the platform's unless an encryption set of the target region is named.",
+    "Name one by recoveryDiskEncryptionSetId of the disk when protection is enabled.",
   ),
   DiskCachedWrites: warning(
     "The host's cache takes writes of the disk that a crash of the host may lose.",
@@ -129,12 +129,12 @@ export const FINDINGS = {
     "Name a target network that has its routes, or assign them before a failover.",
   ),
   AddressesLost: warning(
-    "Only the first address of each network interface is kept.",
-    "Add the others on the target machine after a failover.",
+    "IPv6 addresses are not kept: the target's subnet gives new ones.",
+    "Make names and rules that point to them follow a failover.",
   ),
   IdentityChanges: warning(
     "The copy's system-assigned identity is another one: what the old one may do, the new one may not.",
-    "Grant the copy's identity the same roles, or use a user-assigned identity and assign it after a failover.",
+    "Grant the copy's identity the same roles after a failover, or use a user-assigned identity: the copy keeps it where the app may assign it.",
   ),
   VtpmFresh: warning(
     "The copy gets a fresh virtual TPM. BitLocker, and whatever else sealed keys to the old one, asks for its recovery key at the first start.",
@@ -154,8 +154,8 @@ export const FINDINGS = {
     "Set the copy's after a failover; capacity is certain only where it is reserved.",
   ),
   ZoneLost: warning(
-    "The machine is in a zone. Its copy is not pinned to one.",
-    "Set availability in the target after a failover where it matters.",
+    "The machine is in a zone. Its copy is pinned to one only where enablement names it.",
+    "Name it by recoveryAvailabilityZone when protection is enabled.",
   ),
   VmStopped: warning(
     "The machine does not run, so no agent can be installed and nothing is replicated.",

@@ -61,7 +61,7 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ["LoadBalancerLost", { nics: [nic({ applicationGatewayBackendAddressPools: [reference] })] }],
   ["GatewayLost", { gated: ["default"] }],
   ["RoutesLost", { routed: ["default"] }],
-  ["AddressesLost", { nics: [nic({}, {})] }],
+  ["AddressesLost", { nics: [nic({}, { privateIPAddressVersion: "IPv6" })] }],
   ["VtpmFresh", { machine: machine({}, { securityProfile: { securityType: "TrustedLaunch" } }) }],
   ["UserDataLost", { machine: machine({}, { userData: "aGk=" }) }],
   ["PlanTerms", { machine: machine({ plan: { publisher: "p", product: "q", name: "n" } }) }],
