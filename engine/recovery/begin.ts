@@ -39,7 +39,8 @@ export interface Asked {
 type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
 
 /**
- * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing.
+ * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing; one that
+ * failed is begun again by a new request.
  * @throws Conflict for another VM or other settings; StateNotAllowed after a failover
  */
 export function beginEnable(old: ItemRecord | undefined, wish: Wish, asked: Asked): ItemRecord {
@@ -48,6 +49,8 @@ export function beginEnable(old: ItemRecord | undefined, wish: Wish, asked: Aske
   if (!sameArmId(old.id, wish.id))
     throw new LeewardError("Conflict", `${wish.id} cannot be told from ${old.id}: choose another name`);
   if (old.state === "EnableFailed") {
+    // The request whose job has ended, once more: it is told how that ended.
+    if (asked.token && enablementsOf(old, asked.token).includes(old.job.operation)) return old;
     const { failure: _, ...kept } = move(old, "enable");
     return { ...kept, ...wish, job: nextJob(old, "enable", asked) };
   }
@@ -150,6 +153,10 @@ export const jobOf = (item: ItemRecord): ItemJob => ({
   startTime: item.job.startTime,
   steps: [],
 });
+
+/** As `newItem` and `nextJob` name what a request begins. */
+const enablementsOf = ({ id, job }: ItemRecord, token: string): OperationId[] =>
+  [token, `${token} at ${job.startTime}`].map((one) => operationFor(id, "enable", one));
 
 /** What a client repeats once it was disabled again is another enablement: only the record tells that a request is known. */
 function newItem(wish: Wish, asked: Asked): ItemRecord {

@@ -65,6 +65,24 @@ test("an enablement that failed may be asked for again, with other settings", ()
   expect(again.job.operation).not.toBe(failed.job.operation);
 });
 
+test("a client's repeat of the request that failed begins nothing", () => {
+  const failedFrom = (begun: ItemRecord): ItemRecord => ({
+    ...begun,
+    state: "EnableFailed",
+    job: { ...begun.job, ended: true },
+  });
+  const [once, twice, later] = [
+    { now: NOW, token: "once" },
+    { now: NOW, token: "twice" },
+    { now: micros(NOW + 1) },
+  ];
+  const first = failedFrom(beginEnable(undefined, WISH, once));
+  expect(beginEnable(first, WISH, { ...once, ...later })).toBe(first);
+  const second = failedFrom(beginEnable(first, WISH, twice));
+  expect(second.job.operation).not.toBe(first.job.operation);
+  expect(beginEnable(second, WISH, { ...twice, ...later })).toBe(second);
+});
+
 test("a protected item takes the same wish, and no other", () => {
   const known = protectedItem();
   expect(beginEnable(known, WISH, asked)).toBe(known);
