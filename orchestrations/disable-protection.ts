@@ -3,10 +3,9 @@ import type { ArmOperation } from "../engine/azure/operation.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { resourceTypeOf } from "../engine/core/ids.ts";
 import { type Millis, millis } from "../engine/core/units.ts";
-import type { JobInput } from "../engine/recovery/job.ts";
 import type { LeftThing } from "../engine/recovery/removed.ts";
 import { type InputOf, type Leaving, type Quiet, call } from "./contract.ts";
-import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
+import { type JobSteps, job, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 import { agentRemoval } from "./uninstall-agent.ts";
 
@@ -38,14 +37,7 @@ interface Scene {
  * anew. Each step finds by itself what there is still to do: run again after a failure, it goes on. Input: `JobInput`.
  */
 export function* disableProtection(context: OrchestrationContext): Generator<Task, unknown, never> {
-  const { operation, machine } = context.df.getInput<JobInput>();
-  const steps = new JobSteps(context, WEIGHTS);
-  return yield* recordedJob(
-    context,
-    { operation, machine },
-    steps,
-    leave(context, { operation, machine }, steps),
-  );
+  return yield* job(context, WEIGHTS, leave);
 }
 
 function* leave(

@@ -5,7 +5,7 @@ import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation, armOperations, finished } from "./arm-operation.ts";
 import { beginCapture } from "./capture.ts";
 import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
-import { JobSteps, recordedJob, secondsSince } from "./job-status.ts";
+import { type JobSteps, job, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 
 const WEIGHTS = {
@@ -32,16 +32,15 @@ const POINT_PATIENCE_SECONDS = 15 * 60;
 
 /** Makes a machine protected: from nothing to its first recovery point. Input: `JobInput`. */
 export function* enableProtection(context: OrchestrationContext): Generator<Task, unknown, never> {
-  const { operation, machine } = context.df.getInput<JobInput>();
-  const steps = new JobSteps(context, WEIGHTS);
-  return yield* recordedJob(context, { operation, machine }, steps, protect(context, { machine }, steps));
+  return yield* job(context, WEIGHTS, protect);
 }
 
 function* protect(
   context: OrchestrationContext,
-  machine: Machine,
+  { machine: id }: JobInput,
   steps: JobSteps,
 ): Generator<Task, void, never> {
+  const machine: Machine = { machine: id };
   const facts = yield* steps.run("check the source", call(context, "checkSource", machine));
   yield* createTarget(context, machine, steps, facts);
   yield* beginCapture(facts.capture, context, machine, steps);

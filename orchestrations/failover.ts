@@ -2,7 +2,7 @@ import type { OrchestrationContext, Task } from "durable-functions";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { BUILD_WEIGHTS, buildTarget } from "./build-target.ts";
 import { type Machine, call } from "./contract.ts";
-import { JobSteps, recordedJob } from "./job-status.ts";
+import { type JobSteps, job } from "./job-status.ts";
 
 const WEIGHTS = { "drain the cache": 2, "choose the recovery point": 1, ...BUILD_WEIGHTS };
 
@@ -11,10 +11,7 @@ const WEIGHTS = { "drain the cache": 2, "choose the recovery point": 1, ...BUILD
  * the job. Run again after a failure, it finds what it made and goes on from there.
  */
 export function* failover(context: OrchestrationContext): Generator<Task, unknown, never> {
-  const input = context.df.getInput<JobInput>();
-  const { operation, machine } = input;
-  const steps = new JobSteps(context, WEIGHTS);
-  return yield* recordedJob(context, { operation, machine }, steps, failOver(context, input, steps));
+  return yield* job(context, WEIGHTS, failOver);
 }
 
 function* failOver(

@@ -1,4 +1,5 @@
 import type { OrchestrationContext, Task } from "durable-functions";
+import type { JobInput } from "../engine/recovery/job.ts";
 import type { JobEnd, StepReport } from "./contract.ts";
 import { call } from "./contract.ts";
 import { decodeFailure, encodeFailure } from "./failure.ts";
@@ -82,6 +83,22 @@ export class JobSteps {
     const part = progress?.total ? (progress.done / progress.total) * (this.#weights[this.current] ?? 1) : 0;
     return Math.min(Math.round((100 * (done + part)) / total), 99);
   }
+}
+
+/**
+ * A whole orchestration that is a job, whose input is `JobInput`.
+ * @param weights as of `JobSteps`
+ * @throws as `recordedJob`
+ */
+export function* job(
+  context: OrchestrationContext,
+  weights: Readonly<Record<string, number>>,
+  body: (context: OrchestrationContext, input: JobInput, steps: JobSteps) => Generator<Task, void, never>,
+): Generator<Task, readonly StepReport[], never> {
+  const input = context.df.getInput<JobInput>();
+  const { operation, machine } = input;
+  const steps = new JobSteps(context, weights);
+  return yield* recordedJob(context, { operation, machine }, steps, body(context, input, steps));
 }
 
 /**

@@ -1,17 +1,16 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { JobInput } from "../engine/recovery/job.ts";
 import type { TestPart } from "../engine/recovery/test-parts.ts";
-import { armOperations } from "./arm-operation.ts";
 import { call } from "./contract.ts";
-import { JobSteps, recordedJob } from "./job-status.ts";
+import { type JobSteps, job } from "./job-status.ts";
+import { type RemovalStage, removeInStages } from "./staged-removal.ts";
 
-/** What is used goes behind what uses it; within one stage everything is asked for together. */
-const STAGES = [
+const STAGES: readonly RemovalStage<TestPart["kind"]>[] = [
   ["delete the virtual machine", ["vm"]],
   ["delete disks and network interfaces", ["nic", "disk", "blob"]],
   ["delete the isolated network", ["network"]],
   ["delete its security group", ["guard"]],
-] as const satisfies readonly (readonly [string, readonly TestPart["kind"][]])[];
+];
 
 const WEIGHTS = { "look what is there": 1, "delete the virtual machine": 3 };
 
@@ -20,14 +19,7 @@ const WEIGHTS = { "look what is there": 1, "delete the virtual machine": 3 };
  * goes on with what is still there.
  */
 export function* testFailoverCleanup(context: OrchestrationContext): Generator<Task, unknown, never> {
-  const { operation, machine } = context.df.getInput<JobInput>();
-  const steps = new JobSteps(context, WEIGHTS);
-  return yield* recordedJob(
-    context,
-    { operation, machine },
-    steps,
-    cleanUp(context, { operation, machine }, steps),
-  );
+  return yield* job(context, WEIGHTS, cleanUp);
 }
 
 function* cleanUp(
@@ -37,9 +29,6 @@ function* cleanUp(
 ): Generator<Task, void, never> {
   const looked = call(context, "planTestCleanup", { machine, operation });
   const { parts } = yield* steps.run("look what is there", looked);
-  for (const [name, kinds] of STAGES) {
-    const wanted = parts.filter(({ kind }) => kinds.some((each) => each === kind));
-    const sends = wanted.map((part) => call(context, "removeTestPart", { machine, part }));
-    if (sends.length > 0) yield* steps.run(name, armOperations(context, sends));
-  }
+  const remove = (part: TestPart) => call(context, "removeTestPart", { machine, part });
+  yield* removeInStages(context, steps, STAGES, parts, remove);
 }

@@ -2,7 +2,7 @@ import type { OrchestrationContext, Task } from "durable-functions";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { BUILD_WEIGHTS, buildTarget } from "./build-target.ts";
 import { type AtPoint, call } from "./contract.ts";
-import { JobSteps, recordedJob } from "./job-status.ts";
+import { type JobSteps, job } from "./job-status.ts";
 
 const WEIGHTS = { "choose the recovery point": 1, "make the isolated network": 1, ...BUILD_WEIGHTS };
 
@@ -11,14 +11,7 @@ const WEIGHTS = { "choose the recovery point": 1, "make the isolated network": 1
  * or brought to the point. Run again after a failure, it finds what it made and goes on from there.
  */
 export function* testFailover(context: OrchestrationContext): Generator<Task, unknown, never> {
-  const { operation, machine } = context.df.getInput<JobInput>();
-  const steps = new JobSteps(context, WEIGHTS);
-  return yield* recordedJob(
-    context,
-    { operation, machine },
-    steps,
-    build(context, { operation, machine }, steps),
-  );
+  return yield* job(context, WEIGHTS, build);
 }
 
 function* build(
