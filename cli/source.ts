@@ -116,7 +116,7 @@ export async function machineIn(objects: ObjectStore): Promise<MachineId> {
   for await (const { name } of objects.list("machines/")) {
     const machine = machineId(name.split("/")[1] ?? "");
     if (found && machine !== found)
-      throw new UsageError("--machine: is missing: the container holds several");
+      throw new UsageError(`--machine: is missing: the container holds several, as ${found} and ${machine}`);
     found = machine;
   }
   if (found) return found;
