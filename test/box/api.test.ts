@@ -361,7 +361,7 @@ test("a failover to a chosen point that Azure fails says where and why, and may 
   const { body: found } = await box.call("GET", box.item("Ledger"));
   expect(found).toMatchObject({
     properties: {
-      allowedOperations: ["UnplannedFailover", "DisableProtection"],
+      allowedOperations: ["UnplannedFailover", "CancelFailover", "DisableProtection"],
       replicationHealth: "Critical",
       healthErrors: [
         { errorCode: "TargetUnfit", errorMessage: expect.stringContaining("create the virtual machine") },
@@ -377,7 +377,7 @@ test("the second try goes on to the same point, builds it once, and leaves the s
   const { properties } = failedOver.parse(ended.body);
   expect(properties).toMatchObject({
     protectionState: "UnplannedFailoverCommitPendingStatesBegin",
-    allowedOperations: ["DisableProtection"],
+    allowedOperations: ["CancelFailover", "DisableProtection"],
     replicationHealth: "None",
     leeward: { generation: fenced + 1, failover: { point: chosen, road: "upload" } },
   });
