@@ -40,6 +40,9 @@ export interface ArmServer {
   stop(): Promise<void>;
 }
 
+/** Milliseconds. By its default of 5 s a client that was at work between two calls may meet a connection that is just being closed. */
+const IDLE = 120_000;
+
 /** Starts the simulator on loopback, with what an earlier run left in `data`, or else with the seed. */
 export async function startArm(settings: ArmServerSettings): Promise<ArmServer> {
   const { config, data, hypervisor, clock = systemClock } = settings;
@@ -49,6 +52,7 @@ export async function startArm(settings: ArmServerSettings): Promise<ArmServer> 
     settings.tls,
     (request, response) => void ready.then((box) => answerArm(box, request, response)),
   );
+  arm.keepAliveTimeout = IDLE;
   const tokens = createServer(
     (request, response) => void ready.then((box) => answerToken(box, request, response)),
   );
