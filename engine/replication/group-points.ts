@@ -10,7 +10,7 @@ import {
   parseGroupPointName,
   parseGroupTwinName,
 } from "../journal/names.ts";
-import type { ObjectStore } from "../storage/store.ts";
+import type { ETag, ObjectStore } from "../storage/store.ts";
 import type { Healed } from "./pass-over.ts";
 import { rereading } from "./reread.ts";
 
@@ -33,8 +33,37 @@ async function putOnce(target: ObjectStore, name: string, document: Buffer): Pro
     if (!hasCode(error, "ObjectExists")) throw error;
   }
   const existing = await target.get(name);
-  if (!existing || !document.equals(existing.body))
+  if (existing && document.equals(existing.body)) return;
+  if (existing && isWhole(existing.body))
     throw new LeewardError("ManifestDamaged", `${name} is not what its members' points say`);
+  // Seed 805: what the faster run put was spoiled since.
+  await putOver(target, name, document, existing?.etag);
+}
+
+const isWhole = (body: Buffer): boolean => {
+  try {
+    decodeGroupPoint(body);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "ManifestDamaged")) throw error;
+    return false;
+  }
+};
+
+/** In place of what is gone or damaged; false when somebody else was faster. */
+async function putOver(
+  target: ObjectStore,
+  name: string,
+  document: Buffer,
+  damaged: ETag | undefined,
+): Promise<boolean> {
+  try {
+    await target.put(name, document, damaged ? { unchangedSince: damaged } : "absent");
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ObjectExists") || hasCode(error, "ObjectChanged")) return false;
+    throw error;
+  }
 }
 
 /** Every point of the group, ascending by instant. One listing; no manifest is read. */
@@ -106,12 +135,7 @@ export async function healGroupPoint(
   const there = await target.get(name);
   const twin = await rereading(() => readAt(target, place, groupTwinName(place))).catch(spoiled);
   if (!twin) return undefined;
-  try {
-    await target.put(name, encodeGroupPoint(twin), there ? { unchangedSince: there.etag } : "absent");
-  } catch (error) {
-    if (hasCode(error, "ObjectExists") || hasCode(error, "ObjectChanged")) return undefined;
-    throw error;
-  }
+  if (!(await putOver(target, name, encodeGroupPoint(twin), there?.etag))) return undefined;
   return { name, what: `was ${there ? "changed" : "gone"}; made again from its twin` };
 }
 
