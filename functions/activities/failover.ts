@@ -87,7 +87,10 @@ export const failoverActivities = {
       passedOver: await passedOver(services, point),
       steps: [],
     };
-    await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, failover: report }));
+    // Seed 1116: a run that hung until the machine was protected again has nothing to report any more.
+    await services.records.items.update(itemKeyOf(machine), (old) =>
+      old.state === "FailingOver" ? { ...old, failover: report } : old,
+    );
     return { point: point.id, steps: planFailover(facts) };
   },
 } satisfies Partial<Implementations>;

@@ -99,7 +99,7 @@ export function startFailover(world: World, machine: Machine): void {
   });
 }
 
-/** What is announced is what was lost. Who reads what is old may announce less. */
+/** What is announced is what was lost. Who reads what is old may announce less; once the machine is protected again more has been said. */
 async function mustBeCounted(
   { storm, mutation }: World,
   { id, truth }: Machine,
@@ -108,9 +108,9 @@ async function mustBeCounted(
 ): Promise<void> {
   if (storm.lied || storm.weather.stale > 0 || mutation) return;
   const { items, progress, agents } = recordsIn(truly.records);
-  const failover = (await items.get(itemKeyOf(id)))?.value.failover;
+  const { state, failover } = (await items.get(itemKeyOf(id)))?.value ?? {};
   const found = (await progress.get(id))?.value;
-  if (failover?.point !== point || !found) return;
+  if (state !== "FailingOver" || failover?.point !== point || !found) return;
   const agent = (await agents.get(id))?.value;
   const { announced } = failover;
   checkAnnounced(truth, await readPoint(truly.target, id, point), { announced, progress: found, agent });
