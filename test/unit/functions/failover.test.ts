@@ -5,7 +5,7 @@ import type { BarrierId } from "../../../engine/core/ids.ts";
 import { bytes, micros, sequence } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
 import { beginFailover } from "../../../engine/recovery/begin.ts";
-import { type ItemRecord, itemKeyOf } from "../../../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, move } from "../../../engine/recovery/item.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
 import { verificationFor } from "../../../engine/recovery/verification.ts";
@@ -107,6 +107,16 @@ test("a failover to a write in the middle announces exactly the writes behind it
   const { plan, failover } = await planned(s, { kind: "write", sequence: sequence(4) });
   expect(plan.steps.map((step) => step.do)).toContain("restore");
   expect(failover).toMatchObject({ road: "upload", announced: { after: 4, writes: 2, bytes: 2 * 2048 } });
+});
+
+test("a run of the plan that hung until the failover was over leaves its report alone", async () => {
+  const s = await scene("none");
+  const { item, failover } = await planned(s, { kind: "write", sequence: sequence(4) });
+  const { machine, records, services } = s;
+  await records.items.update(itemKeyOf(machine), (old) => move(old, "failedOver"));
+  const late = { machine, operation: itemIn(item).job.operation, point: s.points[1]?.id };
+  await failoverActivities.planFailover(late, toolsOf(services));
+  expect((await records.items.get(itemKeyOf(machine)))?.value.failover).toEqual(failover);
 });
 
 test("an instant at which a point was made is that point", async () => {
