@@ -20,7 +20,7 @@ import {
   SOURCE_HELP,
   SOURCE_OPTIONS,
   momentFor,
-  openSource,
+  openMachine,
   parseState,
   sourceSchema,
   unwrapKey,
@@ -28,7 +28,7 @@ import {
 import { parseOptions } from "./usage.ts";
 import { describeWrite } from "./write-line.ts";
 
-export const help = `leeward bisect --from URL|DIR --machine ID --key-file FILE --probe COMMAND --work DIR [--good S] [--bad S]
+export const help = `leeward bisect --from URL|DIR [--machine ID] --key-file FILE --probe COMMAND --work DIR [--good S] [--bad S]
 
 Finds the newest state of a machine's disks that a command finds good: first among its recovery points, then among the
 single writes between two of them. The images in DIR are restored once; from then on only what differs is written, forward
@@ -69,8 +69,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   const text = { type: "string" } as const;
   const own = { "key-file": text, probe: text, work: text, good: text, bad: text, timeout: text };
   const options = parseOptions(args, { ...SOURCE_OPTIONS, ...own }, schema);
-  const objects = await openSource(options.from);
-  const { machine } = options;
+  const { objects, machine } = await openMachine(options);
   const source = { objects, machine, key: await unwrapKey(objects, machine, options["key-file"]) };
   await mkdir(options.work, { recursive: true });
   const bisect = await Bisect.begin(source, options, signal);
@@ -87,7 +86,8 @@ class Bisect {
   #held: Moment | undefined;
 
   static async begin(source: KeyedSource, options: Options, signal: AbortSignal): Promise<Bisect> {
-    const { machine, probe: command, work, good, bad } = options;
+    const { machine } = source;
+    const { probe: command, work, good, bad } = options;
     const grounds = await groundsOf(source.objects, machine);
     if (grounds.length === 0)
       throw new LeewardError(

@@ -16,6 +16,7 @@ import {
   STATE_OPTIONS,
   checkState,
   momentFor,
+  openMachine,
   openSource,
   sourceSchema,
   stateSchema,
@@ -24,7 +25,7 @@ import {
 import { UsageError, parseOptions } from "./usage.ts";
 import { describeWrite } from "./write-line.ts";
 
-export const help = `leeward lost --from URL|DIR [--cache URL|DIR] --machine ID (--job ID | --point ID | --at INSTANT | --sequence N)
+export const help = `leeward lost --from URL|DIR [--cache URL|DIR] [--machine ID] (--job ID | --point ID | --at INSTANT | --sequence N)
              --key-file FILE [--extract DIR [--kept]]
 
 Lists what the old side wrote after the state that a failover kept: every write with its disk, offset, length, number and
@@ -61,9 +62,8 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
   const options = parseOptions(args, { ...SOURCE_OPTIONS, ...STATE_OPTIONS, ...own }, schema);
   if (options.kept && options.extract === undefined) throw new UsageError("--kept: goes with --extract");
   if (options.job === undefined) checkState(options);
-  const objects = await openSource(options.from);
+  const { objects, machine } = await openMachine(options);
   const cache = options.cache === undefined ? undefined : await openSource(options.cache);
-  const { machine } = options;
   const key = await unwrapKey(objects, machine, options["key-file"]);
   const old = { objects, cache, key, machine };
   const kept = await keptBy(old, options);
@@ -90,7 +90,8 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
 }
 
 async function keptBy(old: OldJournal, options: Options): Promise<Kept> {
-  const { job, machine } = options;
+  const { machine } = old;
+  const { job } = options;
   if (job === undefined) return momentFor(old, options);
   const ledger = await findLedger(old.objects, machine, job);
   if (!ledger)

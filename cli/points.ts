@@ -6,10 +6,10 @@ import type { Loss, RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
 import { type Reach, groundsOf } from "../engine/replication/reach.ts";
-import { SOURCE_HELP, SOURCE_OPTIONS, openSource, sourceSchema } from "./source.ts";
+import { SOURCE_HELP, SOURCE_OPTIONS, openMachine, sourceSchema } from "./source.ts";
 import { parseOptions } from "./usage.ts";
 
-export const help = `leeward points --from URL|DIR --machine ID
+export const help = `leeward points --from URL|DIR [--machine ID]
 
 Lists the recovery points of a machine, newest last, with what each would lose, and between which writes every single
 one can be restored to: "leeward restore --at" and "--sequence".
@@ -27,12 +27,9 @@ const PARALLEL = 8;
 
 /** @throws UsageError, LeewardError */
 export async function run(args: readonly string[]): Promise<void> {
-  const { from, machine, last, json } = parseOptions(
-    args,
-    { ...SOURCE_OPTIONS, last: { type: "string" } },
-    schema,
-  );
-  const objects = await openSource(from);
+  const options = parseOptions(args, { ...SOURCE_OPTIONS, last: { type: "string" } }, schema);
+  const { last, json } = options;
+  const { objects, machine } = await openMachine(options);
   const all = await listPoints(objects, machine);
   const points: RecoveryPoint[] = [];
   const reads = mapInOrder(all.slice(-last), PARALLEL, ({ generation, sequence, id }) =>

@@ -16,7 +16,6 @@ import {
   type RestoredDisk,
   restorePoint,
 } from "../engine/replication/restore.ts";
-import type { ObjectStore } from "../engine/storage/store.ts";
 import { type Evidence, proveImage } from "./prove.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import {
@@ -27,14 +26,14 @@ import {
   STATE_OPTIONS,
   checkState,
   momentFor,
-  openSource,
+  openMachine,
   sourceSchema,
   stateSchema,
   unwrapKey,
 } from "./source.ts";
 import { UsageError, parseOptions } from "./usage.ts";
 
-export const help = `leeward restore --from URL|DIR --machine ID (--point ID|latest | --at INSTANT | --sequence N|latest)
+export const help = `leeward restore --from URL|DIR [--machine ID] (--point ID|latest | --at INSTANT | --sequence N|latest)
                 --key-file FILE --out FILE
 
 Rebuilds one disk as it was at a recovery point, or after any write between points, from the objects of the target
@@ -76,10 +75,10 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     schema,
   );
   checkState(options);
-  const { out, machine } = options;
+  const { out } = options;
   if (existsSync(out) && !options.force) throw new UsageError(`${out} exists; --force replaces it`);
-  const objects = await openSource(options.from);
-  const found = { objects, machine, key: await keyFor(objects, options) };
+  const place = await openMachine(options);
+  const found = { ...place, key: await keyFor(place, options["key-file"]) };
   await readHealed(found, (healed) => restore({ ...found, objects: healed }, options, signal), tell);
 }
 
@@ -93,10 +92,10 @@ async function restore(
   options: z.infer<typeof schema>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { out, machine } = options;
+  const { out } = options;
   const moment = await momentFor(source, options);
   const disk = moment.disks.find(({ index }) => index === options.disk);
-  if (!disk) throw new UsageError(`machine ${machine} has no disk ${options.disk}`);
+  if (!disk) throw new UsageError(`machine ${source.machine} has no disk ${options.disk}`);
   const partial = `${out}.partial`;
   try {
     const progress = await restoreTo(partial, { ...source, point: moment, signal }, disk);
@@ -110,14 +109,14 @@ async function restore(
 }
 
 /** A machine that there is not is told by its points sooner than by its key. */
-async function keyFor(objects: ObjectStore, options: z.infer<typeof schema>): Promise<DataKey> {
+async function keyFor({ objects, machine }: Omit<KeyedSource, "key">, masterKey: string): Promise<DataKey> {
   try {
-    return await unwrapKey(objects, options.machine, options["key-file"]);
+    return await unwrapKey(objects, machine, masterKey);
   } catch (error) {
     if (!(error instanceof LeewardError) || error.code !== "NotFound") throw error;
     throw new LeewardError(
       "NotFound",
-      `there is no recovery point of a machine ${options.machine}: ${error.message}`,
+      `there is no recovery point of a machine ${machine}: ${error.message}`,
     );
   }
 }

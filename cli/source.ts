@@ -31,13 +31,13 @@ const from = z.preprocess(
 
 export const sourceSchema = {
   from,
-  machine: required("the machine's id").transform(checked(machineId)),
+  machine: z.string().transform(checked(machineId)).optional(),
   json: z.boolean().default(false),
 };
 
 export const SOURCE_HELP = `  --from URL|DIR       the container "leeward" of the target account: its https URL with a SAS that may read and list,
                        or a directory it was downloaded to (default: the environment's LEEWARD_FROM)
-  --machine ID         the machine, as in the names of its objects: machines/ID/…`;
+  --machine ID         the machine, as in the names of its objects: machines/ID/…; not needed where there is only one`;
 
 export const pointSchema = required('the id of a recovery point, or "latest"').transform(
   checked((text: string) => (text === "latest" ? text : barrierId(text))),
@@ -110,8 +110,20 @@ export async function openSource(place: string): Promise<ObjectStore> {
   return new AzureObjectStore(connectContainerBySas(place));
 }
 
-/** The one machine whose objects are there. @throws NotFound, UsageError when there are several */
-export async function machineIn(objects: ObjectStore): Promise<MachineId> {
+/** The place and the machine that are meant. @throws as `openSource`; NotFound, UsageError when there are several machines */
+export async function openMachine({
+  from: place,
+  machine,
+}: {
+  readonly from: string;
+  readonly machine?: MachineId | undefined;
+}): Promise<{ objects: ObjectStore; machine: MachineId }> {
+  const objects = await openSource(place);
+  return { objects, machine: machine ?? (await machineIn(objects)) };
+}
+
+/** The one machine whose objects are there. */
+async function machineIn(objects: ObjectStore): Promise<MachineId> {
   let found: MachineId | undefined;
   for await (const { name } of objects.list("machines/")) {
     const machine = machineId(name.split("/")[1] ?? "");

@@ -12,8 +12,7 @@ import {
   SOURCE_HELP,
   SOURCE_OPTIONS,
   findPoint,
-  machineIn,
-  openSource,
+  openMachine,
   pointSchema,
   sourceSchema,
   unwrapKey,
@@ -31,7 +30,6 @@ each it rebuilds what changed since the one before, and all of the first. Bad po
 With an image: compares a raw image with what the source's disk was at the point.
 
 ${SOURCE_HELP}
-                       May be left out where the container holds one machine.
   --point ID|latest    the recovery point
   --image FILE         the raw image
   --disk N             which disk of the machine it should be (default 0)
@@ -43,7 +41,6 @@ Exit codes: 0 all is as the source had it; 1 something differs, is damaged or mi
 
 const schema = z.object({
   ...sourceSchema,
-  machine: sourceSchema.machine.optional(),
   point: pointSchema.optional(),
   image: z.string().min(1).optional(),
   "key-file": z.string().min(1).optional(),
@@ -67,8 +64,7 @@ export async function run(args: readonly string[], signal: AbortSignal): Promise
     throw new UsageError("--point: is missing: what the image should be");
   if (image === undefined && keyFile === undefined)
     throw new UsageError("--key-file: is missing: the file of the master key");
-  const objects = await openSource(options.from);
-  const machine = options.machine ?? (await machineIn(objects));
+  const { objects, machine } = await openMachine(options);
   if (image !== undefined) {
     await verifyImageFile(objects, image, await findPoint(objects, machine, point ?? "latest"), options);
     return;

@@ -196,8 +196,8 @@ describe("leeward points", () => {
     expect(stdout).toContain("2 of 2 points");
   });
 
-  test("takes the place from the environment, where no other process sees it, and gives JSON", async () => {
-    const args = ["points", "--machine", story.machine, "--json", "--last", "1"];
+  test("takes the place from the environment, where no other process sees it, and the only machine without a name; gives JSON", async () => {
+    const args = ["points", "--json", "--last", "1"];
     const { code, stdout } = await leeward(args, { LEEWARD_FROM: journal });
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
