@@ -1,27 +1,20 @@
 import { ensureGuard, ensureIsolatedNetwork } from "../../engine/azure/isolated-network.ts";
-import { assertOwned } from "../../engine/azure/resource.ts";
-import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { OperationId } from "../../engine/core/ids.ts";
+import { disksRebuildName } from "../../engine/journal/names.ts";
 import { planTest, testRoadTo } from "../../engine/recovery/failover-plan.ts";
-import {
-  type ItemRecord,
-  endpointOf,
-  itemKeyOf,
-  lastSegment,
-  sourceOf,
-  targetOf,
-} from "../../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
 import { testGuard } from "../../engine/recovery/target-names.ts";
-import { type Removed, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
-import { type MadePart, madeBy } from "../../engine/recovery/test-parts.ts";
+import type { Removed } from "../../engine/recovery/removed.ts";
+import { madeBy, madePart } from "../../engine/recovery/test-parts.ts";
 import type { TestChoice } from "../../engine/recovery/test-report.ts";
 import { testOf, testTargetOf } from "../../engine/recovery/test-target.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import type { Services } from "../services.ts";
 import { choose } from "./failover.ts";
 import { healing } from "./healing.ts";
+import { lookFor, removeMade } from "./made-parts.ts";
 import { type Place, placeOf } from "./place.ts";
-import { dropTestRebuild, removePart } from "./test-removal.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 
@@ -64,24 +57,17 @@ export const testActivities = {
 
   async planTestCleanup({ machine, operation }, { services }) {
     const item = await itemOf(services, machine);
-    const found: MadePart[] = [];
-    let { removed } = testOf(item);
-    for (const made of madeBy(item)) {
-      const there = await stateOf(services, item, made);
-      const thing = { type: typeOf(made), name: made.id };
-      if (there === "gone") continue;
-      if (there === "ours") {
-        found.push(made);
-        removed = withDeleted(removed, [thing]);
-      } else removed = withLeft(removed, { ...thing, ...there });
-    }
+    const { parts, removed } = await lookFor(services, item, madeBy(item), testOf(item).removed);
     await dropTestRebuild(services, item);
     await noteRemoved(services, item, operation, removed);
-    return { parts: found.map(({ part }) => part) };
+    return { parts };
   },
 
   async removeTestPart({ machine, part }, { services }) {
-    return removePart(services, await itemOf(services, machine), part);
+    const item = await itemOf(services, machine);
+    const made = madePart(item, part);
+    if (!made) throw new LeewardError("NotFound", `the test of ${machine} has no ${part.kind}`);
+    return removeMade(services, services.arm, item, made);
   },
 } satisfies Partial<Implementations>;
 
@@ -137,40 +123,11 @@ function subnetsOf(item: ItemRecord): { readonly name: string; readonly addressP
   return sourceOf(item).network.subnets.filter(({ name }) => wanted.has(name.toLowerCase()));
 }
 
-/** Whether it is there and is ours; otherwise why it is none of ours. */
-export async function stateOf(
-  services: Services,
-  item: ItemRecord,
-  { id, role }: MadePart,
-): Promise<"ours" | "gone" | { readonly why: string }> {
-  if (role === undefined) return (await holdsBlob(services, item, id)) ? "ours" : "gone";
-  const found = await services.arm.find(id);
-  if (found === undefined) return "gone";
-  try {
-    assertOwned(id, found, { machine: item.machine, role });
-    return "ours";
-  } catch (error) {
-    if (!hasCode(error, "ForeignResource")) throw error;
-    return { why: messageOf(error) };
-  }
+/** What is kept of an unfinished rebuild of the disks. */
+async function dropTestRebuild(services: Services, item: ItemRecord): Promise<void> {
+  const { chosen } = testOf(item);
+  if (chosen) await services.target.delete([disksRebuildName(item.machine, chosen.point, "test")]);
 }
-
-async function holdsBlob(services: Services, item: ItemRecord, name: string): Promise<boolean> {
-  const { replica } = targetOf(item);
-  if (!replica) return false;
-  try {
-    await services.pagesAt(endpointOf(replica)).ranges(name);
-    return true;
-  } catch (error) {
-    if (!hasCode(error, "NotFound")) throw error;
-    return false;
-  }
-}
-
-export const typeOf = ({ role, id }: MadePart): string => (role === undefined ? "objects" : resourceType(id));
-
-/** `Microsoft.Compute/disks` and the like. */
-const resourceType = (id: string): string => id.split("/").slice(-3, -1).join("/");
 
 /** Written before anything is deleted, so that whoever dies behind it leaves a list of all that he may have deleted. */
 async function noteRemoved(

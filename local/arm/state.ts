@@ -51,7 +51,8 @@ const schema = z.object({
 });
 type Saved = z.output<typeof schema>;
 
-const TABLES = [
+/** Every kind of thing that is kept, operations under way last. */
+export const TABLES = [
   "groups",
   "securityGroups",
   "virtualNetworks",
