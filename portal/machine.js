@@ -71,25 +71,8 @@ export function machineView(item, model, actions) {
           "Upgrade the agent",
           h("span", { class: "unseen" }, ` of ${nameOfMachine(item)}`),
         ),
-      allowedOperations.includes("DisableProtection") &&
-        h(
-          "button",
-          {
-            key: "disable",
-            type: "button",
-            onclick: () => actions.askDisable(item),
-            disabled: model.sending,
-          },
-          "Disable…",
-          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
-        ),
-      allowedOperations.includes("RepairReplication") &&
-        h(
-          "button",
-          { type: "button", onclick: () => actions.askResync(item), disabled: model.sending },
-          "Resync now…",
-          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
-        ),
+      button("DisableProtection", "Disable…", () => actions.askDisable(item)),
+      button("RepairReplication", "Resync now…", () => actions.askResync(item)),
       button("TestFailoverCleanup", "Clean up the test…", () => actions.askTestCleanup(item)),
       button("TestFailover", "Test failover…", () => actions.askTest(item)),
       allowedOperations.includes("UnplannedFailover") &&
