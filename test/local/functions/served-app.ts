@@ -49,7 +49,7 @@ export const DISKS = [
   { index: diskIndex(1), name: "data", size: bytes(MIB) },
 ];
 /** The vault that everything is in. */
-export const VAULT = armId(
+const VAULT = armId(
   `/subscriptions/${SUBSCRIPTION}/resourceGroups/leeward/providers/Microsoft.RecoveryServices/vaults/leeward-vault`,
 );
 
