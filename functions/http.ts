@@ -7,6 +7,7 @@ import type { ArmError } from "../engine/contract/arm-error.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { redact } from "../engine/core/redact.ts";
 import { type Caller, type Role, requireRole } from "./auth.ts";
+import { checkNames } from "./paths.ts";
 import { type Services, services } from "./services.ts";
 
 /** One authorized call. */
@@ -68,6 +69,7 @@ async function authorized(request: HttpRequest, context: InvocationContext, rout
   const caller = await found.checkToken(request.headers.get("authorization"));
   requireRole(caller, route.role);
   if (route.versioned) checkApiVersion(request);
+  checkNames(request.params);
   const param = (name: string) => request.params[name] ?? "";
   return { request, services: found, caller, param, context };
 }

@@ -31,17 +31,28 @@ function resourceIn(request: HttpRequest, type: string): ArmId {
 }
 
 /** What ASR takes as a name, in every part of the path. */
-const PART = /^[\w.() -]{1,200}$/;
+const PART = /^(?!\.{1,2}$)[\w.() -]{1,200}$/;
+
+/**
+ * Every name that the route found in the path. What a URL's reader makes regular (`%2e%2e`) the route has taken for a name, so
+ * that both would speak of different resources.
+ * @throws InvalidRequest for a name that cannot be one
+ */
+export function checkNames(names: Readonly<Record<string, string>>): void {
+  for (const name of Object.values(names)) if (!PART.test(name)) throw wrongName(name);
+}
+
+const wrongName = (name: string) =>
+  new LeewardError(
+    "InvalidRequest",
+    `the path has a name that cannot be: ${JSON.stringify(name.slice(0, 200))}`,
+  );
 
 function pathOf(request: HttpRequest): string {
   const { pathname } = new URL(request.url);
   const parts = pathname.split("/").slice(1).map(decoded);
   const wrong = parts.find((part) => !PART.test(part));
-  if (wrong !== undefined)
-    throw new LeewardError(
-      "InvalidRequest",
-      `the path has a name that cannot be: ${JSON.stringify(wrong.slice(0, 200))}`,
-    );
+  if (wrong !== undefined) throw wrongName(wrong);
   return `/${parts.join("/")}`;
 }
 

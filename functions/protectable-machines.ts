@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parsed } from "../engine/azure/arm-failure.ts";
+import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
 import { sameArmId } from "../engine/core/ids.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type Call, route } from "./http.ts";
@@ -32,8 +33,17 @@ const machine = z.object({
 });
 async function* machines({ services, param }: Call): AsyncGenerator<z.infer<typeof machine>> {
   const path = `/subscriptions/${encodeURIComponent(param("subscription"))}/providers/Microsoft.Compute/virtualMachines`;
-  for await (const found of services.arm.list(path)) yield parsed(machine, found, path);
+  try {
+    for await (const found of services.arm.list(path)) yield parsed(machine, found, path);
+  } catch (error) {
+    throw hasCode(error, "ArmFailed") && NO_SUBSCRIPTION.test(messageOf(error))
+      ? new LeewardError("NotFound", messageOf(error), error)
+      : error;
+  }
 }
+
+/** What Azure says of a subscription that the caller's path made up: his fault, not Azure's. */
+const NO_SUBSCRIPTION = / 40[04] (?:SubscriptionNotFound|InvalidSubscriptionId):/;
 
 const view = (vm: z.infer<typeof machine>, item: ItemRecord | undefined) => ({
   id: vm.id,

@@ -18,6 +18,7 @@ import type {
   VmScript,
 } from "../../../local/arm/hypervisor.ts";
 import { type ArmServer, startArm } from "../../../local/arm/server.ts";
+import type { Exchange } from "../../../local/arm/published/exchange.ts";
 import { violations } from "./as-published.ts";
 import { type Certificates, ensureCertificates } from "../../../local/tls/certificate.ts";
 
@@ -87,6 +88,8 @@ interface Settings {
   /** Of an earlier box, to come back with its state. */
   readonly directory?: string;
   readonly port?: number;
+  /** Sees every call and its answer, too. */
+  readonly observe?: (exchange: Exchange) => void;
 }
 
 export interface TestBox extends ArmServer {
@@ -137,7 +140,10 @@ export async function startBox(settings: Settings = {}): Promise<TestBox> {
     data: path.join(directory, "arm"),
     tls: { cert: read(certificates.cert), key: read(certificates.key) },
     hypervisor,
-    observe: (exchange) => void wrong.push(...violations(exchange)),
+    observe: (exchange) => {
+      wrong.push(...violations(exchange));
+      settings.observe?.(exchange);
+    },
     ...(settings.clock && { clock: settings.clock }),
     ...(settings.port !== undefined && { port: settings.port }),
   });

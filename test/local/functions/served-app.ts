@@ -18,6 +18,7 @@ import { type ItemRecord, itemKey, machineIdFor } from "../../../engine/recovery
 import { type AllRecords, recordsIn } from "../../../engine/recovery/records.ts";
 import { beginGeneration, withCut } from "../../../engine/recovery/replicating.ts";
 import { createReplica } from "../../../engine/replication/replica.ts";
+import { PATIENT, attempt } from "../../../engine/storage/attempt.ts";
 import { AzureObjectStore } from "../../../engine/storage/azure-object.ts";
 import { AzurePageStore } from "../../../engine/storage/azure-page.ts";
 import { AzureRecordStore } from "../../../engine/storage/azure-record.ts";
@@ -74,6 +75,8 @@ export interface Served {
     target: string,
     body?: unknown,
   ) => Promise<{ status: number; body: unknown }>;
+  /** Everything that is stored, by its ETag, the task hub, and how many changes Resource Manager was asked for. */
+  fingerprint(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -96,8 +99,12 @@ export async function serveApp(wanted: Wanted = {}): Promise<Served> {
   injectCoreApi();
   const folder = mkdtempSync(path.join(tmpdir(), "functions-app-"));
   const azurite = await trustedAzurite(folder);
+  let writes = 0;
   const arm = await startBox({
     directory: folder,
+    observe: ({ method }) => {
+      if (method !== "GET") writes++;
+    },
     config: {
       ...(wanted.retryAfter !== undefined && { retryAfter: wanted.retryAfter }),
       regions: regionsOver(azurite),
@@ -105,7 +112,7 @@ export async function serveApp(wanted: Wanted = {}): Promise<Served> {
     },
   });
   wanted.prepare?.(arm);
-  const scene = new Scene(folder, azurite, arm);
+  const scene = new Scene(folder, azurite, arm, () => writes);
   await scene.set();
   Object.assign(process.env, scene.settings());
   const host = await startHost({
@@ -153,12 +160,14 @@ class Scene {
   readonly #keyFile: string;
   readonly #store: AzureRecordStore;
   readonly #item: ItemRecord;
+  readonly #writes: () => number;
   #story: Story | undefined;
 
-  constructor(folder: string, azurite: Azurite, arm: TestBox) {
+  constructor(folder: string, azurite: Azurite, arm: TestBox, writes: () => number) {
     this.#folder = folder;
     this.#azurite = azurite;
     this.#arm = arm;
+    this.#writes = writes;
     this.#keyFile = path.join(folder, "master.key");
     this.#store = new AzureRecordStore(
       connectTable(azurite.tableEndpoint("target"), "leeward", testCredential()),
@@ -243,6 +252,22 @@ class Scene {
     };
   }
 
+  async #fingerprint({ hub }: Host): Promise<string[]> {
+    const stored = await attempt("looking at everything", PATIENT, () => this.#stored());
+    return [`changes of resources: ${this.#writes()}`, JSON.stringify(hub.store.db.all(HUB)), ...stored];
+  }
+
+  async #stored(): Promise<string[]> {
+    const found: string[] = [];
+    const table = connectTable(this.#azurite.tableEndpoint("target"), "leeward", testCredential());
+    for await (const { partitionKey, rowKey, etag } of table.listEntities())
+      found.push(`record ${partitionKey} ${rowKey} ${etag}`);
+    for (const name of ["cache", "target", "replica"])
+      for await (const blob of this.#container(name).listBlobsFlat({ includeSnapshots: true }))
+        found.push(`blob ${name} ${blob.name} ${blob.snapshot} ${blob.properties.etag}`);
+    return found;
+  }
+
   served(host: Host): Served {
     if (!this.#story) throw new RangeError("the scene is not set");
     const token = (secret = OPERATOR.secret) => this.#arm.token(secret, AUDIENCE);
@@ -265,6 +290,7 @@ class Scene {
         const text = await answer.text();
         return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
       },
+      fingerprint: () => this.#fingerprint(host),
       close: async () => {
         await host.stop();
         await this.#arm.close();
@@ -274,6 +300,9 @@ class Scene {
     };
   }
 }
+
+const HUB =
+  "SELECT (SELECT count(*) FROM instance) AS i, (SELECT count(*) FROM history) AS h, (SELECT count(*) FROM inbox) AS b";
 
 const write = (disk: number, sector: number, fill: number): Event => ({
   kind: "write",
@@ -318,6 +347,7 @@ function itemAtWork(azurite: Azurite): ItemRecord {
     ...plain,
     id,
     vmId,
+    request: { resourceGroup: groupId("shop") },
     machine: machineIdFor(id, vmId, "first"),
     policy: { ...plain.policy, replica: "warm" },
     source: {
