@@ -13,24 +13,28 @@ import {
 } from "../engine/recovery/enablement-plan.ts";
 import type { ItemRecord, SourceMachine } from "../engine/recovery/item.ts";
 import { mappingKey } from "../engine/recovery/network-mapping.ts";
+import type { PlannedResource } from "../engine/recovery/plan-record.ts";
 import { isReserved } from "../engine/recovery/reserved-subnet.ts";
 import type { Services } from "./services.ts";
 
 /**
  * Plans with what there is now. The plan asks for what it needs to know, so it is made again until it asks for nothing
  * more: mostly two or three times. Reads only.
+ * @param before what an earlier try of the same enablement planned
  */
 export async function planFor(
   { arm, records, settings }: Pick<Services, "arm" | "records" | "settings">,
   item: Pick<ItemRecord, "vmId" | "request" | "policy">,
   source: SourceMachine,
+  before?: readonly PlannedResource[],
 ): Promise<EnablementPlan> {
   const ids = source.nics.flatMap(({ network }) => network ?? []);
   const networks = await Promise.all(distinct(ids).map(async (id) => readNetwork(arm, id)));
-  const rows = await Promise.all(
-    networks.map(async ({ id }) => (await records.mappings.get(mappingKey(id)))?.value),
-  );
   const there = asking((id) => readPresent(arm, id));
+  const rows = asking(async (id) => {
+    const row = (await records.mappings.get(mappingKey(id)))?.value;
+    return row && sameArmId(row.source, id) ? row : undefined;
+  });
   const named = asking(async (id) => groupsIn((await getSecurityGroup(arm, id)).properties.securityRules));
   for (;;) {
     const plan = planEnablement({
@@ -38,12 +42,13 @@ export async function planFor(
       source,
       region: settings.region,
       rolesFor: settings.rolesFor,
+      before,
       networks,
-      mapping: (id) => rows.find((row) => row && sameArmId(row.source, id)),
+      mapping: (id) => rows.known(id),
       there: (id) => there.known(id),
       named: (id) => named.known(id) ?? [],
     });
-    const answered = [await there.answer(), await named.answer()];
+    const answered = [await there.answer(), await rows.answer(), await named.answer()];
     if (!answered.includes(true)) return plan;
   }
 }

@@ -1,10 +1,12 @@
 import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import type { Plan } from "../engine/contract/plan.ts";
 import { hasCode, messageOf } from "../engine/core/errors.ts";
+import { sameArmId } from "../engine/core/ids.ts";
 import { judge } from "../engine/eligibility/verdict.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
 import type { EnablementPlan } from "../engine/recovery/enablement-plan.ts";
 import { FINDINGS, type Found, isError } from "../engine/recovery/findings.ts";
+import { itemKey } from "../engine/recovery/item.ts";
 import { wayBack } from "../engine/recovery/network-mapping.ts";
 import { planFor } from "./enablement-plan.ts";
 import { bodyOf, route } from "./http.ts";
@@ -68,12 +70,20 @@ async function attempted(
   wish: Wish,
 ): Promise<{ plan?: EnablementPlan; problems: readonly string[] }> {
   try {
-    const plan = await planFor(services, wish, await readSource(services, wish));
+    const source = await readSource(services, wish);
+    const plan = await planFor(services, wish, source, await plannedBefore(services, wish));
     return { plan, problems: plan.problems };
   } catch (error) {
     if (!hasCode(error, "SourceUnsuitable")) throw error;
     return { problems: [messageOf(error)] };
   }
+}
+
+/** By an enablement of this item that has begun. */
+async function plannedBefore({ records }: Pick<Services, "records">, { id, vmId }: Wish) {
+  const item = (await records.items.get(itemKey(id)))?.value;
+  if (!item || !sameArmId(item.id, id) || !sameArmId(item.vmId, vmId)) return undefined;
+  return (await records.plans.get(item.machine))?.value.resources;
 }
 
 const finding = ({ code, message }: Found) => ({ code, message, recommendedAction: FINDINGS[code].remedy });

@@ -1,6 +1,11 @@
 import { h } from "./dom.js";
 
-const WORDS = { make: "is made", adopt: "is there, Leeward's", named: "is yours, left as it is" };
+const WORDS = {
+  make: "is made",
+  made: "was made by an earlier try",
+  adopt: "is there, Leeward's",
+  named: "is yours, left as it is",
+};
 
 /** What an enablement would make, as the app answered; `{ value }`, `{ failure }`, `{ asked }` or nothing yet. */
 export function planView({ value, failure, asked } = {}) {

@@ -18,7 +18,11 @@ const armError = z.object({
 const envelope = z.object({ error: armError });
 
 /** Conflicts that pass by themselves: another call on the same resource is not finished yet. */
-const PASSING_CONFLICTS = new Set(["AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"]);
+const PASSING_CONFLICTS = new Set([
+  "AnotherOperationInProgress",
+  "RetryableErrorDueToAnotherOperation",
+  "StorageAccountOperationInProgress",
+]);
 
 /**
  * The error for an answer of 400 or more: `ArmUnavailable` where doing it again helps (412: someone made it at the same

@@ -215,7 +215,7 @@ export const CALLS: readonly DeclaredCall[] = [
   {
     call: `PUT ${NETWORK}`,
     roles: target,
-    why: "a target network with the source's subnets; the isolated network of a test failover",
+    why: "a target network with the source's subnets; more address space for one of ours; the isolated network of a test failover",
     also: ["Microsoft.Network/networkSecurityGroups/join/action"],
   },
   {

@@ -44,12 +44,16 @@ export interface SubnetSpec {
   readonly defaultOutboundAccess?: boolean;
 }
 
+/** Azure answers one or several. */
+export const prefixesOf = ({ properties: p }: Pick<Subnet, "properties">): readonly string[] =>
+  p.addressPrefixes ?? (p.addressPrefix === undefined ? [] : [p.addressPrefix]);
+
 /** A subnet with everything of another one but its routes and its gateway, which belong to that one's region. */
 export function likeSubnet(
   { name, properties: p }: Subnet,
   networkSecurityGroup: ArmId | undefined,
 ): SubnetSpec {
-  const prefixes = p.addressPrefixes ?? (p.addressPrefix === undefined ? [] : [p.addressPrefix]);
+  const prefixes = prefixesOf({ properties: p });
   return {
     name,
     ...(prefixes.length === 1 ? { addressPrefix: prefixes[0] } : { addressPrefixes: prefixes }),

@@ -5,8 +5,8 @@ const plannedResource = z.object({
   name: z.string(),
   type: z.string(),
   role: z.string(),
-  /** `named`: the caller's, and left as it is. */
-  how: z.enum(["make", "adopt", "named"]),
+  /** `made`: by an earlier try of the same enablement. `named`: the caller's, and left as it is. */
+  how: z.enum(["make", "made", "adopt", "named"]),
   /** The resource of the source that it is like. */
   from: z.string().nullable(),
   why: z.string(),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Owner, isOwned } from "../core/owner.ts";
-import { type ArmId, armId } from "../core/ids.ts";
+import { type ArmId, armId, sameArmId } from "../core/ids.ts";
 import { lastSegment } from "./item.ts";
 
 /** What stands in the target under an id. */
@@ -46,8 +46,13 @@ export const copyOwner = ({ role }: CopyKind, source: ArmId): Owner => ({
  * Gives the ids of copies in a group: `<name>-recovery`, or, where that is somebody else's or stands for another source, a
  * longer one with eight digits of the source's id. Which one it is depends on what is there and on the order of the calls
  * alone: what was made once is found again.
+ * @param home of which source something is, or is to be, the copy, as far as that is written down
  */
-export function copyNames(group: ArmId, there: There): (kind: CopyKind, source: ArmId) => ArmId {
+export function copyNames(
+  group: ArmId,
+  there: There,
+  home: (copy: ArmId) => ArmId | undefined,
+): (kind: CopyKind, source: ArmId) => ArmId {
   const given = new Map<string, string>();
   return (kind, source) => {
     const plain = named(group, kind, `${lastSegment(source)}${SUFFIX}`);
@@ -61,6 +66,7 @@ export function copyNames(group: ArmId, there: There): (kind: CopyKind, source: 
     const free =
       lastSegment(plain).length <= kind.most &&
       (before === undefined || before === source.toLowerCase()) &&
+      sameArmId(home(plain) ?? source, source) &&
       (!found || isOwned(found.tags, copyOwner(kind, source)));
     if (free) given.set(plain.toLowerCase(), source.toLowerCase());
     return free ? plain : marked;

@@ -12,7 +12,7 @@ import {
 } from "./item.ts";
 import { type NetworkMapping, mappedSubnet, mappingName } from "./network-mapping.ts";
 import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
-import { resourcesOf } from "./planned-resources.ts";
+import { howOf, resourcesOf } from "./planned-resources.ts";
 import { inNetwork, targetOfRequest } from "./target-names.ts";
 
 /** A network that a NIC of the source is in. */
@@ -31,9 +31,11 @@ export interface PlanFacts {
   readonly networks: readonly SourceNetwork[];
   /** The application security groups that the rules of a security group name. */
   readonly named: (securityGroup: ArmId) => readonly ArmId[];
-  /** The row of a source network. */
+  /** The row of a network, of a source or of a copy. */
   readonly mapping: (network: ArmId) => NetworkMapping | undefined;
   readonly there: There;
+  /** What an earlier try of the same enablement was to make. */
+  readonly before?: readonly PlannedResource[] | undefined;
   /** Whom enablement gives roles on the accounts that it makes. */
   readonly rolesFor?: string | undefined;
 }
@@ -54,7 +56,7 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
   const { item, source, region, there } = facts;
   const base = targetOfRequest(item, source, region);
   const problems: string[] = [];
-  const idOf = copyNames(base.resourceGroup, there);
+  const idOf = copyNames(base.resourceGroup, there, (id) => facts.mapping(id)?.target);
   const places = new Map(
     facts.networks.map((network) => [network.id.toLowerCase(), placed(network, idOf, facts)]),
   );
@@ -112,16 +114,13 @@ interface Place extends Omit<PlannedNetwork, "subnets"> {
 }
 
 /** Named in the request, by the mapping, or the copy that is Leeward's. */
-function placed(
-  source: SourceNetwork,
-  idOf: ReturnType<typeof copyNames>,
-  { item, mapping, there }: PlanFacts,
-): Place {
+function placed(source: SourceNetwork, idOf: ReturnType<typeof copyNames>, facts: PlanFacts): Place {
+  const { item, mapping } = facts;
   const row = mapping(source.id);
   const wanted = item.request.network ?? (row?.by === "caller" ? row.target : undefined);
   if (wanted) return { source, from: source.id, id: wanted, how: "named" };
   const id = row?.target ?? idOf(KINDS.network, source.id);
-  return { source, from: source.id, id, how: there(id) ? "adopt" : "make" };
+  return { source, from: source.id, id, how: howOf(facts, id) };
 }
 
 /** Of subnets that are made, and of the NICs. Those of a network that the caller named are his. */
@@ -184,7 +183,7 @@ function wishesLacking(
         return [`${id} is in ${found.location}, not in ${wanted}; it is ${why}`];
       }),
     ...resources.flatMap(({ id, role, how }) => {
-      const found = how === "adopt" && SHARED.has(role) ? there(id) : undefined;
+      const found = how !== "named" && SHARED.has(role) ? there(id) : undefined;
       return !found || isOwned(found.tags, { machine: "shared", role })
         ? []
         : [`${id} exists and is not Leeward's`];

@@ -5,10 +5,10 @@ import { checked } from "../core/schema.ts";
 const arm = z.string().transform(checked(armId));
 
 /**
- * How a resource comes to be there: `make` it, `adopt` what is Leeward's already, or take what the caller `named`, which is
- * neither made nor changed.
+ * How a resource comes to be there: `make` it, take what an earlier try of this enablement has `made`, `adopt` what is
+ * Leeward's already, or take what the caller `named`, which is neither made nor changed.
  */
-const how = z.enum(["make", "adopt", "named"]);
+const how = z.enum(["make", "made", "adopt", "named"]);
 
 const plannedResource = z.object({
   id: arm,

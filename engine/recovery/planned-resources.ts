@@ -1,4 +1,5 @@
-import { type ArmId, armId } from "../core/ids.ts";
+import { type ArmId, armId, sameArmId } from "../core/ids.ts";
+import { isOwned } from "../core/owner.ts";
 import type { There } from "./copy-name.ts";
 import { type ItemRecord, type SourceMachine, type TargetMachine, lastSegment } from "./item.ts";
 import type { Copy, PlanRecord, PlannedResource } from "./plan-record.ts";
@@ -9,12 +10,20 @@ interface Facts {
   readonly item: Pick<ItemRecord, "vmId" | "request">;
   readonly source: SourceMachine;
   readonly there: There;
+  readonly before?: readonly PlannedResource[] | undefined;
   readonly rolesFor?: string | undefined;
+}
+
+/** How what Leeward names comes to be there. */
+export function howOf({ there, before = [] }: Pick<Facts, "there" | "before">, id: ArmId) {
+  if (!there(id)) return "make";
+  const ours = before.some((one) => sameArmId(one.id, id) && (one.how === "make" || one.how === "made"));
+  return ours ? "made" : "adopt";
 }
 
 /** The plan as a list, in the order in which things are made; what a failover makes comes last. */
 export function resourcesOf(
-  { item, source, there, rolesFor }: Facts,
+  facts: Facts,
   target: TargetMachine,
   {
     networks,
@@ -22,11 +31,12 @@ export function resourcesOf(
     applicationGroups,
   }: Pick<PlanRecord, "networks" | "securityGroups" | "applicationGroups">,
 ): PlannedResource[] {
+  const { item, source, there, rolesFor } = facts;
   const { request, vmId } = item;
   const made = (id: ArmId, role: string, why: string, from?: ArmId): PlannedResource => ({
     id,
     role,
-    how: there(id) ? "adopt" : "make",
+    how: howOf(facts, id),
     ...(from && { from }),
     why,
   });
@@ -40,8 +50,9 @@ export function resourcesOf(
     all.map(({ from, id }) => made(id, role, why, from));
   const { availabilitySet, cache, replica } = target;
   const set = source.availabilitySet;
+  const group = there(target.resourceGroup);
   return [
-    there(target.resourceGroup)
+    group && !isOwned(group.tags, { machine: "shared", role: "target" })
       ? asked(target.resourceGroup, "target", "recoveryResourceGroupId")
       : made(target.resourceGroup, "target", "the machine comes up in it"),
     ...copies(applicationGroups, "application-group", "rules and interfaces name it"),

@@ -1,3 +1,4 @@
+import { enlargeNetwork, lackingPrefixes } from "../../engine/azure/address-space.ts";
 import {
   type VirtualNetwork,
   ensureVirtualNetwork,
@@ -9,42 +10,52 @@ import {
   ensureSecurityGroup,
   getSecurityGroup,
 } from "../../engine/azure/security-group.ts";
-import { type Subnet, type SubnetSpec, addSubnet, likeSubnet } from "../../engine/azure/subnet.ts";
-import { LeewardError } from "../../engine/core/errors.ts";
-import { sameArmId } from "../../engine/core/ids.ts";
+import {
+  type Subnet,
+  type SubnetSpec,
+  addSubnet,
+  likeSubnet,
+  prefixesOf,
+} from "../../engine/azure/subnet.ts";
+import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { type MachineId, sameArmId } from "../../engine/core/ids.ts";
 import { isOwned } from "../../engine/core/owner.ts";
 import { KINDS, copyOwner } from "../../engine/recovery/copy-name.ts";
 import { targetOf } from "../../engine/recovery/item.ts";
 import type { Copy, PlanRecord, PlannedNetwork } from "../../engine/recovery/plan-record.ts";
 import { isReserved } from "../../engine/recovery/reserved-subnet.ts";
+import type { ArmSent } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
-import { planOf } from "./source.ts";
+import { planOf, settlePlan } from "./source.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 /** The network and its rules, as the plan has them. */
 export const networkActivities = {
   async createApplicationGroup({ machine, at }, { services }) {
-    const item = await itemOf(services, machine);
-    const { from, id } = copyAt((await planOf(services, item)).applicationGroups, at);
-    const owner = copyOwner(KINDS.applicationGroup, from);
-    return sent(await ensureApplicationGroup(services.arm, { id, location: targetOf(item).region, owner }));
+    const { region } = targetOf(await itemOf(services, machine));
+    return underAnotherName(services, machine, async ({ applicationGroups }) => {
+      const { from, id } = copyAt(applicationGroups, at);
+      const owner = copyOwner(KINDS.applicationGroup, from);
+      return sent(await ensureApplicationGroup(services.arm, { id, location: region, owner }));
+    });
   },
 
   async createSecurityGroup({ machine, at }, { services }) {
-    const item = await itemOf(services, machine);
-    const { securityGroups, applicationGroups } = await planOf(services, item);
-    const { from, id } = copyAt(securityGroups, at);
-    const { securityRules } = (await getSecurityGroup(services.arm, from)).properties;
-    return sent(
-      await ensureSecurityGroup(services.arm, {
-        id,
-        location: targetOf(item).region,
-        rules: securityRules,
-        instead: (named) => applicationGroups.find((copy) => sameArmId(copy.from, named))?.id,
-        owner: copyOwner(KINDS.securityGroup, from),
-      }),
-    );
+    const { region } = targetOf(await itemOf(services, machine));
+    return underAnotherName(services, machine, async ({ securityGroups, applicationGroups }) => {
+      const { from, id } = copyAt(securityGroups, at);
+      const { securityRules } = (await getSecurityGroup(services.arm, from)).properties;
+      return sent(
+        await ensureSecurityGroup(services.arm, {
+          id,
+          location: region,
+          rules: securityRules,
+          instead: (named) => applicationGroups.find((copy) => sameArmId(copy.from, named))?.id,
+          owner: copyOwner(KINDS.securityGroup, from),
+        }),
+      );
+    });
   },
 
   async createNetwork({ machine, network = 0 }, { services }) {
@@ -60,6 +71,24 @@ export const networkActivities = {
     return found ? complete(services, plan, wanted, found) : make(services, plan, wanted, region);
   },
 } satisfies Partial<Implementations>;
+
+/**
+ * Somebody may have taken a name since it was planned, another enablement for a group of the same name perhaps: planned once
+ * more, it is another one. @throws ForeignResource when it is not
+ */
+async function underAnotherName(
+  services: Services,
+  machine: MachineId,
+  make: (plan: PlanRecord) => Promise<ArmSent>,
+): Promise<ArmSent> {
+  const item = await itemOf(services, machine);
+  try {
+    return await make(await planOf(services, item));
+  } catch (error) {
+    if (!hasCode(error, "ForeignResource")) throw error;
+    return make(await settlePlan(services, item));
+  }
+}
 
 /** All subnets with all that they have in one write: a later one that leaves some out would ask Azure to delete them. */
 async function make({ arm }: Services, plan: PlanRecord, { from, id }: PlannedNetwork, location: string) {
@@ -77,8 +106,8 @@ async function make({ arm }: Services, plan: PlanRecord, { from, id }: PlannedNe
 }
 
 /**
- * One that is there is never written whole: others may have added to it. What this machine's NICs need and it lacks is
- * added subnet by subnet.
+ * One that is there is never made again: others may have added to it. What this machine's NICs need and it lacks is added,
+ * room for subnets first, then subnet by subnet.
  */
 async function complete(services: Services, plan: PlanRecord, wanted: PlannedNetwork, found: VirtualNetwork) {
   const { arm } = services;
@@ -104,8 +133,17 @@ async function complete(services: Services, plan: PlanRecord, wanted: PlannedNet
   );
   const [next] = missing;
   if (!next) return {};
+  const room = roomFor(missing, source, found);
+  if (room.length > 0) return { ...sent(await enlargeNetwork(arm, wanted.id, room)), more: true };
   return { ...sent(await addSubnet(arm, wanted.id, like(next, plan))), more: missing.length > 1 };
 }
+
+const roomFor = (missing: readonly Subnet[], source: VirtualNetwork, found: VirtualNetwork): string[] =>
+  lackingPrefixes(
+    found.properties.addressSpace.addressPrefixes,
+    missing.flatMap(prefixesOf),
+    source.properties.addressSpace.addressPrefixes,
+  );
 
 /** By the name that it has in the target, which is the source's when Leeward makes it. */
 const isWanted = ({ subnets }: PlannedNetwork, name: string): boolean =>

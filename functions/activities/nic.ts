@@ -6,6 +6,7 @@ import {
   findNetworkInterface,
   getVirtualNetwork,
 } from "../../engine/azure/network.ts";
+import { prefixesOf } from "../../engine/azure/subnet.ts";
 import { whyNotIn } from "../../engine/azure/subnet-address.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
@@ -80,7 +81,7 @@ async function chosenIn(
   const place = found.properties.subnets.find((one) => sameArmId(one.id, subnet))?.properties;
   if (!place)
     throw new LeewardError("ArmFailed", `the network ${network} has no subnet ${lastSegment(subnet)}`);
-  const { addressPrefix, addressPrefixes = addressPrefix === undefined ? [] : [addressPrefix] } = place;
+  const prefixes = prefixesOf({ properties: place });
   const own = (there?.properties.ipConfigurations ?? []).map((one) => one.properties.privateIPAddress);
   return Promise.all(
     wanted.map(async ({ name, version, address }): Promise<BuiltAddress> => {
@@ -88,7 +89,7 @@ async function chosenIn(
       const why =
         version === "IPv6"
           ? "an IPv6 address is the subnet's to give"
-          : (whyNotIn(address, addressPrefixes) ??
+          : (whyNotIn(address, prefixes) ??
             (own.includes(address) ? undefined : await whyTaken(arm, network, address)));
       return { name, wanted: address, ...(why === undefined ? { given: address } : { why }) };
     }),

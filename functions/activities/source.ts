@@ -41,7 +41,7 @@ export const sourceActivities = {
 } satisfies Partial<Implementations>;
 
 /** Reads the source, decides, and writes down what was decided: the steps that follow carry it out. @throws SourceUnsuitable */
-async function settlePlan(services: Services, item: ItemRecord) {
+export async function settlePlan(services: Services, item: ItemRecord) {
   const read = await readSource(services, item);
   const source = { ...read, shape: await shapeIn(services, read.vmSize) };
   if (sameArmId(targetOfRequest(item, source, services.settings.region).vm, item.vmId))
@@ -56,10 +56,11 @@ async function settlePlan(services: Services, item: ItemRecord) {
   return { source, target, ...record };
 }
 
-/** Two enablements may come to one network at the same time: the first row decides for both. */
+/** Two enablements may come to one network, or to one name, at the same time: the first row decides for both. */
 async function settled(services: Services, item: ItemRecord, source: SourceMachine): Promise<EnablementPlan> {
+  const before = (await services.records.plans.get(item.machine))?.value.resources;
   for (;;) {
-    const plan = await planFor(services, item, source);
+    const plan = await planFor(services, item, source, before);
     if (plan.problems.length > 0)
       throw unsuitable(`${item.vmId} cannot be protected: ${plan.problems.join("; ")}`);
     const lost = await Promise.all(plan.mappings.map(async (row) => wasFirst(services, row)));
@@ -67,10 +68,17 @@ async function settled(services: Services, item: ItemRecord, source: SourceMachi
   }
 }
 
+/**
+ * Whether the row stands. That of the way back is written first where enablement chose the name, since it says whose copy
+ * the network of this name is: networks of one name may be copied into one group at the same time.
+ */
 async function wasFirst({ records }: Services, row: NetworkMapping): Promise<boolean> {
-  const kept = await records.mappings.upsert(mappingKey(row.source), (old) => withMapping(old, row));
   const back = wayBack(row);
-  if (kept === row) await records.mappings.upsert(mappingKey(back.source), (old) => withMapping(old, back));
+  const put = (one: NetworkMapping) =>
+    records.mappings.upsert(mappingKey(one.source), (old) => withMapping(old, one));
+  if (row.by === "enablement" && !sameArmId((await put(back)).target, row.source)) return false;
+  const kept = await put(row);
+  if (kept === row) await put(back);
   return kept === row;
 }
 

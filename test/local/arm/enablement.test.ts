@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ArmClient } from "../../../engine/azure/arm.ts";
 import { getNetworkInterface, getVirtualNetwork } from "../../../engine/azure/network.ts";
 import { getSecurityGroup } from "../../../engine/azure/security-group.ts";
-import { LeewardError } from "../../../engine/core/errors.ts";
 import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { itemKeyOf } from "../../../engine/recovery/item.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
@@ -12,6 +10,7 @@ import {
   appAt,
   applications,
   asked,
+  counting,
   makeMachine,
   makeNetwork,
   makeTarget,
@@ -40,31 +39,6 @@ beforeEach(async () => {
 afterEach(() => box.close());
 
 const NETWORK = network("net-recovery", "recovery");
-
-/** What is in a group, without what changes with time. */
-const contents = async (group: string) => {
-  const all: unknown[] = [];
-  for (const kind of ["virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups"])
-    for await (const one of box.client.list(`${groupId(group)}/providers/Microsoft.Network/${kind}`))
-      all.push(one);
-  return JSON.parse(JSON.stringify(all, (key, value: unknown) => (key === "etag" ? undefined : value)));
-};
-
-/** Counts writes; `behind` is called after each that was carried out. */
-function counting(client: ArmClient, writes: string[], behind: () => void = () => {}): ArmClient {
-  return {
-    ...client,
-    get urgent() {
-      return counting(client.urgent, writes, behind);
-    },
-    put: async (path, body, options) => {
-      const answer = await client.put(path, body, options);
-      writes.push(path);
-      behind();
-      return answer;
-    },
-  };
-}
 
 test("the network is made with all its subnets and everything that they have, in one write", async () => {
   const writes: string[] = [];
@@ -135,45 +109,6 @@ test("each network interface of the copy goes where the plan says, with its rule
   const made = idOf("recovery", "Microsoft.Network/networkInterfaces", "ledger-back");
   const { properties } = await getNetworkInterface(box.client, made);
   expect(properties.networkSecurityGroup?.id).toBe(rules("nic-recovery", "recovery"));
-});
-
-test("a second enablement of the same writes nothing", async () => {
-  const writes: string[] = [];
-  const services = appAt(box, counting(box.client, writes));
-  const machine = await asked(services, vm);
-  await makeTarget(services, machine);
-  expect(writes).not.toEqual([]);
-  writes.splice(0);
-  const plan = await services.records.plans.get(machine);
-  await makeTarget(services, machine);
-  expect(writes).toEqual([]);
-  const again = await services.records.plans.get(machine);
-  expect(again?.value.networks.map(({ id }) => id)).toEqual(plan?.value.networks.map(({ id }) => id));
-});
-
-test("a host that dies behind any one write leaves what the next try completes", async () => {
-  const whole = appAt(box);
-  const writes: string[] = [];
-  await makeTarget({ ...whole, arm: counting(whole.arm, writes) }, await asked(whole, vm));
-  const undisturbed = await contents("recovery");
-  for (let at = 0; at < writes.length; at++) {
-    await box.close();
-    box = await startBox();
-    await makeNetwork(box);
-    vm = await makeMachine(box, "ledger", [
-      { name: "ledger-front", subnet: "apps", applications: applications("web") },
-      { name: "ledger-back", subnet: "data", rules: rules("nic") },
-    ]);
-    const services = appAt(box);
-    const machine = await asked(services, vm);
-    const done: string[] = [];
-    const dying = counting(services.arm, done, () => {
-      if (done.length > at) throw new LeewardError("Unexpected", "the host died");
-    });
-    await expect(makeTarget({ ...services, arm: dying }, machine)).rejects.toThrow("the host died");
-    await makeTarget(services, machine);
-    expect(await contents("recovery"), `behind write ${at}, ${writes[at]}`).toEqual(undisturbed);
-  }
 });
 
 test("a subnet that a second machine needs is added, and what others added stays", async () => {

@@ -200,3 +200,19 @@ export async function makeTarget(services: Services, machine: MachineId): Promis
   await wait(await targetActivities.createCacheAccount({ machine }, tools));
   await wait(await targetActivities.createReplicaAccount({ machine }, tools));
 }
+
+/** Counts writes; `behind` is called after each that was carried out. */
+export function counting(client: ArmClient, writes: string[], behind: () => void = () => {}): ArmClient {
+  return {
+    ...client,
+    get urgent() {
+      return counting(client.urgent, writes, behind);
+    },
+    put: async (path, body, options) => {
+      const answer = await client.put(path, body, options);
+      writes.push(path);
+      behind();
+      return answer;
+    },
+  };
+}

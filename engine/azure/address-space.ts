@@ -1,0 +1,97 @@
+import { BlockList, isIP } from "node:net";
+import { z } from "zod";
+import type { ArmId } from "../core/ids.ts";
+import type { ArmClient } from "./arm.ts";
+import { parsed } from "./arm-failure.ts";
+import { type Ensured, ensured } from "./resource.ts";
+
+/**
+ * What an address space lacks for subnets of these prefixes: of what is offered the prefix around each, as long as it
+ * overlaps with nothing that the space has, which Azure refuses; otherwise the subnet's own prefix.
+ */
+export function lackingPrefixes(
+  space: readonly string[],
+  subnets: readonly string[],
+  offered: readonly string[],
+): string[] {
+  const added: string[] = [];
+  for (const subnet of subnets) {
+    const has = [...space, ...added];
+    if (has.some((prefix) => contains(prefix, subnet))) continue;
+    const around = offered.find((prefix) => contains(prefix, subnet));
+    added.push(around && !has.some((prefix) => overlaps(prefix, around)) ? around : subnet);
+  }
+  return added;
+}
+
+const overlaps = (a: string, b: string): boolean => contains(a, b) || contains(b, a);
+
+/** Of two blocks of either family; false for what is none. */
+function contains(outer: string, inner: string): boolean {
+  const [a, b] = [blockOf(outer), blockOf(inner)];
+  if (!a || !b || a.family !== b.family || a.bits > b.bits) return false;
+  const list = new BlockList();
+  list.addSubnet(a.address, a.bits, a.family);
+  return list.check(b.address, b.family);
+}
+
+function blockOf(prefix: string) {
+  const [address = "", digits = ""] = prefix.split("/");
+  const version = isIP(address);
+  const bits = Number(digits);
+  if (version === 0 || !/^\d{1,3}$/.test(digits) || bits > (version === 4 ? 32 : 128)) return undefined;
+  return { address, bits, family: version === 4 ? ("ipv4" as const) : ("ipv6" as const) };
+}
+
+const written = z.looseObject({
+  properties: z.looseObject({ addressSpace: z.looseObject({ addressPrefixes: z.array(z.string()) }) }),
+});
+
+/**
+ * Adds prefixes to a network's address space. Azure has no call for that alone: the network is written back as it was just
+ * read, with all that others put into it, and only if nobody has changed it meanwhile.
+ * @throws ArmUnavailable when somebody has
+ */
+export async function enlargeNetwork(
+  client: ArmClient,
+  network: ArmId,
+  prefixes: readonly string[],
+): Promise<Ensured> {
+  const { body, etag } = await client.get(network);
+  const found = parsed(written, body, network);
+  const { addressSpace } = found.properties;
+  const more = prefixes.filter((prefix) => !addressSpace.addressPrefixes.includes(prefix));
+  if (more.length === 0) return { id: network };
+  const addressPrefixes = [...addressSpace.addressPrefixes, ...more];
+  const properties = { ...found.properties, addressSpace: { ...addressSpace, addressPrefixes } };
+  const { name: _, type: __, ...rest } = found;
+  const whole = writable({ ...rest, properties });
+  return ensured(network, await client.put(network, whole, etag === undefined ? {} : { ifMatch: etag }));
+}
+
+/** What Azure adds to a network and everything in it, and takes from nobody. */
+const READ_ONLY: ReadonlySet<string> = new Set([
+  "etag",
+  "provisioningState",
+  "resourceGuid",
+  "ipConfigurations",
+  "ipConfigurationProfiles",
+  "privateEndpoints",
+  "resourceNavigationLinks",
+  "serviceAssociationLinks",
+  "purpose",
+  "actions",
+  "flowLogs",
+  "defaultPublicNatGateway",
+  "remoteVirtualNetworkEncryption",
+]);
+
+function writable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(writable);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => !READ_ONLY.has(name))
+      .map(([name, inner]) => [name, writable(inner)]),
+  );
+}
