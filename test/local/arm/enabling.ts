@@ -1,7 +1,9 @@
+import { setTimeout } from "node:timers/promises";
 import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { type ArmClient } from "../../../engine/azure/arm.ts";
 import { ensureDisk } from "../../../engine/azure/disk.ts";
 import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
+import { hasCode } from "../../../engine/core/errors.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, type MachineId, armId } from "../../../engine/core/ids.ts";
 import { GIB, bytes } from "../../../engine/core/units.ts";
@@ -92,6 +94,7 @@ export async function makeNetwork({ client }: TestBox): Promise<void> {
 export interface SourceNicWish {
   readonly name: string;
   readonly subnet: string;
+  readonly network?: ArmId;
   readonly rules?: ArmId;
   readonly applications?: ArmId;
 }
@@ -101,6 +104,7 @@ export async function makeMachine(
   { client }: TestBox,
   name: string,
   nics: readonly SourceNicWish[],
+  more: { readonly availabilitySet?: ArmId } = {},
 ): Promise<ArmId> {
   const id = idOf("shop", "Microsoft.Compute/virtualMachines", name);
   for (const nic of nics)
@@ -114,7 +118,7 @@ export async function makeMachine(
             {
               name: "ip",
               properties: {
-                subnet: { id: `${network("net")}/subnets/${nic.subnet}` },
+                subnet: { id: `${nic.network ?? network("net")}/subnets/${nic.subnet}` },
                 ...(nic.applications && { applicationSecurityGroups: [{ id: nic.applications }] }),
               },
             },
@@ -135,6 +139,7 @@ export async function makeMachine(
     osDisk: { id: disk, caching: "None", osType: "Linux" },
     dataDisks: [],
     networkInterfaces: nics.map((nic) => nicId(nic.name)),
+    ...more,
     owner,
   });
   await finished(client, await client.put(id, { ...body, tags: {}, identity: { type: "SystemAssigned" } }));
@@ -175,30 +180,59 @@ export async function asked(
   return item.machine;
 }
 
-/** What the orchestration does in Azure, step by step, as it does it. */
-export async function makeTarget(services: Services, machine: MachineId): Promise<void> {
+/** What the orchestration does in Azure, step by step, as it does it. @param before is called before each of the steps */
+export async function makeTarget(
+  services: Services,
+  machine: MachineId,
+  before: (step: string) => Promise<void> = async () => {},
+): Promise<void> {
   const tools = { services, client: Object.create(null) };
-  const facts = await sourceActivities.checkSource({ machine }, tools);
-  const wait = async ({ operation }: ArmSent) => finished(services.arm, operation ? { operation } : {});
-  await wait(await targetActivities.createResourceGroup({ machine }, tools));
+  const tried = async <Value>(step: string, run: () => Promise<Value>): Promise<Value> => {
+    await before(step);
+    return patient(run);
+  };
+  const facts = await tried("checkSource", () => sourceActivities.checkSource({ machine }, tools));
+  const made = async (step: string, run: () => Promise<ArmSent>) => {
+    const { operation } = await tried(step, run);
+    await finished(services.arm, operation ? { operation } : {});
+  };
+  await made("createResourceGroup", () => targetActivities.createResourceGroup({ machine }, tools));
   for (let at = 0; at < (facts.applicationGroups ?? 0); at++)
-    await wait(await networkActivities.createApplicationGroup({ machine, at }, tools));
+    await made("createApplicationGroup", () =>
+      networkActivities.createApplicationGroup({ machine, at }, tools),
+    );
   for (let at = 0; at < (facts.securityGroups ?? 0); at++)
-    await wait(await networkActivities.createSecurityGroup({ machine, at }, tools));
+    await made("createSecurityGroup", () => networkActivities.createSecurityGroup({ machine, at }, tools));
   for (let at = 0; at < (facts.networks ?? 1); at++) {
     let more: boolean | undefined = true;
-    while (more === true) {
-      const made: OutputOf<"createNetwork"> = await networkActivities.createNetwork(
-        { machine, network: at },
-        tools,
-      );
-      await wait(made);
-      ({ more } = made);
-    }
+    while (more === true)
+      await made("createNetwork", async () => {
+        const sent: OutputOf<"createNetwork"> = await networkActivities.createNetwork(
+          { machine, network: at },
+          tools,
+        );
+        ({ more } = sent);
+        return sent;
+      });
   }
-  if (facts.availabilitySet) await wait(await targetActivities.createAvailabilitySet({ machine }, tools));
-  await wait(await targetActivities.createCacheAccount({ machine }, tools));
-  await wait(await targetActivities.createReplicaAccount({ machine }, tools));
+  if (facts.availabilitySet)
+    await made("createAvailabilitySet", () => targetActivities.createAvailabilitySet({ machine }, tools));
+  await made("createCacheAccount", () => targetActivities.createCacheAccount({ machine }, tools));
+  await made("createReplicaAccount", () => targetActivities.createReplicaAccount({ machine }, tools));
+}
+
+/** The orchestration tries for minutes; here nothing takes that long. */
+const MOST_TRIES = 100;
+const BETWEEN_TRIES = 20;
+
+async function patient<Value>(run: () => Promise<Value>): Promise<Value> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await run();
+    } catch (error) {
+      if (!hasCode(error, "ArmUnavailable") || tries === MOST_TRIES) throw error;
+      await setTimeout(BETWEEN_TRIES);
+    }
 }
 
 /** Counts writes; `behind` is called after each that was carried out. */
