@@ -128,6 +128,15 @@ export async function bodyOf<Schema extends z.ZodType>(
   return checkInput(schema, jsonOf(await limitedText(request)));
 }
 
+/** As `bodyOf`, for calls whose body may be left out. */
+export async function bodyIfAny<Schema extends z.ZodType>(
+  request: HttpRequest,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const text = await limitedText(request);
+  return checkInput(schema, text.trim() === "" ? {} : jsonOf(text));
+}
+
 /** @throws InvalidRequest naming every field that is wrong, with `at` before it. */
 export function checkInput<Schema extends z.ZodType>(
   schema: Schema,

@@ -12,7 +12,7 @@ import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { PATHS, vaultIn } from "./paths.ts";
 import { viewResources } from "./plan-view.ts";
-import { SCENARIO } from "./scenario.ts";
+import { scenarioOf } from "./scenario.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -68,7 +68,7 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
     record.state === "InProgress" && !record.members
       ? await jobStatusOf(client, record.operation)
       : undefined;
-  const [scenarioName, friendlyName] = SCENARIO[record.kind];
+  const [scenarioName, friendlyName] = scenarioOf(record);
   return {
     id: `${vaultOf(record.item)}/replicationJobs/${record.operation}`,
     name: record.operation,
@@ -86,7 +86,7 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       allowedActions: [],
       targetObjectId: record.item,
       targetObjectName: lastSegment(record.item),
-      targetInstanceType: "ProtectionEntity",
+      targetInstanceType: record.kind === "configure" ? "Vault" : "ProtectionEntity",
       leeward: outcomeOf(record),
       leewardPassedOver: record.passedOver ?? [],
       leewardRemoved: removedIn(record),

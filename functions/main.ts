@@ -28,3 +28,7 @@ import "./repair.ts";
 import "./tag-events.ts";
 import "./test-failover.ts";
 import "./upgrade.ts";
+import "./vault/container-mappings.ts";
+import "./vault/containers.ts";
+import "./vault/fabrics.ts";
+import "./vault/policies.ts";

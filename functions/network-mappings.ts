@@ -2,45 +2,98 @@ import {
   type NetworkMappingRequest,
   type NetworkMappingView,
   networkMappingRequest,
+  networkMappingUpdate,
 } from "../engine/contract/network-mapping.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import { sameArmId } from "../engine/core/ids.ts";
-import { lastSegment } from "../engine/recovery/item.ts";
+import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
+import { fabricOf } from "../engine/recovery/fabric.ts";
+import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import { type NetworkMapping, mappingKey } from "../engine/recovery/network-mapping.ts";
 import { type Call, bodyOf, route } from "./http.ts";
-import { PATHS, PLACE, vaultIn } from "./paths.ts";
+import { PATHS, PLACE, fabricIn, networkMappingIn, vaultIn } from "./paths.ts";
 import type { Services } from "./services.ts";
+import { configure, removeConfigured } from "./vault/configure.ts";
+import { fabricName, locationOf } from "./vault/fabrics.ts";
+import { type Inventory, inventoryOf, isIn } from "./vault/inventory.ts";
+import { pageOf } from "./vault/paging.ts";
+import { resultRoute } from "./vault/result.ts";
 
-const all = `${PATHS.vault}/replicationNetworkMappings`;
-const ofNetwork = `${PATHS.vault}/replicationFabrics/{fabric}/replicationNetworks/{network}/replicationNetworkMappings`;
-const one = `${ofNetwork}/{mapping}`;
+const { networkMappings: ofNetwork, networkMapping: one } = PATHS;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
-route("listNetworkMappings", { ...read, path: all }, list);
-route("listMappingsOfNetwork", { ...read, path: ofNetwork }, list);
+route("listNetworkMappings", { ...read, path: `${PATHS.vault}/replicationNetworkMappings` }, (call) =>
+  list(call, () => true),
+);
+
+route("listMappingsOfNetwork", { ...read, path: ofNetwork }, (call) => {
+  const fabric = fabricIn(call.request);
+  return list(call, (row) => isIn(fabric, idOf(vaultIn(call.request), row)));
+});
 
 route("getNetworkMapping", { ...read, path: one }, async (call) => ({
-  jsonBody: view(call, await mappingNamed(call.services, call.param("mapping"))),
+  jsonBody: await shown(call, networkMappingIn(call.request)),
 }));
 
 route("putNetworkMapping", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const body = await bodyOf(call.request, networkMappingRequest);
-  return { jsonBody: view(call, await mapNetwork(call.services, call.param("mapping"), body)) };
+  const id = networkMappingIn(call.request);
+  return configure(call, id, "putNetworkMapping", () => mapNetwork(call.services, lastSegment(id), body, id));
 });
 
 route(
-  "deleteNetworkMapping",
-  { method: "DELETE", path: one, role: "Operator", versioned: true },
-  async ({ services, param }) => {
-    await unmapNetwork(services, param("mapping"));
-    return { status: 204 };
+  "patchNetworkMapping",
+  { method: "PATCH", path: one, role: "Operator", versioned: true },
+  async (call) => {
+    const { properties } = await bodyOf(call.request, networkMappingUpdate);
+    const id = networkMappingIn(call.request);
+    const old = await mappingNamed(call.services, lastSegment(id));
+    const { recoveryNetworkId = old.target, recoveryFabricName = old.recoveryFabric } = properties;
+    const { primaryNetworkId = old.source } = properties.fabricSpecificDetails ?? {};
+    const { subnets = old.subnets } = properties.leeward;
+    const whole = {
+      recoveryNetworkId,
+      recoveryFabricName,
+      fabricSpecificDetails: { instanceType: "AzureToAzure" as const, primaryNetworkId },
+      leeward: { subnets },
+    };
+    return configure(call, id, "putNetworkMapping", () =>
+      mapNetwork(call.services, old.name, { properties: whole }, old.id ?? id),
+    );
   },
 );
 
-async function list(call: Call) {
-  const value = [];
-  for await (const row of call.services.records.mappings.list()) value.push(view(call, row));
-  return { jsonBody: { value, nextLink: null } };
+route(
+  "deleteNetworkMapping",
+  { method: "DELETE", path: one, role: "Admin", versioned: true },
+  async (call) => {
+    const id = networkMappingIn(call.request);
+    return removeConfigured(call, id, "removeNetworkMapping", async () => {
+      await mappingNamed(call.services, lastSegment(id));
+      await unmapNetwork(call.services, lastSegment(id));
+    });
+  },
+);
+
+resultRoute("networkMappingResult", one, networkMappingIn, shown);
+
+async function shown(call: Call, id: ArmId): Promise<NetworkMappingView> {
+  const row = await mappingNamed(call.services, lastSegment(id));
+  return view(await inventoryOf(call.services, vaultOf(id)), vaultOf(id), row);
+}
+
+async function list(call: Call, wanted: (row: NetworkMapping) => boolean) {
+  const vault = vaultIn(call.request);
+  const inventory = await inventoryOf(call.services, vault);
+  const rows: NetworkMapping[] = [];
+  for await (const row of call.services.records.mappings.list())
+    if ((!row.id || sameArmId(vaultOf(row.id), vault)) && wanted(row)) rows.push(row);
+  const sorted = rows.toSorted((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+  return pageOf(
+    call,
+    sorted,
+    ({ name }) => name,
+    (row) => view(inventory, vault, row),
+  );
 }
 
 /**
@@ -52,6 +105,7 @@ export async function mapNetwork(
   { records }: Pick<Services, "records">,
   name: string,
   { properties }: NetworkMappingRequest,
+  id?: ArmId,
 ): Promise<NetworkMapping> {
   const { primaryNetworkId: source } = properties.fabricSpecificDetails;
   for await (const row of records.mappings.list())
@@ -60,6 +114,8 @@ export async function mapNetwork(
   const row: NetworkMapping = {
     format: 1,
     name,
+    ...(id && { id }),
+    ...(properties.recoveryFabricName && { recoveryFabric: properties.recoveryFabricName }),
     source,
     target: properties.recoveryNetworkId,
     subnets: properties.leeward.subnets,
@@ -82,20 +138,36 @@ async function mappingNamed({ records }: Services, name: string): Promise<Networ
 const isNamed = (row: NetworkMapping, name: string): boolean => row.name.toLowerCase() === name.toLowerCase();
 
 /** Azure Site Recovery has one network for all of Azure in these paths. */
-function view({ request }: Call, { name, source, target, subnets, by }: NetworkMapping): NetworkMappingView {
+const idOf = (vault: ArmId, { id, name }: NetworkMapping): ArmId =>
+  id ??
+  armId(
+    `${vault}/replicationFabrics/${PLACE.fabric}/replicationNetworks/azureNetwork/replicationNetworkMappings/${name}`,
+  );
+
+function view(inventory: Inventory, vault: ArmId, row: NetworkMapping): NetworkMappingView {
+  const { name, source, target, subnets, by } = row;
+  const id = idOf(vault, row);
+  const primary = fabricOf(id);
+  const recovery = row.recoveryFabric && armId(`${vault}/replicationFabrics/${row.recoveryFabric}`);
   const type = "replicationFabrics/replicationNetworks/replicationNetworkMappings";
-  const path = `replicationFabrics/${PLACE.fabric}/replicationNetworks/azureNetwork/replicationNetworkMappings`;
   return {
-    id: `${vaultIn(request)}/${path}/${name}`,
+    id,
     name,
     type: `Microsoft.RecoveryServices/vaults/${type}`,
     properties: {
       state: "Paired",
       primaryNetworkId: source,
       primaryNetworkFriendlyName: lastSegment(source),
+      primaryFabricFriendlyName: fabricName(inventory, primary),
       recoveryNetworkId: target,
       recoveryNetworkFriendlyName: lastSegment(target),
-      fabricSpecificSettings: { instanceType: "AzureToAzure" },
+      recoveryFabricArmId: recovery || null,
+      recoveryFabricFriendlyName: fabricName(inventory, recovery || undefined),
+      fabricSpecificSettings: {
+        instanceType: "AzureToAzure",
+        primaryFabricLocation: locationOf(inventory, primary),
+        recoveryFabricLocation: locationOf(inventory, recovery || undefined),
+      },
       leeward: { subnets, by },
     },
   };

@@ -4,11 +4,25 @@ import { type ArmId, armId } from "../engine/core/ids.ts";
 
 const VAULT =
   "subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.RecoveryServices/vaults/{vault}";
-const ITEMS = `${VAULT}/replicationFabrics/{fabric}/replicationProtectionContainers/{container}/replicationProtectedItems`;
+const FABRICS = `${VAULT}/replicationFabrics`;
+const CONTAINERS = `${FABRICS}/{fabric}/replicationProtectionContainers`;
+const ITEMS = `${CONTAINERS}/{container}/replicationProtectedItems`;
+const CONTAINER_MAPPINGS = `${CONTAINERS}/{container}/replicationProtectionContainerMappings`;
+const NETWORK_MAPPINGS = `${FABRICS}/{fabric}/replicationNetworks/{network}/replicationNetworkMappings`;
 
 /** Route templates of the API; the host matches them whatever the casing. */
 export const PATHS = {
   vault: VAULT,
+  fabrics: FABRICS,
+  fabric: `${FABRICS}/{fabric}`,
+  containers: CONTAINERS,
+  container: `${CONTAINERS}/{container}`,
+  containerMappings: CONTAINER_MAPPINGS,
+  containerMapping: `${CONTAINER_MAPPINGS}/{mapping}`,
+  networkMappings: NETWORK_MAPPINGS,
+  networkMapping: `${NETWORK_MAPPINGS}/{mapping}`,
+  policies: `${VAULT}/replicationPolicies`,
+  policy: `${VAULT}/replicationPolicies/{policy}`,
   items: ITEMS,
   item: `${ITEMS}/{item}`,
   groups: `${VAULT}/leewardGroups`,
@@ -73,6 +87,12 @@ function checkedId(id: string): ArmId {
 }
 
 export const vaultIn = (request: HttpRequest): ArmId => resourceIn(request, "vaults");
+export const fabricIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationFabrics");
+export const policyIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationPolicies");
+export const containerMappingIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationProtectionContainerMappings");
+export const networkMappingIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationNetworkMappings");
 export const containerIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationProtectionContainers");
 export const itemIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectedItems");

@@ -15,13 +15,17 @@ import { viewResources } from "./plan-view.ts";
 import type { Services } from "./services.ts";
 import { readSource } from "./source-machine.ts";
 import { survey } from "./survey.ts";
+import { policyFor } from "./vault/policy-of-item.ts";
 import { wishOf } from "./wish.ts";
 
 route(
   "planProtection",
   { method: "POST", path: `${PATHS.item}/leewardPlan`, role: "Reader", versioned: true },
   async ({ request, services }) => {
-    const wish = wishOf(services.settings, itemIn(request), await bodyOf(request, enableProtectionRequest));
+    const id = itemIn(request);
+    const body = await bodyOf(request, enableProtectionRequest);
+    const base = await policyFor(services, id, body.properties.policyId);
+    const wish = wishOf(services.settings, id, body, base);
     return { jsonBody: await dryRun(services, wish) };
   },
 );

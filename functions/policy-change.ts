@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { itemKey } from "../engine/recovery/item.ts";
 import { type RecoveryPolicy, recoveryPolicy } from "../engine/recovery/policy.ts";
+import { merged } from "../engine/recovery/replication-policy.ts";
 import { findItem } from "./begin.ts";
 import { checkDelay } from "./delete-delay.ts";
 import { bodyOf, checkInput, durableRoute } from "./http.ts";
@@ -33,7 +34,8 @@ durableRoute(
     const item = await services.records.items.update(itemKey(id), (old) => {
       const policy = changed(old.policy, given);
       checkDelay(services.settings, policy);
-      return { ...old, policy };
+      // What the item was given itself stands over what the vault's policy says from now on.
+      return { ...old, policy, ...(old.policyId && { ownPolicy: merged(old.ownPolicy ?? {}, given) }) };
     });
     return { jsonBody: await viewItem(call, item) };
   },

@@ -12,6 +12,7 @@ import { checkDelay } from "./delete-delay.ts";
 import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
+import { policyFor } from "./vault/policy-of-item.ts";
 import { wishOf } from "./wish.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -22,7 +23,8 @@ durableRoute(
   async (call) => {
     const id = itemIn(call.request);
     const body = await bodyOf(call.request, enableProtectionRequest);
-    const wish = wishOf(call.services.settings, id, body);
+    const base = await policyFor(call.services, id, body.properties.policyId);
+    const wish = wishOf(call.services.settings, id, body, base);
     checkDelay(call.services.settings, wish.policy);
     // Whoever may set a command may do anything on the machine.
     if (wish.request.freeze) requireRole(call.caller, "Admin");

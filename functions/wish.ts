@@ -4,30 +4,38 @@ import { freezeCommands } from "../engine/core/freeze.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
+import { type PartialPolicy, merged } from "../engine/recovery/replication-policy.ts";
 import { type PolicySettings, policyIn } from "./default-policy.ts";
 import { checkInput } from "./http.ts";
 
-const leewardIn = (settings: PolicySettings) =>
-  z.strictObject({
-    policy: policyIn(settings).prefault({}),
-    /** Run by the agent on the machine, with the agent's rights. */
-    freeze: freezeCommands.optional(),
-    target: targetWish.optional(),
-  });
+const leewardIn = z.strictObject({
+  policy: z.record(z.string(), z.unknown()).prefault({}),
+  /** Run by the agent on the machine, with the agent's rights. */
+  freeze: freezeCommands.optional(),
+  target: targetWish.optional(),
+});
 
 /**
  * What an enablement's body asks for. Our own part of it is strict: a misspelt policy must not pass for the default one.
+ * @param base what the vault's policy says that the body names
  * @throws InvalidRequest naming the field
  */
-export function wishOf(settings: PolicySettings, id: ArmId, { properties }: EnableProtectionRequest): Wish {
+export function wishOf(
+  settings: PolicySettings,
+  id: ArmId,
+  { properties }: EnableProtectionRequest,
+  base: PartialPolicy = {},
+): Wish {
   const { providerSpecificDetails: details } = properties;
-  const own = checkInput(leewardIn(settings), properties.leeward ?? {}, ["properties", "leeward"]);
-  const { policy, freeze, target = {} } = own;
+  const at = ["properties", "leeward"];
+  const { policy: own, freeze, target = {} } = checkInput(leewardIn, properties.leeward ?? {}, at);
+  const policy = checkInput(policyIn(settings), merged(base, own), [...at, "policy"]);
   const { nics, vmName, size, replicaAccount } = target;
   return {
     id,
     vmId: details.fabricObjectId,
     policy,
+    ...(properties.policyId !== undefined && { ownPolicy: own }),
     policyId: properties.policyId,
     recoveryContainerId: details.recoveryContainerId,
     request: {

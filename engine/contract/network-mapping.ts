@@ -2,11 +2,12 @@ import { z } from "zod";
 import { idOfType } from "./field.ts";
 
 const network = idOfType("Microsoft.Network/virtualNetworks");
+const fabricName = z.string().regex(/^[\w.() -]{1,200}$/, "not the name of a fabric");
 
 /** Body of `PUT …/replicationNetworkMappings/{name}`: ASR's CreateNetworkMappingInput for Azure to Azure. */
 export const networkMappingRequest = z.object({
   properties: z.object({
-    recoveryFabricName: z.string().max(200).optional(),
+    recoveryFabricName: fabricName.optional(),
     recoveryNetworkId: network,
     fabricSpecificDetails: z.object({
       instanceType: z.literal("AzureToAzure"),
@@ -22,7 +23,25 @@ export const networkMappingRequest = z.object({
 });
 export type NetworkMappingRequest = z.infer<typeof networkMappingRequest>;
 
-const networkMappingView = z.object({
+/** Body of `PATCH …`: ASR's UpdateNetworkMappingInput. What is left out stays as it is. */
+export const networkMappingUpdate = z.object({
+  properties: z
+    .object({
+      recoveryFabricName: fabricName.optional(),
+      recoveryNetworkId: network.optional(),
+      fabricSpecificDetails: z
+        .object({ instanceType: z.literal("AzureToAzure"), primaryNetworkId: network.optional() })
+        .optional(),
+      leeward: z
+        .strictObject({
+          subnets: z.record(z.string().min(1).max(80), z.string().min(1).max(80)).optional(),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+});
+
+export const networkMappingView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),
@@ -32,7 +51,14 @@ const networkMappingView = z.object({
     primaryNetworkFriendlyName: z.string(),
     recoveryNetworkId: z.string(),
     recoveryNetworkFriendlyName: z.string(),
-    fabricSpecificSettings: z.object({ instanceType: z.literal("AzureToAzure") }),
+    primaryFabricFriendlyName: z.string(),
+    recoveryFabricArmId: z.string().nullable(),
+    recoveryFabricFriendlyName: z.string(),
+    fabricSpecificSettings: z.object({
+      instanceType: z.literal("AzureToAzure"),
+      primaryFabricLocation: z.string(),
+      recoveryFabricLocation: z.string(),
+    }),
     leeward: z.object({
       subnets: z.record(z.string(), z.string()),
       /** Who said where it leads. */

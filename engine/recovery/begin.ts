@@ -20,6 +20,8 @@ export interface Wish {
   readonly id: ArmId;
   readonly vmId: ArmId;
   readonly policy: RecoveryPolicy;
+  /** What of it the item was given itself, beside a vault's policy. */
+  readonly ownPolicy?: Readonly<Record<string, unknown>> | undefined;
   readonly request: ProtectionRequest;
   readonly policyId?: string | undefined;
   readonly recoveryContainerId?: string | undefined;

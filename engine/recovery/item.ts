@@ -277,6 +277,8 @@ export const itemRecord = z.object({
   /** The same number when it ended a generation and was given to no agent yet: the next one to register takes it. */
   unissued: z.number().transform(checked(generation)).optional(),
   policy: recoveryPolicy,
+  /** What of it was asked for with the item itself: it stands over what the vault's policy says. Absent in older records. */
+  ownPolicy: z.record(z.string(), z.unknown()).optional(),
   /** The newest resync that was asked for: it ended the generation before the present one. */
   resync: resyncRequest.optional(),
   request: protectionRequest,

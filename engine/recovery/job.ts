@@ -20,6 +20,25 @@ import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
 const time = z.number().transform(checked(micros));
 
+/** Writes of what a vault has beside items, each done before it is answered. */
+const CONFIGURATIONS = [
+  "putFabric",
+  "removeFabric",
+  "putContainer",
+  "removeContainer",
+  "putPolicy",
+  "removePolicy",
+  "putContainerMapping",
+  "removeContainerMapping",
+  "putNetworkMapping",
+  "removeNetworkMapping",
+  "putVaultSetting",
+  "refreshHealth",
+  "checkConsistency",
+  "exportJobs",
+] as const;
+export type Configuration = (typeof CONFIGURATIONS)[number];
+
 /** One operation on an item, from request to outcome. Kind `job`, keyed by its operation id. */
 export const jobRecord = z.object({
   format: z.literal(1),
@@ -33,10 +52,13 @@ export const jobRecord = z.object({
     "upgradeAgent",
     "testFailover",
     "testFailoverCleanup",
+    "configure",
   ]),
-  /** Of a group's job, the group. */
+  /** Of `configure`, which is a write of something in the vault that was done at once: what was written, and how. */
+  configuration: z.enum(CONFIGURATIONS).optional(),
+  /** Of a group's job, the group; of `configure`, the resource. */
   item: z.string().transform(checked(armId)),
-  /** Absent for a group's job. */
+  /** Absent for a group's job, and for `configure`. */
   machine: z.string().transform(checked(machineId)).optional(),
   /** Of a group's job: how many members it has, who are listed elsewhere; and how many of their jobs have ended. */
   members: z.number().int().optional(),
@@ -84,7 +106,7 @@ export type JobRecord = z.infer<typeof jobRecord>;
 export type JobKind = JobRecord["kind"];
 /** A job of one item. */
 export type ItemJob = JobRecord & {
-  readonly kind: Exclude<JobKind, "groupFailover">;
+  readonly kind: Exclude<JobKind, "groupFailover" | "configure">;
   readonly machine: NonNullable<JobRecord["machine"]>;
 };
 

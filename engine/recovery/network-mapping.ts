@@ -15,6 +15,10 @@ export const networkMapping = z.object({
   format: z.literal(1),
   /** As the API calls it. */
   name: z.string(),
+  /** As its caller named it; absent for one that enablement made. */
+  id: arm.optional(),
+  /** The fabric that it leads to, as its caller called it. */
+  recoveryFabric: z.string().optional(),
   source: arm,
   target: arm,
   /** Names at the target by those at the source; one that is not here keeps its name. */

@@ -3,6 +3,8 @@ import { LeewardError, hasCode } from "../core/errors.ts";
 import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
 import type { GroupId } from "../core/ids.ts";
+import { containerMappingRecord } from "./container-mapping.ts";
+import { containerRecord, fabricRecord } from "./fabric.ts";
 import { groupRecord, memberRecord } from "./group.ts";
 import { healingRecord } from "./healing-record.ts";
 import { itemRecord } from "./item.ts";
@@ -11,6 +13,7 @@ import { lostRecord } from "./lost-record.ts";
 import { networkMapping } from "./network-mapping.ts";
 import { planRecord } from "./plan-record.ts";
 import { progressRecord } from "./progress.ts";
+import { policyRecord } from "./replication-policy.ts";
 import { readinessRecord } from "./readiness.ts";
 import { removingRecord } from "./removing.ts";
 import { retentionRecord } from "./retention-record.ts";
@@ -57,6 +60,10 @@ export interface AllRecords {
   readonly groups: Records<z.output<typeof groupRecord>>;
   readonly plans: Records<z.output<typeof planRecord>>;
   readonly mappings: Records<z.output<typeof networkMapping>>;
+  readonly fabrics: Records<z.output<typeof fabricRecord>>;
+  readonly containers: Records<z.output<typeof containerRecord>>;
+  readonly containerMappings: Records<z.output<typeof containerMappingRecord>>;
+  readonly policies: Records<z.output<typeof policyRecord>>;
   /** Of one group. */
   readonly members: (group: GroupId) => Records<z.output<typeof memberRecord>>;
 }
@@ -76,6 +83,10 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   groups: records(store, "group", groupRecord),
   plans: records(store, "plan", planRecord),
   mappings: records(store, "mapping", networkMapping),
+  fabrics: records(store, "fabric", fabricRecord),
+  containers: records(store, "container", containerRecord),
+  containerMappings: records(store, "containerMapping", containerMappingRecord),
+  policies: records(store, "policy", policyRecord),
   members: (group) => records(store, `member-${group}`, memberRecord),
 });
 

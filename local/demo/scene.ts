@@ -38,7 +38,6 @@ export function enableBody(box: Box, replica: "warm" | "none", more: Readonly<Re
   const group = `/subscriptions/${box.plan.subscription}/resourceGroups`;
   return {
     properties: {
-      policyId: `${box.plan.vaultPath}/replicationPolicies/brisk`,
       providerSpecificDetails: {
         instanceType: "A2A",
         fabricObjectId: box.plan.sourceVm.id,

@@ -1,0 +1,58 @@
+import { z } from "zod";
+
+const minutes = (most: number) => z.number().int().min(0).max(most);
+
+/** What of a policy Azure Site Recovery knows, for Azure to Azure: minutes. */
+export const a2aPolicy = z.object({
+  /** For how long points are kept; 0 keeps the newest one. */
+  recoveryPointHistory: minutes(60 * 24 * 366),
+  crashConsistentFrequencyInMinutes: z.number().int().min(1).max(1440),
+  /** 0 makes none. */
+  appConsistentFrequencyInMinutes: minutes(60 * 24 * 7),
+  /** Shown as it was given: machines of one group have common points whatever it says. */
+  multiVmSyncStatus: z.enum(["Enable", "Disable"]),
+});
+export type A2aPolicy = z.infer<typeof a2aPolicy>;
+
+const input = a2aPolicy.partial().extend({ instanceType: z.literal("A2A") });
+
+/** Ours, and strict: a policy of `docs/api.md`, of which every field may be left out. */
+const leeward = z.strictObject({ policy: z.record(z.string(), z.unknown()).optional() }).prefault({});
+
+/** Body of `PUT …/replicationPolicies/{name}`: ASR's CreatePolicyInput for Azure to Azure. */
+export const policyRequest = z.object({
+  properties: z.object({
+    providerSpecificInput: input.required({ multiVmSyncStatus: true }),
+    leeward,
+  }),
+});
+
+/** Body of `PATCH …/replicationPolicies/{name}`: ASR's UpdatePolicyInput. What is left out stays as it is. */
+export const policyUpdate = z.object({
+  properties: z.object({ replicationProviderSettings: input.optional(), leeward }).prefault({}),
+});
+
+/** ASR's policy. */
+export const policyView = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.literal("Microsoft.RecoveryServices/vaults/replicationPolicies"),
+  properties: z.object({
+    friendlyName: z.string(),
+    providerSpecificDetails: z.object({
+      instanceType: z.literal("A2A"),
+      recoveryPointThresholdInMinutes: z.literal(0),
+      recoveryPointHistory: z.number(),
+      appConsistentFrequencyInMinutes: z.number(),
+      multiVmSyncStatus: z.enum(["Enabled", "Disabled"]),
+      crashConsistentFrequencyInMinutes: z.number(),
+    }),
+    leeward: z.object({
+      /** Everything that a machine goes by, unless it was given something else itself. */
+      policy: z.record(z.string(), z.unknown()),
+      /** What of it was given in Leeward's own words. */
+      given: z.record(z.string(), z.unknown()),
+    }),
+  }),
+});
+export type PolicyView = z.infer<typeof policyView>;

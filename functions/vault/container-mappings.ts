@@ -1,0 +1,212 @@
+import {
+  type ContainerMappingView,
+  containerMappingRemoval,
+  containerMappingRequest,
+  containerMappingUpdate,
+} from "../../engine/contract/container-mapping.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
+import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
+import type { ContainerMappingRecord } from "../../engine/recovery/container-mapping.ts";
+import { containerOf, fabricOf } from "../../engine/recovery/fabric.ts";
+import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { resourceKey } from "../../engine/recovery/resource-key.ts";
+import { type Call, bodyIfAny, bodyOf, route } from "../http.ts";
+import { PATHS, containerIn as containerIdIn, containerMappingIn as idIn, vaultIn } from "../paths.ts";
+import type { Services } from "../services.ts";
+import { configure, removeConfigured } from "./configure.ts";
+import { fabricName } from "./fabrics.ts";
+import { type Inventory, containerIn, inventoryOf, isIn, naming } from "./inventory.ts";
+import { pageOf } from "./paging.ts";
+import { findPolicy } from "./policies.ts";
+import { resultRoute } from "./result.ts";
+
+const read = { method: "GET", role: "Reader", versioned: true } as const;
+const { containerMappings: ofContainer, containerMapping: one } = PATHS;
+
+route(
+  "listContainerMappings",
+  { ...read, path: `${PATHS.vault}/replicationProtectionContainerMappings` },
+  (call) => list(call, () => true),
+);
+
+route("listMappingsOfContainer", { ...read, path: ofContainer }, (call) => {
+  const container = containerIdIn(call.request);
+  return list(call, ({ id }) => isIn(container, id));
+});
+
+async function list(call: Call, wanted: (row: ContainerMappingRecord) => boolean) {
+  const inventory = await inventoryOf(call.services, vaultIn(call.request));
+  const rows = inventory.mappings.filter(wanted);
+  const sorted = rows.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
+  return pageOf(
+    call,
+    sorted,
+    ({ id }) => id,
+    (row) => view(inventory, row),
+  );
+}
+
+route("getContainerMapping", { ...read, path: one }, async (call) => ({
+  jsonBody: await shown(call, idIn(call.request)),
+}));
+
+route(
+  "putContainerMapping",
+  { method: "PUT", path: one, role: "Operator", versioned: true },
+  async (call) => {
+    const id = idIn(call.request);
+    const { properties } = await bodyOf(call.request, containerMappingRequest);
+    const {
+      policyId: policy,
+      targetProtectionContainerId: target,
+      providerSpecificInput: given,
+    } = properties;
+    return configure(call, id, "putContainerMapping", () =>
+      putMapping(call.services, { ...DEFAULTS, ...settingsOf(given), format: 1, id, policy, target }),
+    );
+  },
+);
+
+route(
+  "patchContainerMapping",
+  { method: "PATCH", path: one, role: "Operator", versioned: true },
+  async (call) => {
+    const id = idIn(call.request);
+    const { providerSpecificInput: given } = (await bodyOf(call.request, containerMappingUpdate)).properties;
+    await findMapping(call.services, id);
+    return configure(call, id, "putContainerMapping", () =>
+      call.services.records.containerMappings.update(resourceKey(id), (old) => ({
+        ...old,
+        ...settingsOf(given),
+      })),
+    );
+  },
+);
+
+route(
+  "removeContainerMapping",
+  { method: "POST", path: `${one}/remove`, role: "Admin", versioned: true },
+  async (call) => {
+    await bodyIfAny(call.request, containerMappingRemoval);
+    const id = idIn(call.request);
+    return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id));
+  },
+);
+
+route("purgeContainerMapping", { method: "DELETE", path: one, role: "Admin", versioned: true }, (call) => {
+  const id = idIn(call.request);
+  return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id));
+});
+
+resultRoute("containerMappingResult", one, idIn, shown);
+
+const DEFAULTS = {
+  agentAutoUpdateStatus: "Disabled",
+  automationAccountAuthenticationType: "RunAsAccount",
+} as const;
+
+type Given = NonNullable<
+  ReturnType<typeof containerMappingUpdate.parse>["properties"]["providerSpecificInput"]
+>;
+
+function settingsOf(given: Given | undefined) {
+  const { agentAutoUpdateStatus, automationAccountArmId, automationAccountAuthenticationType } = given ?? {
+    instanceType: "A2A",
+  };
+  return {
+    ...(agentAutoUpdateStatus && { agentAutoUpdateStatus }),
+    ...(automationAccountArmId && { automationAccountArmId }),
+    ...(automationAccountAuthenticationType && { automationAccountAuthenticationType }),
+  };
+}
+
+async function shown({ services }: Call, id: ArmId): Promise<ContainerMappingView> {
+  const [inventory, row] = await Promise.all([inventoryOf(services, vaultOf(id)), findMapping(services, id)]);
+  return view(inventory, row);
+}
+
+/** @throws NotFound */
+async function findMapping(
+  { records }: Pick<Services, "records">,
+  id: ArmId,
+): Promise<ContainerMappingRecord> {
+  const found = await records.containerMappings.get(resourceKey(id));
+  if (!found) throw new LeewardError("NotFound", `there is no ${id}`);
+  return found.value;
+}
+
+/** @throws NotFound when its container is not there; InvalidRequest for a policy or a target that is not; Conflict */
+export async function putMapping(
+  services: Pick<Services, "records">,
+  row: ContainerMappingRecord,
+): Promise<ContainerMappingRecord> {
+  const inventory = await inventoryOf(services, vaultOf(row.id));
+  const source = containerIn(inventory, containerOf(row.id) ?? row.id);
+  await named("policyId", () => findPolicy(services, row.policy));
+  await named("targetProtectionContainerId", async () => containerIn(inventory, row.target));
+  if (sameArmId(source, row.target))
+    throw new LeewardError("InvalidRequest", "properties.targetProtectionContainerId: the container itself");
+  return services.records.containerMappings.upsert(resourceKey(row.id), (old) => {
+    if (old && !sameArmId(old.target, row.target))
+      throw new LeewardError(
+        "Conflict",
+        `${lastSegment(row.id)} leads to ${old.target}: choose another name`,
+      );
+    return { ...row, id: old?.id ?? row.id };
+  });
+}
+
+/** What a body names and is not there is wrong with the body. */
+async function named(field: string, find: () => Promise<unknown>): Promise<void> {
+  try {
+    await find();
+  } catch (error) {
+    if (!(error instanceof LeewardError) || error.code !== "NotFound") throw error;
+    throw new LeewardError("InvalidRequest", `properties.${field}: ${error.message}`, error);
+  }
+}
+
+/** @throws Conflict while items go this way; NotFound */
+async function removeMapping(services: Pick<Services, "records">, id: ArmId): Promise<void> {
+  const row = await findMapping(services, id);
+  const source = containerOf(id) ?? id;
+  const { items } = await inventoryOf(services, vaultOf(id));
+  const using = items.filter(
+    (item) => isIn(source, item.id) && sameArmId(item.recoveryContainerId ?? "", row.target),
+  );
+  if (using.length > 0)
+    throw new LeewardError(
+      "Conflict",
+      `${lastSegment(id)} is the way of ${naming(using.map((item) => item.id))}`,
+    );
+  await services.records.containerMappings.delete(resourceKey(id));
+}
+
+function view(inventory: Inventory, row: ContainerMappingRecord): ContainerMappingView {
+  const source = containerOf(row.id) ?? row.id;
+  return {
+    id: row.id,
+    name: lastSegment(row.id),
+    type: "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectionContainerMappings",
+    properties: {
+      targetProtectionContainerId: row.target,
+      targetProtectionContainerFriendlyName: lastSegment(row.target),
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        agentAutoUpdateStatus: row.agentAutoUpdateStatus,
+        automationAccountAuthenticationType: row.automationAccountAuthenticationType,
+        automationAccountArmId: row.automationAccountArmId ?? null,
+        scheduleName: null,
+        jobScheduleName: null,
+      },
+      health: "Normal",
+      healthErrorDetails: [],
+      policyId: row.policy,
+      state: "Paired",
+      sourceProtectionContainerFriendlyName: lastSegment(source),
+      sourceFabricFriendlyName: fabricName(inventory, fabricOf(source)),
+      targetFabricFriendlyName: fabricName(inventory, fabricOf(row.target)),
+      policyFriendlyName: lastSegment(row.policy),
+    },
+  };
+}

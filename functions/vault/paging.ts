@@ -1,0 +1,62 @@
+import type { HttpResponseInit } from "@azure/functions";
+import { z } from "zod";
+import { type Call, checkInput } from "../http.ts";
+
+/** Entries of a page where nobody says how many. */
+export const PAGE = 100;
+
+/** What a client may say of the page that it wants: ASR's clients say it in several ways. */
+const query = z.object({
+  skiptoken: z.string().max(2048).transform(decoded).optional(),
+  top: z.coerce.number().int().min(1).max(1000).default(PAGE),
+});
+
+/**
+ * One page of a list, and the link to the next. A page begins behind the key of the last entry of the one before, so that nothing
+ * is left out or comes twice when others are made or go meanwhile.
+ * @param sorted by `keyOf`, in either direction
+ * @throws InvalidRequest for a token that is none
+ */
+export async function pageOf<Entry, View>(
+  call: Call,
+  sorted: readonly Entry[],
+  keyOf: (entry: Entry) => string,
+  view: (entry: Entry) => View | Promise<View>,
+  descending = false,
+): Promise<HttpResponseInit> {
+  const { after, top } = pageIn(call);
+  const isBehind = (key: string) => after === undefined || (descending ? key < after : key > after);
+  const rest = sorted.filter((entry) => isBehind(normal(keyOf(entry))));
+  const page = rest.slice(0, top);
+  const last = page.at(-1);
+  const value = await Promise.all(page.map(view));
+  const nextLink = last !== undefined && rest.length > top ? linkBehind(call, normal(keyOf(last))) : null;
+  return { jsonBody: { value, nextLink } };
+}
+
+/** Ids compare without regard to case. */
+const normal = (key: string): string => key.toLowerCase();
+
+/** What page the request wants. @throws InvalidRequest */
+export function pageIn({ request }: Pick<Call, "request">): { after: string | undefined; top: number } {
+  const given = [...request.query].map(
+    ([name, value]) => [name.replace("$", "").toLowerCase(), value] as const,
+  );
+  const { skiptoken: after, top } = checkInput(query, Object.fromEntries(given));
+  return { after, top };
+}
+
+/** The same request, for what is behind this key. Absolute: clients may reach the app through a path of its own. */
+export function linkBehind({ request, services }: Pick<Call, "request" | "services">, key: string): string {
+  const { pathname, searchParams } = new URL(request.url);
+  const kept = searchParams.entries().filter(([name]) => name.replace("$", "").toLowerCase() !== "skiptoken");
+  const token = ["$skipToken", Buffer.from(key).toString("base64url")];
+  return `${services.settings.publicUrl}${pathname}?${new URLSearchParams([...kept, token])}`;
+}
+
+function decoded(token: string, context: z.RefinementCtx): string {
+  const key = Buffer.from(token, "base64url").toString("utf8");
+  if (key !== "" && Buffer.from(key).toString("base64url") === token) return key;
+  context.addIssue({ code: "custom", message: "not a token of a page before", input: token });
+  return z.NEVER;
+}

@@ -1,0 +1,222 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { SiteRecoveryManagementClient } from "@azure/arm-recoveryservices-siterecovery";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { tokenOf } from "../../local/box/identity.ts";
+import { API_AUDIENCE } from "../../local/box/place.ts";
+import { BoxFixture, errorOf } from "./fixture.ts";
+
+/*
+ * What a vault has beside its items, driven by Microsoft's own client over https with the client's stock authentication. The
+ * tests build on each other, as a script does that sets a vault up and takes it away again.
+ */
+
+const box = new BoxFixture();
+let client: SiteRecoveryManagementClient;
+let names: [vault: string, group: string];
+
+beforeAll(async () => {
+  await box.open();
+  client = clientOf();
+  const [, , , , group = "", , , , vault = ""] = box.vault.split("/");
+  names = [vault, group];
+});
+afterAll(() => box.close());
+
+function clientOf(): SiteRecoveryManagementClient {
+  const { plan } = box.box;
+  const credential = {
+    getToken: async () => ({
+      token: await tokenOf(plan, API_AUDIENCE),
+      expiresOnTimestamp: Date.now() + 600_000,
+    }),
+  };
+  const ca = readFileSync(path.join(box.directory, "tls", "ca.pem"), "utf8");
+  return new SiteRecoveryManagementClient(credential, plan.subscription, {
+    endpoint: box.box.endpoint,
+    credentialScopes: `${API_AUDIENCE}/.default`,
+    tlsOptions: { ca },
+  });
+}
+
+const all = async <T>(pages: AsyncIterable<T>): Promise<T[]> => {
+  const found: T[] = [];
+  for await (const one of pages) found.push(one);
+  return found;
+};
+
+test("a fabric is made, read and listed", async () => {
+  const fabrics = client.replicationFabrics;
+  const made = await fabrics.beginCreateAndWait(...names, "East", {
+    properties: { customDetails: { instanceType: "Azure", location: "East US" } },
+  });
+  expect(made).toMatchObject({
+    name: "East",
+    properties: { friendlyName: "East US", customDetails: { instanceType: "Azure", location: "eastus" } },
+  });
+  await fabrics.beginCreateAndWait(...names, "Rear", {
+    properties: { customDetails: { instanceType: "Azure", location: "westus2" } },
+  });
+  expect((await all(fabrics.list(...names))).map(({ name }) => name)).toEqual(["East", "Rear"]);
+  expect(await fabrics.get(...names, "eAST")).toEqual(made);
+});
+
+test("a fabric of another kind, or of another region, is refused by its field, and nothing changes", async () => {
+  const wrong = { properties: { customDetails: { instanceType: "VMM" } } };
+  const refused = errorOf(await box.call("PUT", `${box.vault}/replicationFabrics/Other`, wrong));
+  expect(refused).toMatchObject({ status: 400, message: expect.stringContaining("instanceType") });
+  const moved = { properties: { customDetails: { instanceType: "Azure" as const, location: "westus" } } };
+  const clash = client.replicationFabrics.beginCreateAndWait(...names, "east", moved);
+  await expect(clash).rejects.toMatchObject({ statusCode: 409 });
+  expect(await box.names(`${box.vault}/replicationFabrics`)).toEqual(["East", "Rear"]);
+});
+
+test("containers are made in fabrics, and paired by a mapping with a policy", async () => {
+  const containers = client.replicationProtectionContainers;
+  const body = { properties: { providerSpecificInput: [{ instanceType: "A2A" as const }] } };
+  const east = await containers.beginCreateAndWait(...names, "East", "Shop", body);
+  const rear = await containers.beginCreateAndWait(...names, "Rear", "Shop-Rear", body);
+  expect(east.properties).toMatchObject({ pairingStatus: "NotPaired", fabricFriendlyName: "East US" });
+  const policy = await client.replicationPolicies.beginCreateAndWait(...names, "Week", {
+    properties: {
+      providerSpecificInput: {
+        instanceType: "A2A",
+        recoveryPointHistory: 7 * 24 * 60,
+        appConsistentFrequencyInMinutes: 240,
+        multiVmSyncStatus: "Enable",
+      },
+    },
+  });
+  expect(policy.properties?.providerSpecificDetails).toEqual({
+    instanceType: "A2A",
+    recoveryPointThresholdInMinutes: 0,
+    recoveryPointHistory: 7 * 24 * 60,
+    crashConsistentFrequencyInMinutes: 5,
+    appConsistentFrequencyInMinutes: 240,
+    multiVmSyncStatus: "Enabled",
+  });
+  const mapping = await client.replicationProtectionContainerMappings.beginCreateAndWait(
+    ...names,
+    "East",
+    "Shop",
+    "Over",
+    {
+      properties: {
+        policyId: policy.id ?? "",
+        targetProtectionContainerId: rear.id ?? "",
+        providerSpecificInput: { instanceType: "A2A", agentAutoUpdateStatus: "Disabled" },
+      },
+    },
+  );
+  expect(mapping.properties).toMatchObject({ state: "Paired", targetFabricFriendlyName: "West US 2" });
+  const paired = (await all(containers.list(...names))).map(({ name, properties }) => [
+    name,
+    properties?.pairingStatus,
+    properties?.role,
+  ]);
+  expect(paired).toEqual([
+    ["Shop", "Paired", "Primary"],
+    ["Shop-Rear", "Paired", "Recovery"],
+  ]);
+});
+
+test("what is in use is not removed, and the refusal names what uses it", async () => {
+  const refused = (work: Promise<unknown>, said: string) =>
+    expect(work).rejects.toMatchObject({ statusCode: 409, message: expect.stringContaining(said) });
+  await refused(client.replicationPolicies.beginDeleteAndWait(...names, "Week"), "Over");
+  await refused(client.replicationProtectionContainers.beginDeleteAndWait(...names, "East", "Shop"), "Over");
+  await refused(client.replicationFabrics.beginDeleteAndWait(...names, "Rear"), "Shop-Rear");
+});
+
+test("a network is mapped, changed and unmapped", async () => {
+  const network = (name: string) =>
+    `/subscriptions/${box.box.plan.subscription}/resourceGroups/Shop/providers/Microsoft.Network/virtualNetworks/${name}`;
+  const mappings = client.replicationNetworkMappings;
+  const at = ["East", "azureNetwork", "Way"] as const;
+  const made = await mappings.beginCreateAndWait(...names, ...at, {
+    properties: {
+      recoveryFabricName: "Rear",
+      recoveryNetworkId: network("Far"),
+      fabricSpecificDetails: { instanceType: "AzureToAzure", primaryNetworkId: network("Near") },
+    },
+  });
+  expect(made.properties).toMatchObject({
+    primaryNetworkId: network("Near"),
+    recoveryFabricFriendlyName: "West US 2",
+    fabricSpecificSettings: { primaryFabricLocation: "eastus", recoveryFabricLocation: "westus2" },
+  });
+  const moved = await mappings.beginUpdateAndWait(...names, ...at, {
+    properties: { recoveryNetworkId: network("Farther") },
+  });
+  expect(moved.properties).toMatchObject({ recoveryNetworkId: network("Farther") });
+  expect(await all(mappings.list(...names))).toEqual([moved]);
+  await mappings.beginDeleteAndWait(...names, ...at);
+  expect(await all(mappings.listByReplicationNetworks(...names, "East", "azureNetwork"))).toEqual([]);
+});
+
+test("writes answer as the recorded service does: 202, no body, both places, and a job of the operation's name", async () => {
+  const target = `${box.vault}/replicationPolicies/Day`;
+  const body = {
+    properties: { providerSpecificInput: { instanceType: "A2A", multiVmSyncStatus: "Enable" } },
+  };
+  const headers = { "x-ms-client-request-id": "once" };
+  const answer = await box.call("PUT", target, body, headers);
+  expect(answer).toMatchObject({ status: 202, body: undefined });
+  const again = await box.call("PUT", target, body, headers);
+  const status = answer.headers.get("azure-asyncoperation") ?? "";
+  expect(again.headers.get("azure-asyncoperation")).toBe(status);
+  expect(answer.headers.get("location")).toContain(`${target}/operationresults/`);
+  expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
+  const operation = /replicationOperationStatus\/([\w-]+)/.exec(status)?.[1] ?? "";
+  expect((await box.call("GET", new URL(status).pathname)).body).toMatchObject({
+    name: operation,
+    status: "Succeeded",
+    error: null,
+  });
+  const job = await client.replicationJobs.get(...names, operation);
+  expect(job.properties).toMatchObject({ scenarioName: "SaveProtectionProfile", state: "Succeeded" });
+});
+
+test("an operator makes policies; to change or to delete one takes an administrator", async () => {
+  const operator = await box.attendant();
+  const target = `${box.vault}/replicationPolicies/Day`;
+  const body = (recoveryPointHistory: number) => ({
+    properties: {
+      providerSpecificInput: { instanceType: "A2A", multiVmSyncStatus: "Enable", recoveryPointHistory },
+    },
+  });
+  expect((await box.call("PUT", `${target}2`, body(60), operator)).status).toBe(202);
+  expect(errorOf(await box.call("PUT", target, body(60), operator)).status).toBe(403);
+  expect(errorOf(await box.call("DELETE", target, undefined, operator)).status).toBe(403);
+});
+
+test("lists come in pages whose links are absolute, and lose nothing when something goes meanwhile", async () => {
+  const target = `${box.vault}/replicationPolicies`;
+  const first = await box.call("GET", `${target}?$top=2`);
+  const { value, nextLink } = pageOf(first.body);
+  expect(value.map(({ name }) => name)).toEqual(["Day", "Day2"]);
+  expect(nextLink.startsWith(box.box.endpoint)).toBe(true);
+  await client.replicationPolicies.beginDeleteAndWait(...names, "Day2");
+  const next = await fetch(nextLink, { headers: { authorization: `Bearer ${await box.box.token()}` } });
+  expect(pageOf(await next.json()).value.map(({ name }) => name)).toEqual(["Week"]);
+  const broken = errorOf(await box.call("GET", `${target}?$skipToken=%21`));
+  expect(broken).toMatchObject({ status: 400, message: expect.stringContaining("skiptoken") });
+});
+
+function pageOf(body: unknown): { value: { name: string }[]; nextLink: string } {
+  return JSON.parse(JSON.stringify(body));
+}
+
+test("all of it is taken away again", async () => {
+  const mappings = client.replicationProtectionContainerMappings;
+  await mappings.beginDeleteAndWait(...names, "East", "Shop", "Over", { properties: {} });
+  const containers = client.replicationProtectionContainers;
+  await containers.beginDeleteAndWait(...names, "East", "Shop");
+  await containers.beginDeleteAndWait(...names, "Rear", "Shop-Rear");
+  await client.replicationFabrics.beginDeleteAndWait(...names, "East");
+  await client.replicationFabrics.beginPurgeAndWait(...names, "Rear");
+  for (const name of ["Week", "Day"]) await client.replicationPolicies.beginDeleteAndWait(...names, name);
+  for (const kind of ["Fabrics", "ProtectionContainers", "Policies", "ProtectionContainerMappings"])
+    expect(await box.names(`${box.vault}/replication${kind}`)).toEqual([]);
+  await client.replicationFabrics.beginPurgeAndWait(...names, "Rear");
+});
