@@ -41,7 +41,7 @@ export const networkMappingUpdate = z.object({
     .prefault({}),
 });
 
-export const networkMappingView = z.object({
+const networkMappingView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

@@ -33,7 +33,7 @@ export const policyUpdate = z.object({
 });
 
 /** ASR's policy. */
-export const policyView = z.object({
+const policyView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationPolicies"),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Call, checkInput } from "../http.ts";
 
 /** Entries of a page where nobody says how many. */
-export const PAGE = 100;
+const PAGE = 100;
 
 /** What a client may say of the page that it wants: ASR's clients say it in several ways. */
 const query = z.object({
@@ -38,7 +38,7 @@ export async function pageOf<Entry, View>(
 const normal = (key: string): string => key.toLowerCase();
 
 /** What page the request wants. @throws InvalidRequest */
-export function pageIn({ request }: Pick<Call, "request">): { after: string | undefined; top: number } {
+function pageIn({ request }: Pick<Call, "request">): { after: string | undefined; top: number } {
   const given = [...request.query].map(
     ([name, value]) => [name.replace("$", "").toLowerCase(), value] as const,
   );
@@ -47,11 +47,12 @@ export function pageIn({ request }: Pick<Call, "request">): { after: string | un
 }
 
 /** The same request, for what is behind this key. Absolute: clients may reach the app through a path of its own. */
-export function linkBehind({ request, services }: Pick<Call, "request" | "services">, key: string): string {
+function linkBehind({ request, services }: Pick<Call, "request" | "services">, key: string): string {
   const { pathname, searchParams } = new URL(request.url);
-  const kept = searchParams.entries().filter(([name]) => name.replace("$", "").toLowerCase() !== "skiptoken");
-  const token = ["$skipToken", Buffer.from(key).toString("base64url")];
-  return `${services.settings.publicUrl}${pathname}?${new URLSearchParams([...kept, token])}`;
+  const isToken = (name: string) => name.replace("$", "").toLowerCase() === "skiptoken";
+  const asked = new URLSearchParams([...searchParams].filter(([name]) => !isToken(name)));
+  asked.set("$skipToken", Buffer.from(key).toString("base64url"));
+  return `${services.settings.publicUrl}${pathname}?${asked}`;
 }
 
 function decoded(token: string, context: z.RefinementCtx): string {

@@ -93,7 +93,7 @@ export async function findPolicy({ records }: Pick<Services, "records">, id: Arm
 }
 
 /** @throws InvalidRequest naming the field that no policy can have */
-export function checkPolicy({ settings }: Pick<Services, "settings">, content: PolicyContent): void {
+function checkPolicy({ settings }: Pick<Services, "settings">, content: PolicyContent): void {
   const policy = checkInput(schemaFor(settings), givenBy(content), ["properties", "leeward", "policy"]);
   checkDelay(settings, policy);
 }

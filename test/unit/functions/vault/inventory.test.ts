@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { containerView, putContainer, removeContainer } from "../../../../functions/vault/containers.ts";
 import { fabricView, putFabric, removeFabric } from "../../../../functions/vault/fabrics.ts";
 import { containerIn, fabricIn, inventoryOf } from "../../../../functions/vault/inventory.ts";
-import { protectedItem, VAULT } from "../../engine/recovery/fixture.ts";
+import { VAULT } from "../../engine/recovery/fixture.ts";
 import { armId } from "../../../../engine/core/ids.ts";
 import { addItem, container, fabric, vaultWorld } from "./world.ts";
 
@@ -17,7 +17,7 @@ test("fabrics and containers that nobody made are there as long as an item names
   expect(inventory.containers).toEqual([container("East", "Rear"), container("West", "Shop")]);
   const west = fabricView(inventory, fabricIn(inventory, fabric("WEST")));
   expect(west.properties.customDetails).toMatchObject({
-    location: protectedItem().source?.region,
+    location: "",
     containerIds: [container("West", "Shop")],
   });
   expect(
