@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { type A2aPolicy, a2aPolicy } from "../contract/policy.ts";
+import { type A2aPolicy, a2aPolicy } from "../core/a2a-policy.ts";
 import { type ArmId, armId, sameArmId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import type { ItemRecord } from "./item.ts";
