@@ -22,7 +22,8 @@ import {
   topOf,
   zerosOf,
 } from "./captured-parts.ts";
-import type { DiskImage, ImageName, ImageReader, Images } from "./image.ts";
+import { MOST_SPREAD, checkImages, spreadOf } from "./image-check.ts";
+import type { ImageName, ImageReader, Images } from "./image.ts";
 import { type Piece, capturePart } from "./part-capture.ts";
 import { recentOf, waitForImage } from "./snapshot-budget.ts";
 
@@ -63,8 +64,6 @@ export interface CaptureTurn {
 
 /** How soon it is looked again for what takes a moment. */
 const SOON = millis(2000);
-/** So far apart images of several disks are made anew. */
-const MOST_SPREAD = 120_000;
 
 /**
  * Brings capture by images on, for one turn: asks for an image when it is due; reads what differs from the one before into
@@ -361,29 +360,3 @@ const recordOf = (
     ? { kind: "data" as const, ...common, data }
     : { kind: "zero" as const, ...common, length: bytes(length) };
 };
-
-/** Milliseconds from when the first image was asked for to when the last one was there; of one disk none. */
-const spreadOf = ({ asked }: Next, disks: readonly DiskImage[]): number =>
-  disks.length < 2 ? 0 : Math.max(0, ...disks.map(({ taken }) => Math.ceil((taken - asked) / 1000)));
-
-/** @throws ImageLost when the images are not of the disks that were protected, or do not continue the ones before */
-function checkImages(
-  disks: readonly SizedDisk[],
-  { machine, base }: CaptureState,
-  images: readonly DiskImage[],
-): void {
-  const lost = (why: string) => new LeewardError("ImageLost", `${machine}: ${why}`);
-  for (const { index, size } of disks) {
-    const image = images.find(({ disk }) => disk === index);
-    const before = base?.disks.find(({ disk }) => disk === index);
-    if (!image) throw lost(`there is no image of disk ${index}`);
-    if (image.size !== size)
-      throw new LeewardError(
-        "SourceUnsuitable",
-        `${machine}: disk ${index} has ${image.size} bytes, and was protected with ${size}: enable protection anew`,
-      );
-    if (before && image.source !== before.source) throw lost(`disk ${index} was made anew`);
-    if (before && image.family !== before.family)
-      throw lost(`snapshots of disk ${index} are of another family now`);
-  }
-}
