@@ -12,6 +12,7 @@ import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
 import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/barriers.ts";
 import { withCounted } from "../engine/recovery/flow.ts";
+import { grownAmong, withGrown } from "../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import type { Reported } from "../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
@@ -63,6 +64,10 @@ export async function registerAgent(
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
   checkDisks(item, request.disks);
   const { machine } = item;
+  if (grownAmong(item, request.disks).length > 0)
+    await services.records.items.update(itemKeyOf(machine), (old) =>
+      STATES[old.state].replicating ? withGrown(old, request.disks, services.clock.now()) : old,
+    );
   const beginning = async (issued: ItemRecord, old: ProgressRecord | undefined) => {
     const kept = request.compares === true ? await chooseBase(services, issued, old) : undefined;
     const reason = reasonOf(issued, old, request.crashed);
@@ -150,15 +155,12 @@ const arrivedOf = (progress: ProgressRecord | undefined, of: Generation) =>
     ...(progress.point?.generation === of && { point: progress.point.id }),
   };
 
-/** The journal's disks are those that were enabled: another set, or another size, is another machine. */
-function checkDisks(
-  { source, machine }: ItemRecord,
-  disks: readonly { index: number; size: number }[],
-): void {
+/** The journal's disks are those that were enabled: another set is another machine, and no disk becomes smaller. */
+function checkDisks({ source, machine }: ItemRecord, disks: RegisterRequest["disks"]): void {
   const enabled = source?.disks ?? [];
   const same =
     enabled.length === disks.length &&
-    enabled.every(({ index, size }, at) => disks[at]?.index === index && disks[at]?.size === size);
+    enabled.every(({ index, size }, at) => disks[at]?.index === index && disks[at].size >= size);
   if (same) return;
   const said = enabled.map(({ index, size }) => `${index}: ${size} bytes`).join(", ");
   throw new LeewardError("InvalidRequest", `disks: machine ${machine} was enabled with these: ${said}`);

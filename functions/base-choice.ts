@@ -58,7 +58,7 @@ function mayBeBase(known: VerificationRecord | undefined, place: PointPlace): bo
 const hasBad = (known: VerificationRecord | undefined, of: Generation): boolean =>
   known?.bad.some(({ road, generation }) => road === "journal" && generation === of) ?? false;
 
-/** The point, if its manifest, and the bases below it, can be read and it is of these disks. */
+/** The point, if its manifest, and the bases below it, can be read and it is of these disks, which may have grown since. */
 async function soundPoint(
   services: BaseServices,
   item: ItemRecord,
@@ -72,7 +72,10 @@ async function soundPoint(
     const { disks } = sourceOf(item);
     const same =
       disks.length === point.disks.length &&
-      disks.every(({ index, size }, n) => point.disks[n]?.index === index && point.disks[n]?.size === size);
+      disks.every(({ index, size }, n) => {
+        const held = point.disks[n];
+        return held?.index === index && held.size <= size;
+      });
     const lineage = await healed(() => lineageOf(target, point));
     const readable = lineage.every(({ point: end }) => !refused.has(end.generation));
     return same && readable && lineage.length < MOST_STRETCHES ? point : undefined;

@@ -5,7 +5,8 @@ import type { Base } from "../engine/journal/base.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { VerificationRecord } from "../engine/recovery/verification.ts";
 import { offerDigests } from "../engine/replication/base-digests.ts";
-import type { Blocks } from "../engine/replication/blocks.ts";
+import { type Blocks, type SizedDisk, unionOf } from "../engine/replication/blocks.ts";
+import { grownDigests } from "../engine/replication/grown-digests.ts";
 import { type KeptBase, readBase } from "../engine/replication/lineage.ts";
 import { blockDigestsAt } from "../engine/replication/verify.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
@@ -13,11 +14,13 @@ import type { Services } from "./services.ts";
 
 /**
  * Puts what the generation's base holds, block by block, where it is to be compared with. Returns the base.
+ * @param disks of the generation: what has grown since the base is compared with zeros there
  * @throws BaseMissing when its document is gone; what reading its journal throws
  */
 export async function offerBase(
   { target, records, keyOf }: Pick<Services, "target" | "records" | "keyOf">,
   { machine, generation: of }: Pick<ItemRecord, "machine" | "generation">,
+  disks: readonly SizedDisk[],
   to: ObjectStore,
 ): Promise<KeptBase> {
   const kept = await readBase(target, machine, of);
@@ -25,10 +28,12 @@ export async function offerBase(
   const { base, digest } = kept;
   const point = { machine, ...base.point };
   const key = await keyOf(machine);
-  const digests = await blockDigestsAt({ objects: target, key, point });
+  const held = await blockDigestsAt({ objects: target, key, point });
   const place = { machine, generation: of, digest, id: point.id };
-  const forced = wrongBlocks((await records.verification.get(machine))?.value, base);
-  await offerDigests({ cache: to, key, place, disks: point.disks, digests, forced });
+  const wrong = wrongBlocks((await records.verification.get(machine))?.value, base);
+  const { digests, cut } = grownDigests(disks, point.disks, held);
+  const forced = unionOf(disks, [wrong, cut]);
+  await offerDigests({ cache: to, key, place, disks, digests, forced });
   return kept;
 }
 

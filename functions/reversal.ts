@@ -86,7 +86,7 @@ export async function seedTurn(
   if (arrived.generation > item.generation) return MORE;
   if (known?.generation === item.generation) return finish(services, item, MORE);
   try {
-    const base = await offeredBase(services, progress);
+    const base = await offeredBase(services, progress, disks);
     const key = await services.keyOf(machine);
     const clock = () => services.clock.now();
     const request = { objects: services.target, key, machine, start: arrived, disks, base, limits, clock };
@@ -120,15 +120,20 @@ async function begun(services: ReversalServices, item: ItemRecord): Promise<Prog
 async function offeredBase(
   services: ReversalServices,
   { machine, arrived: { generation: of }, resync }: ProgressRecord,
+  disks: readonly SeedDisk[],
 ): Promise<BaseDigests | undefined> {
   if (!resync?.base) return undefined;
   const { target, keyOf } = services;
   const kept = await readBase(target, machine, of);
-  const there = kept && (await isOffered(target, { machine, generation: of }, kept.base.point.disks));
-  const { digest, base } = there ? kept : await offerBase(services, { machine, generation: of }, target);
+  const place = { machine, generation: of };
+  const there = kept && (await isOffered(target, place, disks));
+  const { digest, base } = there ? kept : await offerBase(services, place, disks, target);
   const key = await keyOf(machine);
-  const place = { machine, generation: of, digest, id: base.point.id };
-  return new BaseDigests({ cache: () => target, key: () => key, place });
+  return new BaseDigests({
+    cache: () => target,
+    key: () => key,
+    place: { ...place, digest, id: base.point.id },
+  });
 }
 
 /** The next generation follows on it, and may stand on it. */

@@ -22,7 +22,7 @@ import {
   topOf,
   zerosOf,
 } from "./captured-parts.ts";
-import { MOST_SPREAD, checkImages, spreadOf } from "./image-check.ts";
+import { MOST_SPREAD, checkImages, grownIn, spreadOf } from "./image-check.ts";
 import type { ImageName, ImageReader, Images } from "./image.ts";
 import { type Piece, capturePart } from "./part-capture.ts";
 import { recentOf, waitForImage } from "./snapshot-budget.ts";
@@ -60,6 +60,8 @@ export interface CaptureTurn {
   readonly wait: Millis;
   /** Bytes of the disks that were looked at for the image that is being read; all of them when none is. */
   readonly done: Bytes;
+  /** Disks that the newest image has larger than they were: the generation can take no image any more. */
+  readonly grown: readonly SizedDisk[];
 }
 
 /** How soon it is looked again for what takes a moment. */
@@ -79,7 +81,7 @@ const SOON = millis(2000);
 export async function captureTurn(s: CaptureRequest): Promise<CaptureTurn> {
   const run = new Run(s, await readCapture(s.target, s.machine, s.start));
   const wait = await run.go();
-  return { state: run.state, wait, done: run.done };
+  return { state: run.state, wait, done: run.done, grown: run.grown };
 }
 
 type Next = NonNullable<CaptureState["next"]>;
@@ -87,6 +89,7 @@ type Next = NonNullable<CaptureState["next"]>;
 class Run {
   readonly #s: CaptureRequest;
   #kept: Kept;
+  grown: readonly SizedDisk[] = [];
 
   constructor(s: CaptureRequest, kept: Kept) {
     this.#s = s;
@@ -182,6 +185,8 @@ class Run {
       return SOON;
     }
     checkImages(this.#s.disks, this.state, look.disks);
+    this.grown = grownIn(this.#s.disks, look.disks);
+    if (this.grown.length > 0) return millis(0);
     const ready = { ...next, disks: [...look.disks] };
     await this.#keep({ next: ready });
     return ready;

@@ -11,7 +11,17 @@ export const MOST_SPREAD = 120_000;
 export const spreadOf = ({ asked }: { readonly asked: Micros }, disks: readonly DiskImage[]): number =>
   disks.length < 2 ? 0 : Math.max(0, ...disks.map(({ taken }) => Math.ceil((taken - asked) / 1000)));
 
-/** @throws ImageLost when the images are not of the disks that were protected, or do not continue the ones before */
+/** The disks that are larger in these images than they were when the generation began, as they are now. */
+export const grownIn = (disks: readonly SizedDisk[], images: readonly DiskImage[]): SizedDisk[] =>
+  disks.flatMap(({ index, size }) => {
+    const image = images.find(({ disk }) => disk === index);
+    return image && image.size > size ? [{ index, size: image.size }] : [];
+  });
+
+/**
+ * @throws ImageLost when the images are not of the disks that were protected, or do not continue the ones before;
+ *   SourceUnsuitable for one that became smaller, as only another disk can be
+ */
 export function checkImages(
   disks: readonly SizedDisk[],
   { machine, base }: CaptureState,
@@ -22,7 +32,7 @@ export function checkImages(
     const image = images.find(({ disk }) => disk === index);
     const before = base?.disks.find(({ disk }) => disk === index);
     if (!image) throw lost(`there is no image of disk ${index}`);
-    if (image.size !== size)
+    if (image.size < size)
       throw new LeewardError(
         "SourceUnsuitable",
         `${machine}: disk ${index} has ${image.size} bytes, and was protected with ${size}: enable protection anew`,

@@ -57,7 +57,7 @@ const unrecorded = z.object({
 
 export const registerRequest = z.object({
   agentVersion: z.string().max(64),
-  /** The agent's disks in index order; sizes must equal those that were enabled. */
+  /** The agent's disks in index order: those that were enabled. One that is larger than before begins a generation. */
   disks: z
     .array(z.object({ index: z.number().transform(checked(diskIndex)), size }))
     .min(1)

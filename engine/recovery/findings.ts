@@ -84,8 +84,8 @@ export const FINDINGS = {
     "Attach it again, or enable protection anew without it.",
   ),
   DiskResized: error(
-    "A protected disk has another size than when protection was enabled.",
-    "Enable protection anew: the recovery points have the old size.",
+    "A protected disk has another size than its journal. One that has grown is compared by itself: by snapshots with the next image, by an agent once it is started anew.",
+    "Where an agent captures, restart it. A disk that is smaller is another disk: enable protection anew.",
   ),
   DiskCustomerKey: warning(
     "The disk is encrypted with the customer's key. Its copy is encrypted with the platform's unless an encryption set of the target region is named.",

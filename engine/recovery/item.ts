@@ -34,6 +34,8 @@ const sourceDisk = z.object({
   id: arm,
   name: z.string(),
   size,
+  /** Smaller ones that it had before it grew, each up to where it ended; ascending. */
+  former: z.array(z.object({ size, before: z.number().transform(checked(generation)) })).optional(),
   sku: z.string(),
   caching: z.enum(["None", "ReadOnly", "ReadWrite"]),
   /** Absent for the OS disk, which alone has `osType`. */

@@ -9,13 +9,14 @@ const id = z.string().transform(checked(barrierId));
 
 /**
  * Why a machine's disks are compared: the agent lost its place (`continuity`), and that in a crash of the machine (`crash`), a point or its base was found bad
- * (`verification`), somebody asked for it (`operator`), or the policy did (`schedule`), or the direction was
+ * (`verification`), a disk has grown (`resize`), somebody asked for it (`operator`), or the policy did (`schedule`), or the direction was
  * turned around (`reversal`), or a failover was taken back (`cancel`).
  */
 const RESYNC_REASONS = [
   "continuity",
   "crash",
   "verification",
+  "resize",
   "operator",
   "schedule",
   "reversal",

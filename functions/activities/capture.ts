@@ -9,7 +9,8 @@ import { type Micros, bytes, millis, sequence } from "../../engine/core/units.ts
 import { markOf, startOf } from "../../engine/journal/position.ts";
 import type { AgentRecord, BarriersRecord, Heartbeat } from "../../engine/recovery/agent-record.ts";
 import { wantedOf, withReport } from "../../engine/recovery/barriers.ts";
-import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { disksIn, withGrown } from "../../engine/recovery/disk-size.ts";
+import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { beginningOn, reasonOf, resyncDue } from "../../engine/recovery/resync.ts";
 import { STATES } from "../../engine/recovery/state.ts";
@@ -43,6 +44,10 @@ export const captureActivities = {
     const progress = await begun(services, client, item);
     try {
       const turned = await turn(services, item, progress);
+      if (turned.grown.length > 0) {
+        await noteGrown(services, item, turned.grown);
+        return { state: "going", wait: millis(0) };
+      }
       await report(services, item, progress, turned);
       if (turned.state.position.next > progress.arrived.next) await wakeReplicate(client, machine);
       return { state: "going", wait: millis(Math.min(turned.wait, LONGEST_WAIT)) };
@@ -70,6 +75,16 @@ async function dropImages(services: Services, item: ItemRecord): Promise<void> {
   if (item.source) await diskImages(services, imagedIn(item)).sweep([]);
   await forgetCapture(services.target, item.machine);
 }
+
+/** The generation is of smaller disks: the next has them as they are, and compares. */
+const noteGrown = (
+  { records, clock }: Services,
+  { machine, generation: of }: ItemRecord,
+  grown: CaptureTurn["grown"],
+): Promise<ItemRecord> =>
+  records.items.update(itemKeyOf(machine), (old) =>
+    old.generation === of && STATES[old.state].replicating ? withGrown(old, grown, clock.now()) : old,
+  );
 
 /** As an agent registers: with the generation that it can go on with, or for the next one. */
 async function begun(services: Services, client: DurableClient, item: ItemRecord): Promise<ProgressRecord> {
@@ -100,7 +115,7 @@ async function turn(services: Services, item: ItemRecord, progress: ProgressReco
     start: startOf(arrived.generation, from, base?.digest),
     arrived,
     base: place && new BaseDigests({ cache: () => cache, key: () => key, place }),
-    disks: sourceOf(item).disks,
+    disks: disksIn(item, arrived.generation),
     images: diskImages(services, imagedIn(item)),
     clock,
     interval: policy.imageInterval,

@@ -12,10 +12,12 @@ import { dropCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { newestPoint } from "../../engine/replication/points.ts";
 import { readRebuild } from "../../engine/replication/rebuilds.ts";
 import { readVerification } from "../../engine/replication/verifications.ts";
+import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { leadsBy, standsOn } from "../../engine/replication/reservation.ts";
 import type { Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { healing } from "./healing.ts";
+import { fitReplicas, isOutgrown } from "./replicas.ts";
 import { itemOf, progressOf } from "./tools.ts";
 
 /** Checkpoints that stay beside the newest: older points among them can be imported too. */
@@ -112,12 +114,15 @@ export async function checkpointAt(
   if (!replica) throw new RangeError(`machine ${machine} has no replica`);
   const { target, clock } = services;
   const pages = services.pagesAt(endpointOf(replica));
-  const goesOn = await mayGoOn(services, point);
+  const before = await progressOf(services, machine);
+  const outgrown = isOutgrown(item, before, point.generation);
+  const goesOn = outgrown ? "unknown" : await mayGoOn(services, point, before);
   const { applied, rebuildSince, reserved } = await services.records.progress.update(machine, (old) =>
     withReserved(goesOn === "unknown" ? withRebuild(old, clock.now()) : old, point),
   );
   // One that was at work when the replica was found wrong may have left a document.
   if (rebuildSince !== undefined) await dropCheckpoints(target, pages, machine, 0);
+  if (outgrown) await fitReplicas({ target, pages }, machine, point.disks);
   const from =
     applied && goesOn === "yes" && rebuildSince === undefined
       ? applied
@@ -154,7 +159,6 @@ const boundTo = ({ generation, next, chain }: JournalPosition, rebuildSince: Mic
   sha256(Buffer.from(JSON.stringify([generation, next, chain, rebuildSince ?? null])));
 
 /** Asked before the record is told of the point: a run that dies behind that would find nothing else there. */
-async function mayGoOn(services: Services, point: ReplicaPlace) {
-  const { applied, reserved } = await progressOf(services, point.machine);
+async function mayGoOn(services: Services, point: ReplicaPlace, { applied, reserved }: ProgressRecord) {
   return applied ? standsOn(services.target, point, applied, reserved) : "no";
 }

@@ -1,6 +1,5 @@
 import { type Disk, closeDisk, ensureDisk, getDisk, openDisk } from "../../engine/azure/disk.ts";
 import { isThere, remove } from "../../engine/azure/resource.ts";
-import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
 import { type Digest, sha256 } from "../../engine/core/digest.ts";
 import type { ArmClient } from "../../engine/azure/arm.ts";
 import type { Clock } from "../../engine/core/clock.ts";
@@ -26,8 +25,8 @@ import { restoreTurn } from "../../engine/replication/restore.ts";
 import type { AtPoint, Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { bringTo } from "./checkpoint.ts";
+import { diskFooter } from "./disk-footer.ts";
 import { diskSink } from "./disk-sink.ts";
-import { uniqueId } from "./journal.ts";
 import { healing } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
 import { sent } from "./target.ts";
@@ -69,7 +68,7 @@ export const diskActivities = {
 
   async createUploadDisk({ machine, test, disk, point }, { services }) {
     const item = await itemOf(services, machine);
-    const source = { from: "upload" as const, size: diskOf(item, disk).size };
+    const source = { from: "upload" as const, size: await sizeAt(services, item, { disk, point }) };
     const spec = diskSpec(item, copyOf(item, { test }), { disk, point });
     return sent(await ensureDisk(armFor(services, { test }), { ...spec, source }));
   },
@@ -127,11 +126,10 @@ export async function abandonUpload(
   { index, id }: UploadDisk,
 ): Promise<void> {
   const { arm, clock } = services;
-  const { diskState } = (await getDisk(arm, id)).properties;
+  const { diskState, diskSizeBytes: size } = (await getDisk(arm, id)).properties;
   if (diskState !== "ActiveUpload") return;
   const sas = await openDisk(arm, id, { access: "Write", seconds: ACCESS_SECONDS }, clock);
-  const { size } = diskOf(item, index);
-  await diskSink(sas, lastSegment(id), size, footerOf(item, index)).finish();
+  await diskSink(sas, lastSegment(id), size, diskFooter(item.machine, { index, size })).finish();
   await closed(arm, clock, id);
 }
 
@@ -140,8 +138,13 @@ interface UploadDisk {
   readonly id: ArmId;
 }
 
-const footerOf = (item: ItemRecord, index: DiskIndex): Buffer =>
-  vhdFooter(diskOf(item, index).size, uniqueId(`${item.machine}/${index}`));
+/** A disk has the size that it had at the point; only of one that has grown since that must be looked up. */
+async function sizeAt(services: Services, item: ItemRecord, { disk, point: id }: DiskOfCopy): Promise<Bytes> {
+  const { former, size } = diskOf(item, disk);
+  if (!former) return size;
+  const { disks } = await healing(services, item.machine, () => placeOf(services, item, id));
+  return disks.find(({ index }) => index === disk)?.size ?? size;
+}
 
 const diskOf = (item: ItemRecord, index: DiskIndex): SourceDisk => {
   const found = sourceOf(item).disks.find((disk) => disk.index === index);
@@ -197,7 +200,7 @@ async function restored(
     const disk = targetDisk(target, diskOf(item, index).name, point.id);
     const access = { access: "Write" as const, seconds: ACCESS_SECONDS };
     const sas = await openDisk(arm, disk, access, clock);
-    return diskSink(sas, lastSegment(disk), size, footerOf(item, index));
+    return diskSink(sas, lastSegment(disk), size, diskFooter(item.machine, { index, size }));
   };
   const name = disksRebuildName(machine, point.id, target.purpose);
   const turn = { name, bound: identityOf(disks), enough: turnOf(clock) };

@@ -27,6 +27,7 @@ import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
 import { healing, listHealed } from "./healing.ts";
 import { type Place, placeOf } from "./place.ts";
+import { isOutgrown } from "./replicas.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 import { knownUnreadable, passingOver } from "./unreadable.ts";
@@ -59,8 +60,11 @@ export const failoverActivities = {
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { disks, nics } = sourceOf(item);
     const facts = {
-      // Nothing is imported from a replica that was found wrong.
-      replica: progress.rebuildSince === undefined ? item.policy.replica : ("none" as const),
+      // Nothing is imported from a replica that was found wrong, or that has other sizes.
+      replica:
+        progress.rebuildSince === undefined && !isOutgrown(item, progress, point.generation)
+          ? item.policy.replica
+          : ("none" as const),
       disks: disks.map(({ index }) => index),
       nics: nics.length,
       point,

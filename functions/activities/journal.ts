@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
 import { getStorageAccount } from "../../engine/azure/storage-account.ts";
-import { vhdFooter } from "../../engine/azure/vhd-footer.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
-import { createReplica } from "../../engine/replication/replica.ts";
 import type { Services } from "../services.ts";
+import { createReplicas } from "./replicas.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 export const journalActivities = {
@@ -21,9 +19,7 @@ export const journalActivities = {
     const item = await itemOf(services, machine);
     const { replica } = targetOf(item);
     if (!replica) return null;
-    const pages = services.pagesAt(endpointOf(replica));
-    for (const disk of sourceOf(item).disks)
-      await createReplica(pages, machine, disk, vhdFooter(disk.size, uniqueId(`${machine}/${disk.index}`)));
+    await createReplicas(services.pagesAt(endpointOf(replica)), machine, sourceOf(item).disks);
     return null;
   },
 } satisfies Partial<Implementations>;
@@ -41,6 +37,3 @@ async function withEndpoints(services: Services, item: ItemRecord): Promise<Item
     target: { ...targetOf(old), ...accounts },
   }));
 }
-
-/** The disk's id in its footer: fixed, so that a second run writes the same bytes. */
-export const uniqueId = (name: string): Buffer => createHash("sha256").update(name).digest().subarray(0, 16);

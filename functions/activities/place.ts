@@ -1,6 +1,7 @@
 import type { BarrierId } from "../../engine/core/ids.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
-import { type ItemRecord, sourceOf } from "../../engine/recovery/item.ts";
+import { disksIn } from "../../engine/recovery/disk-size.ts";
+import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { Moment } from "../../engine/replication/moment.ts";
 import { readPoint } from "../../engine/replication/points.ts";
 import type { Services } from "../services.ts";
@@ -20,7 +21,7 @@ export async function placeOf(
   const { machine } = item;
   const moment = momentOf(item, id);
   if (!moment) return readPoint(target, machine, id);
-  const disks = sourceOf(item).disks.map(({ index, name, size }) => ({ index, name, size }));
+  const disks = disksIn(item, moment.generation).map(({ index, name, size }) => ({ index, name, size }));
   return { machine, id, ...moment, disks };
 }
 

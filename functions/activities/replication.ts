@@ -4,7 +4,8 @@ import { MIB, type Micros, bytes } from "../../engine/core/units.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { withMade } from "../../engine/recovery/barriers.ts";
-import { type ItemRecord, endpointOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { disksIn } from "../../engine/recovery/disk-size.ts";
+import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
 import { losses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import {
@@ -110,7 +111,7 @@ export async function cutArrived(services: Services, item: ItemRecord): Promise<
     target: services.target,
     key,
     machine,
-    disks: sourceOf(item).disks,
+    disks: disksIn(item, progress.arrived.generation),
     marked: progress.marked,
     pending: progress.pending,
     lossesAt: (barrier: BarrierRecord) => {

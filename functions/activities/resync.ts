@@ -30,7 +30,9 @@ const isThere = (services: ResyncServices, item: ItemRecord): Promise<boolean> =
 async function offer(services: ResyncServices, item: ItemRecord): Promise<void> {
   const { machine, generation: of } = item;
   try {
-    await healing(services, machine, () => offerBase(services, item, cacheOf(services, item)));
+    await healing(services, machine, () =>
+      offerBase(services, item, sourceOf(item).disks, cacheOf(services, item)),
+    );
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     await refuse(services, item);

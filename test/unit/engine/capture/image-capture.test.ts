@@ -239,13 +239,61 @@ describe("capture by images", () => {
     await expectPoints(made, [first, frozen(made)]);
   });
 
-  test("a disk of another size is refused by name", async () => {
+  test("a disk that has grown ends the generation; the next has it as it is, compares, and leaves older points as they were", async () => {
+    const growths = fc.integer({ min: 1, max: 300 }).map((sectors) => sectors * 512);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(change, { maxLength: 4 }),
+        fc.array(fc.tuple(fc.nat(1), growths, fc.array(change, { maxLength: 4 })), {
+          minLength: 1,
+          maxLength: 3,
+        }),
+        async (before, rounds) => {
+          const made = machine();
+          const wanted: Buffer[][] = [];
+          const imaged = async () => {
+            await made.image();
+            wanted.push(frozen(made));
+            await made.carry();
+          };
+          for (const one of before) apply(made, one);
+          await imaged();
+          for (const [index, by, changes] of rounds) {
+            made.grow(index, by);
+            made.pass(400_000);
+            const { grown } = await untilGrown(made);
+            expect(grown).toEqual([{ index, size: made.images.disks[index]?.length }]);
+            await made.beginAnew();
+            for (const one of changes) apply(made, one);
+            await imaged();
+            await imaged();
+          }
+          await expectPoints(made, wanted);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test("the new end of a disk costs nothing while nothing is in it", async () => {
     const made = machine();
     await made.image();
-    const grown = machine().disks;
-    made.images.disks[1] = Buffer.alloc(4 * BLOCK);
+    await made.carry();
+    made.grow(1, 64 * BLOCK);
     made.pass(400_000);
-    Object.defineProperty(made, "disks", { value: grown });
+    await untilGrown(made);
+    await made.beginAnew();
+    const { state } = await made.image();
+    expect(state.sent).toBe(0);
+    await made.carry();
+    expect(made.points.map(({ disks }) => disks[1]?.size)).toEqual([3 * BLOCK, 67 * BLOCK]);
+  });
+
+  test("a disk that became smaller is refused by name", async () => {
+    const made = machine();
+    await made.image();
+    made.images.disks[1] = Buffer.alloc(2 * BLOCK);
+    made.pass(400_000);
     await expect(made.turn()).rejects.toMatchObject({
       code: "SourceUnsuitable",
       message: expect.stringContaining("enable protection anew"),
@@ -266,6 +314,16 @@ describe("capture by images", () => {
     await expect(made.image()).rejects.toMatchObject({ code: "ImageLost" });
   });
 });
+
+/** Turns until an image says that a disk has grown. */
+async function untilGrown(made: ImageMachine) {
+  for (let rounds = 0; rounds < 500; rounds++) {
+    const turned = await made.turn();
+    if (turned.grown.length > 0) return turned;
+    made.pass(turned.wait);
+  }
+  throw new Error("nothing has grown");
+}
 
 /** Turns until the second image is in the journal; returns what it froze. */
 async function untilImage(made: ImageMachine): Promise<Buffer[]> {
