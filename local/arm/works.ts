@@ -1,4 +1,5 @@
 import { closeAccess, openAccess } from "./compute/disk-access.ts";
+import { resizeDisk } from "./compute/disk-resize.ts";
 import { createDisk, deleteDisk, updateDisk } from "./compute/disk-work.ts";
 import { deleteMachine, startMachine, stopMachine, writeMachine } from "./compute/power.ts";
 import { deleteRunCommand, runCommand } from "./compute/run-command.ts";
@@ -20,6 +21,7 @@ export const works: Readonly<Record<string, Work>> = {
   "disk.create": createDisk,
   "disk.delete": deleteDisk,
   "disk.end-access": closeAccess,
+  "disk.resize": resizeDisk,
   "disk.update": updateDisk,
   "extension.delete": deleteExtension,
   "extension.write": writeExtension,

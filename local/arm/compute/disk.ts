@@ -14,6 +14,7 @@ import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
 import { beginAccess, endAccess } from "./disk-access.ts";
 import { fileFor } from "./disk-file.ts";
+import { asksForSize, resize } from "./disk-resize.ts";
 import { requireDisk } from "./usage.ts";
 import { sourceOf } from "./snapshot-source.ts";
 
@@ -155,12 +156,19 @@ function startDelete(call: Call): Reply {
   return begun(call, disk, "disk.delete", { status: 202 });
 }
 
+function patch(call: Call): Reply {
+  const disk = at(call);
+  return asksForSize(call.body)
+    ? resize(call, disk, () => shown(disk))
+    : patchTags(disk, call, () => shown(disk));
+}
+
 export const disks: Family = {
   type: TYPE,
   since: "2024-03-02",
   get: (call) => ({ status: 200, body: shown(at(call)) }),
   put,
-  patch: (call) => patchTags(at(call), call, () => shown(at(call))),
+  patch,
   delete: startDelete,
   list: ({ box, path }) => ({ status: 200, body: { value: box.state.disks.under(path.id).map(shown) } }),
   find: (box, id) => box.state.disks.get(id),
