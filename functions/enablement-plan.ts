@@ -54,11 +54,11 @@ export async function planFor(
 }
 
 /** Notes what is asked for and not known, to find it out all together. */
-function asking<Value>(read: (id: ArmId) => Promise<Value>) {
+export function asking<Value>(read: (id: ArmId) => Promise<Value>) {
   const found = new Map<string, Value>();
   const open = new Map<string, ArmId>();
   return {
-    known(id: ArmId): Value | undefined {
+    known: (id: ArmId): Value | undefined => {
       const key = id.toLowerCase();
       if (!found.has(key)) open.set(key, id);
       return found.get(key);
@@ -92,7 +92,7 @@ const present = z.object({
   properties: z.object({ subnets: z.array(subnet).nullish() }).nullish(),
 });
 
-async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | undefined> {
+export async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | undefined> {
   const body = await arm.find(id);
   if (body === undefined) return undefined;
   const { location, tags, properties } = parsed(present, body, id);

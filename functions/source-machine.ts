@@ -41,6 +41,7 @@ export async function readSource(
   return {
     region: vm.location,
     vmSize: vm.properties.hardwareProfile.vmSize,
+    ...(vm.zones?.[0] !== undefined && { zone: vm.zones[0] }),
     tags: foreignTags(vm.tags),
     // No token is of nobody: a machine without an agent is known by none.
     principal: principal ?? "",
@@ -50,6 +51,7 @@ export async function readSource(
     ...traitsOf(vm),
     ...(set && {
       availabilitySet: {
+        id: set.id,
         name: set.name,
         faultDomains: set.properties.platformFaultDomainCount,
         updateDomains: set.properties.platformUpdateDomainCount,
@@ -144,6 +146,7 @@ async function readDisks(
     chosen.map(async (disk, index): Promise<SourceDisk> => {
       const found = await getDisk(arm, disk.id);
       checkSize(found);
+      const { diskEncryptionSetId: encryptionSet } = found.properties.encryption ?? {};
       return {
         index: diskIndex(index),
         id: disk.id,
@@ -155,6 +158,7 @@ async function readDisks(
         securityType: found.properties.securityProfile?.securityType ?? undefined,
         architecture: found.properties.supportedCapabilities?.architecture ?? undefined,
         controllers: found.properties.supportedCapabilities?.diskControllerTypes ?? undefined,
+        ...(encryptionSet && { encryptionSet: armId(encryptionSet) }),
         purchasePlan: found.properties.purchasePlan ?? undefined,
         ...("lun" in disk
           ? { lun: disk.lun }

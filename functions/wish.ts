@@ -30,7 +30,8 @@ export function wishOf(
   const at = ["properties", "leeward"];
   const { policy: own, freeze, target = {} } = checkInput(leewardIn, properties.leeward ?? {}, at);
   const policy = checkInput(policyIn(settings), merged(base, own), [...at, "policy"]);
-  const { nics, vmName, size, replicaAccount } = target;
+  const { nics, names, vmName, size, replicaAccount } = target;
+  checkNames(details, names);
   return {
     id,
     vmId: details.fabricObjectId,
@@ -50,6 +51,7 @@ export function wishOf(
       size,
       vmName,
       nics,
+      names,
       disks: details.vmManagedDisks?.map(({ diskId }) => diskId),
       diskKinds: kindsOf(details),
       freeze,
@@ -67,6 +69,23 @@ function cacheAccountOf({ vmManagedDisks }: Details, own: ArmId | undefined): Ar
       "properties.leeward.target.cacheAccount: primaryStagingAzureStorageAccountId names another one",
     );
   return own ?? asked;
+}
+
+/** Nothing is copied where something was named in its place. */
+function checkNames(details: Details, names: Wish["request"]["names"] = []): void {
+  const { recoveryAzureNetworkId, recoveryAvailabilitySetId, recoveryAvailabilityZone } = details;
+  const inPlace: readonly (readonly [string, string, unknown])[] = [
+    ["virtualNetworks", "recoveryAzureNetworkId", recoveryAzureNetworkId],
+    ["availabilitySets", "recoveryAvailabilitySetId", recoveryAvailabilitySetId],
+    ["availabilitySets", "recoveryAvailabilityZone", recoveryAvailabilityZone],
+  ];
+  for (const [at, { source }] of names.entries())
+    for (const [type, field, given] of inPlace)
+      if (given !== undefined && source.toLowerCase().includes(`/${type.toLowerCase()}/`))
+        throw new LeewardError(
+          "InvalidRequest",
+          `properties.leeward.target.names.${at}: ${source} is not copied, since there is ${field}`,
+        );
 }
 
 function kindsOf({ vmManagedDisks = [] }: Details): Wish["request"]["diskKinds"] {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
+import { copyNameList, interfaceName } from "./copy-names.ts";
 import { armIdField, idOfType } from "./field.ts";
 import { groupName } from "./group.ts";
 
@@ -91,6 +92,7 @@ const nicWish = z.strictObject({
   /** By name, in the network that the interface goes to. */
   subnet: z.string().min(1).max(80).optional(),
   address: z.ipv4().optional(),
+  recoveryName: interfaceName.optional(),
   networkSecurityGroup: idOfType("Microsoft.Network/networkSecurityGroups").optional(),
 });
 
@@ -106,11 +108,12 @@ export const targetWish = z.strictObject({
     .optional(),
   cacheAccount: account.optional(),
   replicaAccount: account.optional(),
+  names: copyNameList.optional(),
   nics: z
     .array(nicWish)
     .max(64)
     .superRefine((nics, context) => {
-      for (const field of ["name", "address"] as const)
+      for (const field of ["name", "address", "recoveryName"] as const)
         for (const [at, nic] of nics.entries())
           if (nic[field] !== undefined && nics.slice(0, at).some((one) => same(one[field], nic[field])))
             context.addIssue({ code: "custom", path: [at, field], message: "named twice" });

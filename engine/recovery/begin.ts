@@ -2,14 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { LeewardError } from "../core/errors.ts";
 import { type ArmId, type BarrierId, type OperationId, sameArmId } from "../core/ids.ts";
 import { type Micros, generation } from "../core/units.ts";
-import {
-  type ItemRecord,
-  type ProtectionRequest,
-  type Removal,
-  lastSegment,
-  machineIdFor,
-  move,
-} from "./item.ts";
+import { type ItemRecord, type Removal, lastSegment, machineIdFor, move } from "./item.ts";
+import type { ProtectionRequest } from "./protection-request.ts";
 import { type ItemJob, operationFor } from "./job.ts";
 import type { RecoveryPolicy } from "./policy.ts";
 import type { WantedMoment } from "./wanted-moment.ts";

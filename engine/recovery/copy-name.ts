@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Owner, isOwned } from "../core/owner.ts";
-import { type ArmId, armId, sameArmId } from "../core/ids.ts";
+import { type ArmId, armId, resourceTypeOf, sameArmId } from "../core/ids.ts";
 import { lastSegment } from "./item.ts";
 
 /** What stands in the target under an id. */
@@ -22,6 +22,12 @@ export interface CopyKind {
   readonly role: string;
 }
 
+/** What the copy of a source is called. */
+export interface ChosenName {
+  readonly source: ArmId;
+  readonly name: string;
+}
+
 export const KINDS = {
   network: { type: "Microsoft.Network/virtualNetworks", most: 64, role: "network" },
   securityGroup: { type: "Microsoft.Network/networkSecurityGroups", most: 80, role: "security-group" },
@@ -30,6 +36,7 @@ export const KINDS = {
     most: 80,
     role: "application-group",
   },
+  availabilitySet: { type: "Microsoft.Compute/availabilitySets", most: 80, role: "availability" },
 } as const satisfies Record<string, CopyKind>;
 
 /** In the tag of what is like a resource of the source. */
@@ -47,14 +54,20 @@ export const copyOwner = ({ role }: CopyKind, source: ArmId): Owner => ({
  * longer one with eight digits of the source's id. Which one it is depends on what is there and on the order of the calls
  * alone: what was made once is found again.
  * @param home of which source something is, or is to be, the copy, as far as that is written down
+ * @param chosen by the caller, in place of such names
  */
 export function copyNames(
   group: ArmId,
   there: There,
   home: (copy: ArmId) => ArmId | undefined,
+  chosen: readonly ChosenName[] = [],
 ): (kind: CopyKind, source: ArmId) => ArmId {
   const given = new Map<string, string>();
+  for (const { source, name } of chosen)
+    given.set(`${group}/providers/${resourceTypeOf(source)}/${name}`.toLowerCase(), source.toLowerCase());
   return (kind, source) => {
+    const asked = chosen.find((one) => sameArmId(one.source, source));
+    if (asked) return named(group, kind, asked.name);
     const plain = named(group, kind, `${lastSegment(source)}${SUFFIX}`);
     const marked = named(
       group,

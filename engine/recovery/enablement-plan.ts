@@ -12,6 +12,7 @@ import {
 } from "./item.ts";
 import { type NetworkMapping, mappedSubnet, mappingName } from "./network-mapping.ts";
 import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
+import { homeOf, namesLacking } from "./chosen-names.ts";
 import { howOf, resourcesOf } from "./planned-resources.ts";
 import { inNetwork, targetOfRequest } from "./target-names.ts";
 
@@ -56,7 +57,7 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
   const { item, source, region, there } = facts;
   const base = targetOfRequest(item, source, region);
   const problems: string[] = [];
-  const idOf = copyNames(base.resourceGroup, there, (id) => facts.mapping(id)?.target);
+  const idOf = copyNames(base.resourceGroup, there, homeOf(facts), item.request.names);
   const places = new Map(
     facts.networks.map((network) => [network.id.toLowerCase(), placed(network, idOf, facts)]),
   );
@@ -85,6 +86,7 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
       ...(rules && { networkSecurityGroup: rules }),
       ...(applied.length > 0 && { applicationSecurityGroups: applied }),
       ...(wish?.address && { address: wish.address }),
+      ...(wish?.recoveryName && { recoveryName: wish.recoveryName }),
     };
   });
   const networks = [...places.values()].map((place): PlannedNetwork => {
@@ -97,7 +99,15 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
     return { from: place.from, id: place.id, how: place.how, subnets: Object.fromEntries(here) };
   });
   const primary = networks[0]?.id;
-  const target = { ...base, ...(primary && { network: primary }), nics };
+  const set = source.availabilitySet?.id;
+  const target = {
+    ...base,
+    ...(primary && { network: primary }),
+    ...(base.availabilitySet &&
+      set &&
+      !item.request.availabilitySet && { availabilitySet: idOf(KINDS.availabilitySet, set) }),
+    nics,
+  };
   const parts = { networks, securityGroups, applicationGroups };
   const resources = resourcesOf(facts, target, parts);
   return {
@@ -105,7 +115,7 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
     target,
     resources,
     mappings: networks.flatMap((network) => mappingFor(facts, network)),
-    problems: [...problems, ...wishesLacking(facts, resources)],
+    problems: [...problems, ...wishesLacking(facts, resources), ...namesLacking(facts, target, resources)],
   };
 }
 

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { freezeCommands } from "../core/freeze.ts";
 import { checked } from "../core/schema.ts";
 import { LeewardError } from "../core/errors.ts";
 import {
@@ -18,6 +17,7 @@ import { announcement } from "./announce.ts";
 import { resyncRequest } from "./resync-request.ts";
 import { targetBuild } from "./target-build.ts";
 import { bootCheck, recoveryPolicy } from "./policy.ts";
+import { protectionRequest } from "./protection-request.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
@@ -48,6 +48,8 @@ const sourceDisk = z.object({
   architecture: z.string().optional(),
   /** Controllers that it can be on, as in `SCSI, NVMe`; of OS disks. */
   controllers: z.string().optional(),
+  /** By which the customer's key encrypts it. */
+  encryptionSet: arm.optional(),
   /** Of the marketplace image that it was made of. */
   purchasePlan: z.record(z.string(), z.unknown()).optional(),
 });
@@ -85,6 +87,8 @@ export type SourceNic = z.infer<typeof sourceNic>;
 const sourceMachine = z.object({
   region: z.string(),
   vmSize: z.string(),
+  /** That it is pinned to. */
+  zone: z.string().optional(),
   tags: z.record(z.string(), z.string()),
   /** Object id of the VM's identity: the one whose tokens the agent may use. */
   principal: z.string(),
@@ -103,7 +107,13 @@ const sourceMachine = z.object({
   /** The VM agent of Azure answered. */
   guestAgent: z.boolean().optional(),
   availabilitySet: z
-    .object({ name: z.string(), faultDomains: z.number().int(), updateDomains: z.number().int() })
+    .object({
+      /** Older records lack it. */
+      id: arm.optional(),
+      name: z.string(),
+      faultDomains: z.number().int(),
+      updateDomains: z.number().int(),
+    })
     .optional(),
   network: z.object({
     name: z.string(),
@@ -125,6 +135,8 @@ const targetNic = z.object({
   applicationSecurityGroups: z.array(arm).optional(),
   /** That the user wants in place of the source's. */
   address: z.string().optional(),
+  /** In place of the source's. */
+  recoveryName: z.string().optional(),
 });
 export type TargetNic = z.infer<typeof targetNic>;
 
@@ -161,40 +173,6 @@ const targetMachine = z.object({
   replica: account.optional(),
 });
 export type TargetMachine = z.infer<typeof targetMachine>;
-
-/** What the user asked for. */
-const protectionRequest = z.object({
-  resourceGroup: arm,
-  network: arm.optional(),
-  subnet: z.string().optional(),
-  availabilitySet: arm.optional(),
-  zone: z.string().optional(),
-  proximityPlacementGroup: arm.optional(),
-  size: z.string().optional(),
-  vmName: z.string().optional(),
-  cacheAccount: arm.optional(),
-  replicaAccount: arm.optional(),
-  /** Of NICs by their name at the source; what is left out is as the plan has it. */
-  nics: z
-    .array(
-      z.object({
-        name: z.string(),
-        subnet: z.string().optional(),
-        address: z.string().optional(),
-        networkSecurityGroup: arm.optional(),
-      }),
-    )
-    .optional(),
-  /** What is to be other than at the source, by disk. */
-  diskKinds: z
-    .array(z.object({ disk: arm, sku: z.string().optional(), encryptionSet: arm.optional() }))
-    .optional(),
-  /** The disks to protect; all of the VM when absent. */
-  disks: z.array(arm).optional(),
-  /** For the agent, in place of none. */
-  freeze: freezeCommands.optional(),
-});
-export type ProtectionRequest = z.infer<typeof protectionRequest>;
 
 export const stepReport = z.object({
   name: z.string(),

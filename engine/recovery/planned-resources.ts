@@ -66,7 +66,7 @@ export function resourcesOf(
       ? [asked(availabilitySet, "availability", "recoveryAvailabilitySetId")]
       : []),
     ...(availabilitySet && !request.availabilitySet && set
-      ? [made(availabilitySet, "availability", `the machine is in ${set.name}`)]
+      ? [made(availabilitySet, "availability", `the machine is in ${set.name}`, set.id)]
       : []),
     request.cacheAccount
       ? asked(

@@ -1,5 +1,5 @@
 import { LeewardError } from "../core/errors.ts";
-import type { OperationId } from "../core/ids.ts";
+import type { ArmId, OperationId } from "../core/ids.ts";
 import { type Generation, type Micros, type Sequence, generation } from "../core/units.ts";
 import {
   type ItemRecord,
@@ -9,6 +9,7 @@ import {
   move,
   sourceOf,
 } from "./item.ts";
+import type { ProtectionRequest } from "./protection-request.ts";
 
 /*
  * A machine that was failed over is protected towards the region that it came from. Each direction has its records, its
@@ -49,6 +50,9 @@ export function beginReversal(old: ItemRecord, { failover, to, sequence, now }: 
 export interface Terms {
   readonly source: SourceMachine;
   readonly target: TargetMachine;
+  /** The machine that runs now, and how it is to be built; as the giving side has them when left out. */
+  readonly vmId?: ArmId | undefined;
+  readonly request?: ProtectionRequest | undefined;
   readonly now: Micros;
 }
 
@@ -70,6 +74,8 @@ export function takeOver(own: ItemRecord | undefined, given: ItemRecord, terms: 
     state: "Reversing",
     generation: reversal.generation,
     reversal,
+    ...(terms.vmId && { vmId: terms.vmId }),
+    ...(terms.request && { request: terms.request }),
     source: terms.source,
     target: terms.target,
     job: { ...given.job, kind: "enable", startTime: terms.now, ended: false },

@@ -81,12 +81,15 @@ export const placeOf = (
     subnet: inNetwork(network, nic.primary && subnet ? subnet : nic.subnet),
   };
 
-export const targetNic = (target: TargetMachine, nicName: string): ArmId =>
-  inGroup(
+/** Of the copy of a NIC, which is called by its name at the source. */
+export function targetNic(target: TargetMachine, nicName: string): ArmId {
+  const name = target.nics?.find((nic) => nic.name === nicName)?.recoveryName ?? nicName;
+  return inGroup(
     target.resourceGroup,
     "Microsoft.Network/networkInterfaces",
-    `${target.purpose ? nicName.slice(0, 75) : nicName}${suffixOf(target)}`,
+    `${target.purpose ? name.slice(0, 75) : name}${suffixOf(target)}`,
   );
+}
 
 /** What is built for a test never has the name of what a failover builds. */
 const suffixOf = ({ purpose }: TargetMachine): string => (purpose ? TEST_SUFFIX : "");

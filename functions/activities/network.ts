@@ -17,39 +17,38 @@ import {
   likeSubnet,
   prefixesOf,
 } from "../../engine/azure/subnet.ts";
-import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { type MachineId, sameArmId } from "../../engine/core/ids.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
+import { sameArmId } from "../../engine/core/ids.ts";
 import { isOwned } from "../../engine/core/owner.ts";
 import { KINDS, copyOwner } from "../../engine/recovery/copy-name.ts";
 import { targetOf } from "../../engine/recovery/item.ts";
 import type { Copy, PlanRecord, PlannedNetwork } from "../../engine/recovery/plan-record.ts";
 import { isReserved } from "../../engine/recovery/reserved-subnet.ts";
-import type { ArmSent } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
-import { planOf, settlePlan } from "./source.ts";
+import { underAnotherName } from "./another-name.ts";
+import { planOf } from "./source.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 /** The network and its rules, as the plan has them. */
 export const networkActivities = {
   async createApplicationGroup({ machine, at }, { services }) {
-    const { region } = targetOf(await itemOf(services, machine));
-    return underAnotherName(services, machine, async ({ applicationGroups }) => {
-      const { from, id } = copyAt(applicationGroups, at);
+    return underAnotherName(services, machine, async (item) => {
+      const { from, id } = copyAt((await planOf(services, item)).applicationGroups, at);
       const owner = copyOwner(KINDS.applicationGroup, from);
-      return sent(await ensureApplicationGroup(services.arm, { id, location: region, owner }));
+      return sent(await ensureApplicationGroup(services.arm, { id, location: targetOf(item).region, owner }));
     });
   },
 
   async createSecurityGroup({ machine, at }, { services }) {
-    const { region } = targetOf(await itemOf(services, machine));
-    return underAnotherName(services, machine, async ({ securityGroups, applicationGroups }) => {
+    return underAnotherName(services, machine, async (item) => {
+      const { securityGroups, applicationGroups } = await planOf(services, item);
       const { from, id } = copyAt(securityGroups, at);
       const { securityRules } = (await getSecurityGroup(services.arm, from)).properties;
       return sent(
         await ensureSecurityGroup(services.arm, {
           id,
-          location: region,
+          location: targetOf(item).region,
           rules: securityRules,
           instead: (named) => applicationGroups.find((copy) => sameArmId(copy.from, named))?.id,
           owner: copyOwner(KINDS.securityGroup, from),
@@ -71,24 +70,6 @@ export const networkActivities = {
     return found ? complete(services, plan, wanted, found) : make(services, plan, wanted, region);
   },
 } satisfies Partial<Implementations>;
-
-/**
- * Somebody may have taken a name since it was planned, another enablement for a group of the same name perhaps: planned once
- * more, it is another one. @throws ForeignResource when it is not
- */
-async function underAnotherName(
-  services: Services,
-  machine: MachineId,
-  make: (plan: PlanRecord) => Promise<ArmSent>,
-): Promise<ArmSent> {
-  const item = await itemOf(services, machine);
-  try {
-    return await make(await planOf(services, item));
-  } catch (error) {
-    if (!hasCode(error, "ForeignResource")) throw error;
-    return make(await settlePlan(services, item));
-  }
-}
 
 /** All subnets with all that they have in one write: a later one that leaves some out would ask Azure to delete them. */
 async function make({ arm }: Services, plan: PlanRecord, { from, id }: PlannedNetwork, location: string) {

@@ -4,9 +4,11 @@ import { ensureResourceGroup, findResourceGroup } from "../../engine/azure/resou
 import { ensureRoleAssignment } from "../../engine/azure/role-assignment.ts";
 import { ensureStorageAccount, getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
+import { KINDS, copyOwner } from "../../engine/recovery/copy-name.ts";
 import { grantsFor } from "../../engine/recovery/role-grants.ts";
 import { sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ArmSent } from "../../orchestrations/contract.ts";
+import { underAnotherName } from "./another-name.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 const shared = (role: string) => ({ machine: "shared" as const, role });
@@ -21,14 +23,15 @@ export const targetActivities = {
   },
 
   async createAvailabilitySet({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    const target = targetOf(item);
-    const set = sourceOf(item).availabilitySet;
-    if (!target.availabilitySet || item.request.availabilitySet || !set) return {};
-    const { faultDomains, updateDomains } = set;
-    const owner = shared("availability");
-    const spec = { id: target.availabilitySet, location: target.region, faultDomains, updateDomains, owner };
-    return sent(await ensureAvailabilitySet(services.arm, spec));
+    return underAnotherName(services, machine, async (item) => {
+      const { availabilitySet: id, region: location } = targetOf(item);
+      const set = sourceOf(item).availabilitySet;
+      if (!id || item.request.availabilitySet || !set) return {};
+      const { faultDomains, updateDomains } = set;
+      const owner = set.id ? copyOwner(KINDS.availabilitySet, set.id) : shared("availability");
+      const spec = { id, location, faultDomains, updateDomains, owner };
+      return sent(await ensureAvailabilitySet(services.arm, spec));
+    });
   },
 
   async createReplicaAccount({ machine }, { services }) {

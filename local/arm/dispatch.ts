@@ -7,6 +7,7 @@ import type { Box } from "./box.ts";
 import type { Call, Family, Reply } from "./call.ts";
 import { route } from "./families.ts";
 import { paged } from "./page.ts";
+import { checkName } from "./network/name.ts";
 import { groupAt } from "./resources/resource-group.ts";
 
 export interface Request {
@@ -36,6 +37,7 @@ export async function dispatch(box: Box, request: Request): Promise<Reply & { re
   if (request.principal !== undefined)
     requireRights(box, request.principal, request.method, path, request.body);
   if (path.group !== undefined && family.type !== "Microsoft.Resources/resourceGroups") groupAt(box, path);
+  if (request.method === "PUT") checkName(path);
   refuseLost(box, family, path, request.body);
   if (request.method !== "GET") refuseBusy(box, path.id);
   if (!request.seed) refuseLocked(box, request.method, path);

@@ -8,7 +8,8 @@ import { systemClock } from "../../../engine/core/clock.ts";
 import { type ArmId, type MachineId, armId } from "../../../engine/core/ids.ts";
 import { GIB, bytes } from "../../../engine/core/units.ts";
 import { type Wish, beginEnable } from "../../../engine/recovery/begin.ts";
-import { type ProtectionRequest, itemKey } from "../../../engine/recovery/item.ts";
+import { itemKey } from "../../../engine/recovery/item.ts";
+import type { ProtectionRequest } from "../../../engine/recovery/protection-request.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { MemoryRecordStore } from "../../../engine/storage/memory.ts";
@@ -152,6 +153,7 @@ export function appAt(box: TestBox, arm: ArmClient = box.client): Services {
   return {
     ...Object.create(null),
     arm: declared,
+    clock: systemClock,
     records: recordsIn(new MemoryRecordStore()),
     settings: { ...Object.create(null), region: NORTH, subscription: SUBSCRIPTION },
     offerOf: offers(declared, systemClock),

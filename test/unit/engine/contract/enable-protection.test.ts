@@ -70,6 +70,26 @@ test.each([
     },
   ],
   ["nics.0.address", { nics: [{ name: "a", address: "10.0.0.400" }] }],
+  ["nics.0.recoveryName", { nics: [{ name: "a", recoveryName: "-a" }] }],
+  [
+    "nics.1.recoveryName",
+    {
+      nics: [
+        { name: "a", recoveryName: "c" },
+        { name: "b", recoveryName: "C" },
+      ],
+    },
+  ],
+  ["names.0.source", { names: [{ source: VM, name: "a" }] }],
+  ["names.0.name", { names: [{ source: id("Microsoft.Network/virtualNetworks"), name: "a" }] }],
+  ["names.0.name", { names: [{ source: id("Microsoft.Network/networkSecurityGroups"), name: "a." }] }],
+  ["names.0.name", { names: [{ source: id("Microsoft.Compute/availabilitySets"), name: "a b" }] }],
+  [
+    "names.1.source",
+    {
+      names: ["hall", "yard"].map((name) => ({ source: id("Microsoft.Network/virtualNetworks"), name })),
+    },
+  ],
   ["", { vmname: "misspelt" }],
 ])("%s of the target is named when it is wrong", (field, more) => {
   expect(wrong(targetWish, more)).toEqual([field]);
@@ -104,6 +124,10 @@ test("everything that can be chosen can be chosen together", () => {
     size: "Standard_D4s_v5",
     cacheAccount: account("a"),
     replicaAccount: account("r"),
+    names: [
+      { source: id("Microsoft.Network/virtualNetworks"), name: "hall" },
+      { source: id("Microsoft.Network/applicationSecurityGroups"), name: "a" },
+    ],
     nics,
   };
   expect(wrong(targetWish, target)).toEqual([]);
