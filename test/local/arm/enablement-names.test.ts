@@ -54,7 +54,11 @@ test("what is copied is called as the caller says, is found again, and everythin
   expect(new Set(writes.map(lastSegment))).toEqual(
     new Set([
       "recovery",
-      ...["hall", "hall-guard", "hall-web", "hall-set", "nic-recovery"],
+      "hall",
+      "hall-guard",
+      "hall-web",
+      "hall-set",
+      "nic-recovery",
       ...writes.filter((path) => path.includes("storageAccounts")).map(lastSegment),
     ]),
   );
