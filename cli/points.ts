@@ -5,6 +5,7 @@ import { mapInOrder } from "../engine/core/in-order.ts";
 import type { Loss, RecoveryPoint } from "../engine/journal/manifest.ts";
 import { pointName } from "../engine/journal/names.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
+import { isByImages } from "../engine/replication/by-images.ts";
 import { type Reach, groundsOf } from "../engine/replication/reach.ts";
 import { SOURCE_HELP, SOURCE_OPTIONS, openMachine, sourceSchema } from "./source.ts";
 import { parseOptions } from "./usage.ts";
@@ -12,7 +13,8 @@ import { parseOptions } from "./usage.ts";
 export const help = `leeward points --from URL|DIR [--machine ID]
 
 Lists the recovery points of a machine, newest last, with what each would lose, and between which writes every single
-one can be restored to: "leeward restore --at" and "--sequence".
+one can be restored to: "leeward restore --at" and "--sequence". Of a machine that is captured by images the points are
+all that there is.
 
 ${SOURCE_HELP}
   --last N             only the newest N (default 20)
@@ -36,27 +38,32 @@ export async function run(args: readonly string[]): Promise<void> {
     readPointAt(objects, pointName(machine, generation, sequence, id)),
   );
   for await (const point of reads) points.push(point);
-  const reaches = (await groundsOf(objects, machine)).map(({ reach }) => reach);
+  const reaches: Reached[] = [];
+  for (const ground of await groundsOf(objects, machine))
+    reaches.push({ ...ground.reach, images: await isByImages(ground) });
   if (json) console.log(JSON.stringify({ points: points.map(inIso), reachable: reaches.map(plain) }));
   else for (const line of [...table(points, all.length), ...windows(reaches)]) console.log(line);
 }
+
+type Reached = Reach & { readonly images: boolean };
 
 const inIso = <Dated extends { readonly time: Micros }>(dated: Dated) => ({
   ...dated,
   time: toIso(dated.time),
 });
 
-const plain = ({ generation, first, last, stop }: Reach) => ({
+const plain = ({ generation, first, last, stop, images }: Reached) => ({
   generation,
+  images,
   first: inIso(first),
   last: inIso(last),
   ...(stop !== undefined && { stop }),
 });
 
-function windows(reaches: readonly Reach[]): string[] {
+function windows(reaches: readonly Reached[]): string[] {
   if (reaches.length === 0) return ["between points nothing can be restored"];
-  return reaches.flatMap(({ generation, first, last, stop }) => [
-    `any write from ${first.sequence} to ${last.sequence}, ${toIso(first.time)} to ${toIso(last.time)} (generation ${generation})`,
+  return reaches.flatMap(({ generation, first, last, stop, images }) => [
+    `${images ? "the images, and no write between two of them," : "any write"} from ${first.sequence} to ${last.sequence}, ${toIso(first.time)} to ${toIso(last.time)} (generation ${generation})`,
     ...(stop === undefined ? [] : [`  nothing behind that is read: ${stop}`]),
   ]);
 }
@@ -66,9 +73,10 @@ const secondsOf = (loss: Loss | undefined): string => loss?.seconds.toFixed(1) ?
 
 function table(points: readonly RecoveryPoint[], all: number): string[] {
   const lines = points.map(
-    ({ id, time, consistency, generation, sequence, losses }) =>
+    ({ id, time, consistency, spread, generation, sequence, losses }) =>
       `${id}  ${toIso(time)}  ${consistency.padEnd(11)}  ${String(generation).padStart(3)}  ${String(sequence).padStart(12)}` +
-      `  ${secondsOf(losses?.vm).padStart(8)}  ${secondsOf(losses?.region).padStart(11)}`,
+      `  ${secondsOf(losses?.vm).padStart(8)}  ${secondsOf(losses?.region).padStart(11)}` +
+      (spread === undefined ? "" : `  disks within ${(spread / 1000).toFixed(1)} s`),
   );
   const heading = `${"point".padEnd(36)}  ${"time".padEnd(27)}  consistency  gen         write  VM loss s  region loss s`;
   return [heading, ...lines, `${points.length} of ${all} points`];

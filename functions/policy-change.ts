@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { itemKey } from "../engine/recovery/item.ts";
-import { type RecoveryPolicy, recoveryPolicy } from "../engine/recovery/policy.ts";
 import { merged } from "../engine/recovery/replication-policy.ts";
 import { findItem } from "./begin.ts";
+import { changedPolicy } from "./changed-policy.ts";
 import { checkDelay } from "./delete-delay.ts";
-import { bodyOf, checkInput, durableRoute } from "./http.ts";
+import { wakeCapture } from "./durable.ts";
+import { bodyOf, durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { PATHS, itemIn } from "./paths.ts";
 
@@ -17,6 +18,8 @@ const changes = z.looseObject({
         verifyInterval: z.unknown().optional(),
         scrubDays: z.unknown().optional(),
         checkpointInterval: z.unknown().optional(),
+        imageInterval: z.unknown().optional(),
+        capture: z.unknown().optional(),
       }),
     }),
   }),
@@ -32,20 +35,13 @@ durableRoute(
     const { policy: given } = (await bodyOf(request, changes)).properties.leeward;
     await findItem(services, id);
     const item = await services.records.items.update(itemKey(id), (old) => {
-      const policy = changed(old.policy, given);
+      const policy = changedPolicy(old.policy, given);
       checkDelay(services.settings, policy);
       // What the item was given itself stands over what the vault's policy says from now on.
       return { ...old, policy, ...(old.policyId && { ownPolicy: merged(old.ownPolicy ?? {}, given) }) };
     });
+    // It may be asleep until an image is due by the old interval.
+    if (item.policy.capture === "snapshots") await wakeCapture(call.client, item.machine);
     return { jsonBody: await viewItem(call, item) };
   },
 );
-
-const changed = (
-  old: RecoveryPolicy,
-  given: z.output<typeof changes>["properties"]["leeward"]["policy"],
-): RecoveryPolicy => {
-  const retention = { ...old.retention, ...given.retention };
-  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return checkInput(recoveryPolicy, { ...old, ...wanted, retention }, ["properties", "leeward", "policy"]);
-};

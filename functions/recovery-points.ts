@@ -120,6 +120,7 @@ const view = (
       sequence: point.sequence,
       verified: VERIFIED[standingOf(known, point)],
       ...unmetOf(barriers, point.id),
+      ...(point.spread !== undefined && { spread: point.spread }),
       losses: point.losses,
       disks: point.disks,
     },

@@ -159,8 +159,9 @@ function progressView({ name, properties }) {
 }
 
 function lossesView({ points, properties }, region) {
-  const { state, losses } = properties.leeward ?? {};
+  const { state, losses, policy } = properties.leeward ?? {};
   if (state !== "Protected" && state !== "InitialReplication") return undefined;
+  const images = byImages(policy);
   // Before the first point there is nothing to fail over to, however much has arrived.
   const unknown =
     points.length > 0
@@ -174,31 +175,45 @@ function lossesView({ points, properties }, region) {
       "VM loss",
       counted?.vm,
       unknown,
+      images,
       "If only this machine died now: the writes that the cache in its region does not hold yet.",
     ),
     lossView(
       "Region loss",
       counted?.region,
       unknown,
+      images,
       `If its whole region were lost now: the writes that have not arrived in ${region} yet.`,
     ),
   );
 }
 
-function lossView(name, loss, [figure, why], sentence) {
+function lossView(name, loss, [figure, why], images, sentence) {
+  const facts = images ? "since the newest image: nobody counts the writes" : loss && writesOf(loss);
   return h(
     "section",
     { class: "loss", key: name },
     h("h3", null, name),
     h("p", { class: "figure" }, loss ? duration(loss.seconds) : figure),
-    h("p", { class: "facts" }, loss ? `${count(loss.writes, "write")}, ${size(loss.bytes)}` : why),
+    h("p", { class: "facts" }, loss ? facts : why),
     h("p", { class: "hint" }, sentence),
   );
 }
 
+const writesOf = ({ writes, bytes }) => `${count(writes, "write")}, ${size(bytes)}`;
+
+/** Captured by snapshots, and not by an agent. */
+const byImages = (policy) => policy?.capture === "snapshots";
+
 /** How old the figures are: they are the source's own. Whether its silence is a problem, the app says. */
-function agentView({ agent, state }) {
+function agentView({ agent, state, policy }) {
   if (!agent?.lastHeartbeat || (state !== "Protected" && state !== "InitialReplication")) return undefined;
+  if (byImages(policy))
+    return h(
+      "p",
+      { class: "hint", key: "agent" },
+      `Without an agent: ${agent.mode}, an image of its disks every ${duration(policy.imageInterval / 1000)}. Nothing between two images can be reached.`,
+    );
   const heard = `heard ${duration(secondsSince(agent.lastHeartbeat))} ago`;
   const waiting =
     agent.backlog.bytes > 0 ? `${size(agent.backlog.bytes)} waiting for the cache` : "nothing waiting";
@@ -238,6 +253,7 @@ const REASONS = {
   continuity: "the journal had a gap",
   crash: "the machine crashed",
   verification: "a point was found bad",
+  resize: "a disk has grown",
   operator: "somebody asked for it",
   schedule: "it was due",
   reversal: "the direction was turned around",
@@ -349,7 +365,7 @@ function pointsView(item) {
 }
 
 function pointRow({ id, name, properties }) {
-  const { losses, verified, unmet } = properties.leeward ?? {};
+  const { losses, verified, unmet, spread } = properties.leeward ?? {};
   const loss = (one) => (one ? duration(one.seconds) : "–");
   return h(
     "tr",
@@ -361,6 +377,7 @@ function pointRow({ id, name, properties }) {
       consistencyOf(properties),
       h("div", { class: "hint" }, verifiedWord(verified)),
       unmet && h("div", { class: "hint" }, unmet),
+      spread && h("div", { class: "hint" }, `disks one by one, within ${duration(spread / 1000)}`),
     ),
     h("td", null, loss(losses?.vm)),
     h("td", null, loss(losses?.region)),

@@ -26,6 +26,8 @@ const recoveryPointResource = z.object({
       verified: z.union([z.boolean(), z.enum(["bad", "suspect"])]),
       /** Why it is not what was asked for, such as application-consistent; of the newest such points. */
       unmet: z.string().optional(),
+      /** Milliseconds behind its time within which its disks were imaged one by one; absent when all were at one instant. */
+      spread: z.number().optional(),
       /** As they were when the point was made; null when its manifest was lost and made again from the journal. */
       losses: z.object({ vm: loss, region: loss }).nullable(),
       /** `root` is the digest tree over the disk's 64 KiB blocks, taken at the source. */

@@ -5,7 +5,9 @@ import { sha256 } from "../../engine/core/digest.ts";
 import { BLOCK, sequence } from "../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../engine/journal/manifest.ts";
 import { countOf } from "../../engine/replication/blocks.ts";
+import { isByImages } from "../../engine/replication/by-images.ts";
 import { findMoment } from "../../engine/replication/moment.ts";
+import { groundsOf } from "../../engine/replication/reach.ts";
 import { restorePoint } from "../../engine/replication/restore.ts";
 import { verifyPoint } from "../../engine/replication/verify-point.ts";
 import type { CapturedMachine } from "../fixtures/captured-machine.ts";
@@ -228,6 +230,7 @@ export function everyWriteIsAState(provider: ProviderUnderTest): void {
       judged(provider, async (scene) => {
         const [first, second] = await threeWrites(scene);
         for (let at = first.sequence + 1; at < second.sequence; at++) await expectPrefix(scene, first, at);
+        expect(await saysImages(scene)).toBe(false);
       }),
     ).resolves.toBe("sound"));
 }
@@ -243,6 +246,10 @@ export function imagesAloneAreStates(provider: ProviderUnderTest): void {
             code: "MomentUnreachable",
             message: expect.stringContaining(`only ${first.sequence} and ${second.sequence} are states`),
           });
+        expect(await saysImages(scene)).toBe(true);
+        // Of an idle machine too: the last image had nothing new.
+        await scene.point();
+        expect(await saysImages(scene)).toBe(true);
       }),
     ).resolves.toBe("sound"));
 }
@@ -264,6 +271,12 @@ const find = ({ captured: { journal } }: Scene, at: number) =>
     { objects: journal.target, key: journal.key, machine: journal.machine },
     { kind: "write", sequence: sequence(at) },
   );
+
+/** Who lists what can be restored does not promise more than there is. */
+async function saysImages({ captured: { journal } }: Scene): Promise<boolean> {
+  const ground = (await groundsOf(journal.target, journal.machine)).at(-1);
+  return ground !== undefined && isByImages(ground);
+}
 
 /** The first point, and the writes behind it up to this one, each of 4 KiB in a block of its own on disk 1. */
 async function expectPrefix(scene: Scene, first: RecoveryPoint, at: number): Promise<void> {
