@@ -8,6 +8,7 @@ import "./failover-cancel.ts";
 import "./groups.ts";
 import "./health.ts";
 import "./jobs.ts";
+import "./left-images-timer.ts";
 import "./losses.ts";
 import "./metrics.ts";
 import "./metrics-timer.ts";

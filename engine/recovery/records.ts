@@ -9,6 +9,7 @@ import { groupRecord, memberRecord } from "./group.ts";
 import { healingRecord } from "./healing-record.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
+import { leftImagesRecord } from "./left-images.ts";
 import { lostRecord } from "./lost-record.ts";
 import { networkMapping } from "./network-mapping.ts";
 import { planRecord } from "./plan-record.ts";
@@ -57,6 +58,7 @@ export interface AllRecords {
   readonly healing: Records<z.output<typeof healingRecord>>;
   readonly readiness: Records<z.output<typeof readinessRecord>>;
   readonly removing: Records<z.output<typeof removingRecord>>;
+  readonly leftImages: Records<z.output<typeof leftImagesRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
   readonly plans: Records<z.output<typeof planRecord>>;
   readonly mappings: Records<z.output<typeof networkMapping>>;
@@ -80,6 +82,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   healing: records(store, "healing", healingRecord),
   readiness: records(store, "readiness", readinessRecord),
   removing: records(store, "removing", removingRecord),
+  leftImages: records(store, "leftImages", leftImagesRecord),
   groups: records(store, "group", groupRecord),
   plans: records(store, "plan", planRecord),
   mappings: records(store, "mapping", networkMapping),

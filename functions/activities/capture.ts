@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { DurableClient } from "durable-functions";
-import { forgetCapture, resumeOf } from "../../engine/capture/capture-state.ts";
+import { resumeOf } from "../../engine/capture/capture-state.ts";
 import { type CaptureTurn, captureTurn } from "../../engine/capture/image-capture.ts";
 import { AGENT_VERSION } from "../../engine/contract/agent-version.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
@@ -13,11 +13,12 @@ import { disksIn, withGrown } from "../../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { beginningOn, reasonOf, resyncDue } from "../../engine/recovery/resync.ts";
-import { STATES } from "../../engine/recovery/state.ts";
+import { STATES, isLeaving } from "../../engine/recovery/state.ts";
 import { BaseDigests } from "../../engine/replication/base-digests.ts";
 import { chooseBase } from "../base-choice.ts";
 import { ensureCapture, ensureReplicate, ensureResync, wakeReplicate } from "../durable.ts";
 import { endGeneration, generationFor } from "../generations.ts";
+import { dropImages } from "../left-images.ts";
 import type { Services } from "../services.ts";
 import { diskImages, imagedIn } from "./disk-images.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -35,10 +36,8 @@ export const captureActivities = {
   async capture({ machine }, { services, client }) {
     const item = await itemOf(services, machine);
     if (!STATES[item.state].replicating) {
-      // A region that is lost does not answer. What is left there is found by its tags when protection ends.
-      await dropImages(services, item).catch((error: unknown) => {
-        if (!(error instanceof LeewardError)) throw error;
-      });
+      // Whoever takes protection away lists what it deletes.
+      if (!isLeaving(item.state)) await dropImages(services, item);
       return { state: "ended", wait: millis(0) };
     }
     const progress = await begun(services, client, item);
@@ -69,12 +68,6 @@ export const captureActivities = {
     return null;
   },
 } satisfies Partial<Implementations>;
-
-/** Everything of the machine's images goes, in the source region and here. May run twice. */
-async function dropImages(services: Services, item: ItemRecord): Promise<void> {
-  if (item.source) await diskImages(services, imagedIn(item)).sweep([]);
-  await forgetCapture(services.target, item.machine);
-}
 
 /** The generation is of smaller disks: the next has them as they are, and compares. */
 const noteGrown = (

@@ -1,15 +1,15 @@
 import { hash } from "node:crypto";
-import { closeDisk, openDisk } from "../../engine/azure/disk.ts";
-import { remove } from "../../engine/azure/resource.ts";
-import { type Snapshot, ensureSnapshot, findSnapshot, listSnapshots } from "../../engine/azure/snapshot.ts";
+import { openDisk } from "../../engine/azure/disk.ts";
+import { type Snapshot, ensureSnapshot, findSnapshot } from "../../engine/azure/snapshot.ts";
 import type { DiskImage, ImageName, Images, Look } from "../../engine/capture/image.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
-import { type ArmId, type MachineId, armId, sameArmId } from "../../engine/core/ids.ts";
+import { type ArmId, type MachineId, armId, groupOf } from "../../engine/core/ids.ts";
 import { inParallel } from "../../engine/core/in-order.ts";
 import { type DiskIndex, micros, millis } from "../../engine/core/units.ts";
 import { type ItemRecord, type SourceDisk, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
 import type { StoragePipelineOptions } from "@azure/storage-blob";
 import type { Services } from "../services.ts";
+import { closeImage, imageOwner, sweepImages } from "./image-sweep.ts";
 import { snapshotReader } from "./snapshot-reader.ts";
 
 /** Azure's SAS ends by itself after this time, should this process die. */
@@ -35,15 +35,12 @@ export const imagedIn = (item: ItemRecord): ImagedMachine => ({
   disks: sourceOf(item).disks,
 });
 
-/** In the group of the source: where the disks are, there is the right to snapshots of them. */
-const groupOf = ({ vmId }: ImagedMachine): ArmId => armId(vmId.split("/").slice(0, 5).join("/"));
-const ownerOf = (machine: MachineId) => ({ machine, role: "capture" });
-
 /** The name says machine, image and disk, and is no longer than Azure takes. */
 function snapshotIdOf(of: ImagedMachine, { generation, number }: ImageName, disk: DiskIndex): ArmId {
   const key = hash("sha256", of.machine).slice(0, 12);
   const name = `leeward-${key}-${generation}-${number}-${disk}`;
-  return armId(`${groupOf(of)}/providers/Microsoft.Compute/snapshots/${name}`);
+  // Where the disks are, there is the right to snapshots of them.
+  return armId(`${groupOf(of.vmId)}/providers/Microsoft.Compute/snapshots/${name}`);
 }
 
 /**
@@ -68,16 +65,8 @@ export function diskImages(
     return known;
   }
 
-  async function settle({ operation: begun }: Awaited<ReturnType<typeof closeDisk>>): Promise<void> {
-    for (let operation = begun; operation;) {
-      await clock.sleep(operation.retryAfter);
-      const polled = await arm.poll(operation);
-      operation = polled.done ? undefined : polled.operation;
-    }
-  }
-
   async function close(id: ArmId): Promise<void> {
-    if (await findSnapshot(arm, id)) await settle(await closeDisk(arm, id));
+    await closeImage({ arm, clock }, id);
     opened.delete(id);
   }
 
@@ -85,7 +74,7 @@ export function diskImages(
     async take(image) {
       await each((disk) => {
         const id = snapshotIdOf(of, image, disk.index);
-        return ensureSnapshot(arm, { id, location: region, disk: disk.id, owner: ownerOf(machine) });
+        return ensureSnapshot(arm, { id, location: region, disk: disk.id, owner: imageOwner(machine) });
       });
     },
 
@@ -113,12 +102,7 @@ export function diskImages(
 
     async sweep(kept) {
       const needed = kept.flatMap((image) => disks.map(({ index }) => snapshotIdOf(of, image, index)));
-      const owner = ownerOf(machine);
-      for (const id of await listSnapshots(arm, groupOf(of), owner)) {
-        if (needed.some((one) => sameArmId(one, id))) continue;
-        await close(id);
-        await settle(await remove(arm, id, owner));
-      }
+      await sweepImages({ arm, clock }, { machine, group: groupOf(of.vmId) }, needed);
     },
   };
 }

@@ -1,9 +1,10 @@
 import type { DurableClient } from "durable-functions";
-import type { MachineId, OperationId } from "../../engine/core/ids.ts";
+import { type OperationId, armId, groupOf, resourceTypeOf } from "../../engine/core/ids.ts";
 import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
 import { withLeft } from "../../engine/recovery/removed.ts";
 import { removingKey } from "../../engine/recovery/removing.ts";
 import { isAtWork, wakeCapture, wakeReplicate, workOf } from "../durable.ts";
+import { dropImages } from "../left-images.ts";
 import { leaveGroup } from "../membership.ts";
 import type { Services } from "../services.ts";
 import { noteRemoved } from "./note-removed.ts";
@@ -30,7 +31,9 @@ export const removalActivities = {
     return null;
   },
 
-  async forgetMachine({ machine, operation }, { services: { records } }) {
+  async forgetMachine({ machine, operation }, { services }) {
+    const { records } = services;
+    await dropLastImages(services, await itemOf(services, machine), operation);
     const kinds = [
       records.agents,
       records.barriers,
@@ -48,27 +51,38 @@ export const removalActivities = {
   },
 } satisfies Partial<Implementations>;
 
+/** Where capture could not, since it had stopped or its region did not answer, they are found here once more, or later. */
+async function dropLastImages(services: Services, item: ItemRecord, operation: OperationId): Promise<void> {
+  if (item.policy.capture !== "snapshots") return;
+  const why = await dropImages(services, item);
+  if (why === undefined) return;
+  const name = `${groupOf(item.vmId)}/providers/Microsoft.Compute/snapshots`;
+  const left = { type: resourceTypeOf(armId(`${name}/all`)), name, why: `${LATER}: ${why}` };
+  await noteRemoved(services, operation, (old) => withLeft(old, left));
+}
+
+const LATER = "Leeward deletes the machine's images once their region answers, and looks every ten minutes";
+
 /** What it had marked as being deleted is gone, or stays. */
 async function dropMarks({ records }: Pick<Services, "records">, operation: OperationId): Promise<void> {
   for await (const { id, operation: by } of records.removing.list())
     if (by === operation) await records.removing.delete(removingKey(id, by));
 }
 
-async function atWorkFor(
-  services: Services,
-  client: DurableClient,
-  { machine, removal }: ItemRecord,
-): Promise<string[]> {
+async function atWorkFor(services: Services, client: DurableClient, item: ItemRecord): Promise<string[]> {
+  const { machine, removal } = item;
   const work = await workOf(client, machine);
   if (removal?.after && (await isAtWork(client, removal.after))) work.push(removal.after);
-  if (await agentIsAbout(services, machine)) work.push("agent");
+  if (await agentIsAbout(services, item)) work.push("agent");
   return work;
 }
 
 /** An agent that was heard of so short a time ago hears soon that it is over. */
 const HEARD_OF = 60e6;
 
-async function agentIsAbout({ records, clock }: Services, machine: MachineId): Promise<boolean> {
+async function agentIsAbout({ records, clock }: Services, { machine, policy }: ItemRecord): Promise<boolean> {
+  // Its capture is among the work that is waited for.
+  if (policy.capture === "snapshots") return false;
   const agent = (await records.agents.get(machine))?.value;
   if (!agent || agent.dismissedAt !== undefined) return false;
   return clock.now() - (agent.heardAt ?? agent.registeredAt) < HEARD_OF;

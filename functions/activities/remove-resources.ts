@@ -7,6 +7,7 @@ import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
 import { withDeleted, withLeft } from "../../engine/recovery/removed.ts";
 import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
+import { closeImage } from "./image-sweep.ts";
 import { noteRemoved } from "./note-removed.ts";
 import { type Ours, ourResources, whyItsUsers } from "./our-resources.ts";
 import { removeShared } from "./remove-shared.ts";
@@ -111,6 +112,8 @@ async function fateOf(services: Services, item: ItemRecord, one: Dooming): Promi
     return { operation, why };
   }
   await one.deleting();
+  // One that is open cannot be deleted.
+  if (one.type.toLowerCase() === "microsoft.compute/snapshots") await closeImage(services, one.id);
   const { operation } = await remove(arm, one.id, { machine: item.machine, role: one.owner.role });
   return { operation, deleted: true };
 }

@@ -107,7 +107,7 @@ export async function openScene(): Promise<void> {
       settings: { region: NORTH, targetBlobEndpoint: "https://target", agentRollout: "handler" },
     }),
     arm,
-    clock: { now: () => NOW },
+    clock: { now: () => NOW, sleep: async () => undefined },
     records: recordsIn(new MemoryRecordStore()),
     target: new MemoryObjectStore(),
     objectsAt,
