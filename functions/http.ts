@@ -32,8 +32,12 @@ export interface Route {
   readonly versioned: boolean;
 }
 
+/** All of the app's, by name, as they are registered. */
+export const ROUTES = new Map<string, Route>();
+
 /** Registers a route. What its handler throws becomes ARM's error envelope. */
 export function route(name: string, route: Route, handle: (call: Call) => Promise<HttpResponseInit>): void {
+  ROUTES.set(name, route);
   app.http(name, {
     ...options(route),
     handler: (request, context) =>
@@ -47,6 +51,7 @@ export function durableRoute(
   route: Route,
   handle: (call: DurableCall) => Promise<HttpResponseInit>,
 ): void {
+  ROUTES.set(name, route);
   durable.client.http(name, {
     ...options(route),
     handler: (request: HttpRequest, client: DurableClient, context: InvocationContext) =>

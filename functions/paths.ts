@@ -23,6 +23,8 @@ export const PATHS = {
   networkMapping: `${NETWORK_MAPPINGS}/{mapping}`,
   policies: `${VAULT}/replicationPolicies`,
   policy: `${VAULT}/replicationPolicies/{policy}`,
+  intents: `${VAULT}/replicationProtectionIntents`,
+  intent: `${VAULT}/replicationProtectionIntents/{intent}`,
   items: ITEMS,
   item: `${ITEMS}/{item}`,
   groups: `${VAULT}/leewardGroups`,
@@ -89,6 +91,11 @@ function checkedId(id: string): ArmId {
 export const vaultIn = (request: HttpRequest): ArmId => resourceIn(request, "vaults");
 export const fabricIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationFabrics");
 export const policyIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationPolicies");
+export const intentIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectionIntents");
+export const alertSettingIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationAlertSettings");
+export const vaultSettingIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationVaultSettings");
 export const containerMappingIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationProtectionContainerMappings");
 export const networkMappingIn = (request: HttpRequest): ArmId =>

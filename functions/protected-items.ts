@@ -64,8 +64,8 @@ export const askedIn = ({ request, services }: DurableCall) => ({
 });
 
 /** @throws InvalidRequest for a group's id that is none of the vault. */
-async function groupWanted(
-  { services }: DurableCall,
+export async function groupWanted(
+  { services }: Pick<DurableCall, "services">,
   item: ArmId,
   { properties }: EnableProtectionRequest,
 ): Promise<ArmId | undefined> {

@@ -4,9 +4,11 @@ import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
 import type { GroupId } from "../core/ids.ts";
 import { containerMappingRecord } from "./container-mapping.ts";
+import { eventCursor, eventRecord } from "./event.ts";
 import { containerRecord, fabricRecord } from "./fabric.ts";
 import { groupRecord, memberRecord } from "./group.ts";
 import { healingRecord } from "./healing-record.ts";
+import { intentRecord } from "./intent.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
 import { leftImagesRecord } from "./left-images.ts";
@@ -18,6 +20,7 @@ import { policyRecord } from "./replication-policy.ts";
 import { readinessRecord } from "./readiness.ts";
 import { removingRecord } from "./removing.ts";
 import { retentionRecord } from "./retention-record.ts";
+import { alertSetting, vaultSetting } from "./vault-setting.ts";
 import { verificationRecord } from "./verification.ts";
 
 interface Kept<Value> {
@@ -39,6 +42,8 @@ export interface Records<Value> {
   /** As `update`, with `change` called with undefined when there is no record yet. */
   upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value>;
   list(): AsyncIterable<Value>;
+  /** As `list`, with their keys. */
+  entries(): AsyncIterable<{ readonly key: string; readonly value: Value }>;
   /** Nothing happens when there is none. */
   delete(key: string): Promise<void>;
   /** Deletes it if it is such a one, by compare-and-swap: never one that took its place meanwhile. */
@@ -66,6 +71,11 @@ export interface AllRecords {
   readonly containers: Records<z.output<typeof containerRecord>>;
   readonly containerMappings: Records<z.output<typeof containerMappingRecord>>;
   readonly policies: Records<z.output<typeof policyRecord>>;
+  readonly intents: Records<z.output<typeof intentRecord>>;
+  readonly events: Records<z.output<typeof eventRecord>>;
+  readonly eventCursor: Records<z.output<typeof eventCursor>>;
+  readonly alertSettings: Records<z.output<typeof alertSetting>>;
+  readonly vaultSettings: Records<z.output<typeof vaultSetting>>;
   /** Of one group. */
   readonly members: (group: GroupId) => Records<z.output<typeof memberRecord>>;
 }
@@ -90,6 +100,11 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   containers: records(store, "container", containerRecord),
   containerMappings: records(store, "containerMapping", containerMappingRecord),
   policies: records(store, "policy", policyRecord),
+  intents: records(store, "intent", intentRecord),
+  events: records(store, "event", eventRecord),
+  eventCursor: records(store, "eventCursor", eventCursor),
+  alertSettings: records(store, "alertSetting", alertSetting),
+  vaultSettings: records(store, "vaultSetting", vaultSetting),
   members: (group) => records(store, `member-${group}`, memberRecord),
 });
 
@@ -155,6 +170,9 @@ function records<Schema extends z.ZodType>(
     },
     async *list() {
       for await (const found of store.list(kind)) yield schema.parse(found.value);
+    },
+    async *entries() {
+      for await (const { key, value } of store.list(kind)) yield { key, value: schema.parse(value) };
     },
   };
 }

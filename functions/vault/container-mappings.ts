@@ -136,7 +136,7 @@ async function findMapping(
 }
 
 /** @throws NotFound when its container is not there; InvalidRequest for a policy or a target that is not; Conflict */
-async function putMapping(
+export async function putMapping(
   services: Pick<Services, "records">,
   row: ContainerMappingRecord,
 ): Promise<ContainerMappingRecord> {

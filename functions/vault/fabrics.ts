@@ -41,6 +41,16 @@ route("putFabric", { method: "PUT", path: one, role: "Operator", versioned: true
 route("removeFabric", { ...taken, method: "POST", path: `${one}/remove` }, (call) => remove(call, false));
 route("purgeFabric", { ...taken, method: "DELETE", path: one }, (call) => remove(call, true));
 
+/** Nothing of a fabric is kept anywhere else that it could differ from. */
+route(
+  "checkFabric",
+  { method: "POST", path: `${one}/checkConsistency`, role: "Operator", versioned: true },
+  (call) => {
+    const id = idIn(call.request);
+    return configure(call, id, "checkConsistency", () => shown(call, id));
+  },
+);
+
 resultRoute("fabricResult", one, idIn, shown);
 
 async function shown({ services }: Call, id: ArmId): Promise<FabricView> {

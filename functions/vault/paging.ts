@@ -5,10 +5,14 @@ import { type Call, checkInput } from "../http.ts";
 /** Entries of a page where nobody says how many. */
 const PAGE = 100;
 
+const size = z.coerce.number().int().min(1).max(1000);
+
 /** What a client may say of the page that it wants: ASR's clients say it in several ways. */
 const query = z.object({
   skiptoken: z.string().max(2048).transform(decoded).optional(),
-  top: z.coerce.number().int().min(1).max(1000).default(PAGE),
+  top: size.optional(),
+  take: size.optional(),
+  taketoken: size.optional(),
 });
 
 /**
@@ -42,8 +46,8 @@ function pageIn({ request }: Pick<Call, "request">): { after: string | undefined
   const given = [...request.query].map(
     ([name, value]) => [name.replace("$", "").toLowerCase(), value] as const,
   );
-  const { skiptoken: after, top } = checkInput(query, Object.fromEntries(given));
-  return { after, top };
+  const { skiptoken: after, top, take, taketoken } = checkInput(query, Object.fromEntries(given));
+  return { after, top: top ?? take ?? taketoken ?? PAGE };
 }
 
 /** The same request, for what is behind this key. Absolute: clients may reach the app through a path of its own. */
