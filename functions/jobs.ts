@@ -13,24 +13,40 @@ import { jobStatusOf } from "./job-status.ts";
 import { PATHS, vaultIn } from "./paths.ts";
 import { viewResources } from "./plan-view.ts";
 import { scenarioOf } from "./scenario.ts";
+import { filterBy, filterIn } from "./vault/filter.ts";
+import { JOB_FIELDS, conditionsFor, kindOfTarget, orderOfJob, stateOfJob } from "./vault/job-filter.ts";
+import { actionsOf } from "./vault/job-possibilities.ts";
+import { pageOf } from "./vault/paging.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
+/** Newest first. */
 durableRoute("listJobs", { ...read, path }, async (call) => {
-  const vault = vaultIn(call.request);
-  const found = [];
-  for await (const job of call.services.records.jobs.list())
-    if (sameArmId(vaultOf(job.item), vault)) found.push(await settledJob(call.services, job));
-  const newestFirst = found.toSorted((a, b) => b.startTime - a.startTime);
-  return {
-    jsonBody: { value: await Promise.all(newestFirst.map((job) => view(call, job))), nextLink: null },
-  };
+  const found = (await jobsOf(call)).filter(filterIn(call.request, JOB_FIELDS));
+  return pageOf(call, found, orderOfJob, (job) => viewJob(call, job), true);
 });
+
+/** What an export was asked for, read now: newest first. */
+durableRoute("downloadExport", { ...read, path: `${path}/{job}/leewardExport` }, async (call) => {
+  const { exported, operation } = await findJob(call, call.param("job"));
+  if (!exported) throw new LeewardError("NotFound", `job ${operation} is no export`);
+  const found = (await jobsOf(call)).filter(filterBy(conditionsFor(exported), JOB_FIELDS));
+  return { jsonBody: { value: await Promise.all(found.map((job) => viewJob(call, job))) } };
+});
+
+/** All of the vault, newest first. */
+async function jobsOf({ services, request }: Call): Promise<JobRecord[]> {
+  const vault = vaultIn(request);
+  const found: JobRecord[] = [];
+  for await (const job of services.records.jobs.list())
+    if (sameArmId(vaultOf(job.item), vault)) found.push(await settledJob(services, job));
+  return found.toSorted((a, b) => (orderOfJob(a) < orderOfJob(b) ? 1 : -1));
+}
 
 durableRoute("getJob", { ...read, path: `${path}/{job}` }, async (call) => {
   const job = await findJob(call, call.param("job"));
-  const shown = await view(call, job);
+  const shown = await viewJob(call, job);
   return {
     jsonBody: { ...shown, properties: { ...shown.properties, leewardPlan: await planOf(call, job) } },
   };
@@ -63,7 +79,8 @@ function parseOperation(name: string): OperationId | undefined {
   }
 }
 
-async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
+/** The job as the API shows it, with what can be done about it now. */
+export async function viewJob({ client, services }: DurableCall, record: JobRecord): Promise<Job> {
   const live =
     record.state === "InProgress" && !record.members
       ? await jobStatusOf(client, record.operation)
@@ -77,16 +94,16 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       activityId: record.operation,
       scenarioName,
       friendlyName,
-      state: record.state,
+      state: stateOfJob(record),
       stateDescription: record.failure?.message ?? live?.phase ?? record.state,
       tasks: (live?.steps ?? record.steps).map(task),
       errors: errorsOf(record),
       startTime: toIso(record.startTime),
       endTime: record.endTime === undefined ? null : toIso(record.endTime),
-      allowedActions: [],
+      allowedActions: await actionsOf(services, record),
       targetObjectId: record.item,
       targetObjectName: lastSegment(record.item),
-      targetInstanceType: record.kind === "configure" ? "Vault" : "ProtectionEntity",
+      targetInstanceType: kindOfTarget(record),
       leeward: outcomeOf(record),
       leewardPassedOver: record.passedOver ?? [],
       leewardRemoved: removedIn(record),
@@ -95,7 +112,13 @@ async function view({ client }: DurableCall, record: JobRecord): Promise<Job> {
       leewardTest: testOf(record),
       leewardDeleted: record.removed ?? null,
       leewardComments: record.comments ?? null,
-      customDetails: { instanceType: "AsrJobDetails" },
+      customDetails: record.exported
+        ? {
+            instanceType: "ExportJobDetails",
+            blobUri: `${services.settings.publicUrl}${encodeURI(`${vaultOf(record.item)}/replicationJobs/${record.operation}/leewardExport`)}?api-version=2025-08-01`,
+            sasToken: "",
+          }
+        : { instanceType: "AsrJobDetails" },
     },
   };
 }

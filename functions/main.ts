@@ -36,6 +36,7 @@ import "./vault/containers.ts";
 import "./vault/events.ts";
 import "./vault/fabrics.ts";
 import "./vault/intents.ts";
+import "./vault/job-actions.ts";
 import "./vault/networks.ts";
 import "./vault/operations-list.ts";
 import "./vault/policies.ts";

@@ -39,7 +39,7 @@ function statusOf(job: JobRecord, percentComplete: number, id: string): Operatio
   return {
     id,
     name: job.operation,
-    status: job.state,
+    status: job.state === "Failed" && job.cancelledAt !== undefined ? "Canceled" : job.state,
     startTime: toIso(job.startTime),
     endTime: endTime === undefined ? null : toIso(endTime),
     percentComplete: job.state === "InProgress" ? percentComplete : 100,

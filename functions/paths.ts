@@ -55,7 +55,9 @@ const PART = /^(?!\.{1,2}$)[\w.() -]{1,200}$/;
  * @throws InvalidRequest for a name that cannot be one
  */
 export function checkNames(names: Readonly<Record<string, string>>): void {
-  for (const name of Object.values(names)) if (!PART.test(name)) throw wrongName(name);
+  // What takes the rest of a path takes several.
+  for (const name of Object.values(names).flatMap((one) => one.split("/")))
+    if (!PART.test(name)) throw wrongName(name);
 }
 
 const wrongName = (name: string) =>
@@ -96,6 +98,7 @@ export const alertSettingIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationAlertSettings");
 export const vaultSettingIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationVaultSettings");
+export const jobIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationJobs");
 export const containerMappingIn = (request: HttpRequest): ArmId =>
   resourceIn(request, "replicationProtectionContainerMappings");
 export const networkMappingIn = (request: HttpRequest): ArmId =>

@@ -32,7 +32,7 @@ const job = z.object({
     activityId: z.string(),
     scenarioName: z.string(),
     friendlyName: z.string(),
-    state: z.enum(["InProgress", "Succeeded", "Failed"]),
+    state: z.enum(["InProgress", "Succeeded", "Failed", "Cancelled"]),
     stateDescription: z.string(),
     tasks: z.array(task),
     errors: z.array(failure),
@@ -103,7 +103,31 @@ const job = z.object({
       .nullable(),
     /** The user's, of the clean-up of a test. */
     leewardComments: z.string().nullable(),
-    customDetails: z.object({ instanceType: z.string() }),
+    customDetails: z.union([
+      z.object({
+        instanceType: z.literal("ExportJobDetails"),
+        /** To be fetched with a token of this API; it holds the jobs as they are then. */
+        blobUri: z.string(),
+        sasToken: z.literal(""),
+      }),
+      z.object({ instanceType: z.literal("AsrJobDetails") }),
+    ]),
   }),
 });
 export type Job = z.infer<typeof job>;
+
+const text = z.string().max(100).optional();
+
+/** Body of `POST …/replicationJobs/export`: ASR's JobQueryParameter. Empty text asks for nothing. */
+export const exportRequest = z.object({
+  startTime: text,
+  endTime: text,
+  jobStatus: text,
+  jobName: text,
+  affectedObjectTypes: text,
+});
+
+/** Body of `POST …/replicationJobs/{name}/resume`: ASR's ResumeJobParams. */
+export const resumeRequest = z.object({
+  properties: z.object({ comments: z.string().max(1024).optional() }).prefault({}),
+});

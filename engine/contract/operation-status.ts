@@ -4,7 +4,7 @@ import { z } from "zod";
 const operationStatus = z.object({
   id: z.string(),
   name: z.string(),
-  status: z.enum(["InProgress", "Succeeded", "Failed"]),
+  status: z.enum(["InProgress", "Succeeded", "Failed", "Canceled"]),
   startTime: z.string(),
   endTime: z.string().nullable(),
   percentComplete: z.number(),

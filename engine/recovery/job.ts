@@ -56,6 +56,18 @@ export const jobRecord = z.object({
   ]),
   /** Of `configure`, which is a write of something in the vault that was done at once: what was written, and how. */
   configuration: z.enum(CONFIGURATIONS).optional(),
+  /** Of an export of jobs: of which. */
+  exported: z
+    .object({
+      startTime: z.string().optional(),
+      endTime: z.string().optional(),
+      jobStatus: z.string().optional(),
+      jobName: z.string().optional(),
+      affectedObjectTypes: z.string().optional(),
+    })
+    .optional(),
+  /** Somebody wanted it to stop; it has failed for that reason when it has failed. */
+  cancelledAt: time.optional(),
   /** Of a group's job, the group; of `configure`, the resource. */
   item: z.string().transform(checked(armId)),
   /** Absent for a group's job, and for `configure`. */

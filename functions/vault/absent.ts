@@ -34,4 +34,4 @@ function matches({ path }: Operation, pathname: string): boolean {
 
 /** Whether the operation is one that the app does, and does not only say that there is none. */
 export const isServed = (operation: Operation): boolean =>
-  ROUTES.values().some((one) => placeOf(one) === placeOf(operation));
+  [...ROUTES.values()].some((one) => placeOf(one) === placeOf(operation));

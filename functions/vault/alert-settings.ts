@@ -44,9 +44,14 @@ route("putAlertSetting", { method: "PUT", path: one, role: "Operator", versioned
   return { jsonBody: view(saved) };
 });
 
-const NOBODY = { format: 1, sendToOwners: "DoNotSend", customEmailAddresses: [], locale: "" } as const;
+const NOBODY = { sendToOwners: "DoNotSend", customEmailAddresses: [], locale: "" };
 
-const view = ({ id, sendToOwners, customEmailAddresses, locale }: Readonly<AlertSetting>): AlertView => ({
+const view = ({
+  id,
+  sendToOwners,
+  customEmailAddresses,
+  locale,
+}: Omit<AlertSetting, "format">): AlertView => ({
   id,
   name: lastSegment(id),
   type: "Microsoft.RecoveryServices/vaults/replicationAlertSettings",

@@ -2,9 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { HttpResponseInit } from "@azure/functions";
 import { hasCode } from "../../engine/core/errors.ts";
 import type { ArmId, OperationId } from "../../engine/core/ids.ts";
-import { type Configuration, operationFor } from "../../engine/recovery/job.ts";
+import { type Configuration, type JobRecord, operationFor } from "../../engine/recovery/job.ts";
 import type { Call } from "../http.ts";
 import { acceptedAt } from "../lro.ts";
+
+/** What a job that says what was configured may have besides. */
+type More = Pick<JobRecord, "exported">;
 
 /**
  * A write of something in the vault that is done before it is answered, in the shape of ASR's: 202, with an operation that has
@@ -17,13 +20,24 @@ export async function configure(
   what: Configuration,
   write: () => Promise<unknown>,
 ): Promise<HttpResponseInit> {
+  return acceptedAt(call, resource, await configured(call, resource, what, write));
+}
+
+/** As `configure`, for who answers by himself. */
+export async function configured(
+  call: Call,
+  resource: ArmId,
+  what: Configuration,
+  write: () => Promise<unknown>,
+  more: More = {},
+): Promise<OperationId> {
   const operation = operationOf(call, resource, what);
   if (!(await call.services.records.jobs.get(operation))) {
     const startTime = call.services.clock.now();
     await write();
-    await recordDone(call, resource, what, { operation, startTime });
+    await recordDone(call, resource, what, { operation, startTime, ...more });
   }
-  return acceptedAt(call, resource, operation);
+  return operation;
 }
 
 /** As `configure`, of what is taken away: 204 when there is nothing to take away. */
@@ -51,7 +65,7 @@ async function recordDone(
   { services: { records, clock } }: Call,
   item: ArmId,
   configuration: Configuration,
-  begun: { readonly operation: OperationId; readonly startTime: ReturnType<typeof clock.now> },
+  begun: More & { readonly operation: OperationId; readonly startTime: ReturnType<typeof clock.now> },
 ): Promise<void> {
   const done = { kind: "configure", configuration, item, state: "Succeeded" } as const;
   try {

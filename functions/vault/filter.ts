@@ -4,7 +4,7 @@ import { LeewardError } from "../../engine/core/errors.ts";
 const OPERATORS = ["eq", "ne", "ge", "le", "gt", "lt"] as const;
 type Operator = (typeof OPERATORS)[number];
 
-interface Condition {
+export interface Condition {
   readonly field: string;
   readonly operator: Operator;
   readonly value: string;
@@ -29,7 +29,15 @@ export function filterIn<Entry>(
   fields: Readonly<Record<string, FilterField<Entry>>>,
 ): (entry: Entry) => boolean {
   const text = request.query.get("$filter") ?? request.query.get("filter") ?? "";
-  const tests = conditionsIn(text).map((condition) => testOf(condition, fields));
+  return filterBy(conditionsIn(text), fields);
+}
+
+/** As `filterIn`, for conditions that came in another way. @throws InvalidRequest */
+export function filterBy<Entry>(
+  conditions: readonly Condition[],
+  fields: Readonly<Record<string, FilterField<Entry>>>,
+): (entry: Entry) => boolean {
+  const tests = conditions.map((condition) => testOf(condition, fields));
   return (entry) => tests.every((passes) => passes(entry));
 }
 

@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { SiteRecoveryManagementClient } from "@azure/arm-recoveryservices-siterecovery";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { tokenOf } from "../../local/box/identity.ts";
-import { API_AUDIENCE } from "../../local/box/place.ts";
+import { API_AUDIENCE, REGIONS } from "../../local/box/place.ts";
+import { leewardItem } from "../../engine/contract/protected-item.ts";
+import { waitFor } from "../../local/demo/wait.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
 
 /*
@@ -219,4 +222,128 @@ test("all of it is taken away again", async () => {
   for (const kind of ["Fabrics", "ProtectionContainers", "Policies", "ProtectionContainerMappings"])
     expect(await box.names(`${box.vault}/replication${kind}`)).toEqual([]);
   await client.replicationFabrics.beginPurgeAndWait(...names, "Rear");
+});
+
+const intentBody = (more: Record<string, unknown> = {}) => {
+  const { sourceVm, subscription } = box.box.plan;
+  return {
+    instanceType: "A2A" as const,
+    fabricObjectId: sourceVm.id,
+    primaryLocation: REGIONS.source,
+    recoveryLocation: REGIONS.target,
+    recoverySubscriptionId: subscription,
+    recoveryAvailabilityType: "Single",
+    recoveryResourceGroupId: `/subscriptions/${subscription}/resourceGroups/Shop-Recovery`,
+    protectionProfileCustomInput: {
+      resourceType: "New" as const,
+      policyName: "Days",
+      recoveryPointHistory: 2880,
+      crashConsistentFrequencyInMinutes: 1,
+      multiVmSyncStatus: "Enable",
+    },
+    ...more,
+  };
+};
+
+test("an intent for another region, or with a policy of nothing, is refused, and nothing is made", async () => {
+  const put = (more: Record<string, unknown>) =>
+    box.call("PUT", `${box.vault}/replicationProtectionIntents/Ledger`, {
+      properties: { providerSpecificDetails: intentBody(more) },
+    });
+  const elsewhere = errorOf(await put({ recoveryLocation: "mars" }));
+  expect(elsewhere).toMatchObject({ status: 400, message: expect.stringContaining("recoveryLocation") });
+  const profile = { resourceType: "Existing", protectionProfileId: `${box.vault}/replicationPolicies/None` };
+  expect(errorOf(await put({ protectionProfileCustomInput: profile })).status).toBe(400);
+  for (const kind of ["Fabrics", "Policies", "ProtectedItems", "ProtectionIntents"])
+    expect(await box.names(`${box.vault}/replication${kind}`)).toEqual([]);
+});
+
+test("one intent protects a machine, and everything that it is protected by is there", async () => {
+  const intents = client.replicationProtectionIntents;
+  const body = { properties: { providerSpecificDetails: intentBody() } };
+  const made = await intents.create(...names, "Ledger", body);
+  expect(made.properties).toMatchObject({ jobState: "InProgress", isActive: true });
+  expect(await intents.create(...names, "Ledger", body)).toEqual(made);
+  const [item] = await all(client.replicationProtectedItems.list(...names));
+  const protectedThere = async () => {
+    const { properties } = await client.replicationJobs.get(
+      ...names,
+      (made.properties?.jobId ?? "").split("/").at(-1) ?? "",
+    );
+    if (properties?.state === "Failed") throw new Error(JSON.stringify(properties.errors));
+    return properties?.state === "Succeeded" ? properties : undefined;
+  };
+  const job = await waitFor("the protection", protectedThere, 120_000);
+  expect(job.targetObjectId).toBe(item?.id);
+  expect((await all(intents.list(...names))).map(({ properties }) => properties?.jobState)).toEqual([
+    "Succeeded",
+  ]);
+  const [mapping] = await all(client.replicationProtectionContainerMappings.list(...names));
+  expect(mapping?.properties?.policyFriendlyName).toBe("Days");
+  expect(item?.properties?.policyId).toBe(`${box.vault}/replicationPolicies/Days`);
+});
+
+test("its policy decides what it does, from the moment that it is changed, and is not removed", async () => {
+  const [item] = await all(client.replicationProtectedItems.list(...names));
+  const look = async () =>
+    z
+      .object({ properties: z.object({ leeward: leewardItem }) })
+      .parse((await box.call("GET", item?.id ?? "")).body).properties.leeward.policy;
+  expect(await look()).toMatchObject({ pointInterval: 60_000, retention: { window: 2880 * 60_000 } });
+  await client.replicationPolicies.beginUpdateAndWait(...names, "Days", {
+    properties: {
+      replicationProviderSettings: {
+        instanceType: "A2A",
+        recoveryPointHistory: 60,
+        multiVmSyncStatus: "Enable",
+      },
+    },
+  });
+  expect(await look()).toMatchObject({ pointInterval: 60_000, retention: { window: 60 * 60_000 } });
+  const refused = client.replicationPolicies.beginDeleteAndWait(...names, "Days");
+  await expect(refused).rejects.toMatchObject({ statusCode: 409 });
+});
+
+test("jobs are filtered as clients ask, tell what can be done about them, and are exported", async () => {
+  const jobs = client.replicationJobs;
+  const enabled = await all(
+    jobs.list(...names, { filter: "ScenarioName eq 'EnableDr' and JobStatus eq 'Succeeded'" }),
+  );
+  expect(enabled.map(({ properties }) => properties?.allowedActions)).toEqual([[]]);
+  const name = enabled[0]?.name ?? "";
+  const none = await all(jobs.list(...names, { filter: "StartTime eq '2999-01-01T00:00:00Z'" }));
+  expect(none).toEqual([]);
+  const wrong = errorOf(
+    await box.call("GET", `${box.vault}/replicationJobs?$filter=${encodeURIComponent("Colour eq 'red'")}`),
+  );
+  expect(wrong).toMatchObject({ status: 400, message: expect.stringContaining("colour") });
+  await expect(jobs.beginCancelAndWait(...names, name)).rejects.toMatchObject({ statusCode: 409 });
+  await expect(jobs.beginRestartAndWait(...names, name)).rejects.toMatchObject({ statusCode: 409 });
+  await expect(jobs.beginResumeAndWait(...names, name, { properties: {} })).rejects.toMatchObject({
+    statusCode: 409,
+  });
+  const made = await jobs.beginExportAndWait(...names, {
+    affectedObjectTypes: "ProtectionEntity",
+    jobStatus: "",
+  });
+  const details = made.properties?.customDetails;
+  if (details?.instanceType !== "ExportJobDetails") throw new Error(JSON.stringify(made));
+  const exported = await box.names(new URL(details.blobUri ?? "").pathname);
+  expect(exported).toEqual([name]);
+});
+
+test("what happened is in the log of events, and the vault's health counts its machine", async () => {
+  const event = await waitFor(
+    "the event of the enablement",
+    async () =>
+      (await all(client.replicationEvents.list(...names, { filter: "EventType eq 'JobStatus'" })))[0],
+    120_000,
+  );
+  expect(event.properties).toMatchObject({
+    eventCode: "EnableDrSucceeded",
+    severity: "Info",
+    affectedObjectFriendlyName: box.box.plan.sourceVm.name,
+  });
+  const health = await client.replicationVaultHealth.get(...names);
+  expect(health.properties?.protectedItemsHealth?.resourceCount).toBe(1);
 });
