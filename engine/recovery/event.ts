@@ -37,7 +37,7 @@ export type EventCursor = z.infer<typeof eventCursor>;
 /** Events are kept so long, and so many of them at most; the same look that writes new ones deletes old ones. */
 export const EVENTS_KEPT = { age: 30 * 24 * 3600e6, count: 5000 };
 
-const END_OF_TIME = 9_999_999_999_999_999;
+const END_OF_TIME = 9_000_000_000_000_000;
 
 /** Of the same thing it is always the same, so that an event is written once. Sorts the newest first. */
 export function eventKey(about: ArmId, what: string, at: Micros): string {

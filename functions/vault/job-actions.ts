@@ -126,7 +126,10 @@ function again(item: ItemRecord, { kind, moment, comments }: JobRecord, asked: A
       return beginTestCleanup(item, { ...asked, comments });
     case "upgradeAgent":
       return beginUpgrade(item, asked);
-    default:
+    case "enable":
+    case "disable":
+    case "groupFailover":
+    case "configure":
       throw new LeewardError("StateNotAllowed", `a job of ${kind} is not begun again`);
   }
 }

@@ -45,7 +45,7 @@ async function list(call: Call, fabrics: readonly Fabric[]) {
 }
 
 /** Azure has one provider in each fabric: the service itself. */
-export const providerIdOf = (fabric: ArmId): ArmId => {
+const providerIdOf = (fabric: ArmId): ArmId => {
   const digest = createHash("sha256").update(`${fabric.toLowerCase()}\nprovider`).digest();
   return armId(`${fabric}/replicationRecoveryServicesProviders/${uuidOf(digest)}`);
 };

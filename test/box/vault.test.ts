@@ -326,9 +326,8 @@ test("jobs are filtered as clients ask, tell what can be done about them, and ar
     affectedObjectTypes: "ProtectionEntity",
     jobStatus: "",
   });
-  const details = made.properties?.customDetails;
-  if (details?.instanceType !== "ExportJobDetails") throw new Error(JSON.stringify(made));
-  const exported = await box.names(new URL(details.blobUri ?? "").pathname);
+  const { blobUri } = z.object({ blobUri: z.string() }).parse(made.properties?.customDetails);
+  const exported = await box.names(new URL(blobUri).pathname);
   expect(exported).toEqual([name]);
 });
 

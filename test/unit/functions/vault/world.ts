@@ -7,7 +7,10 @@ import { NOW, VAULT, protectedItem } from "../../engine/recovery/fixture.ts";
 /** Records in memory, for what reads and writes records alone. */
 export function vaultWorld() {
   let now = NOW;
-  const services = { records: recordsIn(new MemoryRecordStore()), clock: { now: () => now } };
+  const services = {
+    records: recordsIn(new MemoryRecordStore()),
+    clock: { now: () => now, sleep: async () => undefined },
+  };
   return { services, records: services.records, later: (to: typeof NOW) => (now = to) };
 }
 export type VaultWorld = ReturnType<typeof vaultWorld>;
