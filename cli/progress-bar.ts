@@ -13,8 +13,8 @@ export class ProgressBar {
     this.#label = label;
   }
 
-  /** @param moved bytes so far, for the rate */
-  show(done: number, total: number, moved: number): void {
+  /** @param moved bytes so far, for the rate; none is shown without */
+  show(done: number, total: number, moved: number | undefined): void {
     const now = performance.now();
     if (!process.stderr.isTTY || (now - this.#drawn < EVERY_MS && done < total)) return;
     this.#drawn = now;
@@ -25,7 +25,7 @@ export class ProgressBar {
     const bar = "█".repeat(filled) + "░".repeat(WIDTH - filled);
     process.stderr.write(
       `\r\x1b[K${this.#label} ${bar} ${String(Math.floor(part * 100)).padStart(3)} %` +
-        `  ${mib(moved)} MiB  ${mib(moved / Math.max(seconds, 0.001))} MiB/s  ${left} s left`,
+        `${moved === undefined ? "" : rateOf(moved, seconds)}  ${left} s left`,
     );
   }
 
@@ -34,5 +34,8 @@ export class ProgressBar {
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   }
 }
+
+const rateOf = (moved: number, seconds: number): string =>
+  `  ${mib(moved)} MiB  ${mib(moved / Math.max(seconds, 0.001))} MiB/s`;
 
 const mib = (amount: number): string => (amount / MIB).toFixed(0);

@@ -1,12 +1,11 @@
 import { LeewardError } from "../engine/core/errors.ts";
 import type { Digest } from "../engine/core/digest.ts";
-import { blockCount, rootOf } from "../engine/journal/digest-tree.ts";
+import { blockCount } from "../engine/journal/digest-tree.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import type { Moment } from "../engine/replication/moment.ts";
 import type { RestoredDisk } from "../engine/replication/restore.ts";
-import { blockDigestsAt, differingBlocks } from "../engine/replication/verify.ts";
 import { type WrittenRequest, blocksWith, pointBefore, writtenSince } from "../engine/replication/written.ts";
-import { digestsOfImage } from "./image.ts";
+import { differingInImage, rootOfImage } from "./image.ts";
 
 /** What an image was held against. */
 export interface Evidence {
@@ -22,15 +21,18 @@ export interface Evidence {
 type ProofRequest = Omit<WrittenRequest, "after" | "moment"> & { readonly moment: Moment };
 
 /** Compares the image with what the source digested at the point, or at the last one before. @throws DiskDiffers */
-export async function proveImage(path: string, s: ProofRequest, disk: RestoredDisk): Promise<Evidence> {
-  const found = await digestsOfImage(path, disk.size);
+export function proveImage(path: string, s: ProofRequest, disk: RestoredDisk): Promise<Evidence> {
   const { point } = s.moment;
-  return point ? proveWhole(found, point, disk) : proveBetween(found, s, disk);
+  return point ? proveWhole(path, point, disk) : proveBetween(path, s, disk);
 }
 
-function proveWhole(found: Uint8Array, point: RecoveryPoint, { index, size }: RestoredDisk): Evidence {
+async function proveWhole(
+  path: string,
+  point: RecoveryPoint,
+  { index, size }: RestoredDisk,
+): Promise<Evidence> {
   const wanted = point.disks.find((disk) => disk.index === index)?.root;
-  const root = rootOf(size, found);
+  const root = await rootOfImage(path, size);
   if (root !== wanted)
     throw new LeewardError(
       "DiskDiffers",
@@ -40,23 +42,25 @@ function proveWhole(found: Uint8Array, point: RecoveryPoint, { index, size }: Re
   return { sentence, root, equal: blockCount(size), written: 0 };
 }
 
-async function proveBetween(
-  found: Uint8Array,
-  s: ProofRequest,
-  { index, size }: RestoredDisk,
-): Promise<Evidence> {
+async function proveBetween(path: string, s: ProofRequest, disk: RestoredDisk): Promise<Evidence> {
   const point = await pointBefore(s.objects, s.moment);
-  const all = blockCount(size);
+  const all = blockCount(disk.size);
   if (!point) return { sentence: CHAINED, root: undefined, equal: 0, written: all };
-  const written = blocksWith(await writtenSince({ ...s, after: point.sequence })).get(index);
-  const digests = (await blockDigestsAt({ ...s, point })).get(index) ?? new Uint8Array();
-  const wrong = differingBlocks(found, digests).filter(
-    (block) => written?.gaps(block, block + 1).length !== 0,
-  );
-  if (wrong.length > 0)
+  const written = blocksWith(await writtenSince({ ...s, after: point.sequence })).get(disk.index);
+  const { objects, key } = s;
+  const { count, first } = await differingInImage({
+    objects,
+    key,
+    point,
+    path,
+    disk,
+    except: written,
+    most: 1,
+  });
+  if (count > 0)
     throw new LeewardError(
       "DiskDiffers",
-      `${wrong.length} blocks of the restored disk ${index}, from block ${wrong[0]} on, are not what the source had at point ${point.id}, and no write came after`,
+      `${count} blocks of the restored disk ${disk.index}, from block ${first[0]} on, are not what the source had at point ${point.id}, and no write came after`,
     );
   const since = written?.total ?? 0;
   const sentence =

@@ -5,13 +5,14 @@ import type { MachineId } from "../engine/core/ids.ts";
 import type { DataKey } from "../engine/journal/key.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
 import { type Blocks, countOf } from "../engine/replication/blocks.ts";
-import type { Since } from "../engine/replication/named-blocks.ts";
+import type { Since } from "../engine/replication/digest-gathering.ts";
 import { listPoints, readPointAt } from "../engine/replication/points.ts";
 import { nameOf } from "../engine/replication/reach.ts";
 import { verifyPoint } from "../engine/replication/verify-point.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import { decidedBy } from "./exit-code.ts";
 import { ProgressBar } from "./progress-bar.ts";
+import { withScratch } from "./scratch.ts";
 
 interface JournalVerification {
   readonly objects: ObjectStore;
@@ -45,10 +46,12 @@ export const MOST_NAMED = 20;
  */
 export async function verifyJournal(s: JournalVerification): Promise<void> {
   const findings: Finding[] = [];
-  for await (const finding of findingsOf(s)) {
-    findings.push(finding);
-    if (!s.json) console.log(lineOf(finding));
-  }
+  await withScratch(async (scratch) => {
+    for await (const finding of findingsOf({ ...s, scratch })) {
+      findings.push(finding);
+      if (!s.json) console.log(lineOf(finding));
+    }
+  });
   if (findings.length === 0)
     throw new LeewardError("NotFound", `there is no recovery point of a machine ${s.machine}`);
   const bad = findings.filter(({ verified }) => !verified);
@@ -62,7 +65,9 @@ export async function verifyJournal(s: JournalVerification): Promise<void> {
     );
 }
 
-async function* findingsOf(s: JournalVerification): AsyncGenerator<Finding> {
+type Scratched = JournalVerification & { readonly scratch: ObjectStore };
+
+async function* findingsOf(s: Scratched): AsyncGenerator<Finding> {
   const { objects, machine, only } = s;
   if (only) {
     yield (await findingOf(s, only, undefined)).finding;
@@ -85,16 +90,18 @@ async function* findingsOf(s: JournalVerification): AsyncGenerator<Finding> {
 }
 
 async function findingOf(
-  { objects, key, signal }: JournalVerification,
+  { objects, key, signal, scratch }: Scratched,
   point: RecoveryPoint,
   since: Since | undefined,
 ): Promise<{ finding: Finding; next?: Since }> {
   const time = toIso(point.time);
   try {
+    const gathering = new ProgressBar(`point ${point.id} digests`);
     const bar = new ProgressBar(`point ${point.id}`);
+    const onRead = (read: number, all: number) => gathering.show(read, all, undefined);
     const onProgress = (done: number, all: number) => bar.show(done, all, done * BLOCK);
-    const verifying = verifyPoint({ objects, key, point, since, signal, onProgress });
-    const { compared, wrong, scanned } = await verifying.finally(() => bar.clear());
+    const request = { objects, key, point, since, signal, scratch, onRead, onProgress };
+    const { compared, wrong, scanned } = await verifyPoint(request).finally(() => bar.clear());
     const wrongCount = countOf(wrong);
     const verified = wrongCount === 0;
     const finding = {

@@ -2,12 +2,10 @@ import { z } from "zod";
 import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { diskIndex } from "../engine/core/units.ts";
-import { rootOf } from "../engine/journal/digest-tree.ts";
 import type { RecoveryPoint } from "../engine/journal/manifest.ts";
-import { blockDigestsAt, differingBlocks } from "../engine/replication/verify.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import { decidedBy } from "./exit-code.ts";
-import { digestsOfImage } from "./image.ts";
+import { type DifferingBlocks, differingInImage, rootOfImage } from "./image.ts";
 import {
   SOURCE_HELP,
   SOURCE_OPTIONS,
@@ -17,6 +15,7 @@ import {
   sourceSchema,
   unwrapKey,
 } from "./source.ts";
+import { SCRATCH_HELP } from "./scratch.ts";
 import { UsageError, parseOptions } from "./usage.ts";
 import { MOST_NAMED, verifyJournal } from "./verify-journal.ts";
 
@@ -35,6 +34,8 @@ ${SOURCE_HELP}
   --disk N             which disk of the machine it should be (default 0)
   --key-file FILE      the master key; beside an image it only serves to name the blocks that differ
   --json               print the result as JSON on standard output
+
+${SCRATCH_HELP}
 
 Exit codes: 0 all is as the source had it; 1 something differs, is damaged or missing; 2 wrong usage;
 3 it could not be found out, since the storage or the key did not let it; 130 interrupted.`;
@@ -82,13 +83,12 @@ async function verifyImageFile(
 ): Promise<void> {
   const disk = point.disks.find(({ index }) => index === options.disk);
   if (!disk) throw new UsageError(`point ${point.id} has no disk ${options.disk}`);
-  const found = await digestsOfImage(image, disk.size);
-  const root = rootOf(disk.size, found);
+  const root = await rootOfImage(image, disk.size);
   if (root !== disk.root) {
     const keyFile = options["key-file"];
     const key = keyFile === undefined ? undefined : await unwrapKey(objects, point.machine, keyFile);
-    const digests = key && (await blockDigestsAt({ objects, key, point })).get(disk.index);
-    const which = digests ? `; ${named(differingBlocks(found, digests))}` : "";
+    const request = { objects, point, path: image, disk, most: MOST_NAMED };
+    const which = key ? `; ${named(await differingInImage({ ...request, key }))}` : "";
     throw new LeewardError(
       "DiskDiffers",
       `${image} has root ${root}, disk ${disk.index} had ${disk.root} at point ${point.id}${which}`,
@@ -99,5 +99,5 @@ async function verifyImageFile(
   console.log(options.json ? JSON.stringify(verified) : sentence);
 }
 
-const named = (wrong: readonly number[]): string =>
-  `${wrong.length} blocks of 64 KiB differ: ${wrong.slice(0, MOST_NAMED).join(", ")}${wrong.length > MOST_NAMED ? ", …" : ""}`;
+const named = ({ count, first }: DifferingBlocks): string =>
+  `${count} blocks of 64 KiB differ: ${first.join(", ")}${count > first.length ? ", …" : ""}`;

@@ -4,16 +4,19 @@ import type { DiskIndex } from "../engine/core/units.ts";
 import type { Base } from "../engine/journal/base.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { VerificationRecord } from "../engine/recovery/verification.ts";
-import { offerDigests } from "../engine/replication/base-digests.ts";
-import { type Blocks, type SizedDisk, unionOf } from "../engine/replication/blocks.ts";
-import { grownDigests } from "../engine/replication/grown-digests.ts";
+import type { Blocks, SizedDisk } from "../engine/replication/blocks.ts";
 import { type KeptBase, readBase } from "../engine/replication/lineage.ts";
-import { blockDigestsAt } from "../engine/replication/verify.ts";
+import { offerTurn } from "../engine/replication/offer-turn.ts";
 import type { ObjectStore } from "../engine/storage/store.ts";
 import type { Services } from "./services.ts";
 
+/** What the generation stands on, and whether all of it is offered. */
+interface OfferedBase extends KeptBase {
+  readonly complete: boolean;
+}
+
 /**
- * Puts what the generation's base holds, block by block, where it is to be compared with. Returns the base.
+ * One turn of putting what the generation's base holds, block by block, where it is to be compared with.
  * @param disks of the generation: what has grown since the base is compared with zeros there
  * @throws BaseMissing when its document is gone; what reading its journal throws
  */
@@ -22,19 +25,17 @@ export async function offerBase(
   { machine, generation: of }: Pick<ItemRecord, "machine" | "generation">,
   disks: readonly SizedDisk[],
   to: ObjectStore,
-): Promise<KeptBase> {
+  enough: () => boolean,
+): Promise<OfferedBase> {
   const kept = await readBase(target, machine, of);
   if (!kept) throw new LeewardError("BaseMissing", `generation ${of} of ${machine} has lost its base`);
   const { base, digest } = kept;
   const point = { machine, ...base.point };
   const key = await keyOf(machine);
-  const held = await blockDigestsAt({ objects: target, key, point });
   const place = { machine, generation: of, digest, id: point.id };
-  const wrong = wrongBlocks((await records.verification.get(machine))?.value, base);
-  const { digests, cut } = grownDigests(disks, point.disks, held);
-  const forced = unionOf(disks, [wrong, cut]);
-  await offerDigests({ cache: to, key, place, disks, digests, forced });
-  return kept;
+  const forced = wrongBlocks((await records.verification.get(machine))?.value, base);
+  const request = { objects: target, cache: to, key, point, place, disks, forced, enough };
+  return { ...kept, complete: await offerTurn(request) };
 }
 
 /** Of points of the base's generation that were found bad: the target has them wrong whatever its digests say. */

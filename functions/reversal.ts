@@ -21,6 +21,7 @@ import { dropSeedStates } from "../engine/replication/seed-state.ts";
 import { chooseBase } from "./base-choice.ts";
 import { isUnreadable, offerBase } from "./base-offer.ts";
 import { itemOf } from "./activities/tools.ts";
+import { turnOf } from "./activities/turn.ts";
 import type { Services } from "./services.ts";
 
 type ReversalServices = Pick<Services, "records" | "target" | "keyOf" | "clock">;
@@ -77,6 +78,7 @@ export async function seedTurn(
   machine: MachineId,
   disks: readonly SeedDisk[],
   limits: SeedLimits = SEED_LIMITS,
+  enough = turnOf(services.clock),
 ): Promise<Seeding> {
   const item = await itemOf(services, machine);
   if (item.state !== "Reversing") return { state: "ended", compared: 0, copied: 0 };
@@ -86,7 +88,8 @@ export async function seedTurn(
   if (arrived.generation > item.generation) return MORE;
   if (known?.generation === item.generation) return finish(services, item, MORE);
   try {
-    const base = await offeredBase(services, progress, disks);
+    const base = await offeredBase(services, progress, disks, enough);
+    if (base === "more") return MORE;
     const key = await services.keyOf(machine);
     const clock = () => services.clock.now();
     const request = { objects: services.target, key, machine, start: arrived, disks, base, limits, clock };
@@ -116,18 +119,23 @@ async function begun(services: ReversalServices, item: ItemRecord): Promise<Prog
   );
 }
 
-/** What the generation stands on, put beside it in pieces. Undefined for empty disks. */
+/** What the generation stands on, put beside it in pieces, in as many turns as that takes. Undefined for empty disks. */
 async function offeredBase(
   services: ReversalServices,
   { machine, arrived: { generation: of }, resync }: ProgressRecord,
   disks: readonly SeedDisk[],
-): Promise<BaseDigests | undefined> {
+  enough: () => boolean,
+): Promise<BaseDigests | "more" | undefined> {
   if (!resync?.base) return undefined;
   const { target, keyOf } = services;
   const kept = await readBase(target, machine, of);
   const place = { machine, generation: of };
   const there = kept && (await isOffered(target, place, disks));
-  const { digest, base } = there ? kept : await offerBase(services, place, disks, target);
+  const offered = there
+    ? { ...kept, complete: true }
+    : await offerBase(services, place, disks, target, enough);
+  if (!offered.complete) return "more";
+  const { digest, base } = offered;
   const key = await keyOf(machine);
   return new BaseDigests({
     cache: () => target,

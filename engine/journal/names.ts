@@ -333,6 +333,26 @@ export const partialsPrefix = (machine: MachineId, road: string): string =>
 export const partialName = (machine: MachineId, road: string, build: BarrierId, part: number): string =>
   `${partialsPrefix(machine, road)}${build}-${digits(part, 6)}.lay`;
 
+/** Prefix of what somebody has gathered of a point's block digests, to compare with or to hand on: `use` says who. */
+export const gatheredPrefix = (machine: MachineId, use: string): string =>
+  `${machinePrefix(machine)}gathered/${use}/`;
+
+/** A part of a run of digests in the order of the disks. */
+export const gatheredRunName = (machine: MachineId, use: string, run: BarrierId, part: number): string =>
+  `${gatheredPrefix(machine, use)}${run}-${digits(part, 6)}.lay`;
+
+/** Digests of a part of one disk: all that were gathered. */
+export const gatheredName = (
+  machine: MachineId,
+  use: string,
+  build: BarrierId,
+  disk: DiskIndex,
+  part: number,
+): string => `${gatheredPrefix(machine, use)}${build}-${digits(disk, 2)}-${digits(part, 6)}.seg`;
+
+/** How far the digests are that a comparison is offered. */
+export const offerName = (machine: MachineId): string => `${machinePrefix(machine)}gathered/offer.json`;
+
 /** A replica's snapshot made a blob of its own, for the time of an import; that of a test beside that of a failover. */
 export const importName = (machine: MachineId, disk: DiskIndex, point: BarrierId, purpose?: "test"): string =>
   `${machinePrefix(machine)}import/${digits(disk, 2)}-${point}${purpose ? `-${purpose}` : ""}.vhd`;

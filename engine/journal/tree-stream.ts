@@ -37,6 +37,20 @@ export class TreeStream {
     this.#put(0, digest);
   }
 
+  /** The digests of the next blocks, 32 bytes each. */
+  pushAll(digests: Uint8Array): void {
+    for (let at = 0; at < digests.length;) {
+      const isNode = this.#blocks % NODE_BLOCKS === 0 && digests.length - at >= NODE;
+      const length = isNode ? NODE : DIGEST_BYTES;
+      const some = digests.subarray(at, at + length);
+      if (isNode) {
+        this.#blocks += NODE_BLOCKS;
+        this.#put(1, hash("sha256", some, "buffer"));
+      } else this.push(some);
+      at += length;
+    }
+  }
+
   /** All blocks before this one that were not given yet are whole blocks of zeros. */
   zerosUpTo(block: number): void {
     while (this.#blocks < block) {

@@ -3,9 +3,11 @@ import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { generation, micros, sequence } from "../core/units.ts";
 import { encodeDigested } from "./digested.ts";
+import { extentsOfDisks, gathering } from "./gathering-document.ts";
 import { parseDocument } from "./json-document.ts";
+import { journalPosition } from "./position.ts";
 import { walkPlace } from "./rebuild-document.ts";
 
 const id = z.string().transform(checked(barrierId));
@@ -14,11 +16,6 @@ const at = z.number().transform(checked(sequence));
 const time = z.number().transform(checked(micros));
 const digest = z.string().transform(checked(digestOf));
 const count = z.number().int().nonnegative();
-/** Numbers of blocks of a disk: see `encodeExtents`. */
-const blocks = z
-  .array(z.strictObject({ disk: z.number().transform(checked(diskIndex)), extents: z.base64() }))
-  .max(64);
-
 /** How far a verification is that is done in turns. */
 const verification = z.strictObject({
   format: z.literal(1),
@@ -30,11 +27,15 @@ const verification = z.strictObject({
   since: id.optional(),
   /** What of the scrub's rotation it covers. */
   window: z.strictObject({ start: count, end: count }),
+  /** The digests to compare with are still being gathered: nothing is compared before. */
+  gathering: gathering.optional(),
+  /** They are: in which `parts` of each disk there are some, and where the next verification begins. */
+  digests: z.strictObject({ build: id, parts: extentsOfDisks, scanned: journalPosition.strict() }).optional(),
   /** How far the walk has come; none before its first segment, nor on the replica's road. */
   place: walkPlace.optional(),
   /** Blocks that are still to be compared in this walk, and in one more. */
-  wanted: blocks,
-  deferred: blocks,
+  wanted: extentsOfDisks,
+  deferred: extentsOfDisks,
   /** What is known of blocks that are whole only in part: so many sealed objects, named by a hash of their content. */
   partial: z.strictObject({ build: id, parts: count }).optional(),
   /** Blocks compared and found right, of so many. */

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { copies } from "../core/copies.ts";
 import { digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import { barrierId, machineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { encodeDigested } from "./digested.ts";
+import { tailState } from "./gathering-document.ts";
 import { parseDocument } from "./json-document.ts";
 import { layerEnd, layerPart } from "./layer-document.ts";
 import { journalPosition } from "./position.ts";
@@ -100,14 +100,7 @@ const work = z.strictObject({
   journalBytes: size,
   /** The newest layer among its sources, where segments end. */
   older: z.strictObject({ position, tail: position }).optional(),
-  tail: z.strictObject({
-    earliest: time,
-    latest: time,
-    bytes: size,
-    copied: copies.optional(),
-    found: position.optional(),
-    time: time.optional(),
-  }),
+  tail: tailState,
   /** Of the end: its barrier and its proof. */
   barrier: z.strictObject({ time, consistency: z.enum(["crash", "application"]) }).optional(),
   proof: z.strictObject({ time }).optional(),

@@ -4,16 +4,8 @@ import { DIGEST_BYTES, type Digest, digestOf } from "../core/digest.ts";
 import { LeewardError } from "../core/errors.ts";
 import type { BarrierId, MachineId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import {
-  BLOCK,
-  type Bytes,
-  type DiskIndex,
-  type Generation,
-  bytes,
-  micros,
-  ordinal,
-  sequence,
-} from "../core/units.ts";
+import { inParallel } from "../core/in-order.ts";
+import { BLOCK, type Bytes, type Generation, bytes } from "../core/units.ts";
 import { zeroDigests } from "../journal/digest-tree.ts";
 import type { DataKey } from "../journal/key.ts";
 import {
@@ -22,20 +14,17 @@ import {
   comparisonReadyName,
   comparisonsPrefix,
 } from "../journal/names.ts";
-import { openSegment } from "../journal/open.ts";
-import { sealSegment } from "../journal/seal.ts";
-import { checkSegment } from "../journal/segment.ts";
 import type { ObjectStore } from "../storage/store.ts";
+import { BlockSpace, type Sheet, piecesOf, zerosOf } from "./block-space.ts";
 import type { Blocks, SizedDisk } from "./blocks.ts";
+import { PART, type PartsPlace, at, differingAt, putPart, readPart } from "./digest-parts.ts";
+import type { DigestSink } from "./digest-sheets.ts";
 import type { BlockDigests } from "./digest-walk.ts";
 
 /** Blocks under one node: 1 MiB of disk. */
 const NODE_BLOCKS = 16;
 /** Bytes of disk under one digest. */
 const COVERS = { blocks: BLOCK, nodes: BLOCK * NODE_BLOCKS } as const;
-/** Digests in one object, on both levels: 4 GiB of disk in blocks, 64 GiB in nodes; 2.3 MB. */
-const PART = 65_536;
-
 /** Of no block: whatever it holds, it differs. */
 const FORCED = Buffer.alloc(DIGEST_BYTES, 0xff);
 
@@ -61,25 +50,70 @@ export interface OfferRequest {
   readonly forced?: Blocks | undefined;
 }
 
-/**
- * Puts what the base holds into the cache, block by block, for the agent to compare its disks with: digests of nodes of
- * sixteen blocks, and of the blocks. They are sealed as segments are, so that they tell nobody else anything. May run twice.
- */
-export async function offerDigests(s: OfferRequest): Promise<void> {
-  for (const { index, size } of s.disks) {
-    const digests = Uint8Array.from(s.digests.get(index) ?? zeroDigests(size));
-    for (const { start, end } of s.forced?.get(index) ?? [])
-      for (let block = start; block < end; block++) digests.set(FORCED, block * DIGEST_BYTES);
-    const zeros = zeroDigests(size);
-    await putParts(s, index, "blocks", digests, zeros);
-    await putParts(s, index, "nodes", nodesOf(digests), nodesOf(zeros));
+/** Puts what the base holds into the cache, sheet by sheet. May run twice, and be gone on with by another one. */
+export class OfferWriter implements DigestSink {
+  readonly #s: Omit<OfferRequest, "digests" | "disks">;
+  readonly #parts: PartsPlace;
+
+  constructor(s: Omit<OfferRequest, "digests" | "disks">) {
+    const { cache: store, key, place } = s;
+    const { machine, generation, digest: previous, id: barrier } = place;
+    this.#s = s;
+    this.#parts = { store, key, machine, generation, previous, barrier };
   }
-  const { machine, generation, digest } = s.place;
-  await s.cache.put(
-    comparisonReadyName(machine, generation),
-    Buffer.from(JSON.stringify({ base: digest })),
-    "any",
-  );
+
+  /** Digests of its nodes of sixteen blocks, and of the blocks. A part that names nothing is put too: one that is lost must be noticed. */
+  async put(sheet: Sheet, digests: Uint8Array): Promise<void> {
+    const { machine, generation } = this.#s.place;
+    const { index: disk } = sheet.disk;
+    const forced = this.#forced(sheet, digests);
+    const zeros = zerosOf(sheet);
+    const blocks = piecesOf(sheet, PART).map((piece) => {
+      const start = (piece.first - sheet.first) * DIGEST_BYTES;
+      const end = (piece.end - sheet.first) * DIGEST_BYTES;
+      const part = piece.first / PART;
+      const name = comparisonName(machine, generation, disk, "blocks", part);
+      return { name, part, digests: forced.subarray(start, end), zeros: zeros.subarray(start, end) };
+    });
+    const name = comparisonName(machine, generation, disk, "nodes", sheet.nth);
+    const nodes = { name, part: sheet.nth, digests: nodesOf(forced), zeros: nodesOf(zeros) };
+    await inParallel([...blocks, nodes], PUTS, (one) =>
+      putPart(this.#parts, { ...one, disk }, one.digests, differingAt(one.digests, one.zeros)),
+    );
+  }
+
+  /** All sheets are there. */
+  async finish(): Promise<void> {
+    const { machine, generation, digest } = this.#s.place;
+    const document = Buffer.from(JSON.stringify({ base: digest }));
+    await this.#s.cache.put(comparisonReadyName(machine, generation), document, "any");
+  }
+
+  #forced({ disk, first, end }: Sheet, digests: Uint8Array): Uint8Array {
+    const forced = this.#s.forced?.get(disk.index)?.intersect(first, end) ?? [];
+    if (forced.length === 0) return digests;
+    const changed = Uint8Array.from(digests);
+    for (const part of forced)
+      for (let block = part.start; block < part.end; block++)
+        changed.set(FORCED, (block - first) * DIGEST_BYTES);
+    return changed;
+  }
+}
+
+/** At once, of 2.3 MB each. */
+const PUTS = 4;
+
+/** The same of digests that memory holds. */
+export async function offerDigests(s: OfferRequest): Promise<void> {
+  const writer = new OfferWriter(s);
+  for (const sheet of new BlockSpace(s.disks).sheets) {
+    const digests = s.digests.get(sheet.disk.index);
+    await writer.put(
+      sheet,
+      digests?.subarray(sheet.first * DIGEST_BYTES, sheet.end * DIGEST_BYTES) ?? zerosOf(sheet),
+    );
+  }
+  await writer.finish();
 }
 
 /** Whether the cache still lists everything that `offerDigests` put for the generation. One listing. */
@@ -105,50 +139,6 @@ function nodesOf(digests: Uint8Array): Uint8Array {
     nodes.set(hash("sha256", digests.subarray(at, at + width), "buffer"), (at / width) * DIGEST_BYTES);
   return nodes;
 }
-
-/** Only what differs from the zeros is named. A part that names nothing is put too: one that is lost must be noticed. */
-async function putParts(
-  { cache, key, place }: OfferRequest,
-  disk: DiskIndex,
-  level: "nodes" | "blocks",
-  digests: Uint8Array,
-  zeros: Uint8Array,
-): Promise<void> {
-  const { machine, generation, digest: previous, id: barrier } = place;
-  const from = sequence(0);
-  for (let part = 0; part * PART * DIGEST_BYTES < digests.length; part++) {
-    const named: number[] = [];
-    for (let n = part * PART; n < Math.min((part + 1) * PART, digests.length / DIGEST_BYTES); n++)
-      if (Buffer.compare(at(digests, n), at(zeros, n)) !== 0) named.push(n);
-    const records =
-      named.length === 0
-        ? []
-        : [
-            {
-              kind: "digests" as const,
-              sequence: from,
-              time: micros(0),
-              barrier,
-              disk,
-              blocks: Uint32Array.from(named),
-              digests: Buffer.concat(named.map((n) => at(digests, n))),
-            },
-          ];
-    const sealed = await sealSegment({
-      machine,
-      generation,
-      ordinal: ordinal(part),
-      previous,
-      from,
-      records,
-      key,
-    });
-    await cache.put(comparisonName(machine, generation, disk, level, part), sealed.bytes, "any");
-  }
-}
-
-const at = (digests: Uint8Array, n: number): Uint8Array =>
-  digests.subarray(n * DIGEST_BYTES, (n + 1) * DIGEST_BYTES);
 
 const ready = z.object({ base: z.string().transform(checked(digestOf)) });
 
@@ -228,24 +218,11 @@ export class BaseDigests {
     return at(digests, n - part * PART);
   }
 
-  async #read(name: string, disk: SizedDisk, level: "nodes" | "blocks", part: number): Promise<Uint8Array> {
+  #read(name: string, disk: SizedDisk, level: "nodes" | "blocks", part: number): Promise<Uint8Array> {
     const { cache, key, place } = this.#s;
-    const digests = zerosIn(disk.size, level, part);
-    const object = await cache().get(name, "unchecked");
-    if (!object) throw new LeewardError("SegmentMissing", `${name} is gone`);
-    const segment = checkSegment(object.body);
-    const { machine, generation, ordinal: of, previous } = segment.header;
-    if (
-      machine !== place.machine ||
-      generation !== place.generation ||
-      of !== part ||
-      previous !== place.digest
-    )
-      throw new LeewardError("ChainBroken", `${name} is of another comparison`);
-    for (const record of await openSegment(segment, key()))
-      if (record.kind === "digests" && record.disk === disk.index && record.barrier === place.id)
-        record.blocks.forEach((n, i) => digests.set(at(record.digests, i), (n - part * PART) * DIGEST_BYTES));
-    return digests;
+    const { machine, generation, digest: previous, id: barrier } = place;
+    const parts = { store: cache(), key: key(), machine, generation, previous, barrier };
+    return readPart(parts, { name, disk: disk.index, part }, zerosIn(disk.size, level, part));
   }
 }
 

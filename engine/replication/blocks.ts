@@ -2,6 +2,8 @@ import { hash } from "node:crypto";
 import { ExtentSet } from "../core/extent.ts";
 import { BLOCK, type Bytes, type DiskIndex, bytes } from "../core/units.ts";
 import { ZERO_BLOCK, blockCount } from "../journal/digest-tree.ts";
+import { encodeExtents } from "../journal/extents-text.ts";
+import { extentsUpTo } from "./kept-turn.ts";
 
 export interface SizedDisk {
   readonly index: DiskIndex;
@@ -30,17 +32,6 @@ export const unionOf = (disks: readonly SizedDisk[], sets: readonly Blocks[]): B
     disks.map(({ index }) => [index, ExtentSet.of(sets.flatMap((set) => [...(set.get(index) ?? [])]))]),
   );
 
-/** Those that both name. */
-export const commonOf = (disks: readonly SizedDisk[], a: Blocks, b: Blocks): Blocks =>
-  new Map(
-    disks.map(({ index }) => {
-      const common = [...(a.get(index) ?? [])].flatMap(
-        ({ start, end }) => b.get(index)?.intersect(start, end) ?? [],
-      );
-      return [index, ExtentSet.of(common)];
-    }),
-  );
-
 export const countOf = (blocks: Blocks): number =>
   [...blocks.values()].reduce((sum, { total }) => sum + total, 0);
 
@@ -67,6 +58,31 @@ export function blocksOf(
       const to = Math.min(Math.max(end - base, 0), count);
       base += count;
       return [index, ExtentSet.of(from < to ? [{ start: from, end: to }] : [])];
+    }),
+  );
+}
+
+/** As a document has them; disks without any are left out. */
+export const textOfBlocks = (blocks: Blocks): { disk: DiskIndex; extents: string }[] =>
+  [...blocks]
+    .filter(([, { total }]) => total > 0)
+    .map(([disk, extents]) => ({ disk, extents: encodeExtents(extents) }));
+
+/**
+ * @param of for messages, as in `a verification`
+ * @throws ManifestDamaged when they are none, or go beyond a disk
+ */
+export function blocksFromText(
+  of: string,
+  text: readonly { readonly disk: DiskIndex; readonly extents: string }[],
+  disks: readonly SizedDisk[],
+): Blocks {
+  const found = new Map(text.map(({ disk, extents }) => [disk, extents]));
+  return new Map(
+    disks.map(({ index, size }) => {
+      const extents = found.get(index);
+      const what = `blocks of disk ${index} in ${of}`;
+      return [index, extents === undefined ? new ExtentSet() : extentsUpTo(what, extents, blockCount(size))];
     }),
   );
 }

@@ -1,36 +1,51 @@
-import { DIGEST_BYTES } from "../core/digest.ts";
 import { ExtentSet } from "../core/extent.ts";
-import { BLOCK, type DiskIndex } from "../core/units.ts";
-import { blockCount, zeroDigests } from "../journal/digest-tree.ts";
+import { DIGEST_BYTES } from "../core/digest.ts";
+import { BLOCK } from "../core/units.ts";
+import { blockCount } from "../journal/digest-tree.ts";
+import { BlockSpace, type Sheet, zerosOf } from "./block-space.ts";
 import type { Blocks, SizedDisk } from "./blocks.ts";
-import type { BlockDigests } from "./digest-walk.ts";
+import type { DigestSink } from "./digest-sheets.ts";
 
 /**
- * What a point holds, for its disks as they are now: what came behind the end of one is zeros, since a disk that has grown
- * reads so until it is written.
- * @param held at the point, for disks of the sizes `before`
- * @returns with the blocks that the old end went through: their digests are of a shorter block, and say nothing of a whole one
+ * Hands on what a point holds, for its disks as they are now: what came behind the end of one is zeros, since a disk that has
+ * grown reads so until it is written.
  */
-export function grownDigests(
-  disks: readonly SizedDisk[],
-  before: readonly SizedDisk[],
-  held: BlockDigests,
-): { readonly digests: BlockDigests; readonly cut: Blocks } {
-  const digests = new Map<DiskIndex, Uint8Array>();
-  const cut = new Map<DiskIndex, ExtentSet>();
-  for (const { index, size } of disks) {
-    const old = before.find((disk) => disk.index === index)?.size ?? size;
-    const known = held.get(index) ?? zeroDigests(old);
-    cut.set(index, new ExtentSet());
-    if (old === size) {
-      digests.set(index, known);
-      continue;
-    }
-    const grown = Uint8Array.from(zeroDigests(size));
-    const whole = Math.floor(old / BLOCK);
-    grown.set(known.subarray(0, whole * DIGEST_BYTES));
-    digests.set(index, grown);
-    if (whole < blockCount(old)) cut.get(index)?.add(whole, whole + 1);
+export class GrownDigests implements DigestSink {
+  readonly #sheets: readonly Sheet[];
+  readonly #to: DigestSink;
+
+  /** @param disks as they are now, each at least as large as it was */
+  constructor(disks: readonly SizedDisk[], to: DigestSink) {
+    this.#sheets = new BlockSpace(disks).sheets;
+    this.#to = to;
   }
-  return { digests, cut };
+
+  /** @param sheet of a disk as it was */
+  async put(sheet: Sheet, digests: Uint8Array): Promise<void> {
+    const { index, size: old } = sheet.disk;
+    const own = this.#sheets.filter(({ disk }) => disk.index === index);
+    const same = own[sheet.nth];
+    if (!same || same.disk.size === old) return this.#to.put(sheet, digests);
+    await this.#to.put(same, grown(same, old, digests));
+    if (sheet.end < blockCount(old)) return;
+    for (const behind of own.slice(sheet.nth + 1)) await this.#to.put(behind, zerosOf(behind));
+  }
 }
+
+/** The block that the old end went through has the digest of a shorter one: see `cutBlocks`. */
+function grown(sheet: Sheet, old: number, digests: Uint8Array): Uint8Array {
+  const all = zerosOf(sheet);
+  const whole = Math.min(Math.floor(old / BLOCK), sheet.end) - sheet.first;
+  all.set(digests.subarray(0, whole * DIGEST_BYTES));
+  return all;
+}
+
+/** Blocks that the old end of a grown disk went through: what is known of them says nothing of a whole one. */
+export const cutBlocks = (disks: readonly SizedDisk[], before: readonly SizedDisk[]): Blocks =>
+  new Map(
+    disks.map(({ index, size }) => {
+      const old = before.find((disk) => disk.index === index)?.size ?? size;
+      const cut = Math.floor(old / BLOCK);
+      return [index, ExtentSet.of(old < size && old % BLOCK > 0 ? [{ start: cut, end: cut + 1 }] : [])];
+    }),
+  );

@@ -170,6 +170,14 @@ export const countOf = (sources: Sources): number =>
     0,
   );
 
+/** The same of what holds marks, as far as that is known before it is read. */
+export const marksIn = (sources: Sources): number =>
+  [...generationsOf(sources)].reduce(
+    (sum, { layers, ranges }) =>
+      sum + layers.flatMap(({ parts }) => parts.filter(({ marks }) => marks)).length + segmentsIn(ranges),
+    0,
+  );
+
 /** Bytes to be read: of segments as the guest wrote them, of layers as they are stored. */
 export const bytesOf = (sources: Sources): Bytes =>
   bytes([...generationsOf(sources)].reduce((sum, part) => sum + bytesIn(part), 0));

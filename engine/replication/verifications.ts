@@ -1,7 +1,4 @@
-import { ExtentSet } from "../core/extent.ts";
 import type { MachineId } from "../core/ids.ts";
-import { blockCount } from "../journal/digest-tree.ts";
-import { encodeExtents } from "../journal/extents-text.ts";
 import { verificationName } from "../journal/names.ts";
 import {
   type Verification,
@@ -9,9 +6,10 @@ import {
   encodeVerification,
 } from "../journal/verification-document.ts";
 import type { ETag, ObjectStore } from "../storage/store.ts";
-import type { Blocks, SizedDisk } from "./blocks.ts";
+import { type SizedDisk, blocksFromText, textOfBlocks } from "./blocks.ts";
+import { dropGathered } from "./digest-gathering.ts";
 import type { BlocksLeft } from "./journal-blocks.ts";
-import { extentsUpTo, isUseless, putKept, readKept } from "./kept-turn.ts";
+import { isUseless, putKept, readKept } from "./kept-turn.ts";
 import { type PartialsPlace, dropPartials, putPartials, readPartials } from "./partial-blocks.ts";
 
 /** What earlier turns left. */
@@ -31,6 +29,8 @@ export function readVerification(
   return readKept(objects, name, (body) => ({ verification: decodeVerification(name, body) }));
 }
 
+const WHAT = "a verification";
+
 /** What is left to do of it; undefined when that cannot be believed. @throws storage errors, KeyWrong */
 export async function blocksLeft(
   place: PartialsPlace,
@@ -39,7 +39,12 @@ export async function blocksLeft(
 ): Promise<BlocksLeft | undefined> {
   try {
     const pieces = partial ? await readPartials(place, partial) : [];
-    return { place: at, wanted: blocksIn(wanted, disks), deferred: blocksIn(deferred, disks), pieces };
+    return {
+      place: at,
+      wanted: blocksFromText(WHAT, wanted, disks),
+      deferred: blocksFromText(WHAT, deferred, disks),
+      pieces,
+    };
   } catch (error) {
     if (!isUseless(error)) throw error;
     return undefined;
@@ -63,32 +68,18 @@ export async function keepVerification(
   const body = encodeVerification({
     ...made,
     ...(at && { place: at }),
-    wanted: textOf(wanted),
-    deferred: textOf(deferred),
+    wanted: textOfBlocks(wanted),
+    deferred: textOfBlocks(deferred),
     ...(partial && { partial }),
   });
   await putKept(objects, name, body, etag);
   await dropPartials(place, partial);
+  await dropGathered({ scratch: objects, point, use: road }, made.gathering ?? made.digests);
 }
 
 /** Nobody goes on with it. May run twice. */
 export async function endVerification(objects: ObjectStore, machine: MachineId, road: string): Promise<void> {
   await objects.delete([verificationName(machine, road)]);
   await dropPartials({ objects, point: { machine }, road }, undefined);
-}
-
-const textOf = (blocks: Blocks): Verification["wanted"] =>
-  [...blocks]
-    .filter(([, { total }]) => total > 0)
-    .map(([disk, extents]) => ({ disk, extents: encodeExtents(extents) }));
-
-function blocksIn(text: Verification["wanted"], disks: readonly SizedDisk[]): Blocks {
-  const found = new Map(text.map(({ disk, extents }) => [disk, extents]));
-  return new Map(
-    disks.map(({ index, size }) => {
-      const blocks = found.get(index);
-      const of = `blocks of disk ${index} in a verification`;
-      return [index, blocks === undefined ? new ExtentSet() : extentsUpTo(of, blocks, blockCount(size))];
-    }),
-  );
+  await dropGathered({ scratch: objects, point: { machine }, use: road }, undefined);
 }

@@ -3,19 +3,32 @@ import { DIGEST_BYTES } from "../core/digest.ts";
 import { mapInOrder } from "../core/in-order.ts";
 import { BLOCK, type Bytes, MIB, bytes } from "../core/units.ts";
 import { zeroDigests } from "../journal/digest-tree.ts";
-import type { BlockDigests } from "./digest-walk.ts";
-import { type DigestsRequest, namedBlocks } from "./named-blocks.ts";
+import type { DataKey } from "../journal/key.ts";
+import type { ObjectStore } from "../storage/store.ts";
+import type { ProvedPoint } from "./digest-gathering.ts";
+import { type BlockDigests, DigestWalk, checkRoots, walkMarks } from "./digest-walk.ts";
 import { isZero } from "./run.ts";
+import { sourcesOf } from "./sources.ts";
+
+export interface DigestsRequest {
+  readonly objects: ObjectStore;
+  readonly key: DataKey;
+  readonly point: ProvedPoint;
+}
 
 /**
  * The source's own digests of every block at the point's barrier, gathered from layers and segments, and equal to the
- * roots in the manifest. Half a KiB of memory per MiB of disk. Of layers it reads the digests only; of segments all up to
- * the point, but opens only those that hold marks.
+ * roots in the manifest. All in memory, half a KiB for each MiB of disk: `DigestGathering` does without. Of layers it reads the digests
+ * only; of segments all up to the point, but opens only those that hold marks.
  * @throws ManifestDamaged when a disk's digests do not give its root; ChainBroken when the point's barrier is not there;
  *   what reading the journal throws
  */
-export const blockDigestsAt = async (s: DigestsRequest): Promise<BlockDigests> =>
-  (await namedBlocks(s)).digests;
+export async function blockDigestsAt({ objects, key, point }: DigestsRequest): Promise<BlockDigests> {
+  const walk = new DigestWalk(point);
+  await walkMarks(await sourcesOf(objects, point), key, walk);
+  checkRoots(point, walk.digests);
+  return walk.digests;
+}
 
 /** Bytes [offset, offset + length) of a disk. */
 export type DiskReader = (offset: Bytes, length: Bytes) => Promise<Uint8Array>;
@@ -24,8 +37,24 @@ export type DiskReader = (offset: Bytes, length: Bytes) => Promise<Uint8Array>;
 const READ = 4 * MIB;
 const PARALLEL = 4;
 
+/** Digests of some blocks of a disk, from the first of them on. */
+interface DigestPiece {
+  readonly first: number;
+  /** Where the last of them ends. */
+  readonly end: Bytes;
+  /** 32 bytes each. */
+  readonly digests: Uint8Array;
+}
+
+/** SHA-256 of each 64 KiB block of a disk, in order, 4 MiB at a time. Reads the disk once. */
+export const digestPieces = (read: DiskReader, size: Bytes): AsyncGenerator<DigestPiece> =>
+  mapInOrder(offsets(size), PARALLEL, async (offset) => {
+    const data = await read(offset, bytes(Math.min(READ, size - offset)));
+    return { first: offset / BLOCK, end: bytes(offset + data.length), digests: digestsOf(data) };
+  });
+
 /**
- * SHA-256 of each 64 KiB block of a disk, 32 bytes each, in order. Reads the disk once, 4 MiB at a time.
+ * The same of all blocks at once.
  * @param onProgress bytes read so far
  */
 export async function imageDigests(
@@ -33,16 +62,12 @@ export async function imageDigests(
   size: Bytes,
   onProgress?: (done: Bytes) => void,
 ): Promise<Uint8Array> {
-  const digests = zeroDigests(size);
-  const parts = mapInOrder(offsets(size), PARALLEL, async (offset) => {
-    const length = bytes(Math.min(READ, size - offset));
-    return { offset, data: await read(offset, length) };
-  });
-  for await (const { offset, data } of parts) {
-    digestBlocks(data, digests.subarray((offset / BLOCK) * DIGEST_BYTES));
-    onProgress?.(bytes(offset + data.length));
+  const all = zeroDigests(size);
+  for await (const { first, end, digests } of digestPieces(read, size)) {
+    all.set(digests, first * DIGEST_BYTES);
+    onProgress?.(end);
   }
-  return digests;
+  return all;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mapInOrder } from "../core/in-order.ts";
-import { type Bytes, bytes } from "../core/units.ts";
+import { type Bytes, type Generation, bytes } from "../core/units.ts";
 import type { DataKey } from "../journal/key.ts";
 import type { WalkPlace } from "../journal/rebuild-document.ts";
 import type { SizedDisk } from "./blocks.ts";
@@ -89,9 +89,13 @@ export function stretchFrom(s: StretchRequest): WalkStretch {
 }
 
 /** Whether the point's own generation is read from its end: what was learned of it in earlier turns is learned again. */
-export function startsAnew(sources: Sources, point: SourcePoint, { place }: Walked): boolean {
+export const startsAnew = (sources: Sources, point: SourcePoint, { place }: Walked): boolean =>
+  readAnew(sources, place) === point.generation;
+
+/** The generation that is read from its end once more, since its way is another one by now, and so are those below; undefined when none is. */
+export function readAnew(sources: Sources, place: WalkPlace | undefined): Generation | undefined {
   const rest = restOf(sources, place);
-  return !rest.exact && rest.sources.point.generation === point.generation;
+  return rest.exact ? undefined : rest.sources.point.generation;
 }
 
 const sizeOf = (sealed: Sealed): number =>

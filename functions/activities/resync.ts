@@ -7,6 +7,7 @@ import { endGeneration } from "../generations.ts";
 import type { Services } from "../services.ts";
 import { healing } from "./healing.ts";
 import { type Implementations, itemOf } from "./tools.ts";
+import { activityOf, turnOf } from "./turn.ts";
 
 type ResyncServices = Pick<Services, "target" | "records" | "clock" | "keyOf" | "objectsAt">;
 
@@ -26,13 +27,14 @@ export const resyncActivities = {
 const isThere = (services: ResyncServices, item: ItemRecord): Promise<boolean> =>
   isOffered(cacheOf(services, item), item, sourceOf(item).disks);
 
-/** Puts what the base holds where the agent finds it. A base that cannot be read ends the generation: the next gets another. */
+/**
+ * Puts what the base holds where the agent finds it, in turns. A base that cannot be read ends the generation: the next gets
+ * another. What is left when an activity has no more time is for the next round, which the timer begins.
+ */
 async function offer(services: ResyncServices, item: ItemRecord): Promise<void> {
   const { machine, generation: of } = item;
   try {
-    await healing(services, machine, () =>
-      offerBase(services, item, sourceOf(item).disks, cacheOf(services, item)),
-    );
+    if (!(await offered(services, item))) return;
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     await refuse(services, item);
@@ -41,6 +43,19 @@ async function offer(services: ResyncServices, item: ItemRecord): Promise<void> 
   await services.records.progress.update(machine, (old) =>
     old.resync && old.arrived.generation === of ? { ...old, resync: { ...old.resync, offered: true } } : old,
   );
+}
+
+/** @returns whether all is there */
+async function offered(services: ResyncServices, item: ItemRecord): Promise<boolean> {
+  const { machine, generation: of } = item;
+  const isLate = activityOf(services.clock);
+  for (;;) {
+    const enough = turnOf(services.clock);
+    const turn = () => offerBase(services, item, sourceOf(item).disks, cacheOf(services, item), enough);
+    if ((await healing(services, machine, turn)).complete) return true;
+    const { generation: now, state } = await itemOf(services, machine);
+    if (isLate() || now !== of || !STATES[state].replicating) return false;
+  }
 }
 
 async function refuse(

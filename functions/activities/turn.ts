@@ -12,19 +12,11 @@ export function turnOf(clock: Clock): () => boolean {
   return () => clock.now() >= end;
 }
 
-/** A turn with all that comes before it: far enough below an activity's time-out that what it did can still be kept. */
+/** Far enough below an activity's time-out that the turn that is begun last ends before it. */
 const LONGEST = 1200 * 1e6;
 
-/**
- * The same of a turn that begins when this is asked for the first time. What comes before is done in every turn: one that it took
- * long to come to lasts as long, so that no more than half of all time goes there, as far as an activity's time allows it.
- */
-export function turnFromFirstOf(clock: Clock): () => boolean {
-  const begun = clock.now();
-  let end: number | undefined;
-  return () => {
-    const now = clock.now();
-    end ??= Math.min(now + Math.max(TURN, now - begun), begun + LONGEST);
-    return now >= end;
-  };
+/** Whether an activity that makes several turns, and begins now, has no time for one more. */
+export function activityOf(clock: Clock): () => boolean {
+  const end = clock.now() + LONGEST;
+  return () => clock.now() >= end;
 }

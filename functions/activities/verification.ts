@@ -5,14 +5,14 @@ import { verificationFor } from "../../engine/recovery/verification.ts";
 import type { VerifyResult } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { type Implementations, itemOf } from "./tools.ts";
-import { turnFromFirstOf } from "./turn.ts";
+import { turnOf } from "./turn.ts";
 import { verifyJournal, verifyReplica } from "./verify-road.ts";
 
 export const verificationActivities = {
   async verify({ machine, road }, { services }) {
     const item = await itemOf(services, machine);
     if (!STATES[item.state].replicating) return { state: "ended" };
-    const enough = turnFromFirstOf(services.clock);
+    const enough = turnOf(services.clock);
     const verifyRoad = road === "journal" ? verifyJournal : verifyReplica;
     const state = await whileReplicating(services, machine, MOST_MS, (signal) =>
       verifyRoad(services, item, signal, enough),

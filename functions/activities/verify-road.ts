@@ -151,14 +151,15 @@ async function compare(
   const key = await services.keyOf(machine);
   const request = { objects: target, key, point, since, scrub: blocksOf(point.disks, window), ...how };
   const turned = await verifyTurn(request, { road, kept, window, enough });
-  const { wrong, scanned, compared, blocks } = turned;
   const now = clock.now();
-  if (countOf(wrong) > 0) return foundBad(services, item, badPointOf(road, point, wrong, now));
   if (!turned.complete) {
+    const { compared, blocks } = turned;
     const underway = { point: id, end: window.end, compared, blocks };
     await records.verification.update(machine, (old) => withUnderway(old, road, of, underway));
     return "more";
   }
+  const { wrong, scanned } = turned;
+  if (countOf(wrong) > 0) return foundBad(services, item, badPointOf(road, point, wrong, now));
   const good = { point, scanned, scrub: scrubbed(scrub, window, total, now) };
   await records.verification.update(machine, (old) => withGood(old, road, good, now));
   if (kept) await endVerification(target, machine, road);

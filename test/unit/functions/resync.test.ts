@@ -3,7 +3,7 @@ import { armId, barrierId } from "../../../engine/core/ids.ts";
 import { bytes, diskIndex, generation, micros, ordinal, sequence } from "../../../engine/core/units.ts";
 import { NO_DIGEST } from "../../../engine/core/digest.ts";
 import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
-import { journalPrefix, pointName } from "../../../engine/journal/names.ts";
+import { journalPrefix, offerName, pointName } from "../../../engine/journal/names.ts";
 import { startOf } from "../../../engine/journal/position.ts";
 import { badPointOf } from "../../../engine/recovery/bad-point.ts";
 import { itemKey } from "../../../engine/recovery/item.ts";
@@ -164,6 +164,54 @@ test("the base's digests are offered to the agent, and cleared away behind the f
   expect((await known())?.resync?.endedAt).toBe(now);
   const next = await register();
   expect(next.resync?.last).toMatchObject({ reason: "continuity", endedAt: now - 60e6 });
+});
+
+test("digests that take many turns, and several activities, are those that are offered in one", async () => {
+  await register();
+  const kept = await readBase(target, machine, generation(2));
+  if (!kept) throw new Error("no base");
+  // Each look at the clock finds that minutes have passed: a turn reads one segment.
+  const hurried = {
+    ...services(),
+    clock: { now: () => (now = micros(now + 240e6)), sleep: async () => undefined },
+  };
+  const seen = new Set<string>();
+  let activities = 0;
+  while ((await known())?.resync?.offered !== true && activities < 50) {
+    activities++;
+    await resyncActivities.tendResync({ machine }, { services: hurried, client: Object.create(null) });
+    for await (const { name } of target.list(`machines/${machine}/gathered/`)) seen.add(name);
+  }
+  expect(activities).toBeGreaterThan(2);
+  expect(seen).toContain(offerName(machine));
+  const place = { machine, generation: generation(2), digest: kept.digest, id: kept.base.point.id };
+  const offered = new BaseDigests({ cache: () => cache, key: () => story.key, place });
+  expect(await offered.ready()).toBe(true);
+  const digests = await blockDigestsAt({ objects: target, key: story.key, point: at(-1) });
+  for (const disk of DISKS) {
+    const own = digests.get(disk.index) ?? new Uint8Array();
+    expect(await offered.differing(disk, 0, own.length / 32, own)).toEqual([]);
+    expect(Buffer.from(await offered.offered(disk, 0, own.length / 32))).toEqual(Buffer.from(own));
+  }
+  for await (const { name } of target.list(`machines/${machine}/gathered/`)) expect.fail(`${name} is left`);
+});
+
+test("what a turn has kept of them and is gone, or another's, is gathered anew", async () => {
+  await register();
+  const hurried = {
+    ...services(),
+    clock: { now: () => (now = micros(now + 240e6)), sleep: async () => undefined },
+  };
+  const once = () =>
+    resyncActivities.tendResync({ machine }, { services: hurried, client: Object.create(null) });
+  await once();
+  const kept = [];
+  for await (const { name } of target.list(`machines/${machine}/gathered/offer/`)) kept.push(name);
+  expect(kept).not.toEqual([]);
+  await target.delete(kept);
+  for (let n = 0; (await known())?.resync?.offered !== true && n < 50; n++) await once();
+  expect((await known())?.resync?.offered).toBe(true);
+  expect((await item()).generation).toBe(2);
 });
 
 test("what the cache loses of the base's digests is put there again while the agent compares", async () => {

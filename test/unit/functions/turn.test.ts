@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { micros } from "../../../engine/core/units.ts";
-import { turnFromFirstOf, turnOf } from "../../../functions/activities/turn.ts";
+import { activityOf, turnOf } from "../../../functions/activities/turn.ts";
 
 const MINUTE = 60e6;
 
@@ -18,7 +18,6 @@ test("a turn lasts three minutes from when it was begun", () => {
   expect([0, 1, 5].map((before) => lasts(turnOf, before))).toEqual([3, 2, 0]);
 });
 
-test("one that begins with its first question lasts as long as it took to come there, within bounds", () => {
-  const before = [0, 1, 5, 9, 15, 20, 24];
-  expect(before.map((minutes) => lasts(turnFromFirstOf, minutes))).toEqual([3, 3, 5, 9, 5, 0, 0]);
+test("an activity begins no turn behind its twentieth minute", () => {
+  expect([0, 1, 19, 25].map((minutes) => lasts(activityOf, minutes))).toEqual([20, 19, 1, 0]);
 });

@@ -240,7 +240,9 @@ describe("a verification of many turns", () => {
     });
     expect(said.length).toBeGreaterThan(3);
     expect(said).toEqual(said.toSorted((a, b) => a - b));
-    expect(said.every((fraction) => fraction > 0 && fraction < 1)).toBe(true);
+    // While the digests are gathered there is nothing to show.
+    expect(said.filter((fraction) => fraction > 0).length).toBeGreaterThan(2);
+    expect(said.every((fraction) => fraction >= 0 && fraction < 1)).toBe(true);
     expect((await known())?.replica.underway).toBeUndefined();
   });
 
