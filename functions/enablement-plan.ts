@@ -89,7 +89,12 @@ async function readNetwork(arm: ArmClient, id: ArmId): Promise<SourceNetwork> {
 const present = z.object({
   location: z.string().optional(),
   tags: z.record(z.string(), z.string()).nullish(),
-  properties: z.object({ subnets: z.array(subnet).nullish() }).nullish(),
+  properties: z
+    .object({
+      subnets: z.array(subnet).nullish(),
+      proximityPlacementGroup: z.object({ id: z.string().transform(armId) }).nullish(),
+    })
+    .nullish(),
 });
 
 export async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | undefined> {
@@ -102,6 +107,7 @@ export async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | 
   return {
     tags: tags ?? {},
     ...(location !== undefined && { location }),
+    ...(properties?.proximityPlacementGroup && { proximityGroup: properties.proximityPlacementGroup.id }),
     ...(free && { subnets: free.map(({ name }) => name) }),
   };
 }

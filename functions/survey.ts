@@ -17,6 +17,7 @@ import type { Survey, SurveyedDisk, SurveyedTarget } from "../engine/eligibility
 import { cacheAccount, replicaAccount } from "../engine/recovery/target-names.ts";
 import { defaultCapture } from "./default-policy.ts";
 import type { Services } from "./services.ts";
+import { readPlacements } from "./survey-placement.ts";
 
 /** What is known of how a machine is, or would be, protected. */
 export interface Intent {
@@ -33,6 +34,10 @@ export interface Intent {
       | "diskKinds"
       | "size"
       | "zone"
+      | "proximityPlacementGroup"
+      | "capacityReservationGroup"
+      | "scaleSet"
+      | "bootDiagnosticsAccount"
     >
   >;
   readonly warm: boolean;
@@ -87,14 +92,21 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
   };
 }
 
-/** It is judged by the size that its copy is to have, and a zone that was chosen for the copy is none that it lacks. */
-function asWanted(machine: VirtualMachine, { request }: Intent): VirtualMachine {
+/** It is judged by the size that its copy is to have, and a place that was chosen for the copy is none that it lacks. */
+function asWanted(machine: VirtualMachine, { request = {} }: Intent): VirtualMachine {
   const { zones, properties, ...rest } = machine;
-  const hardwareProfile = request?.size ? { vmSize: request.size } : properties.hardwareProfile;
+  const { proximityPlacementGroup, capacityReservation, virtualMachineScaleSet, ...bare } = properties;
+  const hardwareProfile = request.size ? { vmSize: request.size } : properties.hardwareProfile;
   return {
     ...rest,
-    ...(zones && !request?.zone && { zones }),
-    properties: { ...properties, hardwareProfile },
+    ...(zones && !request.zone && { zones }),
+    properties: {
+      ...bare,
+      hardwareProfile,
+      ...(!request.proximityPlacementGroup && { proximityPlacementGroup }),
+      ...(!request.capacityReservationGroup && { capacityReservation }),
+      ...(!request.scaleSet && { virtualMachineScaleSet }),
+    },
   };
 }
 
@@ -175,15 +187,17 @@ async function readTarget(
   const group = intent.request?.resourceGroup;
   const usages = (provider: "Microsoft.Compute" | "Microsoft.Network") =>
     reads.try(`quotas of ${provider} in ${region}`, listUsages(arm, subscription, provider, region));
-  const [offer, compute, network, unregistered, taken, locks] = await Promise.all([
+  const [offer, compute, network, unregistered, taken, placements, locks] = await Promise.all([
     reads.try(`what ${region} offers`, services.offerOf(subscription, region)),
     usages("Microsoft.Compute"),
     usages("Microsoft.Network"),
     readProviders(services, reads),
     readNames(services, reads, machine, intent),
+    readPlacements(services, reads.try, intent.request),
     group && reads.try("locks of the target group", locksOf(services, group)),
   ]);
-  return { region, offer, compute, network, unregistered, taken, locks: locks || undefined };
+  const found = { region, offer, compute, network, unregistered, taken, placements };
+  return { ...found, zone: intent.request?.zone, locks: locks || undefined };
 }
 
 const locksOf = async ({ arm }: SurveyServices, group: ArmId) =>

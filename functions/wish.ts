@@ -46,6 +46,9 @@ export function wishOf(
       availabilitySet: details.recoveryAvailabilitySetId,
       zone: details.recoveryAvailabilityZone,
       proximityPlacementGroup: details.recoveryProximityPlacementGroupId,
+      capacityReservationGroup: details.recoveryCapacityReservationGroupId,
+      scaleSet: details.recoveryVirtualMachineScaleSetId,
+      bootDiagnosticsAccount: details.recoveryBootDiagStorageAccountId,
       cacheAccount: cacheAccountOf(details, target.cacheAccount),
       replicaAccount,
       size,
@@ -73,15 +76,16 @@ function cacheAccountOf({ vmManagedDisks }: Details, own: ArmId | undefined): Ar
 
 /** Nothing is copied where something was named in its place. */
 function checkNames(details: Details, names: Wish["request"]["names"] = []): void {
-  const { recoveryAzureNetworkId, recoveryAvailabilitySetId, recoveryAvailabilityZone } = details;
-  const inPlace: readonly (readonly [string, string, unknown])[] = [
-    ["virtualNetworks", "recoveryAzureNetworkId", recoveryAzureNetworkId],
-    ["availabilitySets", "recoveryAvailabilitySetId", recoveryAvailabilitySetId],
-    ["availabilitySets", "recoveryAvailabilityZone", recoveryAvailabilityZone],
-  ];
+  const inPlace = [
+    ["virtualNetworks", "recoveryAzureNetworkId"],
+    ["availabilitySets", "recoveryAvailabilitySetId"],
+    ["availabilitySets", "recoveryAvailabilityZone"],
+    ["availabilitySets", "recoveryVirtualMachineScaleSetId"],
+    ["availabilitySets", "recoveryCapacityReservationGroupId"],
+  ] as const;
   for (const [at, { source }] of names.entries())
-    for (const [type, field, given] of inPlace)
-      if (given !== undefined && source.toLowerCase().includes(`/${type.toLowerCase()}/`))
+    for (const [type, field] of inPlace)
+      if (details[field] !== undefined && source.toLowerCase().includes(`/${type.toLowerCase()}/`))
         throw new LeewardError(
           "InvalidRequest",
           `properties.leeward.target.names.${at}: ${source} is not copied, since there is ${field}`,

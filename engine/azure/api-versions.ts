@@ -6,6 +6,7 @@ const VERSIONS: Readonly<Record<string, string>> = {
   "microsoft.authorization": "2022-04-01",
   "microsoft.authorization/locks": "2020-05-01",
   "microsoft.compute": "2024-07-01",
+  "microsoft.compute/diskencryptionsets": "2024-03-02",
   "microsoft.compute/disks": "2024-03-02",
   "microsoft.compute/skus": "2021-07-01",
   "microsoft.compute/snapshots": "2024-03-02",

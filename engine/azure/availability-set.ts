@@ -18,6 +18,7 @@ export interface AvailabilitySetSpec {
   /** Cannot change later. */
   readonly faultDomains: number;
   readonly updateDomains: number;
+  readonly proximityPlacementGroup?: ArmId | undefined;
   readonly owner: Owner;
 }
 
@@ -28,6 +29,7 @@ export const availabilitySetBody = (spec: AvailabilitySetSpec) => ({
   properties: {
     platformFaultDomainCount: spec.faultDomains,
     platformUpdateDomainCount: spec.updateDomains,
+    ...(spec.proximityPlacementGroup && { proximityPlacementGroup: { id: spec.proximityPlacementGroup } }),
   },
 });
 

@@ -1,3 +1,5 @@
+import { PLACEMENT_CALLS } from "./placement-calls.ts";
+
 /** Custom roles of `infra/`: reads of the whole subscription, and what is done where sources and where targets are. */
 export const ROLES = ["inventory", "source", "target"] as const;
 export type CustomRole = (typeof ROLES)[number];
@@ -114,6 +116,7 @@ export const CALLS: readonly DeclaredCall[] = [
     also: [
       "Microsoft.Network/networkInterfaces/join/action",
       "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+      "Microsoft.Compute/capacityReservationGroups/deploy/action",
     ],
   },
   {
@@ -161,7 +164,7 @@ export const CALLS: readonly DeclaredCall[] = [
     call: `PUT ${DISK}`,
     roles: target,
     why: "a target disk, imported from the replica or to be uploaded",
-    also: ["Microsoft.Storage/storageAccounts/read"],
+    also: ["Microsoft.Storage/storageAccounts/read", "Microsoft.Compute/diskEncryptionSets/read"],
   },
   {
     call: `DELETE ${DISK}`,
@@ -320,6 +323,7 @@ export const CALLS: readonly DeclaredCall[] = [
     action: "Microsoft.Storage/operations/read",
   },
   { call: `GET ${NETWORK_AT}/operationResults/{operation}`, roles: inventory, why: "polls a deletion" },
+  ...PLACEMENT_CALLS,
 ];
 
 /** The row that a call falls under. */

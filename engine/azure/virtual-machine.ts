@@ -130,6 +130,11 @@ export interface VirtualMachineSpec {
   readonly availabilitySet?: ArmId | undefined;
   readonly zone?: string | undefined;
   readonly proximityPlacementGroup?: ArmId | undefined;
+  /** A flexible one. Never together with an availability set. */
+  readonly scaleSet?: ArmId | undefined;
+  readonly capacityReservationGroup?: ArmId | undefined;
+  /** Blob endpoint of the account that boot diagnostics are kept in; Azure's own when left out. */
+  readonly bootDiagnosticsUri?: string | undefined;
   /** The source VM's own tags; ours are added. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly plan?: Readonly<Record<string, unknown>> | undefined;
@@ -165,9 +170,18 @@ export const virtualMachineBody = (spec: VirtualMachineSpec) => ({
         properties: { primary: at === 0, deleteOption: "Detach" },
       })),
     },
-    diagnosticsProfile: { bootDiagnostics: { enabled: true } },
+    diagnosticsProfile: {
+      bootDiagnostics: {
+        enabled: true,
+        ...(spec.bootDiagnosticsUri && { storageUri: spec.bootDiagnosticsUri }),
+      },
+    },
     ...(spec.availabilitySet && { availabilitySet: { id: spec.availabilitySet } }),
     ...(spec.proximityPlacementGroup && { proximityPlacementGroup: { id: spec.proximityPlacementGroup } }),
+    ...(spec.scaleSet && { virtualMachineScaleSet: { id: spec.scaleSet } }),
+    ...(spec.capacityReservationGroup && {
+      capacityReservation: { capacityReservationGroup: { id: spec.capacityReservationGroup } },
+    }),
     ...(spec.ultraDisks && { additionalCapabilities: { ultraSSDEnabled: true } }),
     ...(spec.licenseType && { licenseType: spec.licenseType }),
     ...(spec.securityProfile && { securityProfile: picked(spec.securityProfile, SECURITY) }),

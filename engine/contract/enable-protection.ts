@@ -26,6 +26,30 @@ const managedDisk = z.object({
   recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
 });
 
+/** What Azure does not take together. */
+const EXCLUDED = [
+  [
+    "recoveryAvailabilityZone",
+    "recoveryAvailabilitySetId",
+    "a machine is in a zone or in an availability set, never in both",
+  ],
+  [
+    "recoveryVirtualMachineScaleSetId",
+    "recoveryAvailabilitySetId",
+    "a machine is in a scale set or in an availability set, never in both",
+  ],
+  [
+    "recoveryCapacityReservationGroupId",
+    "recoveryAvailabilitySetId",
+    "Azure has no reserved capacity for machines in availability sets",
+  ],
+  [
+    "recoveryCapacityReservationGroupId",
+    "recoveryProximityPlacementGroupId",
+    "Azure has no reserved capacity in proximity placement groups",
+  ],
+] as const;
+
 /**
  * Body of `PUT …/replicationProtectedItems/{name}`: ASR's EnableProtectionInput for Azure to Azure. As ARM does, fields
  * that are not known are let pass, except in `leeward`, whose content is checked by its owner.
@@ -48,6 +72,12 @@ export const enableProtectionRequest = z.object({
           .regex(/^[1-9]$/, "not a zone, as in 1")
           .optional(),
         recoveryProximityPlacementGroupId: idOfType("Microsoft.Compute/proximityPlacementGroups").optional(),
+        recoveryCapacityReservationGroupId: idOfType(
+          "Microsoft.Compute/capacityReservationGroups",
+        ).optional(),
+        /** A flexible one. */
+        recoveryVirtualMachineScaleSetId: idOfType("Microsoft.Compute/virtualMachineScaleSets").optional(),
+        recoveryBootDiagStorageAccountId: account.optional(),
         /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
         multiVmGroupName: groupName.optional(),
         multiVmGroupId: z.string().max(2048).optional(),
@@ -57,11 +87,8 @@ export const enableProtectionRequest = z.object({
       .superRefine((details, context) => {
         const wrong = (path: (string | number)[], message: string) =>
           context.addIssue({ code: "custom", path, message });
-        if (details.recoveryAvailabilityZone && details.recoveryAvailabilitySetId)
-          wrong(
-            ["recoveryAvailabilityZone"],
-            "a machine is in a zone or in an availability set, never in both",
-          );
+        for (const [field, other, why] of EXCLUDED)
+          if (details[field] !== undefined && details[other] !== undefined) wrong([field], why);
         const disks = details.vmManagedDisks ?? [];
         const cache = disks.find(
           (disk) => disk.primaryStagingAzureStorageAccountId,

@@ -6,6 +6,7 @@ import type { Usage } from "../azure/usage.ts";
 import type { CaptureProvider } from "../recovery/capture-provider.ts";
 import type { VirtualMachine } from "../azure/virtual-machine.ts";
 import type { InstalledExtension } from "../azure/vm-extension.ts";
+import type { SurveyedPlacement } from "./judge-placement.ts";
 
 /** What a region offers to a subscription; by name in lower case. */
 export interface Offer {
@@ -53,6 +54,10 @@ export interface SurveyedTarget {
   readonly unregistered: readonly string[];
   /** Storage accounts that cannot be made, and why. */
   readonly taken: readonly string[];
+  /** That the copy is to be in. */
+  readonly zone: string | undefined;
+  /** What was named for it. */
+  readonly placements: readonly SurveyedPlacement[];
   /** On the target resource group, where it is there. */
   readonly locks: readonly Lock[] | undefined;
 }

@@ -3,12 +3,13 @@ import { FINDINGS, type Found, isError } from "../recovery/findings.ts";
 import { type SourceDisk, lastSegment } from "../recovery/item.ts";
 import { judgeLoss } from "./judge-loss.ts";
 import { judgeMachine } from "./judge-machine.ts";
+import { judgePlacement } from "./judge-placement.ts";
 import { judgeTarget } from "./judge-target.ts";
 import type { Survey } from "./survey.ts";
 
 /** Everything that is to be said of a machine before it is protected, the errors first. */
 export const judge = (survey: Survey): Found[] =>
-  sorted([...judgeMachine(survey), ...judgeTarget(survey), ...judgeLoss(survey)]);
+  sorted([...judgeMachine(survey), ...judgeTarget(survey), ...judgePlacement(survey), ...judgeLoss(survey)]);
 
 /**
  * As `judge`, with what has changed since the machine was protected.

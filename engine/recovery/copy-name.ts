@@ -7,6 +7,8 @@ import { lastSegment } from "./item.ts";
 export interface Present {
   readonly tags: Readonly<Record<string, string>>;
   readonly location?: string;
+  /** The proximity placement group that it is in. */
+  readonly proximityGroup?: ArmId;
   /** Of a network: subnets that machines can be in. */
   readonly subnets?: readonly string[];
 }

@@ -115,7 +115,12 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
     target,
     resources,
     mappings: networks.flatMap((network) => mappingFor(facts, network)),
-    problems: [...problems, ...wishesLacking(facts, resources), ...namesLacking(facts, target, resources)],
+    problems: [
+      ...problems,
+      ...wishesLacking(facts, resources),
+      ...setLacking(facts, target),
+      ...namesLacking(facts, target, resources),
+    ],
   };
 }
 
@@ -184,6 +189,7 @@ function wishesLacking(
     ...resources
       .filter(({ how }) => how === "named")
       .flatMap(({ id, role, why }) => {
+        if (role === "placement") return [];
         const found = there(id);
         if (!found) return [`there is no ${id}, which is ${why}`];
         const wanted = role === "cache" ? source.region : region;
@@ -199,6 +205,18 @@ function wishesLacking(
         : [`${id} exists and is not Leeward's`];
     }),
   ];
+}
+
+/** A machine of a set is where the set is. */
+function setLacking(
+  { item, there }: PlanFacts,
+  { availabilitySet: set }: Pick<TargetMachine, "availabilitySet">,
+): string[] {
+  const wanted = item.request.proximityPlacementGroup;
+  const found = set && wanted ? there(set) : undefined;
+  if (!found || !wanted || (found.proximityGroup && sameArmId(found.proximityGroup, wanted))) return [];
+  const has = found.proximityGroup ? `in ${found.proximityGroup}` : "in no proximity placement group";
+  return [`${set} is ${has} (recoveryProximityPlacementGroupId)`];
 }
 
 /** Both ways. Where there is a row already, it decides, and none is made. */

@@ -208,6 +208,35 @@ export const FINDINGS = {
     "A storage account has the name already, and is not Leeward's.",
     "Name another target resource group, or a cache account of your own (primaryStagingAzureStorageAccountId).",
   ),
+  // where the copy is to be placed
+  PlacementMissing: error(
+    "Something that was named for the copy to be placed in, to be encrypted by, or to keep its boot diagnostics, is not there.",
+    "Make it, or name another one, in the field that the message has.",
+  ),
+  PlacementElsewhere: error(
+    "Something that was named for the copy is in another region than the copy will be.",
+    "Name one of the target region.",
+  ),
+  PlacementZone: error(
+    "A proximity group, scale set or reservation group is pinned to other zones than the copy, or only one of the two is to any.",
+    "Name a zone of the group by recoveryAvailabilityZone, or another group.",
+  ),
+  PlacementExcluded: error(
+    "Azure does not take together what was named for the copy, or not with what the machine has.",
+    "Leave out one of the two.",
+  ),
+  ScaleSetUniform: error(
+    "A machine joins a scale set only where that is flexible (orchestrationMode).",
+    "Name a flexible scale set.",
+  ),
+  ReservationMissing: error(
+    "The reservation group reserves nothing of the copy's size where the copy will be.",
+    "Add a reservation of that size to the group, or choose another size or group.",
+  ),
+  DiagnosticsAccountUnfit: error(
+    "Boot diagnostics are kept in no premium and in no zone-redundant account.",
+    "Name a standard account that is locally or geo-redundant, or none: Azure keeps them then.",
+  ),
   // locks and rights
   LockedAgainstChange: error(
     "A ReadOnly lock refuses the agent's installation, starting machines and opening disks.",

@@ -156,6 +156,10 @@ const targetMachine = z.object({
   /** Never together with an availability set. */
   zone: z.string().optional(),
   proximityPlacementGroup: arm.optional(),
+  capacityReservationGroup: arm.optional(),
+  scaleSet: arm.optional(),
+  /** Of the account that boot diagnostics are kept in; Azure's own when absent. */
+  bootDiagnosticsUri: z.string().optional(),
   /** In place of the source's. */
   size: z.string().optional(),
   /** What is to be other than at the source, of some disks. */

@@ -68,6 +68,7 @@ export function resourcesOf(
     ...(availabilitySet && !request.availabilitySet && set
       ? [made(availabilitySet, "availability", `the machine is in ${set.name}`, set.id)]
       : []),
+    ...placements(request).map(([id, field]) => asked(id, "placement", field)),
     request.cacheAccount
       ? asked(
           cache.id,
@@ -95,3 +96,17 @@ export function resourcesOf(
     { ...made(target.vm, "target-vm", "at a failover"), from: vmId },
   ];
 }
+
+/** What the copy is placed in, or leans on; eligibility looks at it. */
+const placements = (request: ItemRecord["request"]): (readonly [ArmId, string])[] =>
+  (
+    [
+      [request.proximityPlacementGroup, "recoveryProximityPlacementGroupId"],
+      [request.capacityReservationGroup, "recoveryCapacityReservationGroupId"],
+      [request.scaleSet, "recoveryVirtualMachineScaleSetId"],
+      [request.bootDiagnosticsAccount, "recoveryBootDiagStorageAccountId"],
+      ...(request.diskKinds ?? []).map(
+        ({ encryptionSet }) => [encryptionSet, "recoveryDiskEncryptionSetId"] as const,
+      ),
+    ] as const
+  ).flatMap(([id, field]) => (id ? [[id, field] as const] : []));

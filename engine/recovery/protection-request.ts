@@ -13,6 +13,10 @@ export const protectionRequest = z.object({
   availabilitySet: arm.optional(),
   zone: z.string().optional(),
   proximityPlacementGroup: arm.optional(),
+  capacityReservationGroup: arm.optional(),
+  /** A flexible one. */
+  scaleSet: arm.optional(),
+  bootDiagnosticsAccount: arm.optional(),
   size: z.string().optional(),
   vmName: z.string().optional(),
   cacheAccount: arm.optional(),

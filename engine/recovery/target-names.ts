@@ -23,6 +23,8 @@ export function targetOfRequest(
     request.availabilitySet ??
     (source.availabilitySet &&
       !request.zone &&
+      !request.scaleSet &&
+      !request.capacityReservationGroup &&
       compute(group, "availabilitySets", `${source.availabilitySet.name}-recovery`));
   const network =
     request.network ?? inGroup(group, "Microsoft.Network/virtualNetworks", `${source.network.name}-recovery`);
@@ -34,6 +36,8 @@ export function targetOfRequest(
     ...(subnet && { subnet }),
     ...(availabilitySet && { availabilitySet }),
     ...(request.zone && { zone: request.zone }),
+    ...(request.scaleSet && { scaleSet: request.scaleSet }),
+    ...(request.capacityReservationGroup && { capacityReservationGroup: request.capacityReservationGroup }),
     ...(request.proximityPlacementGroup && { proximityPlacementGroup: request.proximityPlacementGroup }),
     ...(request.size && { size: request.size }),
     ...(request.diskKinds && { disks: kindsOf(source, request.diskKinds) }),

@@ -11,11 +11,18 @@ export function testOf(item: ItemRecord): TestReport {
 }
 
 /**
- * The target as a test builds it: without security groups, sets and placement groups, which a failover shares with other machines.
+ * The target as a test builds it: without security groups, sets, placement groups and reserved capacity, which a failover shares with other machines.
  * @throws Unexpected when the item has no test.
  */
 export function testTargetOf(item: ItemRecord): TargetMachine {
-  const { subnet: _, availabilitySet: __, proximityPlacementGroup: ___, ...target } = targetOf(item);
+  const {
+    subnet: _,
+    availabilitySet: __,
+    proximityPlacementGroup: ___,
+    scaleSet: ____,
+    capacityReservationGroup: _____,
+    ...target
+  } = targetOf(item);
   return { ...target, purpose: "test", ...testOf(item).place };
 }
 

@@ -1,3 +1,4 @@
+import { getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { hasCode } from "../../engine/core/errors.ts";
 import { sameArmId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
@@ -49,11 +50,19 @@ export async function settlePlan(services: Services, item: ItemRecord) {
   await refuseIneligible(services, item);
   const plan = await settled(services, item, source);
   const { machine } = item;
-  const { target, resources, networks, securityGroups, applicationGroups } = plan;
+  const { resources, networks, securityGroups, applicationGroups } = plan;
+  const target = { ...plan.target, ...(await diagnosticsOf(services, item)) };
   const record = { format: 1, machine, resources, networks, securityGroups, applicationGroups } as const;
   await services.records.plans.upsert(machine, () => record);
   await services.records.items.update(itemKeyOf(machine), (old) => ({ ...old, source, target }));
   return { source, target, ...record };
+}
+
+/** Where boot diagnostics go, as it has to be said to Azure. */
+async function diagnosticsOf({ arm }: Services, { request }: ItemRecord) {
+  const { bootDiagnosticsAccount: id } = request;
+  if (!id) return {};
+  return { bootDiagnosticsUri: (await getStorageAccount(arm, id)).properties.primaryEndpoints.blob };
 }
 
 /** Two enablements may come to one network, or to one name, at the same time: the first row decides for both. */

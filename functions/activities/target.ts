@@ -29,7 +29,8 @@ export const targetActivities = {
       if (!id || item.request.availabilitySet || !set) return {};
       const { faultDomains, updateDomains } = set;
       const owner = set.id ? copyOwner(KINDS.availabilitySet, set.id) : shared("availability");
-      const spec = { id, location, faultDomains, updateDomains, owner };
+      const { proximityPlacementGroup } = targetOf(item);
+      const spec = { id, location, faultDomains, updateDomains, proximityPlacementGroup, owner };
       return sent(await ensureAvailabilitySet(services.arm, spec));
     });
   },

@@ -5,6 +5,7 @@ import { locks } from "./authorization/lock.ts";
 import { permissions, roleAssignments } from "./authorization/role-assignment.ts";
 import { availabilitySets } from "./compute/availability-set.ts";
 import { runCommands } from "./compute/run-command.ts";
+import { placementFamilies } from "./compute/placement.ts";
 import { skus } from "./compute/catalogue.ts";
 import { disks } from "./compute/disk.ts";
 import { snapshots } from "./compute/snapshot.ts";
@@ -58,6 +59,7 @@ const families = new Map(
     ...namespaces,
     ...operationFamilies,
     availabilitySets,
+    ...placementFamilies,
     disks,
     locks,
     roleAssignments,

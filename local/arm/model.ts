@@ -156,6 +156,15 @@ export const availabilitySet = base.extend({
 });
 export type AvailabilitySet = z.infer<typeof availabilitySet>;
 
+/** Of Compute: what others are placed in, or are encrypted by. */
+export const placementResource = base.extend({
+  sku: z.looseObject({ name: z.string() }).optional(),
+  zones: z.array(z.string()).optional(),
+  identity: z.looseObject({ type: z.string() }).optional(),
+  properties: z.looseObject({}),
+});
+export type PlacementResource = z.infer<typeof placementResource>;
+
 const attached = z.looseObject({ managedDisk: reference });
 
 export const virtualMachine = base.extend({

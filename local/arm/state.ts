@@ -41,6 +41,7 @@ const schema = z.object({
   routeTables: z.array(model.plainResource).default([]),
   applicationSecurityGroups: z.array(model.plainResource).default([]),
   natGateways: z.array(model.plainResource).default([]),
+  placements: z.array(model.placementResource).default([]),
   operations: z.array(model.operation),
   /** By region: what replaces the configuration's limits since somebody asked for it. */
   limits: z.record(z.string(), limits).default({}),
@@ -70,6 +71,7 @@ export const TABLES = [
   "routeTables",
   "applicationSecurityGroups",
   "natGateways",
+  "placements",
   "operations",
 ] as const;
 type TableName = (typeof TABLES)[number];
@@ -115,6 +117,7 @@ function stateOf(saved: Saved, fresh: boolean, keep: ((text: string) => void) | 
     routeTables: table(saved.routeTables),
     applicationSecurityGroups: table(saved.applicationSecurityGroups),
     natGateways: table(saved.natGateways),
+    placements: table(saved.placements),
     operations: table(saved.operations),
   };
   const changed = new Map(Object.entries(saved.limits));
@@ -147,6 +150,7 @@ const nothing = (): Saved => ({
   routeTables: [],
   applicationSecurityGroups: [],
   natGateways: [],
+  placements: [],
   operations: [],
   limits: {},
   lost: [],

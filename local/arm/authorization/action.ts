@@ -56,6 +56,7 @@ const LINKS: Readonly<Record<string, string>> = {
     "microsoft.network/applicationsecuritygroups/joinnetworksecurityrule/action",
   applicationsecuritygroups: "microsoft.network/applicationsecuritygroups/joinipconfiguration/action",
   publicipaddress: "microsoft.network/publicipaddresses/join/action",
+  capacityreservationgroup: "microsoft.compute/capacityreservationgroups/deploy/action",
   networkinterfaces: "microsoft.network/networkinterfaces/join/action",
 };
 
@@ -71,6 +72,8 @@ function linksOf({ type }: ArmPath, body: unknown): Needed[] {
       if (key === "sourceResourceId" && typeof inner === "string") link(copyAction(inner), inner);
       else if (key === "storageAccountId" && typeof inner === "string" && type === "microsoft.compute/disks")
         link("microsoft.storage/storageaccounts/read", inner);
+      else if (key === "diskEncryptionSetId" && typeof inner === "string")
+        link("microsoft.compute/diskencryptionsets/read", inner);
       else walk(inner, key.toLowerCase());
     }
   };

@@ -2,6 +2,7 @@ import { sameArmId } from "../../../engine/core/ids.ts";
 import { ArmError } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { VirtualMachine } from "../model.ts";
+import { checkPlacement } from "./placement.ts";
 import { disksOf } from "./power.ts";
 import { SIZES, type Size, offered } from "./size.ts";
 import { requireCores } from "./usage.ts";
@@ -28,6 +29,15 @@ export function check(
     checkDisk(box, id, location, managedDisk.id, size);
   for (const nic of networkProfile.networkInterfaces) checkInterface(box, id, location, nic.id);
   checkSet(box, availabilitySet?.id, zones, known);
+  const kinds = [storageProfile.osDisk, ...storageProfile.dataDisks].map(
+    ({ managedDisk }) => box.state.disks.get(managedDisk.id)?.sku.name ?? "",
+  );
+  checkPlacement(box, properties, {
+    location,
+    zone: zones?.[0],
+    size: properties.hardwareProfile.vmSize,
+    ultra: kinds.some((kind) => kind.startsWith("Ultra")),
+  });
 }
 
 /** @throws ArmError 409 when the size takes fewer disks or NICs. */

@@ -5,6 +5,7 @@ import type { Call, Family, Reply } from "../call.ts";
 import type { AvailabilitySet } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
+import { placementAt } from "./placement.ts";
 import { requireSet } from "./usage.ts";
 
 const TYPE = "Microsoft.Compute/availabilitySets";
@@ -17,6 +18,7 @@ const setBody = z.object({
     .looseObject({
       platformFaultDomainCount: z.number().int().min(1).max(3).default(2),
       platformUpdateDomainCount: z.number().int().min(1).max(20).default(5),
+      proximityPlacementGroup: z.looseObject({ id: z.string() }).optional(),
     })
     .prefault({}),
 });
@@ -28,6 +30,8 @@ function put(call: Call): Reply {
   const known = box.state.availabilitySets.get(path.id);
   sameRegion(known, location);
   if (!known) requireSet(box, location);
+  const { proximityPlacementGroup: proximity } = body.properties;
+  if (proximity) placementAt(box, proximity.id, location);
   for (const fixed of ["platformFaultDomainCount", "platformUpdateDomainCount"] as const)
     if (known && known.properties[fixed] !== body.properties[fixed])
       throw new ArmError(409, "PropertyChangeNotAllowed", `Changing property '${fixed}' is not allowed.`);

@@ -15,6 +15,7 @@ import { patchTags } from "../resources/tags.ts";
 import { beginAccess, endAccess } from "./disk-access.ts";
 import { fileFor } from "./disk-file.ts";
 import { asksForSize, resize } from "./disk-resize.ts";
+import { placementAt } from "./placement.ts";
 import { requireDisk } from "./usage.ts";
 import { sourceOf } from "./snapshot-source.ts";
 
@@ -39,6 +40,7 @@ const diskBody = z.object({
     creationData,
     diskSizeGB: z.number().int().min(1).max(65_536).optional(),
     osType: z.enum(["Linux", "Windows"]).optional(),
+    encryption: z.looseObject({ diskEncryptionSetId: z.string().optional() }).optional(),
   }),
 });
 type DiskBody = z.infer<typeof diskBody>;
@@ -56,6 +58,8 @@ function put(call: Call): Reply {
   sameRegion(known, location);
   if (known) return update(call, known, body);
   requireDisk(box, location, body.sku.name);
+  const set = body.properties.encryption?.diskEncryptionSetId;
+  if (set) placementAt(box, set, location);
   const disk = box.state.disks.put(created(call, body, location));
   return accepted(call, disk, call.seed?.file ? "disk.update" : "disk.create");
 }

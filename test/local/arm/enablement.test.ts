@@ -218,7 +218,10 @@ test("a dry run says what cannot be had, and what is there already", async () =>
 test("what the caller chooses is what the copy is built by", async () => {
   const services = appAt(box);
   const disk = idOf("shop", "Microsoft.Compute/disks", "ledger-os");
-  const encryptionSet = idOf("recovery", "Microsoft.Compute/diskEncryptionSets", "keys");
+  const encryptionSet = idOf("keys", "Microsoft.Compute/diskEncryptionSets", "keys");
+  await box.client.put(groupId("keys"), { location: NORTH });
+  const activeKey = { keyUrl: "https://vault.invalid/keys/k/1" };
+  await box.client.put(encryptionSet, { location: NORTH, properties: { activeKey } });
   const machine = await asked(services, vm, {
     zone: "2",
     size: "Standard_D4s_v5",

@@ -30,6 +30,23 @@ test.each([
   ["recoveryAzureNetworkId", { recoveryAzureNetworkId: VM }],
   ["recoveryAvailabilitySetId", { recoveryAvailabilitySetId: VM }],
   ["recoveryProximityPlacementGroupId", { recoveryProximityPlacementGroupId: VM }],
+  ["recoveryVirtualMachineScaleSetId", { recoveryVirtualMachineScaleSetId: VM }],
+  ["recoveryBootDiagStorageAccountId", { recoveryBootDiagStorageAccountId: VM }],
+  ["recoveryCapacityReservationGroupId", { recoveryCapacityReservationGroupId: VM }],
+  [
+    "recoveryVirtualMachineScaleSetId",
+    {
+      recoveryVirtualMachineScaleSetId: id("Microsoft.Compute/virtualMachineScaleSets"),
+      recoveryAvailabilitySetId: id("Microsoft.Compute/availabilitySets"),
+    },
+  ],
+  ...["availabilitySet", "proximityPlacementGroup"].map((kind): [string, object] => [
+    "recoveryCapacityReservationGroupId",
+    {
+      recoveryCapacityReservationGroupId: id("Microsoft.Compute/capacityReservationGroups"),
+      [`recovery${kind.charAt(0).toUpperCase()}${kind.slice(1)}Id`]: id(`Microsoft.Compute/${kind}s`),
+    },
+  ]),
   [
     "vmManagedDisks.0.recoveryDiskEncryptionSetId",
     { vmManagedDisks: [disk({ recoveryDiskEncryptionSetId: VM })] },
@@ -101,6 +118,8 @@ test("everything that can be chosen can be chosen together", () => {
     recoverySubnetName: "apps",
     recoveryAvailabilityZone: "2",
     recoveryProximityPlacementGroupId: id("Microsoft.Compute/proximityPlacementGroups"),
+    recoveryVirtualMachineScaleSetId: id("Microsoft.Compute/virtualMachineScaleSets"),
+    recoveryBootDiagStorageAccountId: account("d"),
     vmManagedDisks: [
       disk({
         primaryStagingAzureStorageAccountId: account("a"),

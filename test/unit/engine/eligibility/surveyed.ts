@@ -129,6 +129,8 @@ export const target = (change: Partial<SurveyedTarget> = {}): SurveyedTarget => 
   network: [usage("NetworkInterfaces", 0, 100)],
   unregistered: [],
   taken: [],
+  zone: undefined,
+  placements: [],
   locks: [],
   ...change,
 });

@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { GIB, bytes } from "../../../../engine/core/units.ts";
 import { judge, judgeProtected } from "../../../../engine/eligibility/verdict.ts";
 import { FINDINGS, type FindingCode, isError } from "../../../../engine/recovery/findings.ts";
-import type { Survey } from "../../../../engine/eligibility/survey.ts";
+import type { Placement } from "../../../../engine/azure/placement.ts";
+import type { SurveyedPlacement } from "../../../../engine/eligibility/judge-placement.ts";
+import type { Survey, SurveyedTarget } from "../../../../engine/eligibility/survey.ts";
 import { disk, idOf, machine, nic, offering, size, surveyed, target, usage } from "./surveyed.ts";
 
 const codes = (survey: Survey) => judge(survey).map(({ code }) => code);
@@ -32,6 +34,28 @@ const power = (state: string, agent?: string) =>
 const has = (capabilities: Record<string, string>) => target({ offer: offering(size(capabilities)) });
 const reference = { id: "/subscriptions/s/x/y" };
 const lock = (level: string) => [{ id: `${idOf("x", "y")}/locks/l`, name: "l", level }];
+
+const SIZE = "Standard_D2s_v5";
+/** One thing that was named for the copy. */
+const named = (
+  kind: SurveyedPlacement["kind"],
+  found: Partial<Placement> | undefined,
+  change: Partial<SurveyedTarget> = {},
+  reservations: SurveyedPlacement["reservations"] = [{ zones: [], sku: { name: SIZE } }],
+): Partial<Survey> => ({
+  target: target({
+    placements: [
+      {
+        kind,
+        field: "recoverySomething",
+        id: idOf("Microsoft.Compute/things", "thing"),
+        found: found && { location: "northeurope", zones: [], properties: {}, ...found },
+        reservations,
+      },
+    ],
+    ...change,
+  }),
+});
 
 /** Each finding, and what a survey looks like that has it and no other. */
 const CASES: readonly [FindingCode, Partial<Survey>][] = [
@@ -118,6 +142,20 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ["QuotaNetwork", { target: target({ network: [usage("NetworkInterfaces", 5, 5)] }) }],
   ["ProviderUnregistered", { target: target({ unregistered: ["Microsoft.Compute is NotRegistered"] }) }],
   ["NameTaken", { target: target({ taken: ["lwc1: taken"] }) }],
+  ["PlacementMissing", named("proximity", undefined)],
+  ["PlacementMissing", named("encryption", undefined)],
+  ["PlacementElsewhere", named("scaleSet", { location: "westeurope" })],
+  ["PlacementZone", named("proximity", { zones: ["1"] })],
+  ["PlacementZone", named("reservations", { zones: ["1", "2"] }, { zone: "3" })],
+  ["PlacementZone", named("reservations", {}, { zone: "3" }, [{ zones: ["3"], sku: { name: SIZE } }])],
+  ["ReservationMissing", named("reservations", {}, {}, [{ zones: [], sku: { name: "Standard_D4s_v5" } }])],
+  [
+    "ReservationMissing",
+    named("reservations", { zones: ["1", "2"] }, { zone: "2" }, [{ zones: ["1"], sku: { name: SIZE } }]),
+  ],
+  ["ScaleSetUniform", named("scaleSet", { properties: {} })],
+  ["DiagnosticsAccountUnfit", named("diagnostics", { sku: { name: "Premium_LRS" } })],
+  ["DiagnosticsAccountUnfit", named("diagnostics", { sku: { name: "Standard_GZRS" } })],
   ["LockedAgainstChange", { locks: lock("ReadOnly") }],
   ["LockedAgainstDeletion", { target: target({ locks: lock("CanNotDelete") }) }],
   ["Unreadable", { unread: [{ what: "locks", why: "AuthorizationFailed" }] }],
@@ -132,6 +170,45 @@ test("a machine that loses nothing is told of its identity alone", () => {
 
 test.each(CASES)("%s is found, and nothing else", (code, change) => {
   expect(codes(surveyed(change)).toSorted()).toEqual([...ALWAYS, code].toSorted());
+});
+
+test("what Azure does not take together is named together", () => {
+  const id = (name: string) => idOf("Microsoft.Compute/things", name);
+  const found = (properties: Placement["properties"]): Placement => ({
+    location: "northeurope",
+    zones: [],
+    properties,
+  });
+  const flexible = (properties: Placement["properties"]): SurveyedPlacement => ({
+    kind: "scaleSet",
+    field: "set",
+    id: id("set"),
+    found: found({ orchestrationMode: "Flexible", ...properties }),
+  });
+  const reservations: SurveyedPlacement = {
+    kind: "reservations",
+    field: "reservations",
+    id: id("reserved"),
+    found: found({}),
+    reservations: [{ zones: [], sku: { name: SIZE } }],
+  };
+  const proximity: SurveyedPlacement = { kind: "proximity", field: "near", id: id("near"), found: found({}) };
+  const of = (...placements: SurveyedPlacement[]) => codes(surveyed({ target: target({ placements }) }));
+  expect(of(reservations, flexible({}))).toEqual(ALWAYS);
+  expect(of(reservations, flexible({ singlePlacementGroup: true }))).toEqual([
+    "PlacementExcluded",
+    ...ALWAYS,
+  ]);
+  expect(of(proximity, flexible({ proximityPlacementGroup: { id: id("near") } }))).toEqual(ALWAYS);
+  expect(of(proximity, flexible({ proximityPlacementGroup: { id: id("far") } }))).toEqual([
+    "PlacementExcluded",
+    ...ALWAYS,
+  ]);
+  const ultra = machine({}, { additionalCapabilities: { ultraSSDEnabled: true } });
+  expect(codes(surveyed({ machine: ultra, target: target({ placements: [reservations] }) }))).toEqual([
+    "PlacementExcluded",
+    ...ALWAYS,
+  ]);
 });
 
 test("trusted launch needs a size that has it, and tells of BitLocker", () => {
