@@ -193,7 +193,7 @@ async function readTarget(
     usages("Microsoft.Network"),
     readProviders(services, reads),
     readNames(services, reads, machine, intent),
-    readPlacements(services, reads.try, intent.request),
+    readPlacements(services, (what, work) => reads.try(what, work), intent.request),
     group && reads.try("locks of the target group", locksOf(services, group)),
   ]);
   const found = { region, offer, compute, network, unregistered, taken, placements };

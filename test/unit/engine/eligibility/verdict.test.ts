@@ -146,7 +146,10 @@ const CASES: readonly [FindingCode, Partial<Survey>][] = [
   ["PlacementMissing", named("encryption", undefined)],
   ["PlacementElsewhere", named("scaleSet", { location: "westeurope" })],
   ["PlacementZone", named("proximity", { zones: ["1"] })],
-  ["PlacementZone", named("reservations", { zones: ["1", "2"] }, { zone: "3" })],
+  [
+    "PlacementZone",
+    named("reservations", { zones: ["1", "2"] }, { zone: "3" }, [{ zones: ["3"], sku: { name: SIZE } }]),
+  ],
   ["PlacementZone", named("reservations", {}, { zone: "3" }, [{ zones: ["3"], sku: { name: SIZE } }])],
   ["ReservationMissing", named("reservations", {}, {}, [{ zones: [], sku: { name: "Standard_D4s_v5" } }])],
   [
@@ -268,7 +271,13 @@ test("what has changed since a machine was protected is found", () => {
 });
 
 test("every code of the catalogue has a case here", () => {
-  const elsewhere = ["SourceGone", "IdentityMissing", "IdentityChanges", "SizeWithoutTrustedLaunch"];
+  const elsewhere = [
+    "SourceGone",
+    "IdentityMissing",
+    "IdentityChanges",
+    "SizeWithoutTrustedLaunch",
+    "PlacementExcluded",
+  ];
   const changes = ["DisksChanged", "DiskDetached", "DiskResized"];
   const covered = new Set([...CASES.map(([code]) => code), ...elsewhere, ...changes]);
   expect(Object.keys(FINDINGS).filter((code) => !covered.has(code))).toEqual([]);
