@@ -7,7 +7,7 @@ import type { LeftThing } from "../engine/recovery/removed.ts";
 import { type InputOf, type Leaving, type Quiet, call } from "./contract.ts";
 import { type JobSteps, job, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
-import { agentRemoval } from "./uninstall-agent.ts";
+import { AGENT_CARRIER, agentRemoval } from "./uninstall-agent.ts";
 
 const WEIGHTS = {
   "stop replication": 3,
@@ -78,8 +78,10 @@ function* withoutAgent(scene: Scene): Generator<Task, void, never> {
     const { why } = yield* agentRemoval(context, { machine }, lenient ? SHORT : undefined);
     if (why !== undefined) yield* call(context, "noteLeft", { ...leaving, left: { ...agent, why } });
   };
-  // A machine that is switched off, or gone, refuses whatever is to be changed on it.
-  yield* unlessRefused(scene, agent, unlessSilent(scene, agent, removal()));
+  // What carried it goes with all that has our tags, which says what becomes of it. A machine that is switched off, or gone,
+  // refuses whatever is to be changed on it.
+  const carrier = { type: AGENT_CARRIER, name: machine };
+  yield* unlessSilent(scene, agent, unlessRefused(scene, carrier, removal()));
 }
 
 function* kept({ context, leaving }: Scene): Generator<Task, void, never> {

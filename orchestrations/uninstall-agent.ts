@@ -4,6 +4,9 @@ import type { Millis } from "../engine/core/units.ts";
 import { armOperation } from "./arm-operation.ts";
 import type { Machine } from "./contract.ts";
 
+/** The extension or the command that carried an agent: a resource, and named as one where it stays. */
+export const AGENT_CARRIER = "agent carrier";
+
 /** What became of the agent on the machine; `why` it is still there. */
 export interface Uninstalled {
   readonly removed: boolean;

@@ -13,7 +13,13 @@ const deletedThing = z.object({
 });
 export type DeletedThing = z.infer<typeof deletedThing>;
 
-const leftThing = z.object({ type: z.string(), name: z.string(), why: z.string() });
+const leftThing = z.object({
+  type: z.string(),
+  name: z.string(),
+  why: z.string(),
+  /** Azure would not do it, which may pass: it is tried again before the job ends. */
+  refused: z.literal(true).optional(),
+});
 export type LeftThing = z.infer<typeof leftThing>;
 
 /** What a removal came to. Of each list the first `MOST` are named; `unnamed` says how many others there are. */
@@ -21,6 +27,8 @@ export const removed = z.object({
   deleted: z.array(deletedThing),
   left: z.array(leftThing),
   unnamed: z.object({ deleted: z.number().int(), left: z.number().int() }),
+  /** How often what Azure refused was tried again. */
+  again: z.number().int().optional(),
 });
 export type Removed = z.infer<typeof removed>;
 
@@ -51,13 +59,23 @@ function withOne(old: Removed, thing: DeletedThing): Removed {
 export const withLeft = (old: Removed | undefined, ...things: readonly LeftThing[]): Removed =>
   things.reduce(withOneLeft, old ?? NOTHING_REMOVED);
 
-function withOneLeft({ deleted, left, unnamed }: Removed, thing: LeftThing): Removed {
-  const gone = deleted.filter((known) => known.count !== undefined || !isSame(known, thing));
+function withOneLeft({ deleted: listed, left, unnamed, ...rest }: Removed, thing: LeftThing): Removed {
+  const deleted = listed.filter((known) => known.count !== undefined || !isSame(known, thing));
   const at = left.findIndex((known) => isSame(known, thing));
-  if (at >= 0) return { deleted: gone, left: left.with(at, thing), unnamed };
-  if (left.length < MOST) return { deleted: gone, left: [...left, thing], unnamed };
-  return { deleted: gone, left, unnamed: { ...unnamed, left: unnamed.left + 1 } };
+  if (at >= 0) return { ...rest, deleted, left: left.with(at, thing), unnamed };
+  if (left.length < MOST) return { ...rest, deleted, left: [...left, thing], unnamed };
+  return { ...rest, deleted, left, unnamed: { ...unnamed, left: unnamed.left + 1 } };
 }
+
+/** Whether anything is left that may go when it is tried again. */
+export const wasRefused = ({ left }: Removed): boolean => left.some(({ refused }) => refused);
+
+/** What is tried once more is on neither list until that is over. */
+export const tryingAgain = (old: Removed, names: readonly string[]): Removed => ({
+  ...old,
+  again: (old.again ?? 0) + 1,
+  left: old.left.filter(({ name }) => !names.some((one) => one.toLowerCase() === name.toLowerCase())),
+});
 
 const isSame = (a: { type: string; name: string }, b: { type: string; name: string }): boolean =>
   a.type.toLowerCase() === b.type.toLowerCase() && a.name.toLowerCase() === b.name.toLowerCase();

@@ -1,5 +1,5 @@
 import type { ArmClient } from "../../engine/azure/arm.ts";
-import { remove } from "../../engine/azure/resource.ts";
+import { isThere, remove } from "../../engine/azure/resource.ts";
 import { ensureRunCommand, findRunCommand, runCommandId } from "../../engine/azure/run-command.ts";
 import {
   ensureVmExtension,
@@ -11,6 +11,9 @@ import { type AgentConfig, agentConfig } from "../../engine/contract/agent-api.t
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { INSTALL_LIMIT_SECONDS, REMOVAL_SCRIPT, installScript } from "../../engine/recovery/agent-rollout.ts";
 import { type ItemRecord, sourceOf } from "../../engine/recovery/item.ts";
+import { withDeleted } from "../../engine/recovery/removed.ts";
+import { resourceTypeOf } from "../../engine/core/ids.ts";
+import { noteRemoved } from "./note-removed.ts";
 import { agentPackage } from "../agent-package.ts";
 import type { Services } from "../services.ts";
 import { sent } from "./target.ts";
@@ -60,14 +63,14 @@ export const rolloutActivities = {
     return byCommand(arm, await itemOf({ records }, machine), REMOVAL_SCRIPT);
   },
 
-  async dropAgentExtension({ machine }, { services: { arm, records } }) {
-    const item = await itemOf({ records }, machine);
-    return sent(await removeOurs(arm, item, extensionOf(item)));
+  async dropAgentExtension({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    return sent(await removeOurs(services, item, extensionOf(item)));
   },
 
-  async dropAgentCommand({ machine }, { services: { arm, records } }) {
-    const item = await itemOf({ records }, machine);
-    return sent(await removeOurs(arm, item, commandOf(item)));
+  async dropAgentCommand({ machine }, { services }) {
+    const item = await itemOf(services, machine);
+    return sent(await removeOurs(services, item, commandOf(item)));
   },
 } satisfies Partial<Implementations>;
 
@@ -114,10 +117,19 @@ async function byCommand(arm: ArmClient, item: ItemRecord, script: string) {
   );
 }
 
-/** What has the name and is not ours stays. */
-async function removeOurs(arm: ArmClient, item: ItemRecord, id: ReturnType<typeof commandOf>) {
+/** What has the name and is not ours stays. Where protection ends, it is on the list before it is deleted. */
+async function removeOurs(
+  { arm, records }: Pick<Services, "arm" | "records">,
+  item: ItemRecord,
+  id: ReturnType<typeof commandOf>,
+) {
+  const owner = ownerOf(item);
   try {
-    return await remove(arm, id, ownerOf(item));
+    if (item.state === "Disabling" && (await isThere(arm, id, owner))) {
+      const thing = { type: resourceTypeOf(id), name: id };
+      await noteRemoved({ records }, item.job.operation, (old) => withDeleted(old, [thing]));
+    }
+    return await remove(arm, id, owner);
   } catch (error) {
     if (hasCode(error, "ForeignResource")) return { id };
     throw error;

@@ -3,6 +3,7 @@ import { type OperationId, armId, groupOf, resourceTypeOf } from "../../engine/c
 import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
 import { withLeft } from "../../engine/recovery/removed.ts";
 import { removingKey } from "../../engine/recovery/removing.ts";
+import { AGENT_CARRIER } from "../../orchestrations/uninstall-agent.ts";
 import { isAtWork, wakeCapture, wakeReplicate, workOf } from "../durable.ts";
 import { dropImages } from "../left-images.ts";
 import { leaveGroup } from "../membership.ts";
@@ -26,8 +27,11 @@ export const removalActivities = {
 
   removeResources: (leaving, { services }) => removeResources(services, leaving),
 
+  /** A deletion that began and failed was refused as well. */
   async noteLeft({ operation, left }, { services }) {
-    await noteRemoved(services, operation, (old) => withLeft(old, left));
+    if (left.type === AGENT_CARRIER) return null;
+    const refused = left.name.startsWith("/") && { refused: true as const };
+    await noteRemoved(services, operation, (old) => withLeft(old, { ...left, ...refused }));
     return null;
   },
 
@@ -63,10 +67,12 @@ async function dropLastImages(services: Services, item: ItemRecord, operation: O
 
 const LATER = "Leeward deletes the machine's images once their region answers, and looks every ten minutes";
 
-/** What it had marked as being deleted is gone, or stays. */
+/** What it had marked as being deleted is gone, or stays. Marks of a job that failed mean nothing, and nobody else takes them away. */
 async function dropMarks({ records }: Pick<Services, "records">, operation: OperationId): Promise<void> {
-  for await (const { id, operation: by } of records.removing.list())
-    if (by === operation) await records.removing.delete(removingKey(id, by));
+  for await (const { id, operation: by } of records.removing.list()) {
+    const ended = by === operation || (await records.jobs.get(by))?.value.state !== "InProgress";
+    if (ended) await records.removing.delete(removingKey(id, by));
+  }
 }
 
 async function atWorkFor(services: Services, client: DurableClient, item: ItemRecord): Promise<string[]> {

@@ -2,9 +2,10 @@ import type { ArmOperation } from "../../engine/azure/operation.ts";
 import { remove } from "../../engine/azure/resource.ts";
 import { release } from "../../engine/azure/tagged-resource.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import type { OperationId } from "../../engine/core/ids.ts";
+import { type ArmId, type OperationId, armId, groupOf, sameArmId } from "../../engine/core/ids.ts";
+import { millis } from "../../engine/core/units.ts";
 import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
-import { withDeleted, withLeft } from "../../engine/recovery/removed.ts";
+import { tryingAgain, wasRefused, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
 import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { closeImage } from "./image-sweep.ts";
@@ -53,10 +54,28 @@ export async function removeResources(
     const sent = await removeOne(services, item, operation, one);
     if (sent) operations.push(sent);
   }
-  return { operations, more: now.length > 0 };
+  return { operations, more: now.length > 0 || (await looksAgain(services, item, operation)) };
 }
 
-/** Without what was left already. What does not answer is left where so much is to be left. */
+/** Waits for what passes by itself: an interface that Azure reserves for a machine that could not be made, a use that it has not seen end. */
+const AGAIN = [30_000, 60_000, 180_000].map(millis);
+
+/**
+ * Once nothing else is left to do, what Azure refused is tried again a few times, and so is what stayed since that was in it: behind
+ * the job nobody looks for it any more. Returns whether there is more to do.
+ */
+async function looksAgain(services: Services, item: ItemRecord, operation: OperationId): Promise<boolean> {
+  const removed = (await services.records.jobs.get(operation))?.value.removed;
+  const wait = AGAIN[removed?.again ?? 0];
+  if (!removed || wait === undefined || !wasRefused(removed)) return false;
+  await services.clock.sleep(wait);
+  const { ours } = await ourResources(services, item);
+  const names = ours.map(({ id }) => id);
+  await noteRemoved(services, operation, (old = removed) => tryingAgain(old, names));
+  return true;
+}
+
+/** Without what was left already. What does not answer is left where that was asked for, or where its region may be gone. */
 async function stillThere(
   services: Services,
   item: ItemRecord,
@@ -65,12 +84,16 @@ async function stillThere(
   const job = (await services.records.jobs.get(operation))?.value;
   const left = new Set(job?.removed?.left.map(({ name }) => name.toLowerCase()));
   const { ours, silent, refused } = await ourResources(services, item, (id) => left.has(id.toLowerCase()));
-  const [first] = silent;
-  if (first && !isLenient(item)) throw new LeewardError("ArmUnavailable", first.why);
-  const unread = [...silent, ...refused];
+  const needed = silent.find(({ name }) => !isLeft(item, armId(name)));
+  if (needed) throw new LeewardError("ArmUnavailable", needed.why);
+  const unread = [...silent.map((one) => ({ ...one, refused: true as const })), ...refused];
   if (unread.length > 0) await noteRemoved(services, operation, (old) => withLeft(old, ...unread));
   return ours;
 }
+
+/** A machine was failed over since its own region did not answer; the one that it went to does. */
+const isLeft = (item: ItemRecord, id: ArmId): boolean =>
+  item.removal?.purge === true || (isLenient(item) && !sameArmId(groupOf(id), item.request.resourceGroup));
 
 /** The list says what is about to be deleted before it is, so that nothing is missing on it. */
 async function removeOne(
@@ -92,7 +115,10 @@ async function removeOne(
       !(hasCode(error, "ArmFailed") || hasCode(error, "ForeignResource"))
     )
       throw error;
-    await noteRemoved(services, operation, (old) => withLeft(old, { ...thing, why: error.message }));
+    const refused = hasCode(error, "ArmFailed") && { refused: true as const };
+    await noteRemoved(services, operation, (old) =>
+      withLeft(old, { ...thing, why: error.message, ...refused }),
+    );
     return undefined;
   }
 }

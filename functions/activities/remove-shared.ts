@@ -25,8 +25,9 @@ export async function removeShared(services: Services, item: ItemRecord, one: Do
     return { why };
   }
   await deleting();
-  const sent = await remove(arm, armId(id), { machine: "shared", role: owner.role });
+  // First, since nothing of ours leads to them once the network is gone.
   await dropMappings(services, id);
+  const sent = await remove(arm, armId(id), { machine: "shared", role: owner.role });
   return { operation: sent.operation, deleted: true };
 }
 

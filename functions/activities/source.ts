@@ -44,10 +44,10 @@ export const sourceActivities = {
 /** Reads the source, decides, and writes down what was decided: the steps that follow carry it out. @throws SourceUnsuitable */
 export async function settlePlan(services: Services, item: ItemRecord) {
   const read = await readSource(services, item);
-  const source = { ...read, shape: await shapeIn(services, read.vmSize) };
-  if (sameArmId(targetOfRequest(item, source, services.settings.region).vm, item.vmId))
+  if (sameArmId(targetOfRequest(item, read, services.settings.region).vm, item.vmId))
     throw unsuitable(`${item.vmId} cannot be built again in its own resource group: name another one`);
   await refuseIneligible(services, item);
+  const source = { ...read, shape: await shapeIn(services, read.vmSize) };
   const plan = await settled(services, item, source);
   const { machine } = item;
   const { resources, networks, securityGroups, applicationGroups } = plan;
@@ -113,7 +113,7 @@ async function shapeIn({ offerOf, settings }: Services, size: string): Promise<S
     return found && shapeOf(found);
   } catch (error) {
     // Only used to tell which other sizes are like it.
-    if (hasCode(error, "ArmFailed") || hasCode(error, "ArmUnavailable")) return undefined;
+    if (hasCode(error, "ArmFailed")) return undefined;
     throw error;
   }
 }

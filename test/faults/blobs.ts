@@ -1,14 +1,16 @@
 import { type Bytes, type Micros, bytes } from "../../engine/core/units.ts";
 import { CONTAINER } from "../../engine/journal/names.ts";
 import { MemoryObjectStore, MemoryPageStore } from "../../engine/storage/memory.ts";
-import type { SnapshotId } from "../../engine/storage/store.ts";
+import { type ObjectInfo, type SnapshotId, etagOf } from "../../engine/storage/store.ts";
 import type { BlobAt } from "../../local/arm/compute/box-blob.ts";
 
 /** One storage account. */
 interface Account {
   readonly endpoint: string;
+  /** Blobs of pages are listed among them. */
   readonly objects: MemoryObjectStore;
   readonly pages: SizedPages;
+  readonly containers: { names(): Promise<string[]> };
 }
 
 /** All storage accounts, by their blob endpoints. */
@@ -24,7 +26,9 @@ export class Accounts {
     const endpoint = given.replace(/\/$/, "");
     const known = this.#accounts.get(endpoint);
     if (known) return known;
-    const made = { endpoint, objects: new MemoryObjectStore(), pages: new SizedPages(endpoint, this.#now) };
+    const pages = new SizedPages(endpoint, this.#now);
+    const containers = { names: async () => [CONTAINER] };
+    const made = { endpoint, objects: new ListedObjects(pages), pages, containers };
     this.#accounts.set(endpoint, made);
     return made;
   }
@@ -48,6 +52,21 @@ export class Accounts {
       },
     };
   };
+}
+
+class ListedObjects extends MemoryObjectStore {
+  readonly #pages: SizedPages;
+
+  constructor(pages: SizedPages) {
+    super();
+    this.#pages = pages;
+  }
+
+  override async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+    yield* super.list(prefix);
+    for (const [name, size] of this.#pages.sizes)
+      if (name.startsWith(prefix)) yield { name, size, etag: etagOf(name) };
+  }
 }
 
 class SizedPages extends MemoryPageStore {

@@ -2,9 +2,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Faults } from "../../local/arm/box/fault.ts";
 import { ArmError } from "../../local/arm/arm-error.ts";
 
+/** Calls of Resource Manager; changes in storage and in the task hub; what is only read there. */
+type Sort = "arm" | "change" | "read";
+
 /** A call of a story: the n-th with this method and path. */
 export interface Call {
   readonly name: string;
+  readonly sort: Sort;
   readonly nth: number;
   /** It was accepted as an operation that goes on. */
   begins: boolean;
@@ -30,7 +34,7 @@ export type Mishap =
   | { readonly kind: "lose-reply" }
   /** It is accepted, and fails in its operation's body. */
   | { readonly kind: "operation-fails" }
-  /** The host dies before it is sent, or when it is done and its reply is on the way. */
+  /** The host dies before it is sent, or when it is done and its answer is on the way. */
   | { readonly kind: "host-dies"; readonly when: "before" | "behind" };
 
 export interface Disturbance {
@@ -67,9 +71,9 @@ export class Calls implements Faults {
   }
 
   /** Counts one more call of this name. */
-  count(name: string): Call {
+  count(name: string, sort: Sort): Call {
     const nth = this.#counting ? (this.#counts.get(name) ?? 0) + 1 : 0;
-    const call = { name, nth, begins: false };
+    const call = { name, sort, nth, begins: false };
     if (!this.#counting) return call;
     this.#counts.set(name, nth);
     this.seen.push(call);

@@ -6,6 +6,9 @@ interface Sleeper {
   wake(): void;
 }
 
+/** Milliseconds of the world's own time: what works longer waits for what never comes. */
+const LONGEST_WORK = 120_000;
+
 /**
  * One clock for everybody of a story. It stands still while anything is at work, and jumps to the next sleeper when
  * everybody sleeps.
@@ -65,8 +68,13 @@ export class StoryClock {
 
   /** Files and the thread pool take their time, which is none of this clock. */
   async #rest(): Promise<void> {
+    const began = performance.now();
     do await new Promise(setImmediate);
-    while ([...this.#processes].some((process) => process.atWork()));
+    while (
+      [...this.#processes].some((process) => process.atWork()) &&
+      performance.now() - began < LONGEST_WORK
+    );
+    if (performance.now() - began >= LONGEST_WORK) throw new Error("what is at work never comes to rest");
   }
 }
 

@@ -7,10 +7,11 @@ import {
 } from "@azure/core-rest-pipeline";
 import type { Box } from "../../local/arm/box.ts";
 import { exchanged } from "../../local/arm/respond.ts";
-import { type Calls, nameOf } from "./calls.ts";
+import { type Call, type Calls, nameOf } from "./calls.ts";
 import type { Process } from "./clock.ts";
 
-const never = <Result>(): Promise<Result> => new Promise(() => undefined);
+/** For who is dead. */
+export const never = <Result>(): Promise<Result> => new Promise(() => undefined);
 
 /** What a host is told when its death was asked for. */
 export type Die = () => void;
@@ -20,7 +21,7 @@ export const armTransport = (box: Box, calls: Calls, host: Process, die: Die): H
   async sendRequest(request) {
     if (host.ended.aborted) return never();
     const url = new URL(request.url);
-    const call = calls.count(nameOf(request.method, url.pathname));
+    const call = calls.count(nameOf(request.method, url.pathname), "arm");
     if (calls.kills("before", call)) {
       die();
       return never();
@@ -46,7 +47,7 @@ function responseOf(
   return { request, status, headers: createHttpHeaders(headers), bodyAsText };
 }
 
-/** Changes that a host makes in a store are calls as well: it may die behind each. */
+/** What a host asks of a store is a call as well: it may die behind each. */
 const CHANGES = new Set([
   "put",
   "delete",
@@ -56,6 +57,8 @@ const CHANGES = new Set([
   "snapshot",
   "deleteSnapshot",
   "promote",
+  "takeFence",
+  "releaseFence",
 ]);
 
 /** The store as a host reaches it. @param named what the store is called in a table of cases */
@@ -66,21 +69,57 @@ export function storeOf<Store extends object>(
   host: Process,
   die: Die,
 ): Store {
+  const countedFor = (method: string, given: readonly unknown[]) =>
+    calls.count(`${method} ${named} ${nameIn(given)}`, CHANGES.has(method) ? "change" : "read");
   return new Proxy(store, {
     get(target, method) {
       const found: unknown = Reflect.get(target, method, target);
       if (typeof found !== "function") return found;
-      if (method === "list") return (...given: unknown[]): unknown => Reflect.apply(found, target, given);
-      return async (...given: unknown[]): Promise<unknown> => {
+      if (method === "list")
+        return (...given: unknown[]): unknown => {
+          const listing = () => Reflect.apply(found, target, given);
+          return listed(listing, () => countedFor("list", given));
+        };
+      return (...given: unknown[]): Promise<unknown> => {
         if (host.ended.aborted) return never();
-        const changes = CHANGES.has(String(method));
-        const call = changes ? calls.count(`${String(method)} ${named} ${nameIn(given)}`) : undefined;
-        const answer: unknown = await Reflect.apply(found, target, given);
-        if (call && calls.kills("behind", call)) die();
-        return host.ended.aborted ? never() : answer;
+        const call = countedFor(String(method), given);
+        return answered(
+          () => Reflect.apply(found, target, given),
+          host,
+          () => {
+            if (calls.kills("behind", call)) die();
+          },
+        );
       };
     },
   });
+
+  /** One call, however many answers it takes. */
+  async function* listed(listing: () => AsyncIterable<unknown>, count: () => Call): AsyncGenerator<unknown> {
+    if (host.ended.aborted) await never();
+    const call = count();
+    await answered(
+      () => undefined,
+      host,
+      () => {
+        if (calls.kills("behind", call)) die();
+      },
+    );
+    for await (const one of listing()) yield host.ended.aborted ? await never() : one;
+  }
+}
+
+/** What comes of it, or why nothing does, as long as the host lives behind it. */
+export async function answered<Answer>(
+  ask: () => Answer | Promise<Answer>,
+  host: Process,
+  behind: () => void,
+): Promise<Answer> {
+  const [outcome] = await Promise.allSettled([Promise.resolve().then(ask)]);
+  behind();
+  if (host.ended.aborted) return never();
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }
 
 /** Kind and key of a record, names of objects; a blob's only, since fences and snapshots are drawn. */

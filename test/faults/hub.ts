@@ -5,7 +5,9 @@ import {
   OrchestrationRuntimeStatus,
 } from "durable-functions";
 import { encodeFailure } from "../../orchestrations/failure.ts";
+import type { Call, Calls } from "./calls.ts";
 import type { Process, StoryClock } from "./clock.ts";
+import { answered, never } from "./host.ts";
 import { type Outcome, type Pretended, contextOf, pretended } from "./context.ts";
 
 type RuntimeStatus = OrchestrationRuntimeStatus;
@@ -37,6 +39,7 @@ export class Hub {
   readonly #clock: StoryClock;
   readonly #orchestrations: Readonly<Record<string, OrchestrationHandler>>;
   readonly #run: RunActivity;
+  readonly #calls: Calls;
   readonly #instances = new Map<string, Instance>();
   #host: Process;
 
@@ -44,8 +47,10 @@ export class Hub {
     clock: StoryClock,
     orchestrations: Readonly<Record<string, OrchestrationHandler>>,
     run: RunActivity,
+    calls: Calls,
   ) {
     this.#clock = clock;
+    this.#calls = calls;
     this.#orchestrations = orchestrations;
     this.#run = run;
     this.#host = clock.process();
@@ -73,16 +78,24 @@ export class Hub {
     for (const instance of this.#instances.values()) if (instance.status === Running) this.#play(instance);
   }
 
-  /** As much of the library's client as Leeward uses. */
-  client(): DurableClient {
-    const { ended } = this.#host;
-    const alive = <Result>(answer: () => Result): Promise<Result> =>
-      ended.aborted ? new Promise(() => undefined) : Promise.resolve().then(answer);
+  /**
+   * As much of the library's client as Leeward uses.
+   * @param calls where it counts what it is asked; none for who is no part of the host
+   */
+  client(calls?: Calls): DurableClient {
+    const host = this.#host;
+    const alive = <Result>(name: string, sort: Call["sort"], answer: () => Result): Promise<Result> => {
+      if (host.ended.aborted) return never();
+      const call = calls?.count(name, sort);
+      return answered(answer, host, () => {
+        if (call && calls?.kills("behind", call)) this.restart();
+      });
+    };
     const client = {
-      getStatus: (id: string) => alive(() => this.#statusOf(id)),
+      getStatus: (id: string) => alive(`status of ${id}`, "read", () => this.#statusOf(id)),
       startNew: (name: string, { instanceId, input }: { instanceId: string; input: unknown }) =>
-        alive(() => this.#start(name, instanceId, input)),
-      raiseEvent: (id: string, name: string) => alive(() => this.#raise(id, name)),
+        alive(`start ${instanceId}`, "change", () => this.#start(name, instanceId, input)),
+      raiseEvent: (id: string, name: string) => alive(`raise ${id}`, "change", () => this.#raise(id, name)),
     };
     return Object.assign(Object.create(null), client);
   }
@@ -166,7 +179,7 @@ export class Hub {
   #activity({ name, input }: Pretended, host: Process): Promise<{ value?: unknown; error?: string }> {
     return host.work(async () => {
       try {
-        return { value: plain(await this.#run(name, plain(input), this.client())) ?? null };
+        return { value: plain(await this.#run(name, plain(input), this.client(this.#calls))) ?? null };
       } catch (error) {
         // As the host words it.
         return { error: `Activity function '${name}' failed: ${encodeFailure(error)} \n at somewhere.js:1` };

@@ -9,11 +9,12 @@ import { readSettings } from "../../functions/settings.ts";
 const SUBSCRIPTION = "11111111-1111-4111-8111-111111111111";
 const TENANT = "22222222-2222-4222-8222-222222222222";
 export const APP = { objectId: "33333333-3333-4333-8333-333333333333", clientId: "app", roles: [] };
-const WEST = "westeurope";
-const NORTH = "northeurope";
+export const WEST = "westeurope";
+export const NORTH = "northeurope";
 
-const groupId = (name: string): ArmId => armId(`/subscriptions/${SUBSCRIPTION}/resourceGroups/${name}`);
-const idOf = (group: string, type: string, name: string): ArmId =>
+export const groupId = (name: string): ArmId =>
+  armId(`/subscriptions/${SUBSCRIPTION}/resourceGroups/${name}`);
+export const idOf = (group: string, type: string, name: string): ArmId =>
   armId(`${groupId(group)}/providers/${type}/${name}`);
 
 export const TARGET_GROUP = groupId("shop-recovery");

@@ -1,83 +1,17 @@
-import { recoveryPolicy } from "../../engine/recovery/policy.ts";
-import type { OperationId } from "../../engine/core/ids.ts";
+import { hasCode } from "../../engine/core/errors.ts";
+import { type OperationId } from "../../engine/core/ids.ts";
+import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { type ItemRecord, itemKey } from "../../engine/recovery/item.ts";
-import { beginTest, beginTestCleanup, testJobOf } from "../../engine/recovery/test-failover.ts";
-import { ensureJob } from "../../functions/durable.ts";
-import { enable, failOver } from "../../functions/begin.ts";
-import { ENABLEMENT, ITEM, TARGET_GROUP, VM } from "./place.ts";
-import { retentionActivities } from "../../functions/activities/retention.ts";
-import { START } from "./place.ts";
+import { recoveryPolicy } from "../../engine/recovery/policy.ts";
+import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
+import { carryOn, disable, enable, failOver } from "../../functions/begin.ts";
+import type { Step } from "./achieve.ts";
+import { ENABLEMENT, ITEM, START, TARGET_GROUP, VM } from "./place.ts";
 import type { World } from "./world.ts";
-
-/** Something that a person asks for, and when all that comes of it has come to rest. */
-export interface Step {
-  readonly name: string;
-  /** What the person sends, and sends again when it failed; what was not answered is sent again as the same request. The job. */
-  begin(world: World, request: string): Promise<OperationId>;
-  rests(world: World): Promise<boolean>;
-}
-
-/** Seconds between two tries of a person. */
-const PATIENCE = 300;
-const MOST_TRIES = 6;
-/** Seconds for one job, or for what follows from it. */
-const LONGEST = 6 * 3600;
-
-/** Asks until it succeeds, as a person would. @returns why it failed before, if it did */
-export async function achieve(world: World, step: Step): Promise<string[]> {
-  const failures: string[] = [];
-  for (let jobs = 1; ;) {
-    const { ran, why } = await tried(world, step, `${step.name} ${jobs}`);
-    if (why === undefined) break;
-    failures.push(why);
-    if (failures.length === MOST_TRIES)
-      throw new Error(`${step.name} never succeeds:\n${failures.join("\n")}`);
-    if (ran) jobs++;
-    await world.clock.pass(PATIENCE);
-  }
-  await world.clock.until(() => step.rests(world), LONGEST, `${step.name}: what follows it`);
-  await tidied(world);
-  return failures;
-}
-
-/** What retention does once an hour, and nobody waits for here. */
-async function tidied(world: World): Promise<void> {
-  const { machine } = world.stage.story;
-  await retentionActivities.sweep({ machine }, world.tools());
-}
-
-/** Whether a job ran, and why it failed, if it did. */
-async function tried(world: World, step: Step, request: string): Promise<{ ran: boolean; why?: string }> {
-  const { clock, eye } = world;
-  let answer: Answer;
-  do answer = await asked(world, step, request);
-  while (answer === "none");
-  if ("refused" in answer) return { ran: false, why: answer.refused };
-  const { operation } = answer;
-  const jobOf = async () => (await eye.records.jobs.get(operation))?.value;
-  await clock.until(async () => (await jobOf())?.endTime !== undefined, LONGEST, step.name);
-  const failure = (await jobOf())?.failure;
-  return { ran: true, ...(failure && { why: `${failure.step}: ${failure.code}: ${failure.message}` }) };
-}
-
-/** None when the host died meanwhile. */
-type Answer = "none" | { readonly operation: OperationId } | { readonly refused: string };
-
-async function asked(world: World, step: Step, request: string): Promise<Answer> {
-  const { clock, hub } = world;
-  const { host } = hub;
-  let answer: Answer = "none";
-  const asking = host.work(() => step.begin(world, request));
-  void asking.then(
-    (operation) => (answer = { operation }),
-    (error: unknown) => (answer = { refused: String(error) }),
-  );
-  await clock.until(() => answer !== "none" || host.ended.aborted, LONGEST, `${step.name}: its beginning`);
-  return answer;
-}
 
 /** Nothing is under way but the machine's replication, which goes on for good. */
 const quiet = ({ hub }: World): boolean => hub.live().every((id) => id.startsWith("replicate-"));
+const silent = ({ hub }: World): boolean => hub.live().length === 0;
 
 export const enablement = (replica: "warm" | "none"): Step => ({
   name: ENABLEMENT,
@@ -99,34 +33,79 @@ export const enablement = (replica: "warm" | "none"): Step => ({
 
 export const failover: Step = {
   name: "failover",
+  begin: (world, token) => failedOver(world, token),
+  rests: async (world) => silent(world),
+};
+
+/** The machine that a failover built is built again in another size: in place of the first, which was not committed. */
+export const failoverInSize = (size: string): Step => ({
+  name: `failover as ${size}`,
+  begin: (world, token) => failedOver(world, token, size),
+  rests: async (world) => silent(world),
+});
+
+async function failedOver(world: World, token: string, size?: string): Promise<OperationId> {
+  const { services, client } = world.tools();
+  const build = size === undefined ? {} : { build: { size } };
+  const asked = { now: world.clock.now(), token, ...build };
+  return (await failOver(services, client, ITEM, asked, { acceptBadPoint: false })).job.operation;
+}
+
+export const failoverCancel: Step = {
+  name: "failover's cancel",
   async begin(world, token) {
-    const { services, client } = world.tools();
-    const asked = { now: world.clock.now(), token };
-    return (await failOver(services, client, ITEM, asked, { acceptBadPoint: false })).job.operation;
+    const item = await begun(world, (old) => beginCancel(old, { now: world.clock.now(), token }));
+    return item.job.operation;
   },
-  rests: async ({ hub }) => hub.live().length === 0,
+  async rests(world) {
+    // The agent's journal ends with the generation that the failover closed: it has nothing for the next one.
+    return quiet(world);
+  },
 };
 
 export const testFailover: Step = {
   name: "test failover",
-  begin: (world, token) => beginTestJob(world, (old) => beginTest(old, { now: world.clock.now(), token })),
+  async begin(world, token) {
+    const item = await begun(world, (old) => beginTest(old, { now: world.clock.now(), token }));
+    return item.test?.job.operation ?? item.job.operation;
+  },
   rests: async (world) => quiet(world),
 };
 
 export const testCleanup: Step = {
   name: "clean-up of the test",
-  begin: (world, token) =>
-    beginTestJob(world, (old) => beginTestCleanup(old, { now: world.clock.now(), token })),
+  async begin(world, token) {
+    const { test, formerTest, job } = await begun(world, (old) =>
+      beginTestCleanup(old, { now: world.clock.now(), token }),
+    );
+    return test?.job.operation ?? formerTest?.cleanup ?? job.operation;
+  },
   rests: async (world) => quiet(world),
 };
 
-async function beginTestJob(world: World, change: (old: ItemRecord) => ItemRecord): Promise<OperationId> {
+/** The item's record goes with the end of its job: who asks then is told that there is no such item. */
+export const disablement: Step = {
+  name: "disable",
+  async begin(world, token) {
+    const { services, client } = world.tools();
+    const asked = { now: world.clock.now(), token };
+    const terms = { purge: false, keepPoints: false };
+    try {
+      return (await disable(services, client, ITEM, asked, terms)).job.operation;
+    } catch (error) {
+      if (hasCode(error, "NotFound")) return "done";
+      throw error;
+    }
+  },
+  rests: async (world) => silent(world),
+};
+
+/** A group is never deleted (docs/disable.md); that there were jobs stays known. */
+export const LEFT_BEHIND = [/^groups .*\/shop-recovery: /, /^jobs /];
+
+async function begun(world: World, change: (old: ItemRecord) => ItemRecord): Promise<ItemRecord> {
   const { services, client } = world.tools();
   const item = await services.records.items.update(itemKey(ITEM), change);
-  const { test, formerTest } = item;
-  if (!test) return formerTest?.cleanup ?? item.job.operation;
-  const job = testJobOf(item);
-  await services.records.jobs.upsert(job.operation, (old) => old ?? job);
-  await ensureJob(client, job);
-  return job.operation;
+  await carryOn(services, client, item);
+  return item;
 }

@@ -6,10 +6,12 @@ import type { KindName, Story, Undisturbed } from "./table.ts";
 injectCoreApi();
 process.env["LEEWARD_POINT_SCHEDULE"] ??= "0 0 0 1 1 *";
 const { openStage } = await import("./stage.ts");
-const { KINDS, casesOf, disturbed, undisturbed } = await import("./table.ts");
+const { KINDS, casesOf, disturbed, leftOver, undisturbed } = await import("./table.ts");
 
 /** One of so many cases is run, always the same ones; `npm run faults` runs all, and `SEED` takes others. */
 const SHARE = Number(process.env["LEEWARD_FAULTS"] ?? 5);
+/** Milliseconds for all cases of a kind, beside whatever else is at work. */
+const LONGEST = 3_600_000;
 const seed = Number(process.env["SEED"] ?? 2);
 
 const total = (told: Undisturbed): number =>
@@ -34,15 +36,23 @@ export function tableOf(name: string, mebibytes: number, story: Story): void {
     await stage.close();
   });
 
-  test.each(Object.keys(KINDS).filter(isKind))("each call: %s", async (kind) => {
-    const cases = casesOf(told, kind).filter((_, at) => (at + seed) % SHARE === 0);
-    const wrong: string[] = [];
-    for (const each of cases) {
-      const lines = await disturbed(stage, story, told, each);
-      if (lines.length > 0)
-        wrong.push(`${each.call.name} (${each.call.nth}): ${kind}\n  ${lines.join("\n  ")}`);
-    }
-    count += cases.length;
-    expect(wrong.join("\n")).toBe("");
+  test.runIf(story.leaves)("nothing of ours is left in the end, and nothing of others is gone", () => {
+    expect(leftOver(story, told)).toEqual([]);
   });
+
+  test.each(Object.keys(KINDS).filter(isKind))(
+    "each call: %s",
+    async (kind) => {
+      const cases = casesOf(told, kind).filter((_, at) => (at + seed) % SHARE === 0);
+      const wrong: string[] = [];
+      for (const each of cases) {
+        const lines = await disturbed(stage, story, told, each);
+        if (lines.length > 0)
+          wrong.push(`${each.call.name} (${each.call.nth}): ${kind}\n  ${lines.join("\n  ")}`);
+      }
+      count += cases.length;
+      expect(wrong.join("\n")).toBe("");
+    },
+    LONGEST,
+  );
 }

@@ -1,23 +1,27 @@
 import type { Call, Disturbance, Mishap } from "./calls.ts";
 import { differences, endStateOf, type EndState } from "./end-state.ts";
-import { type Step, achieve } from "./steps.ts";
+import { type Step, achieve } from "./achieve.ts";
 import type { Stage } from "./stage.ts";
+import { surround } from "./strangers.ts";
 import { type World, openWorld } from "./world.ts";
 
 /** A step that is disturbed at each of its calls, behind steps that are not. */
 export interface Story {
   readonly before: readonly Step[];
   readonly step: Step;
+  /** Where nothing of ours is left in the end: the names of what differs all the same from a world in which it never was. */
+  readonly leaves?: readonly RegExp[];
 }
 
 const isChange = ({ name }: Call): boolean => /^(PUT|POST|PATCH|DELETE) /.test(name);
-const isRead = ({ name }: Call): boolean => name.startsWith("GET ");
 const isPoll = ({ name }: Call): boolean => name.endsWith("/{id}");
-const isArm = (call: Call): boolean => isChange(call) || isRead(call);
-const always = (): boolean => true;
+const isArm = ({ sort }: Call): boolean => sort === "arm";
 
 /** More than the orchestrations try by themselves. */
 const GIVEN_UP = 9;
+
+/** What is read again and again is read by the same lines. */
+const MOST_READS = 3;
 
 const refused = (status: number, code: string, times = 1, retryAfter?: number): Mishap => ({
   kind: "status",
@@ -54,23 +58,47 @@ export const KINDS = {
     to: ({ begins }) => begins,
   },
   "the host dies before it": { mishap: { kind: "host-dies", when: "before" }, to: isArm },
-  "the host dies behind it": { mishap: { kind: "host-dies", when: "behind" }, to: always },
+  "the host dies behind it": {
+    mishap: { kind: "host-dies", when: "behind" },
+    to: ({ sort }) => sort !== "read",
+  },
+  "the host dies behind what it reads": {
+    mishap: { kind: "host-dies", when: "behind" },
+    to: ({ sort, nth }) => sort === "read" && nth <= MOST_READS,
+  },
 } satisfies Record<string, Kind>;
 export type KindName = keyof typeof KINDS;
 
 /** How a story goes when nothing disturbs it. */
 export interface Undisturbed {
   readonly calls: readonly Call[];
+  /** Without anything of ours. */
+  readonly bare: EndState;
   readonly end: EndState;
 }
 
 export async function undisturbed(stage: Stage, story: Story): Promise<Undisturbed> {
   const world = await openWorld(stage);
   await tell(world, story);
-  const told = { calls: world.calls.seen, end: await endStateOf(world) };
+  const end = await endStateOf(world);
   world.close();
+  const told = { calls: world.calls.seen, bare: await bareOf(stage), end };
   return told;
 }
+
+async function bareOf(stage: Stage): Promise<EndState> {
+  const world = await openWorld(stage);
+  await surround(world);
+  const bare = await endStateOf(world);
+  world.close();
+  return bare;
+}
+
+/** What of ours is left, or of others gone, in lines for a person. */
+export const leftOver = ({ leaves }: Story, { bare, end }: Undisturbed): string[] =>
+  leaves
+    ? differences(bare, end).filter((line) => !leaves.some((one) => one.test(line)))
+    : ["this story does not say what it leaves"];
 
 export function casesOf({ calls }: Undisturbed, name: KindName): Disturbance[] {
   const { mishap, to }: Kind = KINDS[name];

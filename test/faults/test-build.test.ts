@@ -1,5 +1,7 @@
 import { tableOf } from "./suite.ts";
 
+const { surroundings } = await import("./strangers.ts");
 const { enablement, testFailover } = await import("./steps.ts");
 
-tableOf("test failover by import", 2, { before: [enablement("warm")], step: testFailover });
+const before = [enablement("warm"), surroundings];
+tableOf("test failover by import", 2, { before, step: testFailover });

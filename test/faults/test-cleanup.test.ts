@@ -1,5 +1,7 @@
 import { tableOf } from "./suite.ts";
 
+const { surroundings } = await import("./strangers.ts");
 const { enablement, testCleanup, testFailover } = await import("./steps.ts");
 
-tableOf("clean-up of a test", 2, { before: [enablement("warm"), testFailover], step: testCleanup });
+const before = [enablement("warm"), surroundings, testFailover];
+tableOf("clean-up of a test", 2, { before, step: testCleanup });

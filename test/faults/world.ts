@@ -4,7 +4,7 @@ import type { DurableClient } from "durable-functions";
 import { armClient } from "../../engine/azure/arm.ts";
 import { onlyDeclared } from "../../engine/azure/declared.ts";
 import { hasCode } from "../../engine/core/errors.ts";
-import type { MachineId } from "../../engine/core/ids.ts";
+import { type MachineId, sameArmId } from "../../engine/core/ids.ts";
 import { micros } from "../../engine/core/units.ts";
 import { keyName } from "../../engine/journal/names.ts";
 import { recordsIn } from "../../engine/recovery/records.ts";
@@ -26,7 +26,7 @@ import { type Process, StoryClock } from "./clock.ts";
 import { armTransport, storeOf } from "./host.ts";
 import { Hub } from "./hub.ts";
 import { QuietHypervisor } from "./hypervisor.ts";
-import { NEIGHBOUR, START, TARGET_BLOB, boxOf, imageOf, settingsAt } from "./place.ts";
+import { NEIGHBOUR, START, TARGET_BLOB, VM, boxOf, imageOf, settingsAt } from "./place.ts";
 import type { Stage } from "./stage.ts";
 
 /** A whole Azure with a shop in it, and Leeward's app, in one process on one clock; as much as a case of the table needs. */
@@ -60,7 +60,7 @@ export async function openWorld(stage: Stage, disturbance?: Disturbance): Promis
   const clock = new StoryClock(START);
   const accounts = new Accounts(() => clock.now());
   const calls = new Calls(() => clock.now(), disturbance);
-  const hypervisor = new QuietHypervisor(() => agent.start());
+  const hypervisor = new QuietHypervisor((vm) => void (sameArmId(vm, VM) && agent.start()));
   const simulator = clock.process(({ asleep }) => asleep < running(box));
   const box = await openBox({
     config: boxOf(directory, stage.disks),
@@ -85,6 +85,7 @@ export async function openWorld(stage: Stage, disturbance?: Disturbance): Promis
       if (typeof run !== "function") throw new Error(`there is no activity ${name}`);
       return Reflect.apply(run, undefined, [input, { services: services(), client }]);
     },
+    calls,
   );
   const hosts = new Map<Process, Services>();
   const services = (): Services => {
@@ -106,7 +107,7 @@ export async function openWorld(stage: Stage, disturbance?: Disturbance): Promis
     hub,
     hypervisor,
     eye,
-    tools: () => ({ services: services(), client: hub.client() }),
+    tools: () => ({ services: services(), client: hub.client(calls) }),
     close: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
@@ -143,6 +144,8 @@ function servicesIn(world: Surroundings, host: Process, die: () => void): Servic
     target,
     objectsAt: (endpoint: string) => seen(accounts.at(endpoint).objects, nameOf(endpoint)),
     pagesAt: (endpoint: string) => seen(accounts.at(endpoint).pages, nameOf(endpoint)),
+    containersAt: async (endpoint: string) =>
+      seen(accounts.at(endpoint).containers, nameOf(endpoint)).names(),
     cacheAccess: async () => ({ containerUrl: "https://cache.test/leeward", expires: micros(4e15) }),
     async keyOf(machine: MachineId) {
       await keepKey(target, machine);

@@ -21,6 +21,8 @@ export interface Plain {
   complete?(id: string, properties: Record<string, unknown>): Record<string, unknown>;
   /** Who points to it: it cannot be deleted then. */
   user(box: Box, id: string): string | undefined;
+  /** What a reader sees besides. */
+  seen?(box: Box, id: string): Record<string, unknown>;
   /** Azure's code for that refusal. */
   readonly inUse: string;
 }
@@ -48,10 +50,14 @@ export function plainFamily(plain: Plain): { readonly family: Family; readonly w
       const known = tableOf(box).get(resource);
       if (known) known.properties.provisioningState = state;
     };
+  const seen = (box: Box, { properties, ...resource }: PlainResource) => ({
+    ...resource,
+    properties: { ...properties, ...plain.seen?.(box, resource.id) },
+  });
   const family: Family = {
     type,
     since: "2024-05-01",
-    get: (call) => ({ status: 200, body: found(call) }),
+    get: (call) => ({ status: 200, body: seen(call.box, found(call)) }),
     put: (call) => put(plain, call),
     patch: (call) => patchTags(found(call), call, () => found(call)),
     delete: (call) => startDelete(plain, call),

@@ -22,6 +22,10 @@ export const securityGroup = plainFamily({
   table: (state) => state.securityGroups,
   inUse: "InUseNetworkSecurityGroupCannotBeDeleted",
   user: (box, id) => interfaceWith(box, id) ?? subnetPointingTo(box, "networkSecurityGroup", id),
+  seen: (box, id) => {
+    const [nic, subnet] = [interfaceWith(box, id), subnetPointingTo(box, "networkSecurityGroup", id)];
+    return { ...(nic && { networkInterfaces: [{ id: nic }] }), ...(subnet && { subnets: [{ id: subnet }] }) };
+  },
   complete: (id, properties) => ({
     ...properties,
     securityRules: rules(id, properties["securityRules"]),

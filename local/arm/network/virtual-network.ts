@@ -141,6 +141,17 @@ function at({ box, path }: Call): VirtualNetwork {
   return found;
 }
 
+/** With who is connected to each subnet. */
+function shown({ state }: Box, network: VirtualNetwork) {
+  const connected = state.networkInterfaces.all().flatMap((nic) => nic.properties.ipConfigurations);
+  const subnets = network.properties.subnets.map((subnet) => {
+    const here = connected.filter(({ properties }) => sameArmId(properties.subnet.id, subnet.id));
+    const ipConfigurations = here.map(({ id }) => ({ id }));
+    return here.length > 0 ? { ...subnet, properties: { ...subnet.properties, ipConfigurations } } : subnet;
+  });
+  return { ...network, properties: { ...network.properties, subnets } };
+}
+
 function startDelete(call: Call): Reply {
   const network = call.box.state.virtualNetworks.get(call.path.id);
   if (!network) return { status: 204 };
@@ -173,7 +184,7 @@ function checkAddress(call: Call): Reply {
 export const virtualNetworks: Family = {
   type: "Microsoft.Network/virtualNetworks",
   since: "2024-05-01",
-  get: (call) => ({ status: 200, body: at(call) }),
+  get: (call) => ({ status: 200, body: shown(call.box, at(call)) }),
   put,
   patch: (call) => patchTags(at(call), call, () => at(call)),
   delete: startDelete,

@@ -105,7 +105,7 @@ test("what Azure refuses is left, with its words, and everything else goes", () 
   const played = new Driver(script).play(disableProtection, JOB);
   expect(played.error).toBeUndefined();
   expect(leftOf(played)).toMatchObject([
-    { left: { type: "agent", why: "told so" } },
+    { left: { type: "agent carrier", why: "told so" } },
     { left: { type: "Microsoft.Network/virtualNetworks", name: RESOURCE, why: "told so" } },
   ]);
 });

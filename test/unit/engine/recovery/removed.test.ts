@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bytes } from "../../../../engine/core/units.ts";
-import { withDeleted, withLeft } from "../../../../engine/recovery/removed.ts";
+import { tryingAgain, wasRefused, withDeleted, withLeft } from "../../../../engine/recovery/removed.ts";
 
 const disk = (n: number) => ({ type: "Microsoft.Compute/disks", name: `/subscriptions/s/disks/${n}` });
 
@@ -23,4 +23,14 @@ test("of very many the first are named and the others counted", () => {
   );
   expect(many.deleted.length + many.unnamed.deleted).toBe(1000);
   expect(JSON.stringify(many).length).toBeLessThan(100_000);
+});
+
+test("what was refused is on neither list while it is tried again", () => {
+  const used = withLeft(undefined, { ...disk(1), why: "in use" });
+  expect(wasRefused(used)).toBe(false);
+  const known = withLeft(used, { ...disk(2), why: "409", refused: true });
+  expect(wasRefused(known)).toBe(true);
+  const again = tryingAgain(known, [disk(2).name.toUpperCase()]);
+  expect(again).toMatchObject({ again: 1, left: [{ ...disk(1), why: "in use" }] });
+  expect(withLeft(tryingAgain(again, []), { ...disk(3), why: "409" })).toMatchObject({ again: 2 });
 });
