@@ -12,6 +12,8 @@ export interface Step {
    */
   begin(world: World, request: string): Promise<OperationId | "done">;
   rests(world: World): Promise<boolean>;
+  /** Its job is meant to fail, and is not asked for again. */
+  readonly fails?: true;
 }
 
 /** Seconds between two tries of a person. */
@@ -25,7 +27,7 @@ export async function achieve(world: World, step: Step): Promise<string[]> {
   const failures: string[] = [];
   for (let jobs = 1; ;) {
     const { ran, why } = await tried(world, step, `${step.name} ${jobs}`);
-    if (why === undefined) break;
+    if (why === undefined || step.fails) break;
     failures.push(why);
     if (failures.length === MOST_TRIES)
       throw new Error(`${step.name} never succeeds:\n${failures.join("\n")}`);

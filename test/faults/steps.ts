@@ -1,5 +1,6 @@
 import { hasCode } from "../../engine/core/errors.ts";
-import { type OperationId } from "../../engine/core/ids.ts";
+import type { OperationId } from "../../engine/core/ids.ts";
+import type { Asked } from "../../engine/recovery/begin.ts";
 import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { type ItemRecord, itemKey } from "../../engine/recovery/item.ts";
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
@@ -37,17 +38,24 @@ export const failover: Step = {
   rests: async (world) => silent(world),
 };
 
-/** The machine that a failover built is built again in another size: in place of the first, which was not committed. */
-export const failoverInSize = (size: string): Step => ({
-  name: `failover as ${size}`,
-  begin: (world, token) => failedOver(world, token, size),
+/** With a size that no region has: everything is made but the machine. */
+export const failoverRefused: Step = {
+  name: "failover that is refused",
+  begin: (world, token) => failedOver(world, token, { size: "Standard_D999s_v5", acceptUnfit: true }),
   rests: async (world) => silent(world),
-});
+  fails: true,
+};
 
-async function failedOver(world: World, token: string, size?: string): Promise<OperationId> {
+/** Goes on where the one that was refused ended. */
+export const failoverInSize: Step = {
+  name: "failover in another size",
+  begin: (world, token) => failedOver(world, token, { size: "Standard_D4s_v5", acceptUnfit: false }),
+  rests: async (world) => silent(world),
+};
+
+async function failedOver(world: World, token: string, build?: Asked["build"]): Promise<OperationId> {
   const { services, client } = world.tools();
-  const build = size === undefined ? {} : { build: { size } };
-  const asked = { now: world.clock.now(), token, ...build };
+  const asked = { now: world.clock.now(), token, build };
   return (await failOver(services, client, ITEM, asked, { acceptBadPoint: false })).job.operation;
 }
 
