@@ -13,6 +13,7 @@ import "./losses.ts";
 import "./metrics.ts";
 import "./metrics-timer.ts";
 import "./network-mappings.ts";
+import "./openapi.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
 import "./plans.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The body of every error answer: ARM's envelope, and what to do about it. */
-const armError = z.object({
+export const armError = z.object({
   error: z.object({
     code: z.string(),
     message: z.string(),

@@ -36,7 +36,7 @@ export const containerMappingRemoval = z.object({
 });
 
 /** ASR's container mapping. */
-const containerMappingView = z.object({
+export const containerMappingView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal(

@@ -10,7 +10,7 @@ const finding = z.object({
   status: z.enum(["Error", "Warning"]),
 });
 
-const eligibilityResults = z.object({
+export const eligibilityResults = z.object({
   id: z.string(),
   name: z.literal("default"),
   type: z.literal("Microsoft.RecoveryServices/replicationEligibilityResults"),

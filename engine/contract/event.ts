@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** ASR's event. */
-const eventView = z.object({
+export const eventView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationEvents"),

@@ -18,7 +18,7 @@ export const fabricRequest = z.object({
 const encryption = z.object({ kekState: z.string(), kekCertThumbprint: z.string().nullable() });
 
 /** ASR's fabric: a region. */
-const fabricView = z.object({
+export const fabricView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationFabrics"),
@@ -56,7 +56,7 @@ export const containerRequest = z.object({
 });
 
 /** ASR's protection container. */
-const containerView = z.object({
+export const containerView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers"),

@@ -42,7 +42,7 @@ const loosePoint = z.object({
 export type GroupPointResource = z.infer<typeof loosePoint>;
 
 /** A point whose manifest, and its twin, cannot be read: in `leewardDamaged` beside the list's `value`. */
-const damagedGroupPoint = z.object({
+export const damagedGroupPoint = z.object({
   id: z.string(),
   name: z.string(),
   recoveryPointTime: z.string(),
@@ -52,7 +52,7 @@ const damagedGroupPoint = z.object({
 });
 export type DamagedGroupPoint = z.infer<typeof damagedGroupPoint>;
 
-const groupResource = z.object({
+export const groupResource = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/leewardGroups"),

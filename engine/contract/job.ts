@@ -24,7 +24,7 @@ const task = z.object({
 });
 
 /** ASR's job; its name is the id of the operation that started it. */
-const job = z.object({
+export const job = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

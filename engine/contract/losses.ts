@@ -26,7 +26,7 @@ export const lostView = z.object({
 export type LostView = z.infer<typeof lostView>;
 
 /** Answer of `GET …/replicationProtectedItems/{name}/leewardLosses`. */
-const lossesResource = z.object({
+export const lossesResource = z.object({
   id: z.string(),
   /** The failover's job. */
   name: z.string(),

@@ -41,7 +41,7 @@ export const networkMappingUpdate = z.object({
     .prefault({}),
 });
 
-const networkMappingView = z.object({
+export const networkMappingView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Answer of `GET {vault}/replicationOperationStatus/{operation}`. */
-const operationStatus = z.object({
+export const operationStatus = z.object({
   id: z.string(),
   name: z.string(),
   status: z.enum(["InProgress", "Succeeded", "Failed", "Canceled"]),

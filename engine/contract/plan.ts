@@ -18,7 +18,7 @@ export const plannedResources = z.array(plannedResource);
 const finding = z.object({ code: z.string(), message: z.string(), recommendedAction: z.string() });
 
 /** Answer of `POST {item}/leewardPlan`. */
-const plan = z.object({
+export const plan = z.object({
   properties: z.object({
     /** Whether enablement would go on. */
     possible: z.boolean(),

@@ -20,7 +20,7 @@ export const policyUpdate = z.object({
 });
 
 /** ASR's policy. */
-const policyView = z.object({
+export const policyView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationPolicies"),

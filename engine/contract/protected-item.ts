@@ -256,7 +256,7 @@ const healthError = z.object({
 });
 
 /** Answer of `GET …/replicationProtectedItems/{name}`: ASR's resource, with `leeward` beside its properties. */
-const protectedItem = z.object({
+export const protectedItem = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),

@@ -88,7 +88,7 @@ export const intentRequest = z.object({
 });
 
 /** ASR's intent. */
-const intentView = z.object({
+export const intentView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationProtectionIntents"),

@@ -3,7 +3,7 @@ import { z } from "zod";
 const loss = z.object({ seconds: z.number(), bytes: z.number(), writes: z.number() });
 
 /** ASR's recovery point, with what is ours in `leeward`. */
-const recoveryPointResource = z.object({
+export const recoveryPointResource = z.object({
   id: z.string(),
   name: z.string(),
   type: z.string(),
@@ -38,7 +38,7 @@ const recoveryPointResource = z.object({
 export type RecoveryPointResource = z.infer<typeof recoveryPointResource>;
 
 /** A point whose manifest can neither be read nor made again: in `leewardDamaged` beside the list's `value`. */
-const damagedPoint = z.object({
+export const damagedPoint = z.object({
   id: z.string(),
   name: z.string(),
   generation: z.number(),

@@ -11,7 +11,7 @@ export const alertRequest = z.object({
     .prefault({}),
 });
 
-const alertView = z.object({
+export const alertView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationAlertSettings"),
@@ -33,7 +33,7 @@ export const vaultSettingRequest = z.object({
     .prefault({}),
 });
 
-const vaultSettingView = z.object({
+export const vaultSettingView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationVaultSettings"),
@@ -62,7 +62,7 @@ const summary = z.object({
 });
 export type HealthSummary = z.infer<typeof summary>;
 
-const vaultHealthView = z.object({
+export const vaultHealthView = z.object({
   id: z.string(),
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationVaultHealth"),
