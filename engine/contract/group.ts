@@ -42,7 +42,7 @@ const loosePoint = z.object({
 export type GroupPointResource = z.infer<typeof loosePoint>;
 
 /** A point whose manifest, and its twin, cannot be read: in `leewardDamaged` beside the list's `value`. */
-export const damagedGroupPoint = z.object({
+const damagedGroupPoint = z.object({
   id: z.string(),
   name: z.string(),
   recoveryPointTime: z.string(),
