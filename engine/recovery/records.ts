@@ -44,6 +44,8 @@ export interface Records<Value> {
   list(): AsyncIterable<Value>;
   /** As `list`, with their keys. */
   entries(): AsyncIterable<{ readonly key: string; readonly value: Value }>;
+  /** The first ones, or the first ones behind a key, ascending by key: at most `limit`, fewer only when there are no more. */
+  page(limit: number, after?: string): Promise<{ readonly key: string; readonly value: Value }[]>;
   /** Nothing happens when there is none. */
   delete(key: string): Promise<void>;
   /** Deletes it if it is such a one, by compare-and-swap: never one that took its place meanwhile. */
@@ -167,6 +169,10 @@ function records<Schema extends z.ZodType>(
         }
       }
       throw new LeewardError("ObjectChanged", `${kind} ${key}: changed by others ${RACES} times in a row`);
+    },
+    async page(limit, after) {
+      const found = await store.page(kind, limit, after);
+      return found.map(({ key, value }) => ({ key, value: schema.parse(value) }));
     },
     async *list() {
       for await (const found of store.list(kind)) yield schema.parse(found.value);

@@ -67,6 +67,21 @@ export class AzureRecordStore implements RecordStore {
     yield* records.sort((a, b) => byBytes(a.key, b.key));
   }
 
+  async page(kind: string, limit: number, after?: string): Promise<StoredRecord[]> {
+    const inKind = odata`PartitionKey eq ${escapeKey(kind)}`;
+    const filter = after === undefined ? inKind : `${inKind} and ${odata`RowKey gt ${escapeKey(after)}`}`;
+    const records: StoredRecord[] = [];
+    // A page may be shorter than was asked for, and more may follow.
+    const pages = pagesOf(`a page of ${kind}`, this.#patience, limit, (abortSignal) =>
+      this.#table.listEntities<Row>({ abortSignal, queryOptions: { filter } }),
+    );
+    for await (const page of pages) {
+      for (const row of page) records.push(recordOf(unescapeKey(row.rowKey ?? ""), row));
+      if (records.length >= limit) break;
+    }
+    return records.slice(0, limit);
+  }
+
   async delete(kind: string, key: string, unchangedSince?: ETag): Promise<void> {
     const { partitionKey, rowKey } = keysOf(kind, key);
     // The client's own default is any.

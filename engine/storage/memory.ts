@@ -270,6 +270,19 @@ export class MemoryRecordStore implements RecordStore {
     for (const [key, found] of records) yield { key, ...found };
   }
 
+  async page(kind: string, limit: number, after?: string): Promise<StoredRecord[]> {
+    escapeKey(kind);
+    const written = [...(this.#kinds.get(kind) ?? [])].map(
+      ([key, found]) => [escapeKey(key), { key, ...found }] as const,
+    );
+    const behind = after === undefined ? "" : escapeKey(after);
+    return written
+      .filter(([key]) => key > behind)
+      .sort(([a], [b]) => byBytes(a, b))
+      .slice(0, limit)
+      .map(([, record]) => record);
+  }
+
   async delete(kind: string, key: string, unchangedSince?: ETag): Promise<void> {
     const records = this.#kind(kind, key);
     const found = records.get(key);

@@ -137,6 +137,13 @@ export interface RecordStore {
   put(kind: string, key: string, value: unknown, condition: PutCondition): Promise<ETag>;
   /** Every record of the kind, ascending by the bytes of the key. */
   list(kind: string): AsyncIterable<StoredRecord>;
+  /**
+   * The first records of the kind, or the first ones behind a key: fewer than `limit` only when there are no more. Ascending by
+   * the key as Table storage takes it, which is by its bytes where it is made of `A-Z a-z 0-9 . _ -`. What is not in the page is
+   * not read.
+   * @param limit from 1 to 1,000
+   */
+  page(kind: string, limit: number, after?: string): Promise<StoredRecord[]>;
   /** Nothing happens when there is none. @throws ObjectChanged when it was changed since that ETag */
   delete(kind: string, key: string, unchangedSince?: ETag): Promise<void>;
   /** Creates the table if there is none. */

@@ -149,6 +149,8 @@ function documents(open: () => Promise<RecordStore>, runs: number): void {
   });
 }
 
+const byText = (a: string, b: string): number => (a < b ? -1 : 1);
+
 function keys(open: () => Promise<RecordStore>, runs: number): void {
   test("lists a kind ascending by the bytes of its keys, and no other kind", async () => {
     const store = await open();
@@ -174,6 +176,42 @@ function keys(open: () => Promise<RecordStore>, runs: number): void {
     await store.put("kind/", "d", 1, "absent");
     const sorted = unsorted.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     expect(await keysIn(store, "kind")).toEqual(sorted);
+  });
+
+  test("gives pages of a kind, each behind a key, and nothing twice while others come and go", async () => {
+    const store = await open();
+    const keys = ["a", "b", "c.1", "c_2", "d-3", "e"];
+    await Promise.all(keys.map((key) => store.put("kind", key, key, "absent")));
+    await store.put("kin", "0", 1, "absent");
+    await store.put("kind/", "z", 1, "absent");
+    const page = async (limit: number, after?: string) =>
+      (await store.page("kind", limit, after)).map(({ key }) => key);
+    expect(await page(3)).toEqual(["a", "b", "c.1"]);
+    await store.delete("kind", "c.1");
+    await store.put("kind", "aa", "aa", "absent");
+    expect(await page(2, "c.1")).toEqual(["c_2", "d-3"]);
+    expect(await page(2, "d-3")).toEqual(["e"]);
+    expect(await page(1, "e")).toEqual([]);
+    expect(await page(1, "zz")).toEqual([]);
+    expect(await page(1000)).toEqual(["a", "aa", "b", "c_2", "d-3", "e"]);
+    expect(await store.page("nothing", 10)).toEqual([]);
+  });
+
+  test("gives every record once by pages, whatever its key", async () => {
+    const store = await open();
+    const keys = ["a/b", "a b", "~", "é", "'", "a'b", "B", "10", "9"];
+    for (const key of keys) await store.put("kind", key, { key }, "absent");
+    const found: string[] = [];
+    for (
+      let page = await store.page("kind", 2);
+      page.length > 0;
+      page = await store.page("kind", 2, found.at(-1))
+    )
+      for (const { key, value } of page) {
+        expect(value).toEqual({ key });
+        found.push(key);
+      }
+    expect(found.toSorted(byText)).toEqual(keys.toSorted(byText));
   });
 
   test("takes any text as a key", async () => {
