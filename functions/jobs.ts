@@ -16,15 +16,21 @@ import { scenarioOf } from "./scenario.ts";
 import { filterBy, filterIn } from "./vault/filter.ts";
 import { JOB_FIELDS, conditionsFor, kindOfTarget, orderOfJob, stateOfJob } from "./vault/job-filter.ts";
 import { actionsOf } from "./vault/job-possibilities.ts";
-import { pageOf } from "./vault/paging.ts";
+import { pageOfRecords } from "./vault/paging.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
 /** Newest first. */
 durableRoute("listJobs", { ...read, path }, async (call) => {
-  const found = (await jobsOf(call)).filter(filterIn(call.request, JOB_FIELDS));
-  return pageOf(call, found, orderOfJob, (job) => viewJob(call, job), true);
+  const { services, request } = call;
+  const vault = vaultIn(request);
+  const wanted = filterIn(request, JOB_FIELDS);
+  const matches = async (job: JobRecord) =>
+    sameArmId(vaultOf(job.item), vault) && wanted(await settledJob(services, job));
+  return pageOfRecords(call, services.records.jobs, matches, async (job) =>
+    viewJob(call, await settledJob(services, job)),
+  );
 });
 
 /** What an export was asked for, read now: newest first. */

@@ -13,6 +13,9 @@ import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
 import { policyFor } from "./vault/policy-of-item.ts";
+import { filterIn } from "./vault/filter.ts";
+import { ITEM_FIELDS } from "./vault/item-filter.ts";
+import { pageOfRecords } from "./vault/paging.ts";
 import { wishOf } from "./wish.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -51,11 +54,10 @@ durableRoute("listContainerItems", { ...read, path: PATHS.items }, (call) => {
   return list(call, (item) => item.id.toLowerCase().startsWith(prefix));
 });
 
-async function list(call: DurableCall, wanted: (item: ItemRecord) => boolean): Promise<HttpResponseInit> {
-  const value = [];
-  for await (const item of call.services.records.items.list())
-    if (wanted(item)) value.push(await viewItem(call, item));
-  return { jsonBody: { value, nextLink: null } };
+async function list(call: DurableCall, lies: (item: ItemRecord) => boolean): Promise<HttpResponseInit> {
+  const wanted = filterIn(call.request, ITEM_FIELDS);
+  const matches = (item: ItemRecord) => lies(item) && wanted(item);
+  return pageOfRecords(call, call.services.records.items, matches, (item) => viewItem(call, item));
 }
 
 export const askedIn = ({ request, services }: DurableCall) => ({

@@ -11,6 +11,7 @@ import { healingRecord } from "./healing-record.ts";
 import { intentRecord } from "./intent.ts";
 import { itemRecord } from "./item.ts";
 import { jobRecord } from "./job.ts";
+import { inOrderOfAge, jobOrder } from "./job-order.ts";
 import { leftImagesRecord } from "./left-images.ts";
 import { lostRecord } from "./lost-record.ts";
 import { networkMapping } from "./network-mapping.ts";
@@ -84,7 +85,7 @@ export interface AllRecords {
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
   items: records(store, "item", itemRecord),
-  jobs: records(store, "job", jobRecord),
+  jobs: inOrderOfAge(records(store, "job", jobRecord), records(store, "jobOrder", jobOrder)),
   agents: records(store, "agent", agentRecord),
   barriers: records(store, "barriers", barriersRecord),
   progress: records(store, "progress", progressRecord),

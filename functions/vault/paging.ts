@@ -1,5 +1,6 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { z } from "zod";
+import type { Records } from "../../engine/recovery/records.ts";
 import { type Call, checkInput } from "../http.ts";
 
 /** Entries of a page where nobody says how many. */
@@ -36,6 +37,35 @@ export async function pageOf<Entry, View>(
   const value = await Promise.all(page.map(view));
   const nextLink = last !== undefined && rest.length > top ? linkBehind(call, normal(keyOf(last))) : null;
   return { jsonBody: { value, nextLink } };
+}
+
+/** As many records at most are passed over for one page, since each has to be read. */
+const PASSED_OVER = 200;
+
+/**
+ * One page of records in the order of their keys, of which no more is read than it takes, however many there are. Where many do
+ * not match, a page has fewer than were asked for, or none, and leads on.
+ * @throws InvalidRequest for a token that is none
+ */
+export async function pageOfRecords<Value, View>(
+  call: Call,
+  records: Pick<Records<Value>, "page">,
+  matches: (value: Value) => boolean | Promise<boolean>,
+  view: (value: Value) => View | Promise<View>,
+): Promise<HttpResponseInit> {
+  const { after, top } = pageIn(call);
+  const found: Value[] = [];
+  for (let at = after, passed = 0; ;) {
+    const read = await records.page(top - found.length, at);
+    const fits = await Promise.all(read.map(async ({ value }) => matches(value)));
+    found.push(...read.flatMap(({ value }, n) => (fits[n] ? [value] : [])));
+    passed += fits.filter((fit) => !fit).length;
+    at = read.at(-1)?.key;
+    if (at !== undefined && found.length < top && passed < PASSED_OVER) continue;
+    const more = at !== undefined && (await records.page(1, at)).length > 0;
+    const value = await Promise.all(found.map(view));
+    return { jsonBody: { value, nextLink: more && at !== undefined ? linkBehind(call, at) : null } };
+  }
 }
 
 /** Ids compare without regard to case. */
