@@ -304,6 +304,13 @@ export const CALLS: readonly DeclaredCall[] = [
     roles: target,
     why: "the end of the last protection: a group that copied rules named",
   },
+  ...["queueServices/default/queues", "tableServices/default/tables", "fileServices/default/shares"].map(
+    (collection): DeclaredCall => ({
+      call: `GET ${ACCOUNT}/${collection}`,
+      roles: both,
+      why: "the end of the last protection: whether somebody keeps something else in an account that Leeward made",
+    }),
+  ),
   {
     call: `DELETE ${ACCOUNT}`,
     roles: both,

@@ -1,9 +1,15 @@
 import { getStorageAccount } from "../../engine/azure/storage-account.ts";
 import type { ArmId, MachineId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
-import { checkpointsPrefix, keyName, machinePrefix, pointsPrefix } from "../../engine/journal/names.ts";
+import {
+  CONTAINER,
+  checkpointsPrefix,
+  keyName,
+  machinePrefix,
+  pointsPrefix,
+} from "../../engine/journal/names.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
-import { type DeletedThing, withDeleted } from "../../engine/recovery/removed.ts";
+import { type DeletedThing, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
 import { IMPATIENT, PATIENT } from "../../engine/storage/attempt.ts";
 import type { ObjectInfo, ObjectStore } from "../../engine/storage/store.ts";
 import type { InputOf } from "../../orchestrations/contract.ts";
@@ -18,6 +24,8 @@ interface Place {
   readonly name: string;
   readonly objects: ObjectStore;
   readonly remove: (names: readonly string[]) => Promise<void>;
+  /** The account was named by whoever enabled the machine. */
+  readonly theirs: boolean;
 }
 
 /** So many are deleted, and then counted: a process that dies between leaves them out of the list. */
@@ -37,8 +45,16 @@ export async function removeObjects(
       await noteRemoved(services, operation, (old) => withDeleted(old, counted(place, machine, batch)));
       if (enough()) return { more: true };
     }
+  if (place.theirs) {
+    const left = { type: "container", name: `${place.name}/${CONTAINER}`, why: THEIRS };
+    await noteRemoved(services, operation, (old) => withLeft(old, left));
+  }
   return { more: false };
 }
+
+/** There is no "delete it if it is empty", and another machine may just be enabled into it. */
+const THEIRS =
+  "the account is yours, and other machines may use the container: delete it yourself when it is empty";
 
 /** Points before what they are made of, and the key last: until then a point that is still named can be rebuilt. */
 const inOrder = (machine: MachineId): Listing[] => [
@@ -83,25 +99,27 @@ function kindOf(machine: MachineId, { name }: ObjectInfo): string {
 
 async function placeOf(
   services: Services,
-  { target }: ItemRecord,
+  { target, request }: ItemRecord,
   from: InputOf<"removeObjects">["from"],
 ): Promise<Place | undefined> {
   const { settings } = services;
-  if (from === "journal") return objectsIn(settings.targetBlobEndpoint, services.target);
+  if (from === "journal") return objectsIn(settings.targetBlobEndpoint, services.target, false);
   const account = from === "cache" ? target?.cache : target?.replica;
   const endpoint = account && (await endpointAt(services, account.id));
   if (!endpoint) return undefined;
   const objects = services.objectsAt(endpoint, from === "cache" ? IMPATIENT : PATIENT);
-  if (from === "cache") return objectsIn(endpoint, objects);
+  const theirs = (from === "cache" ? request.cacheAccount : request.replicaAccount) !== undefined;
+  if (from === "cache") return objectsIn(endpoint, objects, theirs);
   const pages = services.pagesAt(endpoint);
   // With their snapshots, and whoever holds a lease on them.
   const remove = async (names: readonly string[]) => {
     for (const name of names) await pages.delete(name);
   };
-  return { name: hostOf(endpoint), objects, remove };
+  return { name: hostOf(endpoint), objects, remove, theirs };
 }
 
-const objectsIn = (endpoint: string, objects: ObjectStore): Place => ({
+const objectsIn = (endpoint: string, objects: ObjectStore, theirs: boolean): Place => ({
+  theirs,
   name: hostOf(endpoint),
   objects,
   remove: (names) => objects.delete(names),

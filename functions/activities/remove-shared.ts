@@ -1,5 +1,6 @@
 import { remove } from "../../engine/azure/resource.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
+import { storedBesideBlobs } from "../../engine/azure/stored-beside.ts";
 import { getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
 import { CONTAINER } from "../../engine/journal/names.ts";
@@ -98,5 +99,5 @@ async function whatIsStored(services: Services, id: ArmId): Promise<string | und
   if (foreign.length > 0) return `there are other containers in it, such as ${foreign[0]}`;
   for await (const { name } of services.objectsAt(endpoint).list(""))
     return `there are objects in it, such as ${name}`;
-  return undefined;
+  return storedBesideBlobs(services.arm, id);
 }

@@ -22,6 +22,7 @@ import { operationFamilies } from "./operation-status.ts";
 import { providers } from "./resources/provider.ts";
 import { resourceGroups } from "./resources/resource-group.ts";
 import { subscriptions } from "./resources/subscription.ts";
+import { storedBeside } from "./storage/stored-beside.ts";
 import { accountUsages, nameAvailability, storageAccounts } from "./storage/storage-account.ts";
 
 const namespaces: readonly Family[] = [
@@ -74,6 +75,7 @@ const families = new Map(
     securityGroup.family,
     snapshots,
     storageAccounts,
+    ...storedBeside,
     subnets,
     subscriptions,
     virtualMachines,

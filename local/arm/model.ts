@@ -85,7 +85,11 @@ export const storageAccount = base.extend({
   sku: z.looseObject({ name: z.string() }),
   properties: z.looseObject({ provisioningState }),
   /** Which account of the region's Azurite stands behind it. */
-  hidden: z.object({ pool: z.string() }),
+  hidden: z.object({
+    pool: z.string(),
+    /** Ids of queues, tables and file shares that were made over Resource Manager. */
+    beside: z.array(z.string()).optional(),
+  }),
 });
 export type StorageAccount = z.infer<typeof storageAccount>;
 

@@ -18,7 +18,8 @@ export interface Exchange {
 const UNDESCRIBED = /\/(operations|operationresults|diskoperations|asyncoperations)\/[^/]+$/i;
 
 /** Described by Microsoft, in files that the saved ones are without. */
-const NOT_AT_HAND = /\/providers\/Microsoft\.Compute\/(capacityReservationGroups|virtualMachineScaleSets)\//i;
+const NOT_AT_HAND =
+  /\/providers\/Microsoft\.(Compute\/(capacityReservationGroups|virtualMachineScaleSets)|Storage\/storageAccounts\/[^/]+\/(queue|table|file)Services)\//i;
 
 /**
  * Compares exchanges with Microsoft's published descriptions. A request counts when it was accepted: tests send wrong ones

@@ -106,6 +106,21 @@ test("an account that somebody else put something into stays", async () => {
   expect((await collect((await storeOf(cache)).list(""))).map(({ name }) => name)).toEqual(["theirs"]);
 });
 
+test.each(["queueServices/default/queues", "tableServices/default/tables", "fileServices/default/shares"])(
+  "an account with something of somebody's in its %s stays",
+  async (collection) => {
+    const item = await protectedMachine("ledger");
+    const cache = targetOf(item).cache.id;
+    await box.client.put(`${cache}/${collection}/theirs`, {});
+    const job = await disabled(item);
+    expect(whyLeft(job, cache)).toMatch(/^there is a (queue|table|file share) in it, theirs$/);
+    expect(await box.client.find(cache)).toBeDefined();
+    expect(job.removed?.deleted).toContainEqual(
+      expect.objectContaining({ name: expect.stringMatching(/machines\/ledger.*\/journal$/) }),
+    );
+  },
+);
+
 test("what was failed over runs on and is its user's, without a tag of ours", async () => {
   const item = await protectedMachine("ledger");
   const ids = await built(item, true);
@@ -138,6 +153,19 @@ test("what was failed over runs on and is its user's, without a tag of ours", as
   }
   expect(box.hypervisor.running.has(targetOf(item).vm.toLowerCase())).toBe(true);
   expect(whyLeft(job, targetOf(item).network)).toMatch(/in use|connected/);
+});
+
+test("a container of ours in an account that the caller named stays, and is named", async () => {
+  const item = await protectedMachine("ledger");
+  const cacheAccount = targetOf(item).cache.id;
+  await services.records.items.update(itemKey(item.id), (old) => ({
+    ...old,
+    request: { ...old.request, cacheAccount },
+  }));
+  const job = await disabled(item);
+  expect(job.removed?.left.filter(({ type }) => type === "container")).toMatchObject([
+    { name: expect.stringMatching(/\/leeward$/), why: expect.stringContaining("yours") },
+  ]);
 });
 
 test("points that are to be kept stay with their journal and their key", async () => {
