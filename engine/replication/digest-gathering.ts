@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { LeewardError, hasCode } from "../core/errors.ts";
-import { ExtentSet } from "../core/extent.ts";
 import { type BarrierId, barrierId } from "../core/ids.ts";
 import { type Generation, bytes } from "../core/units.ts";
 import type { Gathering } from "../journal/gathering-document.ts";
@@ -292,10 +291,10 @@ export class DigestGathering {
 
   #fold({ disk, barrier, blocks, digests }: DigestsRecord): void {
     const { stage, past } = this.#state;
-    const isScan = stage === "changed";
-    if (isScan && (past || barrier === this.#s.since?.id)) return;
+    // Those of `since` count as well: digests of an older barrier may lie behind its own, and may not take their place.
+    const isNew = stage === "changed" && !past && barrier !== this.#s.since?.id;
     const range = this.#space.rangeOf(disk);
-    const changed = isScan ? (this.#changed?.get(disk) ?? new ExtentSet()) : undefined;
+    const changed = isNew ? this.#changed?.get(disk) : undefined;
     for (let n = 0; n < blocks.length; n++) {
       const block = blocks[n] ?? Infinity;
       if (!range || block >= range.count)

@@ -85,6 +85,23 @@ describe("a right journal", () => {
     );
   });
 
+  test("of digests behind the last good point's barrier those of an older barrier are not taken for newer", async () => {
+    const told = await sceneOf([
+      write(0, 0, 4, 1),
+      { kind: "barrier" },
+      write(0, 0, 4, 2),
+      { kind: "barrier" },
+      { kind: "barrier" },
+      { kind: "prove" },
+      { kind: "prove" },
+      { kind: "prove" },
+      { kind: "seal" },
+    ]);
+    const good = at(told.points, 1);
+    const since = { id: good.id, scanned: (await verify(told, good)).scanned };
+    expect(named((await verify(told, at(told.points, 2), { since })).wrong)).toEqual([]);
+  });
+
   test("gives the same blocks in little memory as in much", async () => {
     await fc.assert(
       fc.asyncProperty(events, async (list) => {
