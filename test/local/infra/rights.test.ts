@@ -94,7 +94,16 @@ async function boxWithout(action?: string): Promise<void> {
   box = await startBox({ config: { roles: given, assignments } });
   await makeSource();
   await box.client.put(groupId("recovery"), { location: NORTH });
+  for (const id of Object.values(PLACES)) await box.client.put(id, { location: NORTH });
 }
+
+/** What a caller may name for the copy. */
+const PLACES = {
+  proximityPlacementGroup: idOf("recovery", "Microsoft.Compute/proximityPlacementGroups", "near"),
+  capacityReservationGroup: idOf("recovery", "Microsoft.Compute/capacityReservationGroups", "reserved"),
+  scaleSet: idOf("recovery", "Microsoft.Compute/virtualMachineScaleSets", "scale"),
+  encryptionSet: idOf("recovery", "Microsoft.Compute/diskEncryptionSets", "keys"),
+};
 
 test("a protection, a failover and a test of one need no right that the roles do not give", async () => {
   await boxWithout();
@@ -117,7 +126,6 @@ test.each([
   "Microsoft.Compute/virtualMachines/extensions/write",
   "Microsoft.Compute/disks/endGetAccess/action",
   "Microsoft.Storage/operations/read",
-  "Microsoft.Network/networkSecurityGroups/join/action",
   "Microsoft.Network/networkSecurityGroups/delete",
   "Microsoft.Compute/virtualMachines/delete",
 ])("without %s they are refused", async (action) => {
@@ -242,14 +250,20 @@ async function protectAndFailOver(): Promise<void> {
     id,
     vmId: VM,
     policy: recoveryPolicy.parse({}),
-    request: { resourceGroup: groupId("recovery") },
+    request: {
+      resourceGroup: groupId("recovery"),
+      diskKinds: [
+        { disk: idOf("shop", "Microsoft.Compute/disks", "os"), encryptionSet: PLACES.encryptionSet },
+      ],
+    },
   };
   const item = beginEnable(undefined, wish, { now: systemClock.now() });
   const { machine } = item;
   await records.items.create(itemKey(id), item);
   await sourceActivities.checkSource({ machine }, tools);
   // A look at a machine goes on without what is refused; here nothing is.
-  expect((await survey(services, { vmId: VM, request: wish.request, warm: true })).unread).toEqual([]);
+  const intent = { vmId: VM, request: { ...wish.request, ...PLACES }, warm: true };
+  expect((await survey(services, intent)).unread).toEqual([]);
   const one = { machine, disk: diskIndex(0), point: POINT };
   const scripted = {
     ...tools,
