@@ -1,10 +1,13 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { z } from "zod";
+import { inParallel } from "../../engine/core/in-order.ts";
 import type { Records } from "../../engine/recovery/records.ts";
 import { type Call, checkInput } from "../http.ts";
 
 /** Entries of a page where nobody says how many. */
 const PAGE = 100;
+/** Entries of a page that are looked at together. */
+const AT_ONCE = 16;
 
 const size = z.coerce.number().int().min(1).max(1000);
 
@@ -34,7 +37,7 @@ export async function pageOf<Entry, View>(
   const rest = sorted.filter((entry) => isBehind(normal(keyOf(entry))));
   const page = rest.slice(0, top);
   const last = page.at(-1);
-  const value = await Promise.all(page.map(view));
+  const value = await inParallel(page, AT_ONCE, async (entry) => view(entry));
   const nextLink = last !== undefined && rest.length > top ? linkBehind(call, normal(keyOf(last))) : null;
   return { jsonBody: { value, nextLink } };
 }
@@ -63,7 +66,7 @@ export async function pageOfRecords<Value, View>(
     at = read.at(-1)?.key;
     if (at !== undefined && found.length < top && passed < PASSED_OVER) continue;
     const more = at !== undefined && (await records.page(1, at)).length > 0;
-    const value = await Promise.all(found.map(view));
+    const value = await inParallel(found, AT_ONCE, async (entry) => view(entry));
     return { jsonBody: { value, nextLink: more && at !== undefined ? linkBehind(call, at) : null } };
   }
 }

@@ -346,3 +346,35 @@ test("what happened is in the log of events, and the vault's health counts its m
   const health = await client.replicationVaultHealth.get(...names);
   expect(health.properties?.protectedItemsHealth?.resourceCount).toBe(1);
 });
+
+test("an enablement is cancelled while its first copy goes on: its job says so, and nothing of it is left", async () => {
+  const [item] = await all(
+    client.replicationProtectedItems.list(...names, { filter: "InstanceType eq 'A2A'" }),
+  );
+  const [, , , , , , , , , , fabric = "", , container = "", , name = ""] = (item?.id ?? "").split("/");
+  const place = [fabric, container, name] as const;
+  await client.replicationProtectedItems.beginDeleteAndWait(...names, ...place, { properties: {} });
+  const slow = await box.call("PUT", item?.id ?? "", {
+    properties: {
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        fabricObjectId: box.box.plan.sourceVm.id,
+        recoveryResourceGroupId: intentBody().recoveryResourceGroupId,
+      },
+      leeward: { policy: { replica: "none", heartbeatEvery: 500, resync: { rate: 2 ** 20 } } },
+    },
+  });
+  const operation =
+    /replicationOperationStatus\/([\w-]+)/.exec(slow.headers.get("azure-asyncoperation") ?? "")?.[1] ?? "";
+  const cancellable = async () => {
+    const { properties } = await client.replicationJobs.get(...names, operation);
+    if (properties?.state !== "InProgress") throw new Error(`the job has ended: ${properties?.state}`);
+    return properties.allowedActions?.includes("Cancel") ? true : undefined;
+  };
+  await waitFor("the first copy", cancellable, 120_000);
+  const job = await client.replicationJobs.beginCancelAndWait(...names, operation);
+  expect(job.properties).toMatchObject({ state: "Cancelled", scenarioName: "EnableDr", allowedActions: [] });
+  expect(await all(client.replicationProtectedItems.list(...names))).toEqual([]);
+  const cancelled = await all(client.replicationJobs.list(...names, { filter: "JobStatus eq 'Cancelled'" }));
+  expect(cancelled.map((one) => one.name)).toEqual([operation]);
+});
