@@ -43,6 +43,7 @@ export function testView({ test }: ItemRecord, job: JobStatus | undefined): Leew
     startTime: toIso(test.startTime),
     endTime: test.endTime === undefined ? null : toIso(test.endTime),
     rtoSeconds: test.rtoSeconds ?? null,
+    passedOver: chosen?.passedOver ?? [],
     progress: job
       ? { phase: job.phase, percentComplete: job.percentComplete, ...job.progress, steps: [...job.steps] }
       : null,

@@ -145,6 +145,8 @@ const test = z.object({
   endTime: z.string().nullable(),
   /** From the request to the running machine. */
   rtoSeconds: z.number().nullable(),
+  /** Newer points that could not be read, as of a failover. */
+  passedOver,
   progress: progress.nullable(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).nullable(),
 });

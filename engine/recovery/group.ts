@@ -17,7 +17,7 @@ import { checked } from "../core/schema.ts";
 import { type Micros, type Millis, micros, millis } from "../core/units.ts";
 import type { Consistency } from "../journal/record.ts";
 import type { BarrierRequest } from "./agent-record.ts";
-import { passedOver } from "./item.ts";
+import { passedOver } from "./passed-over.ts";
 import { retentionPolicy } from "./retention-policy.ts";
 
 const time = z.number().transform(checked(micros));

@@ -16,6 +16,7 @@ import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts
 import { announcement } from "./announce.ts";
 import { resyncRequest } from "./resync-request.ts";
 import { targetBuild } from "./target-build.ts";
+import { passedOver } from "./passed-over.ts";
 import { bootCheck, recoveryPolicy } from "./policy.ts";
 import { protectionRequest } from "./protection-request.ts";
 import { journalPosition } from "../journal/position.ts";
@@ -187,9 +188,6 @@ export const stepReport = z.object({
 
 const loss = z.object({ seconds: z.number(), writes: z.number(), bytes: size });
 export const losses = z.object({ vm: loss, region: loss });
-
-/** Points that a failover could not read, and went to an older one. */
-export const passedOver = z.array(z.object({ point: z.string(), code: z.string(), message: z.string() }));
 
 /** How a failover goes, from the choice of its point to its end. */
 const failoverReport = z.object({

@@ -13,7 +13,8 @@ import {
 } from "../core/ids.ts";
 import { micros } from "../core/units.ts";
 import { announcement } from "./announce.ts";
-import { losses, passedOver, stepReport } from "./item.ts";
+import { losses, stepReport } from "./item.ts";
+import { passedOver } from "./passed-over.ts";
 import { removed } from "./removed.ts";
 import { targetBuild } from "./target-build.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";

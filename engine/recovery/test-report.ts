@@ -3,6 +3,7 @@ import { armId, barrierId, operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, micros, sequence } from "../core/units.ts";
 import { journalPosition } from "../journal/position.ts";
+import { passedOver } from "./passed-over.ts";
 import { removed } from "./removed.ts";
 import { TEST_STATES } from "./state.ts";
 import { wantedMoment } from "./wanted-moment.ts";
@@ -41,6 +42,7 @@ const chosen = z.object({
   road,
   /** Set when `point` is no recovery point but names the state after any write. */
   position: journalPosition.optional(),
+  passedOver: passedOver.optional(),
 });
 export type TestChoice = z.infer<typeof chosen>;
 

@@ -153,7 +153,7 @@ export async function choose(
 }
 
 /** Newer ones that cannot be read: the person who looks at what was built must hear of them. */
-async function passedOver(
+export async function passedOver(
   services: Services,
   { machine, generation, sequence }: Place,
 ): Promise<FailoverReport["passedOver"]> {

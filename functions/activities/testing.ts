@@ -11,7 +11,7 @@ import type { TestChoice } from "../../engine/recovery/test-report.ts";
 import { testOf, testTargetOf } from "../../engine/recovery/test-target.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import type { Services } from "../services.ts";
-import { choose } from "./failover.ts";
+import { choose, passedOver } from "./failover.ts";
 import { healing } from "./healing.ts";
 import { lookFor, removeMade } from "./made-parts.ts";
 import { type Place, placeOf } from "./place.ts";
@@ -32,7 +32,9 @@ export const testActivities = {
       checkpointed: (await readCheckpoint(services.target, place)) !== undefined,
       ownNetwork: testOf(item).network.kind !== "named",
     };
-    await noteChoice(services, item, operation, { ...choiceOf(place), road: testRoadTo(facts) });
+    const newer = await passedOver(services, place);
+    const chosen = { ...choiceOf(place), road: testRoadTo(facts), ...(newer && { passedOver: newer }) };
+    await noteChoice(services, item, operation, chosen);
     return { point: place.id, steps: planTest(facts) };
   },
 
@@ -98,10 +100,11 @@ async function noteChoice(
   const noted = await records.items.update(itemKeyOf(machine), (old) =>
     old.test?.job.operation === operation ? { ...old, test: { ...old.test, chosen } } : old,
   );
-  const { point, pointTime, road, position } = chosen;
+  const { point, pointTime, road, position, passedOver: newer } = chosen;
   await services.records.jobs.update(operation, (old) => {
     const { place } = testOf(noted);
-    return { ...old, test: { point, pointTime, road, vm: place.vm, network: place.network } };
+    const made = { point, pointTime, road, vm: place.vm, network: place.network };
+    return { ...old, test: made, ...(newer && { passedOver: newer }) };
   });
   if (position) return;
   await healing(services, machine, () => placeOf(services, noted, point)).catch(async (error: unknown) => {

@@ -20,6 +20,7 @@ const made: NonNullable<LeewardItem["test"]> = {
   startTime: iso(60),
   endTime: iso(18),
   rtoSeconds: 42,
+  passedOver: [],
   progress: null,
   failure: null,
 };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../engine/core/clock.ts";
-import { hasCode } from "../../../engine/core/errors.ts";
+import { LeewardError, hasCode } from "../../../engine/core/errors.ts";
 import type { OperationId } from "../../../engine/core/ids.ts";
 import { micros } from "../../../engine/core/units.ts";
 import { follow } from "../../../engine/journal/chain.ts";
@@ -17,6 +17,7 @@ import { diskActivities } from "../../../functions/activities/disks.ts";
 import { jobActivities } from "../../../functions/activities/jobs.ts";
 import { placeOf } from "../../../functions/activities/place.ts";
 import { testActivities } from "../../../functions/activities/testing.ts";
+import { testView } from "../../../functions/test-view.ts";
 import { FOOTER, carry } from "../../fixtures/carried.ts";
 import { DAY, HOUR, Retaining, START } from "../../fixtures/retaining.ts";
 import { POLICY, lived, told, wait } from "../../fixtures/lived.ts";
@@ -109,6 +110,29 @@ test("the newest write is the newest that has arrived: nothing is taken from the
   expect(chosen).toMatchObject({ sequence: 4, consistency: "crash", road: "upload" });
   const place = await placeOf(s.services, await itemOf(s), plan.point);
   expect(place).toMatchObject({ sequence: 4, position: chosen?.position });
+});
+
+test("points that can neither be read nor made again are passed over for the next one, and test and job say so", async () => {
+  const s = await scene("none");
+  const newest = s.points[1] ?? fail();
+  await s.stores.target.put(nameOf(newest), Buffer.from("{}"), "any");
+  const put = s.stores.target.put.bind(s.stores.target);
+  s.stores.target.put = async (name, body, condition) => {
+    if (name === nameOf(newest)) throw new LeewardError("ObjectChanged", "it cannot be made again");
+    return put(name, body, condition);
+  };
+  const input = await begun(s);
+  const plan = await testActivities.planTest(input, toolsOf(s.services));
+  expect(plan.point).toBe(s.points[0]?.id);
+  const named = {
+    point: newest.id,
+    code: "ManifestDamaged",
+    message: expect.stringContaining(nameOf(newest)),
+  };
+  const made = testOf(await itemOf(s));
+  expect(made.chosen?.passedOver).toEqual([named]);
+  expect(testView(await itemOf(s), undefined)?.passedOver).toEqual([named]);
+  expect((await s.records.jobs.get(input.operation))?.value.passedOver).toEqual([named]);
 });
 
 test("a point that retention took at that very moment is chosen once more, or refused by name", async () => {
