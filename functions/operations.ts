@@ -42,6 +42,7 @@ function statusOf(job: JobRecord, percentComplete: number, id: string): Operatio
     status: job.state === "Failed" && job.cancelledAt !== undefined ? "Canceled" : job.state,
     startTime: toIso(job.startTime),
     endTime: endTime === undefined ? null : toIso(endTime),
+    properties: null,
     percentComplete: job.state === "InProgress" ? percentComplete : 100,
     error: failure
       ? { code: failure.code, message: `${failure.step}: ${failure.message}`, remedy: remedyOf(failure.code) }

@@ -8,6 +8,8 @@ export const operationStatus = z.object({
   startTime: z.string(),
   endTime: z.string().nullable(),
   percentComplete: z.number(),
+  /** ASR says nothing there. */
+  properties: z.null(),
   error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),
 });
 export type OperationStatus = z.infer<typeof operationStatus>;
