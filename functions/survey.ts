@@ -1,6 +1,6 @@
 import { getDisk } from "../engine/azure/disk.ts";
 import { listLocks } from "../engine/azure/lock.ts";
-import { getNetworkInterface, getVirtualNetwork } from "../engine/azure/network.ts";
+import { type NetworkInterface, getNetworkInterface, getVirtualNetwork } from "../engine/azure/network.ts";
 import { registrationOf } from "../engine/azure/provider.ts";
 import { findResourceGroup } from "../engine/azure/resource-group.ts";
 import { countRoleAssignments } from "../engine/azure/role-assignment.ts";
@@ -67,7 +67,7 @@ export async function survey(services: SurveyServices, intent: Intent): Promise<
   ).filter((nic) => nic !== undefined);
   const [disks, network, extensions, locks, roleAssignments, target] = await Promise.all([
     readDisks(services, reads, machine, intent),
-    readNetwork(services, reads, nics[0]?.properties.ipConfigurations[0]?.properties.subnet?.id, intent),
+    readNetworks(services, reads, nics, intent),
     reads.try("its extensions", listVmExtensions(arm, vmId)),
     reads.try("locks of the machine", listLocks(arm, vmId)),
     reads.try("role assignments on the machine", countRoleAssignments(arm, vmId)),
@@ -158,19 +158,26 @@ async function readDisks(
   return found.filter((one) => one !== undefined);
 }
 
-/** Of the source's network; where the user names the target's, it is what he made it. */
-async function readNetwork(
+/** Of all networks that the machine is in; where the user names the target's, it is what he made it. */
+async function readNetworks(
   { arm }: SurveyServices,
   reads: Reads,
-  subnet: string | undefined,
+  nics: readonly NetworkInterface[],
   { request }: Intent,
 ): Promise<Pick<Survey, "routed" | "gated">> {
-  const at = subnet?.toLowerCase().lastIndexOf("/subnets/") ?? -1;
-  if (!subnet || at < 0 || request?.network) return { routed: [], gated: [] };
-  const id = armId(subnet.slice(0, at));
-  const network = await reads.try(`the network ${id}`, getVirtualNetwork(arm, id));
+  const ids = new Map<string, ArmId>();
+  for (const { properties } of nics)
+    for (const { subnet } of properties.ipConfigurations.map((one) => one.properties)) {
+      const at = subnet?.id.toLowerCase().lastIndexOf("/subnets/") ?? -1;
+      if (subnet && at >= 0) ids.set(subnet.id.slice(0, at).toLowerCase(), armId(subnet.id.slice(0, at)));
+    }
+  if (request?.network) return { routed: [], gated: [] };
+  const networks = await Promise.all(
+    [...ids.values()].map((id) => reads.try(`the network ${id}`, getVirtualNetwork(arm, id))),
+  );
+  const subnets = networks.flatMap((network) => network?.properties.subnets ?? []);
   const named = (has: "routeTable" | "natGateway") =>
-    (network?.properties.subnets ?? []).filter(({ properties }) => properties[has]).map(({ name }) => name);
+    subnets.filter(({ properties }) => properties[has]).map(({ name }) => name);
   return { routed: named("routeTable"), gated: named("natGateway") };
 }
 

@@ -29,7 +29,7 @@ export interface Survey {
   /** Names of disks that are no managed ones. */
   readonly unmanaged: readonly string[];
   readonly nics: readonly NetworkInterface[];
-  /** Names of the source network's subnets that have route tables; none where the user names the target network. */
+  /** Names of subnets of the machine's networks that have route tables; none where the user names the target network. */
   readonly routed: readonly string[];
   /** Names of those that reach the internet through a gateway of their own. */
   readonly gated: readonly string[];

@@ -139,3 +139,38 @@ test("what the region lacks, and what is used up, is found", async () => {
   expect(all).toEqual(expect.arrayContaining(["SizeRestricted", "QuotaCores", "NameTaken"]));
   await own.close();
 });
+
+test("routes of every network that it is in are told of, not of the first one's alone", async () => {
+  const { client } = box;
+  const put = async (id: ArmId, body: object) => finished(client, await client.put(id, body));
+  const routes = idOf("g", "Microsoft.Network/routeTables", "routes");
+  await put(routes, { location: WEST, properties: {} });
+  const second = idOf("g", "Microsoft.Network/virtualNetworks", "second");
+  const rear = { name: "rear", properties: { addressPrefix: "10.2.0.0/24", routeTable: { id: routes } } };
+  const properties = { addressSpace: { addressPrefixes: ["10.2.0.0/16"] }, subnets: [rear] };
+  await put(second, { location: WEST, properties });
+  const nics = [`${network}/subnets/apps`, `${second}/subnets/rear`].map((subnet, at) => ({
+    id: idOf("g", "Microsoft.Network/networkInterfaces", `two-${at}`),
+    subnet: armId(subnet),
+  }));
+  for (const one of nics)
+    await finished(client, await ensureNetworkInterface(client, { ...one, location: WEST, owner }));
+  const disk = idOf("g", "Microsoft.Compute/disks", "two-os");
+  const source = { from: "empty", size: bytes(GIB) } as const;
+  await finished(
+    client,
+    await ensureDisk(client, { id: disk, location: WEST, sku: "Premium_LRS", source, owner }),
+  );
+  const two = idOf("g", "Microsoft.Compute/virtualMachines", "two");
+  const body = virtualMachineBody({
+    id: two,
+    location: WEST,
+    size: "Standard_D2s_v5",
+    osDisk: { id: disk, caching: "None", osType: "Linux" },
+    dataDisks: [],
+    networkInterfaces: nics.map(({ id }) => id),
+    owner,
+  });
+  await put(two, body);
+  expect((await look({ vmId: two })).routed).toEqual(["rear"]);
+});
