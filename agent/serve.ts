@@ -20,7 +20,7 @@ import { writeStatus } from "./status.ts";
 
 const STATUS_EVERY_MS = 1000;
 /** An orderly stop uploads for at most so long; the rest waits in the spool for the next start. */
-const PATIENCE = millis(4000);
+const PATIENCE = millis(20_000);
 
 const EXIT_USAGE = 2;
 
@@ -97,6 +97,7 @@ async function end({ lock, capture, server, sealer, hasher, session }: Parts): P
     session?.close();
     await server.close();
     await capture.close(PATIENCE);
+    await session?.farewell();
     sealer.close();
     hasher.close();
   } catch (error) {

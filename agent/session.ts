@@ -43,6 +43,8 @@ export interface SessionSettings {
  * The agent's talk with the control plane. Whatever fails is tried again, for ever: nothing of it may end the process
  * that serves the guest's disks.
  */
+const FAREWELL_MS = 5000;
+
 export class Session {
   readonly #s: SessionSettings;
   readonly #stop = new AbortController();
@@ -155,6 +157,15 @@ export class Session {
     const answer = await controlPlane.heartbeat(heartbeatOf(status, asked), this.#stop.signal);
     if (answer.time !== undefined) capture.controlClock.note(asked, answer.time, clock.now());
     return answer;
+  }
+
+  /** To be called behind `close`, once the journal is closed: that nothing more will come. Whatever hinders it, it is not said. */
+  async farewell(): Promise<void> {
+    const { capture, clock } = this.#s;
+    const { status } = capture;
+    if (!status || !this.#plane) return;
+    const last: HeartbeatRequest = { ...heartbeatOf(status, clock.now()), ended: true };
+    await this.#plane.heartbeat(last, AbortSignal.timeout(FAREWELL_MS)).catch(closed);
   }
 
   async #register(controlPlane: ControlPlane): Promise<RegisterResponse> {

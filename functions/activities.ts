@@ -7,6 +7,7 @@ import { rolloutActivities } from "./activities/agent-rollout.ts";
 import { bootActivities } from "./activities/boot.ts";
 import { captureActivities } from "./activities/capture.ts";
 import { cancelActivities } from "./activities/cancel.ts";
+import { commitActivities } from "./activities/commit.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
@@ -19,6 +20,8 @@ import { removalActivities } from "./activities/removal.ts";
 import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
 import { resyncActivities } from "./activities/resync.ts";
+import { planActivities } from "./activities/recovery-plan.ts";
+import { shutDownActivities } from "./activities/shut-down.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { testActivities } from "./activities/testing.ts";
 import { targetActivities } from "./activities/target.ts";
@@ -34,6 +37,7 @@ export const activities: Implementations = {
   ...bootActivities,
   ...captureActivities,
   ...cancelActivities,
+  ...commitActivities,
   ...diskActivities,
   ...failoverActivities,
   ...fitActivities,
@@ -47,6 +51,8 @@ export const activities: Implementations = {
   ...resyncActivities,
   ...retentionActivities,
   ...rolloutActivities,
+  ...planActivities,
+  ...shutDownActivities,
   ...sourceActivities,
   ...targetActivities,
   ...testActivities,

@@ -1,20 +1,13 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
-import {
-  type Asked,
-  type Wish,
-  beginDisable,
-  beginEnable,
-  beginFailover,
-  beginUpgrade,
-  jobOf,
-} from "../engine/recovery/begin.ts";
+import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
 import { type ItemRecord, type Removal, itemKey, lastSegment } from "../engine/recovery/item.ts";
 import type { ItemJob } from "../engine/recovery/job.ts";
 import { testJobOf } from "../engine/recovery/test-failover.ts";
 import { type FailoverChoice, chosenFor } from "./failover-choice.ts";
 import { ensureJob } from "./durable.ts";
+import type { Wanted } from "./etag.ts";
 import type { Services } from "./services.ts";
 
 /**
@@ -43,39 +36,37 @@ export async function failOver(
 ): Promise<ItemRecord> {
   const known = await findItem(services, id);
   const chosen = await chosenFor(services, known, asked, choice);
-  const item = await services.records.items.update(itemKey(id), (old) =>
-    beginFailover(old, { ...asked, ...chosen }),
-  );
+  return beginJob(services, client, id, (old) => beginFailover(old, { ...asked, ...chosen }));
+}
+
+/**
+ * Begins a job of an item that there is, in the same order.
+ * @param begin the item once it has begun: the engine's, which decides
+ * @param only the version of the item that the caller has seen
+ * @throws NotFound, PreconditionFailed, and what `begin` throws: nothing changed
+ */
+export async function beginJob(
+  services: Services,
+  client: DurableClient,
+  id: ArmId,
+  begin: (old: ItemRecord) => ItemRecord,
+  only?: Wanted,
+): Promise<ItemRecord> {
+  await findItem(services, id);
+  const item = await services.records.items.update(itemKey(id), begin, only);
   await carryOn(services, client, item);
   return item;
 }
 
-/** Begins to take a protection away, in the same order. @throws NotFound, Conflict, StateNotAllowed: nothing changed */
-export async function disable(
+/** Begins to take a protection away. @throws NotFound, PreconditionFailed, Conflict, StateNotAllowed: nothing changed */
+export const disable = (
   services: Services,
   client: DurableClient,
   id: ArmId,
   asked: Asked,
   terms: Pick<Removal, "purge" | "keepPoints">,
-): Promise<ItemRecord> {
-  await findItem(services, id);
-  const item = await services.records.items.update(itemKey(id), (old) => beginDisable(old, terms, asked));
-  await carryOn(services, client, item);
-  return item;
-}
-
-/** Begins an upgrade of the machine's agent. @throws NotFound, Conflict, StateNotAllowed: nothing changed */
-export async function upgrade(
-  services: Services,
-  client: DurableClient,
-  id: ArmId,
-  asked: Asked,
-): Promise<ItemRecord> {
-  await findItem(services, id);
-  const item = await services.records.items.update(itemKey(id), (old) => beginUpgrade(old, asked));
-  await carryOn(services, client, item);
-  return item;
-}
+  only?: Wanted,
+): Promise<ItemRecord> => beginJob(services, client, id, (old) => beginDisable(old, terms, asked), only);
 
 /** Has the item's newest job run, and that of its test, if they have not ended. May run any number of times. */
 export async function carryOn(services: Services, client: DurableClient, item: ItemRecord): Promise<void> {
@@ -93,10 +84,14 @@ async function carryOut(services: Services, client: DurableClient, job: ItemJob)
 }
 
 /** @throws NotFound */
-export async function findItem(services: Services, id: ArmId): Promise<ItemRecord> {
-  const found = await services.records.items.get(itemKey(id));
+export const findItem = async (services: Services, id: ArmId): Promise<ItemRecord> =>
+  (await findVersion(services, id)).value;
+
+/** With its ETag. @throws NotFound */
+export async function findVersion({ records }: Services, id: ArmId) {
+  const found = await records.items.get(itemKey(id));
   if (!found || !sameArmId(found.value.id, id)) throw new LeewardError("NotFound", `there is no ${id}`);
-  return found.value;
+  return found;
 }
 
 async function checkUnprotected({ records }: Services, wish: Wish): Promise<void> {

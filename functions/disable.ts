@@ -1,8 +1,10 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { disableProtectionRequest } from "../engine/contract/disable-protection.ts";
 import { hasCode } from "../engine/core/errors.ts";
-import type { Removal } from "../engine/recovery/item.ts";
-import { disable } from "./begin.ts";
+import type { ItemRecord, Removal } from "../engine/recovery/item.ts";
+import { beginDisable } from "../engine/recovery/begin.ts";
+import { beginJob } from "./begin.ts";
+import { wantedBy } from "./etag.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
 import { PATHS, itemIn } from "./paths.ts";
@@ -29,11 +31,12 @@ async function remove(
   call: DurableCall,
   terms: Pick<Removal, "purge" | "keepPoints">,
 ): Promise<HttpResponseInit> {
+  const { services, client, request } = call;
+  const asked = askedIn(call);
   try {
-    return accepted(
-      call,
-      await disable(call.services, call.client, itemIn(call.request), askedIn(call), terms),
-    );
+    const begin = (old: ItemRecord) => beginDisable(old, terms, asked);
+    const item = await beginJob(services, client, itemIn(request), begin, wantedBy(request));
+    return accepted(call, item);
   } catch (error) {
     if (hasCode(error, "NotFound")) return { status: 204 };
     throw error;

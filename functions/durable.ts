@@ -8,6 +8,7 @@ import type { MachineId } from "../engine/core/ids.ts";
 import { type ItemJob, jobInput } from "../engine/recovery/job.ts";
 import type { GroupBarrier, GroupJob } from "../orchestrations/contract.ts";
 import type { CaptureInput } from "../orchestrations/capture-images.ts";
+import type { PlanJob } from "../orchestrations/recovery-plan-contract.ts";
 import type { RecoveryPointInput } from "../orchestrations/recovery-point.ts";
 import { type ReplicateInput, WAKE } from "../orchestrations/replicate.ts";
 
@@ -16,6 +17,8 @@ export const ORCHESTRATION = {
   enable: "enableProtection",
   disable: "disableProtection",
   failover: "failover",
+  changePoint: "changePoint",
+  commit: "commitFailover",
   cancelFailover: "cancelFailover",
   testFailover: "testFailover",
   testFailoverCleanup: "testFailoverCleanup",
@@ -30,6 +33,7 @@ export const ORCHESTRATION = {
   capture: "captureImages",
   losses: "countLosses",
   groupFailover: "groupFailover",
+  recoveryPlan: "recoveryPlan",
   upgradeAgent: "upgradeAgent",
   uninstallAgent: "uninstallAgent",
 } as const;
@@ -67,6 +71,12 @@ export async function ensureJob(client: DurableClient, job: ItemJob): Promise<vo
   const instance = job.operation;
   if (await statusOf(client, instance)) return;
   await startOnce(client, ORCHESTRATION[job.kind], instance, jobInput(job));
+}
+
+/** Starts the run of a recovery plan, unless the task hub knows it. */
+export async function ensurePlan(client: DurableClient, job: PlanJob): Promise<void> {
+  if (await statusOf(client, job.operation)) return;
+  await startOnce(client, ORCHESTRATION.recoveryPlan, job.operation, job);
 }
 
 export async function ensureReplicate(client: DurableClient, machine: MachineId): Promise<void> {

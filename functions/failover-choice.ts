@@ -32,6 +32,15 @@ interface Chosen {
   readonly moment?: WantedMoment;
 }
 
+/** How the target is to be built, of a request's own part; without what it leaves out. */
+export const buildWish = ({ size, bootCheck, acceptUnfit }: BuildWish): NonNullable<Asked["build"]> => ({
+  ...(size !== undefined && { size }),
+  ...(bootCheck && { bootCheck }),
+  ...(acceptUnfit && { acceptUnfit }),
+});
+
+type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
+
 /**
  * What the failover is begun with: a point, or a state between points, which its plan finds again once the cache was
  * drained. Neither leaves it to the plan: the newest point that is not known to be bad.
@@ -66,6 +75,10 @@ export async function chosenFor(
   if (asked.point && named && !choice.acceptBadPoint) checkNotBad(named, known);
   return named ? { point: named.id } : {};
 }
+
+/** Nothing says what to fail over to. */
+export const isOpen = ({ point }: Asked, { recoveryPointType, at, sequence }: FailoverChoice): boolean =>
+  [point, recoveryPointType, at, sequence].every((each) => each === undefined);
 
 /** Before anything changes: a named point is what is wanted, and no other. @throws ManifestDamaged, ManifestVersionUnknown */
 export async function checkReadable(

@@ -1,24 +1,39 @@
+import { plannedFailoverRequest } from "../engine/contract/planned-failover.ts";
 import { unplannedFailoverRequest } from "../engine/contract/unplanned-failover.ts";
-import { failOver, findItem } from "./begin.ts";
-import { checkReadable } from "./failover-choice.ts";
-import { bodyOf, durableRoute } from "./http.ts";
-import { accepted } from "./lro.ts";
-import { PATHS, itemIn } from "./paths.ts";
-import { askedIn } from "./protected-items.ts";
+import { beginFailover } from "../engine/recovery/begin.ts";
+import { buildWish, checkReadable, chosenFor, isOpen } from "./failover-choice.ts";
+import { bodyOf } from "./http.ts";
+import { jobRoute } from "./job-route.ts";
 
-const path = `${PATHS.item}/unplannedFailover`;
+jobRoute(
+  { name: "unplannedFailover", kind: "failover", role: "Admin" },
+  async ({ services, request }, item, given) => {
+    const { properties } = await bodyOf(request, unplannedFailoverRequest);
+    const point = properties.providerSpecificDetails?.recoveryPointId;
+    const closes = properties.sourceSiteOperations === "Required";
+    const asked = { ...given, point, build: buildWish(properties.leeward) };
+    if (point) await checkReadable(services, item, point);
+    // What it still writes while it is shut down is what it is shut down for.
+    const choice =
+      closes && isOpen(asked, properties.leeward)
+        ? { ...properties.leeward, recoveryPointType: "Latest" as const }
+        : properties.leeward;
+    const chosen = await chosenFor(services, item, asked, choice);
+    const shutDown = closes ? ("attempt" as const) : undefined;
+    return (old) => beginFailover(old, { ...asked, ...chosen, shutDown });
+  },
+);
 
-durableRoute("unplannedFailover", { method: "POST", path, role: "Admin", versioned: true }, async (call) => {
-  const { properties } = await bodyOf(call.request, unplannedFailoverRequest);
-  const point = properties.providerSpecificDetails?.recoveryPointId;
-  if (point) await checkReadable(call.services, await findItem(call.services, itemIn(call.request)), point);
-  const { size, bootCheck, acceptUnfit } = properties.leeward;
-  const build = {
-    ...(size !== undefined && { size }),
-    ...(bootCheck && { bootCheck }),
-    ...(acceptUnfit && { acceptUnfit }),
-  };
-  const asked = { ...askedIn(call), point, build };
-  const item = await failOver(call.services, call.client, itemIn(call.request), asked, properties.leeward);
-  return accepted(call, item);
-});
+/** The source is shut down, and not failed over before its last write has arrived: nothing is lost. */
+jobRoute(
+  { name: "plannedFailover", kind: "failover", role: "Admin" },
+  async ({ services, request }, item, given) => {
+    const { leeward } = (await bodyOf(request, plannedFailoverRequest)).properties;
+    const asked = { ...given, build: buildWish(leeward), shutDown: "required" as const };
+    // What cannot begin is refused for that reason.
+    beginFailover(item, asked);
+    const choice = { recoveryPointType: "Latest" as const, acceptBadPoint: false };
+    const chosen = await chosenFor(services, item, asked, choice);
+    return (old) => beginFailover(old, { ...asked, ...chosen });
+  },
+);

@@ -15,7 +15,7 @@ import {
 } from "../engine/recovery/item.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
 import { SCENARIO } from "./scenario.ts";
-import { STATES, type ItemState, allowedWith } from "../engine/recovery/state.ts";
+import { STATES, allowedWith } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import { buildView } from "./build-view.ts";
@@ -23,6 +23,11 @@ import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { lagBehind, marksView } from "./marks-view.ts";
 import { lostView } from "./lost-view.ts";
+import { healthError } from "./health-view.ts";
+import { historyOf, placesOf } from "./item-envelope.ts";
+import { readKnown } from "./known.ts";
+import { stateWords } from "./state-words.ts";
+import { undismissed } from "../engine/recovery/dismissed.ts";
 import { providerDetails } from "./provider-details.ts";
 import { readinessErrors } from "../engine/recovery/readiness.ts";
 import { readinessView } from "./readiness-view.ts";
@@ -34,83 +39,46 @@ import { verificationOf } from "./verification-view.ts";
 const TYPE =
   "Microsoft.RecoveryServices/vaults/replicationFabrics/replicationProtectionContainers/replicationProtectedItems";
 
-/** ASR's words for where an item is, as its clients know them. */
-const PROTECTION_STATE: Record<ItemState, readonly [state: string, description: string]> = {
-  Enabling: ["EnablingProtection", "Enabling protection"],
-  EnableFailed: ["EnablingFailed", "Enabling protection failed"],
-  InitialReplication: ["InitialReplicationInProgress", "Initial replication is in progress"],
-  Protected: ["Protected", "Protected"],
-  FailingOver: ["UnplannedFailoverInProgress", "Failing over"],
-  FailoverFailed: ["UnplannedFailoverFailed", "The failover failed and may be tried again"],
-  Cancelling: ["CancelFailoverInProgress", "What the failover built is being deleted"],
-  CancelFailed: ["CancelFailoverFailed", "Cancelling the failover failed and may be tried again"],
-  UnplannedFailoverCommitPending: [
-    "UnplannedFailoverCommitPendingStatesBegin",
-    "Failed over; commit is pending",
-  ],
-  Reversed: ["UnplannedFailoverCommitted", "Failed over, and protected in the other direction"],
-  Reversing: ["Reprotecting", "The old disks become the base of the other direction"],
-  Disabling: ["DisablingProtection", "Protection is being taken away"],
-  DisableFailed: ["DisablingFailed", "Taking protection away failed and may be tried again"],
-};
-
 /** The item as the API shows it: everything read fresh from the records, and from its job while one is at work. */
 export async function viewItem({ services, client }: DurableCall, item: ItemRecord): Promise<ProtectedItem> {
-  const [agent, progress, verification, retention, healing, barriers, group, lost, readiness, job, testJob] =
-    await Promise.all([
-      services.records.agents.get(item.machine),
-      services.records.progress.get(item.machine),
-      services.records.verification.get(item.machine),
-      services.records.retention.get(item.machine),
-      services.records.healing.get(item.machine),
-      services.records.barriers.get(item.machine),
-      item.group === undefined ? undefined : services.records.groups.get(item.group),
-      services.records.lost.get(item.machine),
-      services.records.readiness.get(item.machine),
-      item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
-      item.test && !item.test.job.ended ? jobStatusOf(client, item.test.job.operation) : undefined,
-    ]);
-  const known: Known = {
-    item,
-    agent: agent?.value,
-    progress: progress?.value,
-    verification: verification?.value,
-    retention: retention?.value,
-    healing: healing?.value,
-    barriers: barriers?.value,
-    lost: lost?.value,
-  };
+  const [{ known, group, readiness }, job, testJob] = await Promise.all([
+    readKnown(services, item),
+    item.job.ended ? undefined : jobStatusOf(client, item.job.operation),
+    item.test && !item.test.job.ended ? jobStatusOf(client, item.test.job.operation) : undefined,
+  ]);
   const now = services.clock.now();
-  const errors = healthOf(known, now);
-  const unready = readinessErrors(item, readiness?.value);
-  const [protectionState, protectionStateDescription] = PROTECTION_STATE[item.state];
+  const errors = undismissed(item, healthOf(known, now));
+  const unready = readinessErrors(item, readiness);
+  const words = stateWords(item.state);
   return {
     id: item.id,
     name: lastSegment(item.id),
     type: TYPE,
     properties: {
       friendlyName: lastSegment(item.vmId),
-      protectionState,
-      protectionStateDescription,
+      ...placesOf(item),
+      protectionState: words.state,
+      protectionStateDescription: words.description,
       activeLocation: isOver(item) ? "Recovery" : "Primary",
       ...testWords(item),
       allowedOperations: allowedWith(item.state, item.test?.state ?? "none"),
       replicationHealth: overall(item, errors),
       failoverHealth: worst(unready),
       healthErrors: [
-        ...errors.map((error) => healthError(error, "Replication")),
-        ...unready.map((error) => healthError(error, "FailoverReadiness")),
+        ...errors.map((error) => healthError(item, error, "Replication")),
+        ...unready.map((error) => healthError(item, error, "FailoverReadiness")),
       ],
       policyId: item.policyId ?? null,
+      ...historyOf(item),
       currentScenario: scenario(item),
       failoverRecoveryPointId: recoveryPointOf(item),
       recoveryContainerId: item.recoveryContainerId ?? null,
-      providerSpecificDetails: { ...providerDetails(known, now, job), ...groupDetails(group?.value) },
+      providerSpecificDetails: providerDetails(known, now, job, group),
       leeward: {
-        ...leewardOf(known, now, job, group?.value),
+        ...leewardOf(known, now, job, group),
         test: testView(item, testJob),
         formerTest: formerTestView(item),
-        readiness: readiness ? readinessView(readiness.value) : null,
+        readiness: readiness ? readinessView(readiness) : null,
       },
     },
   };
@@ -132,23 +100,6 @@ function worst(errors: readonly HealthError[]): "Normal" | "Warning" | "Critical
   if (errors.length === 0) return "Normal";
   return errors.some(({ level }) => level === "Error") ? "Critical" : "Warning";
 }
-
-/** ASR's words for a machine with common points. */
-const groupDetails = (group: GroupRecord | undefined) => ({
-  multiVmGroupId: group?.group ?? null,
-  multiVmGroupName: group ? lastSegment(group.id) : null,
-  multiVmGroupCreateOption: group ? "UserSpecified" : null,
-});
-
-const healthError = (error: HealthError, errorCategory: string) => ({
-  errorCode: error.code,
-  errorLevel: error.level,
-  errorCategory,
-  summaryMessage: error.message,
-  errorMessage: error.message,
-  recommendedAction: error.remedy,
-  creationTimeUtc: toIso(error.since),
-});
 
 /** ASR's figures for "no job": the name None, and the year 1753. */
 function scenario(item: ItemRecord) {

@@ -2,12 +2,14 @@ import { type OrchestrationHandler, app } from "durable-functions";
 import { captureImages } from "../orchestrations/capture-images.ts";
 import { cancelFailover } from "../orchestrations/cancel-failover.ts";
 import { checkpoint } from "../orchestrations/checkpoint.ts";
+import { commitFailover } from "../orchestrations/commit-failover.ts";
 import { disableProtection } from "../orchestrations/disable-protection.ts";
 import { enableProtection } from "../orchestrations/enable-protection.ts";
-import { failover } from "../orchestrations/failover.ts";
+import { changePoint, failover } from "../orchestrations/failover.ts";
 import { groupFailover } from "../orchestrations/group-failover.ts";
 import { groupPoint } from "../orchestrations/group-point.ts";
 import { losses } from "../orchestrations/losses.ts";
+import { recoveryPlan } from "../orchestrations/recovery-plan.ts";
 import { recoveryPoint } from "../orchestrations/recovery-point.ts";
 import { retain } from "../orchestrations/retain.ts";
 import { replicate } from "../orchestrations/replicate.ts";
@@ -27,8 +29,11 @@ export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.failover]: failover,
   [ORCHESTRATION.testFailover]: testFailover,
   [ORCHESTRATION.testFailoverCleanup]: testFailoverCleanup,
+  [ORCHESTRATION.changePoint]: changePoint,
+  [ORCHESTRATION.commit]: commitFailover,
   [ORCHESTRATION.cancelFailover]: cancelFailover,
   [ORCHESTRATION.replicate]: replicate,
+  [ORCHESTRATION.recoveryPlan]: recoveryPlan,
   [ORCHESTRATION.recoveryPoint]: recoveryPoint,
   [ORCHESTRATION.groupPoint]: groupPoint,
   [ORCHESTRATION.groupFailover]: groupFailover,

@@ -25,6 +25,8 @@ export const PATHS = {
   policy: `${VAULT}/replicationPolicies/{policy}`,
   intents: `${VAULT}/replicationProtectionIntents`,
   intent: `${VAULT}/replicationProtectionIntents/{intent}`,
+  recoveryPlans: `${VAULT}/replicationRecoveryPlans`,
+  recoveryPlan: `${VAULT}/replicationRecoveryPlans/{plan}`,
   items: ITEMS,
   item: `${ITEMS}/{item}`,
   groups: `${VAULT}/leewardGroups`,
@@ -108,3 +110,5 @@ export const containerIn = (request: HttpRequest): ArmId =>
 export const itemIn = (request: HttpRequest): ArmId => resourceIn(request, "replicationProtectedItems");
 export const machineIn = (request: HttpRequest): ArmId => resourceIn(request, "virtualMachines");
 export const groupIn = (request: HttpRequest): ArmId => resourceIn(request, "leewardGroups");
+export const recoveryPlanIn = (request: HttpRequest): ArmId =>
+  resourceIn(request, "replicationRecoveryPlans");

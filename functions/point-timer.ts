@@ -27,6 +27,7 @@ import {
 import { endGeneration } from "./generations.ts";
 import { carryOnGroup } from "./group-failover.ts";
 import { reconcileMember } from "./membership.ts";
+import { carryOnPlan } from "./plan/actions.ts";
 import { type Services, services } from "./services.ts";
 
 /** A thousand machines are tended to well within the minute. */
@@ -43,6 +44,8 @@ app.client.timer("pointTimer", {
     for await (const _ of tended);
     for await (const group of found.records.groups.list())
       await tendGroup(found, client, group).catch((error: unknown) => failures.push(error));
+    for await (const plan of found.records.plansOfRecovery.list())
+      await carryOnPlan(found, client, plan).catch((error: unknown) => failures.push(error));
     if (failures.length > 0)
       throw new AggregateError(failures, `${failures.length} items or groups could not be tended`);
   },

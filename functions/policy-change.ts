@@ -1,47 +1,63 @@
 import { z } from "zod";
-import { itemKey } from "../engine/recovery/item.ts";
+import { updateItemRequest } from "../engine/contract/update-item.ts";
+import { type ItemRecord, itemKey } from "../engine/recovery/item.ts";
 import { merged } from "../engine/recovery/replication-policy.ts";
+import { retargeted } from "../engine/recovery/retarget.ts";
 import { findItem } from "./begin.ts";
 import { changedPolicy } from "./changed-policy.ts";
 import { checkDelay } from "./delete-delay.ts";
 import { wakeCapture } from "./durable.ts";
-import { bodyOf, durableRoute } from "./http.ts";
+import { wantedBy } from "./etag.ts";
+import { bodyOf, checkInput, durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { PATHS, itemIn } from "./paths.ts";
+import type { Services } from "./services.ts";
+import { targetChangeIn } from "./target-change.ts";
 
 /** What the control plane alone goes by: each run looks at it anew. The rest the agent was told when it was installed. */
-const changes = z.looseObject({
-  properties: z.looseObject({
-    leeward: z.strictObject({
-      policy: z.strictObject({
-        retention: z.record(z.string(), z.unknown()).optional(),
-        verifyInterval: z.unknown().optional(),
-        scrubDays: z.unknown().optional(),
-        checkpointInterval: z.unknown().optional(),
-        imageInterval: z.unknown().optional(),
-        capture: z.unknown().optional(),
-      }),
-    }),
-  }),
+const leewardChanges = z.strictObject({
+  policy: z
+    .strictObject({
+      retention: z.record(z.string(), z.unknown()).optional(),
+      verifyInterval: z.unknown().optional(),
+      scrubDays: z.unknown().optional(),
+      checkpointInterval: z.unknown().optional(),
+      imageInterval: z.unknown().optional(),
+      capture: z.unknown().optional(),
+    })
+    .prefault({}),
 });
+type PolicyChange = z.output<typeof leewardChanges>["policy"];
 
-/** Fields that are not given stay as they are. Admin, since a shorter window deletes points. */
+/**
+ * Fields that are not given stay as they are, and the same change once more changes nothing. Admin, since a shorter window deletes
+ * points. Answered at once: nothing of it has to be waited for.
+ */
 durableRoute(
   "patchProtectedItem",
   { method: "PATCH", path: PATHS.item, role: "Admin", versioned: true },
   async (call) => {
     const { services, request } = call;
     const id = itemIn(request);
-    const { policy: given } = (await bodyOf(request, changes)).properties.leeward;
-    await findItem(services, id);
-    const item = await services.records.items.update(itemKey(id), (old) => {
-      const policy = changedPolicy(old.policy, given);
-      checkDelay(services.settings, policy);
-      // What the item was given itself stands over what the vault's policy says from now on.
-      return { ...old, policy, ...(old.policyId && { ownPolicy: merged(old.ownPolicy ?? {}, given) }) };
-    });
+    const only = wantedBy(request);
+    const { properties } = await bodyOf(request, updateItemRequest);
+    const { policy } = checkInput(leewardChanges, properties.leeward ?? {}, ["properties", "leeward"]);
+    const change = await targetChangeIn(services, await findItem(services, id), properties);
+    const item = await services.records.items.update(
+      itemKey(id),
+      (old) => withPolicy(services, change ? retargeted(old, change) : old, policy),
+      only,
+    );
     // It may be asleep until an image is due by the old interval.
     if (item.policy.capture === "snapshots") await wakeCapture(call.client, item.machine);
     return { jsonBody: await viewItem(call, item) };
   },
 );
+
+function withPolicy({ settings }: Services, old: ItemRecord, given: PolicyChange): ItemRecord {
+  if (Object.keys(given).length === 0) return old;
+  const policy = changedPolicy(old.policy, given);
+  checkDelay(settings, policy);
+  // What the item was given itself stands over what the vault's policy says from now on.
+  return { ...old, policy, ...(old.policyId && { ownPolicy: merged(old.ownPolicy ?? {}, given) }) };
+}

@@ -5,7 +5,8 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, inVault, vaultOf } from "../engine/recovery/item.ts";
 import { requireRole } from "./auth.ts";
-import { enable, findItem } from "./begin.ts";
+import { enable, findItem, findVersion } from "./begin.ts";
+import { tagOf } from "./etag.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { groupNamed, joinGroup } from "./membership.ts";
 import { checkDelay } from "./delete-delay.ts";
@@ -40,9 +41,10 @@ durableRoute(
   },
 );
 
-durableRoute("getProtectedItem", { ...read, path: PATHS.item }, async (call) => ({
-  jsonBody: await viewItem(call, await findItem(call.services, itemIn(call.request))),
-}));
+durableRoute("getProtectedItem", { ...read, path: PATHS.item }, async (call) => {
+  const { value, etag } = await findVersion(call.services, itemIn(call.request));
+  return { jsonBody: await viewItem(call, value), headers: { etag: tagOf(etag) } };
+});
 
 durableRoute("listProtectedItems", { ...read, path: `${PATHS.vault}/replicationProtectedItems` }, (call) => {
   const vault = vaultIn(call.request);

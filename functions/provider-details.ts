@@ -1,76 +1,130 @@
-import { toIso } from "../engine/core/clock.ts";
-import { MIB, type Micros } from "../engine/core/units.ts";
+import { isOutdated } from "../engine/contract/agent-version.ts";
 import type { ProtectedItem } from "../engine/contract/protected-item.ts";
+import { toIso } from "../engine/core/clock.ts";
+import type { Micros } from "../engine/core/units.ts";
+import { sizeOf } from "../engine/recovery/build-choice.ts";
+import type { GroupRecord } from "../engine/recovery/group.ts";
 import type { Known } from "../engine/recovery/health.ts";
-import { type ItemRecord, type SourceDisk, isOver, lastSegment } from "../engine/recovery/item.ts";
-import { targetDisk } from "../engine/recovery/target-names.ts";
+import { type ItemRecord, isOver, lastSegment } from "../engine/recovery/item.ts";
+import { STATES } from "../engine/recovery/state.ts";
+import { testMachine } from "../engine/recovery/target-names.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
+import { type Monitoring, diskDetails } from "./disk-details.ts";
+import { idFrom } from "./item-envelope.ts";
+import { stateWords } from "./state-words.ts";
 
 type Details = ProtectedItem["properties"]["providerSpecificDetails"];
 
-/** ASR's A2AReplicationDetails. */
-export function providerDetails(known: Known, now: Micros, job: JobStatus | undefined): Details {
-  const { item, agent, progress } = known;
+/** ASR's A2AReplicationDetails. What Azure to Azure has and Leeward has not is null. */
+export function providerDetails(
+  known: Known,
+  now: Micros,
+  job: JobStatus | undefined,
+  group: GroupRecord | undefined,
+): Details {
+  const { item, agent } = known;
   const { source, target } = item;
-  const { point } = progress ?? {};
-  const percentage = percentageOf(known, job);
-  const failedOver = isOver(item);
+  const monitoring = monitoringOf(known, job);
+  const words = stateWords(item.state);
   return {
     instanceType: "A2A",
     fabricObjectId: item.vmId,
-    primaryFabricLocation: source?.region ?? null,
-    recoveryFabricLocation: target?.region ?? null,
+    ...directionOf(item),
+    ...groupDetails(group),
+    managementId: idFrom(item.machine),
+    protectedDisks: null,
+    unprotectedDisks: null,
+    protectedManagedDisks: source?.disks.map((disk) => diskDetails(known, disk, monitoring)) ?? [],
+    ...targetOf(item),
     osType: source?.disks[0]?.osType ?? null,
-    recoveryAzureVMSize: source?.vmSize ?? null,
-    recoveryAzureVMName: lastSegment(item.vmId),
-    recoveryAzureResourceGroupId: item.request.resourceGroup,
-    recoveryAvailabilitySet: target?.availabilitySet ?? null,
-    selectedRecoveryAzureNetworkId: target?.network ?? null,
-    protectedManagedDisks: source?.disks.map((disk) => diskDetails(known, disk, percentage)) ?? [],
+    selectedTfoAzureNetworkId: item.test?.place.network ?? null,
     vmNics: [],
+    vmSyncedConfigDetails: { tags: source?.tags ?? {}, inputEndpoints: [] },
+    ...monitoring,
     lastHeartbeat: agent?.heardAt === undefined ? null : toIso(agent.heardAt),
     agentVersion: agent?.version ?? null,
-    monitoringPercentageCompletion: percentage,
-    monitoringJobType: percentage === null ? null : "InitialReplication",
-    vmProtectionState: item.state === "Protected" ? "Protected" : item.state,
-    vmProtectionStateDescription: item.state,
+    agentExpiryDate: null,
+    isReplicationAgentUpdateRequired: agent ? isOutdated(agent.version) : false,
+    agentCertificateExpiryDate: null,
+    isReplicationAgentCertificateUpdateRequired: false,
+    recoveryFabricObjectId: isOver(item) ? (target?.vm ?? null) : null,
+    vmProtectionState: item.state === "Enabling" ? "UnprotectedStatesBegin" : words.state,
+    vmProtectionStateDescription: words.description,
+    lifecycleId: idFrom(item.machine),
+    testFailoverRecoveryFabricObjectId: item.test?.place.vm ?? null,
+    ...pointsOf(known, now),
+    rtoInSeconds: item.failover?.rtoSeconds ?? null,
+    vmEncryptionType: "NotEncrypted",
+    tfoAzureVMName: target ? lastSegment(testMachine(target)) : null,
+    autoProtectionOfDataDisk: "Disabled",
+    churnOptionSelected: null,
+  };
+}
+
+/** Where it comes from and where it goes. */
+function directionOf({ source, target }: ItemRecord) {
+  const from = source?.region ?? null;
+  const to = target?.region ?? null;
+  return {
+    initialPrimaryZone: "",
+    initialPrimaryFabricLocation: from,
+    initialRecoveryZone: target?.zone ?? "",
+    initialPrimaryExtendedLocation: null,
+    initialRecoveryExtendedLocation: null,
+    initialRecoveryFabricLocation: to,
+    primaryFabricLocation: from,
+    recoveryFabricLocation: to,
+    primaryAvailabilityZone: null,
+    recoveryAvailabilityZone: target?.zone ?? null,
+    primaryExtendedLocation: null,
+    recoveryExtendedLocation: null,
+  };
+}
+
+/** The machine that a failover builds. */
+function targetOf(item: ItemRecord) {
+  const { source, target, request } = item;
+  const size = source && target ? sizeOf(item) : (request.size ?? source?.vmSize ?? null);
+  return {
+    recoveryBootDiagStorageAccountId: null,
+    recoveryAzureVMSize: size,
+    recoveryAzureVMName: target ? lastSegment(target.vm) : (request.vmName ?? lastSegment(item.vmId)),
+    recoveryAzureResourceGroupId: request.resourceGroup,
+    recoveryCloudService: null,
+    recoveryAvailabilitySet: target?.availabilitySet ?? null,
+    selectedRecoveryAzureNetworkId: target?.network ?? null,
+    recoveryAzureGeneration: source?.disks[0]?.hyperVGeneration ?? null,
+    recoveryProximityPlacementGroupId: target?.proximityPlacementGroup ?? null,
+    recoveryVirtualMachineScaleSetId: null,
+    recoveryCapacityReservationGroupId: null,
+  };
+}
+
+/** ASR's words for a machine with common points. */
+const groupDetails = (group: GroupRecord | undefined) => ({
+  multiVmGroupId: group?.group ?? null,
+  multiVmGroupName: group ? lastSegment(group.id) : null,
+  multiVmGroupCreateOption: group ? "UserSpecified" : null,
+});
+
+/** How old the newest point is, as of now and not of some minutes ago. Of a machine that is not replicated it says nothing. */
+function pointsOf({ item, progress }: Known, now: Micros) {
+  const point = STATES[item.state].replicating ? progress?.point : undefined;
+  return {
     rpoInSeconds: point ? Math.max(Math.round((now - point.time) / 1e6), 0) : null,
     lastRpoCalculatedTime: point ? toIso(now) : null,
-    rtoInSeconds: item.failover?.rtoSeconds ?? null,
-    testFailoverRecoveryFabricObjectId: item.test?.place.vm ?? null,
-    selectedTfoAzureNetworkId: item.test?.place.network ?? null,
-    recoveryFabricObjectId: failedOver ? (target?.vm ?? null) : null,
   };
 }
 
-function percentageOf({ item, agent }: Known, job: JobStatus | undefined): number | null {
+/** A first copy, a comparison, or a job that is at work. */
+function monitoringOf({ item, agent, progress }: Known, job: JobStatus | undefined): Monitoring {
   const copy = agent?.heartbeat?.initialCopy;
-  if (item.state === "Protected") return 100;
-  if (item.state !== "InitialReplication" || !copy) return job ? 0 : null;
-  return copy.total > 0 ? Math.floor((100 * copy.done) / copy.total) : 0;
+  const percentage = copy && copy.total > 0 ? Math.floor((100 * copy.done) / copy.total) : 0;
+  if (item.state === "InitialReplication")
+    return { monitoringPercentageCompletion: percentage, monitoringJobType: "InitialReplication" };
+  if (item.state === "Protected" && progress?.resync && progress.resync.endedAt === undefined)
+    return { monitoringPercentageCompletion: percentage, monitoringJobType: "Resynchronization" };
+  if (item.state === "Protected")
+    return { monitoringPercentageCompletion: 100, monitoringJobType: "InitialReplication" };
+  return { monitoringPercentageCompletion: job?.percentComplete ?? null, monitoringJobType: null };
 }
-
-function diskDetails({ item, agent, progress }: Known, disk: SourceDisk, percentage: number | null) {
-  const beat = agent?.heartbeat;
-  const arrived = progress?.arrived;
-  const waiting = beat && arrived?.generation === beat.generation ? beat.cached.bytes - arrived.bytes : 0;
-  return {
-    diskId: disk.id,
-    diskName: disk.name,
-    diskCapacityInBytes: disk.size,
-    diskType: disk.osType ? "OperatingSystem" : "Data",
-    primaryStagingAzureStorageAccountId: item.target?.cache.id ?? null,
-    recoveryResourceGroupId: item.request.resourceGroup,
-    recoveryTargetDiskId: failoverDisk(item, disk),
-    recoveryTargetDiskAccountType: disk.sku,
-    monitoringPercentageCompletion: percentage,
-    // Of the machine: its disks share one journal.
-    dataPendingAtSourceAgentInMB: (beat?.backlog.bytes ?? 0) / MIB,
-    dataPendingInStagingStorageAccountInMB: Math.max(waiting, 0) / MIB,
-    resyncRequired: progress !== undefined && progress.arrived.generation !== item.generation,
-    allowedDiskLevelOperation: [],
-  };
-}
-
-const failoverDisk = ({ failover, target }: ItemRecord, disk: SourceDisk): string | null =>
-  failover && target ? targetDisk(target, disk.name, failover.point) : null;

@@ -1,3 +1,4 @@
+import type { RunType } from "../engine/recovery/recovery-plan.ts";
 import type { Configuration, JobKind, JobRecord } from "../engine/recovery/job.ts";
 
 type Words = readonly [name: string, friendly: string];
@@ -6,12 +7,15 @@ type Words = readonly [name: string, friendly: string];
 export const SCENARIO: Record<JobKind, Words> = {
   enable: ["EnableDr", "Enable replication"],
   failover: ["UnplannedFailover", "Unplanned failover"],
+  changePoint: ["ApplyRecoveryPoint", "Change of the recovery point"],
+  commit: ["CommitFailover", "Commit of a failover"],
   cancelFailover: ["CancelFailover", "Cancel failover"],
   groupFailover: ["GroupFailover", "Failover of a group"],
   testFailover: ["TestFailover", "Test failover"],
   testFailoverCleanup: ["TestFailoverCleanup", "Clean-up of a test failover"],
   disable: ["DisableDr", "Disable replication"],
   configure: ["Configure", "Configuration of the vault"],
+  recoveryPlan: ["RecoveryPlan", "Run of a recovery plan"],
   upgradeAgent: ["UpdateMobilityService", "Upgrade of the agent"],
 };
 
@@ -30,7 +34,23 @@ const CONFIGURED: Record<Configuration, Words> = {
   refreshHealth: ["RefreshVaultHealth", "Refresh the vault's health"],
   checkConsistency: ["CheckConsistency", "Check a fabric's consistency"],
   exportJobs: ["ExportJobs", "Export jobs"],
+  putRecoveryPlan: ["SaveRecoveryPlan", "Create or change a recovery plan"],
+  removeRecoveryPlan: ["DeleteRecoveryPlan", "Remove a recovery plan"],
 };
 
-export const scenarioOf = ({ kind, configuration }: Pick<JobRecord, "kind" | "configuration">): Words =>
-  configuration ? CONFIGURED[configuration] : SCENARIO[kind];
+/** Of recovery plans ASR has the words of a single machine. */
+const RUN: Record<RunType, Words> = {
+  UnplannedFailover: ["UnplannedFailover", "Unplanned failover of a recovery plan"],
+  PlannedFailover: ["PlannedFailover", "Planned failover of a recovery plan"],
+  TestFailover: ["TestFailover", "Test failover of a recovery plan"],
+  TestFailoverCleanup: ["TestFailoverCleanup", "Clean-up of a recovery plan's test failover"],
+  Commit: ["CommitFailover", "Commit of a recovery plan's failover"],
+  CancelFailover: ["CancelFailover", "Cancelling of a recovery plan's failover"],
+};
+
+type Named = Pick<JobRecord, "kind" | "configuration" | "run">;
+
+export function scenarioOf({ kind, configuration, run }: Named): Words {
+  if (configuration) return CONFIGURED[configuration];
+  return run ? RUN[run] : SCENARIO[kind];
+}

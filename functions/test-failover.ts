@@ -3,11 +3,8 @@ import {
   testFailoverCleanupRequest,
   testFailoverRequest,
 } from "../engine/contract/test-failover.ts";
-import { findVirtualNetwork } from "../engine/azure/network.ts";
-import { LeewardError } from "../engine/core/errors.ts";
 import type { ArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, itemKey, targetOf } from "../engine/recovery/item.ts";
-import { isReserved } from "../engine/recovery/reserved-subnet.ts";
 import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
 import type { TestNetwork } from "../engine/recovery/test-report.ts";
 import { carryOn, findItem } from "./begin.ts";
@@ -17,6 +14,7 @@ import { accepted } from "./lro.ts";
 import { PATHS, itemIn } from "./paths.ts";
 import { askedIn } from "./protected-items.ts";
 import type { Services } from "./services.ts";
+import { subnetsOf } from "./target-network.ts";
 
 const posted = { method: "POST", role: "Operator", versioned: true } as const;
 
@@ -70,23 +68,13 @@ interface Network {
 
 /** @throws InvalidRequest for a network that is not there, or is in another region */
 async function networkFor(
-  { arm }: Services,
+  services: Services,
   item: ItemRecord,
   { networkType, networkId }: TestFailoverRequest["properties"],
 ): Promise<Network> {
   if (networkType === "NoNetworkAttachAsInput") return { network: { kind: "sealed" } };
   if (networkId === undefined) return networkType ? { network: { kind: "isolated" } } : {};
   const { region } = targetOf(item);
-  const refused = (why: string) =>
-    new LeewardError("InvalidRequest", `properties.networkId: ${networkId} ${why}`);
-  if (!/\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+$/i.test(networkId))
-    throw refused("is no virtual network");
-  const found = await findVirtualNetwork(arm, networkId);
-  if (!found) throw refused("is not there");
-  if (found.location.toLowerCase() !== region.toLowerCase())
-    throw refused(`is in ${found.location}, not in ${region}`);
-  return {
-    network: { kind: "named", id: networkId },
-    subnets: found.properties.subnets.map(({ name }) => name).filter((name) => !isReserved(name)),
-  };
+  const subnets = await subnetsOf(services, networkId, region, "properties.networkId");
+  return { network: { kind: "named", id: networkId }, subnets };
 }

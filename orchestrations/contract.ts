@@ -11,13 +11,15 @@ import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
+import type { PlanActivities } from "./recovery-plan-contract.ts";
+import type { ShutDownActivities } from "./shut-down-contract.ts";
 import { sleep } from "./timer.ts";
 
 /**
  * Every activity, by name. Inputs and outputs stand in the history for good: ids and small numbers only, never a SAS,
  * a token or a key. Every activity may run twice.
  */
-export interface Activities {
+export interface Activities extends ShutDownActivities, PlanActivities {
   // jobs
   /** Writes how the job ended, and with which steps, into its record and its item. */
   endJob: Does<JobEnd>;
@@ -154,9 +156,11 @@ export interface Activities {
   /** Deletes a disk that an earlier try built, and the blob that it was imported from. */
   dropDisk: Does<DiskAtPoint, ArmSent>;
 
-  // a failover that is taken back
+  // a failover that is taken back, or committed
   /** Looks what the failover built is there and is ours, notes it in the job, and says what to delete, in order. */
   planCancel: Does<Machine & { readonly operation: OperationId }, { readonly parts: readonly BuiltPart[] }>;
+  /** The same of what is of no more use once the failover is committed; the replica is given up as well. */
+  planCommit: Does<Machine & { readonly operation: OperationId }, { readonly parts: readonly BuiltPart[] }>;
   removeBuilt: Does<Machine & { readonly part: BuiltPart }, ArmSent>;
 
   // test failover
@@ -187,7 +191,7 @@ export interface Activities {
   forgetMachine: Does<Leaving>;
 }
 
-interface Does<Input, Output = null> {
+export interface Does<Input, Output = null> {
   readonly input: Input;
   readonly output: Output;
 }

@@ -125,6 +125,11 @@ export const CALLS: readonly DeclaredCall[] = [
     why: "takes back a machine that a failover built: one tried again with another point or size, or cancelled; the machine of a test failover",
   },
   {
+    call: `POST ${MACHINE}/deallocate`,
+    roles: source,
+    why: "a planned failover, or one that is asked to: shuts the source machine down before its last writes are carried over",
+  },
+  {
     call: `POST ${MACHINE}/retrieveBootDiagnosticsData`,
     roles: target,
     why: "the serial console of a machine that was built, for the job",

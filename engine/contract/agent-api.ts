@@ -136,6 +136,8 @@ export const heartbeatRequest = z.object({
   cached: mark,
   /** Newest segment durable in the cache is the one before this. */
   cachedNext: z.number().transform(checked(ordinal)),
+  /** Its last word: it has ended in order, and nothing is captured behind this until it is started again. */
+  ended: z.literal(true).optional(),
   /** What the agent does about a cache that takes too little; absent from an agent that does not tell. */
   pressure: pressure.optional(),
   /** Segments from here on are kept in the spool and can be sent again; absent when none before `cachedNext` is. */

@@ -7,22 +7,23 @@ import { groupName } from "./group.ts";
 const network = idOfType("Microsoft.Network/virtualNetworks");
 const account = idOfType("Microsoft.Storage/storageAccounts");
 
+/** Of a disk in the target. */
+export const managedDiskKind = z.enum([
+  "Standard_LRS",
+  "StandardSSD_LRS",
+  "StandardSSD_ZRS",
+  "Premium_LRS",
+  "Premium_ZRS",
+  "PremiumV2_LRS",
+  "UltraSSD_LRS",
+]);
+
 const managedDisk = z.object({
   diskId: armIdField,
   /** The cache account, in the source region; made when it is left out. */
   primaryStagingAzureStorageAccountId: account.optional(),
   recoveryResourceGroupId: armIdField.optional(),
-  recoveryTargetDiskAccountType: z
-    .enum([
-      "Standard_LRS",
-      "StandardSSD_LRS",
-      "StandardSSD_ZRS",
-      "Premium_LRS",
-      "Premium_ZRS",
-      "PremiumV2_LRS",
-      "UltraSSD_LRS",
-    ])
-    .optional(),
+  recoveryTargetDiskAccountType: managedDiskKind.optional(),
   recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
 });
 

@@ -21,7 +21,7 @@ export const choiceFields = {
   acceptBadPoint: z.boolean().default(false),
 };
 
-const buildFields = {
+export const buildFields = {
   /** The size to build, in place of the source's; a failover that is tried again keeps it. */
   size: z
     .string()
@@ -37,8 +37,8 @@ const buildFields = {
 export const unplannedFailoverRequest = z.object({
   properties: z.object({
     failoverDirection: z.literal("PrimaryToRecovery").default("PrimaryToRecovery"),
-    /** Only an unreachable or abandoned source is failed over this way: nothing is done to it. */
-    sourceSiteOperations: z.literal("NotRequired").default("NotRequired"),
+    /** `Required`: the source is shut down before, if that can be done; it is failed over in any case. */
+    sourceSiteOperations: z.enum(["Required", "NotRequired"]).default("NotRequired"),
     providerSpecificDetails: z
       .object({
         instanceType: z.literal("A2A"),

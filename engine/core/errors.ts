@@ -29,6 +29,11 @@ export const CATALOGUE = {
   NotFound: entry("input", 404, "Check the name and the path; list the parent to see what exists."),
   Unauthorized: entry("input", 401, "Send a bearer token for this API in the Authorization header."),
   Conflict: entry("input", 409, "Wait for the job named in the message, or cancel it, then try again."),
+  PreconditionFailed: entry(
+    "input",
+    412,
+    "Read the resource again, look whether the change is still wanted, and send it with the new ETag.",
+  ),
   StateNotAllowed: entry("input", 409, "See allowedOperations of the item for what it can do now."),
   // journal
   SegmentDamaged: entry(
@@ -190,6 +195,16 @@ export const CATALOGUE = {
   ),
   // recovery
   NoRecoveryPoint: entry("input", 409, "Wait for the first recovery point, or name one that is listed."),
+  MembersFailed: entry(
+    "person",
+    500,
+    "Look at the jobs of the machines themselves. Once that is mended run the plan again: what was done is not done anew.",
+  ),
+  ActionFailed: entry(
+    "person",
+    502,
+    "The address that the message names is to answer with success. Mend it, or take the action out of the plan, and run the plan again.",
+  ),
   MomentUnreachable: entry(
     "input",
     409,

@@ -33,6 +33,8 @@ const heartbeat = z.object({
   cachedNext: z.number().transform(checked(ordinal)),
   /** It is captured by images: `at` is when the newest one was asked for that is in the cache as a whole. */
   images: z.literal(true).optional(),
+  /** The agent has ended in order: nothing is captured behind this. */
+  ended: z.literal(true).optional(),
   pressure: pressure.optional(),
   keptFrom: z.number().transform(checked(ordinal)).optional(),
   backlog: z.object({ segments: z.number(), bytes: size }),

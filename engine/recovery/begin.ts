@@ -4,8 +4,9 @@ import { type ArmId, type BarrierId, type OperationId, sameArmId } from "../core
 import { type Micros, generation } from "../core/units.ts";
 import { type ItemRecord, type Removal, lastSegment, machineIdFor, move } from "./item.ts";
 import type { ProtectionRequest } from "./protection-request.ts";
-import { type ItemJob, operationFor } from "./job.ts";
+import { type ItemJob, isFailover, operationFor } from "./job.ts";
 import type { RecoveryPolicy } from "./policy.ts";
+import type { ShutDown } from "./shut-down-wish.ts";
 import type { WantedMoment } from "./wanted-moment.ts";
 import { STATES } from "./state.ts";
 
@@ -27,6 +28,8 @@ export interface Asked {
   readonly token?: string | undefined;
   readonly point?: BarrierId | undefined;
   readonly moment?: WantedMoment | undefined;
+  /** Of a failover of a machine that is protected; one that is tried again has its source fenced already. */
+  readonly shutDown?: ShutDown | undefined;
   /** How a failover builds. */
   readonly build?: BuildWish | undefined;
 }
@@ -70,12 +73,17 @@ export function beginFailover(old: ItemRecord, asked: Asked): ItemRecord {
     throw new LeewardError("Conflict", `job ${old.job.operation} (${old.job.kind}) is at work on ${name}`);
   if (!allowed.includes("UnplannedFailover"))
     throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: UnplannedFailover is not possible`);
-  const { failure: _, ...kept } = move(old, "failover");
+  const closes = asked.shutDown !== undefined && old.state === "Protected";
+  if (asked.shutDown === "required" && !closes)
+    throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: PlannedFailover is not possible`);
+  const { failure: _, ...kept } = move(old, closes ? "shutDown" : "failover");
   // The size that an earlier try was given stays until another is named.
-  const { size } = old.job.kind === "failover" ? old.job : {};
+  const { size } = isFailover(old.job.kind) ? old.job : {};
   const build = { ...(size !== undefined && { size }), ...asked.build };
-  const job = nextJob(old, "failover", { ...asked, build });
-  return { ...kept, generation: generation(old.generation + 1), job };
+  const { shutDown, ...rest } = asked;
+  const job = nextJob(old, "failover", { ...rest, build, ...(closes && { shutDown }) });
+  // A source that is shut down first is fenced behind that.
+  return { ...kept, generation: closes ? old.generation : generation(old.generation + 1), job };
 }
 
 /**
@@ -145,6 +153,7 @@ export const jobOf = (item: ItemRecord): ItemJob => ({
   machine: item.machine,
   point: item.job.point,
   moment: item.job.moment,
+  shutDown: item.job.shutDown,
   state: "InProgress",
   startTime: item.job.startTime,
   steps: [],
@@ -168,13 +177,13 @@ function newItem(wish: Wish, asked: Asked): ItemRecord {
 }
 
 /** Without an id of the client's, the job before tells one request from the next. */
-const nextJob = (old: ItemRecord, kind: ItemRecord["job"]["kind"], asked: Asked): ItemRecord["job"] =>
+export const nextJob = (old: ItemRecord, kind: ItemRecord["job"]["kind"], asked: Asked): ItemRecord["job"] =>
   jobStart(operationFor(old.id, kind, asked.token ?? `after ${old.job.operation}`), kind, asked);
 
 const jobStart = (
   operation: OperationId,
   kind: ItemRecord["job"]["kind"],
-  { now, point, moment, build }: Asked,
+  { now, point, moment, shutDown, build }: Asked,
 ): ItemRecord["job"] => ({
   operation,
   kind,
@@ -182,6 +191,7 @@ const jobStart = (
   ended: false,
   ...(point && { point }),
   ...(moment && { moment }),
+  ...(shutDown && { shutDown }),
   ...build,
 });
 

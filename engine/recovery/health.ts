@@ -16,6 +16,8 @@ export interface HealthError {
   readonly message: string;
   readonly remedy: string;
   readonly since: Micros;
+  /** It tells of what has happened, not of what goes on: whoever has seen it may dismiss it. */
+  readonly past?: true;
 }
 
 export interface Known {
@@ -62,6 +64,7 @@ function jobFailure({ item }: Known): HealthError | undefined {
     message: `${step}: ${message}`,
     remedy: remedyOf(code),
     since: item.job.startTime,
+    past: true,
   };
 }
 
@@ -161,7 +164,7 @@ function unmetBarrier({ barriers, item }: Known): HealthError | undefined {
   const { code, why, time: since } = newest;
   if ((barriers?.met?.[code] ?? 0) > since) return undefined;
   const level = "Warning";
-  return { code, level, message: why, remedy: remedyOf(code), since };
+  return { code, level, message: why, remedy: remedyOf(code), since, past: true };
 }
 
 /** Whatever nothing could mend stays until it is gone: somebody may count on that very point. */
@@ -171,7 +174,7 @@ function unreadablePoints({ healing, item }: Known): HealthError | undefined {
   const names = healing.unreadable.map(({ point }) => point).join(", ");
   const { code, message, since } = newest;
   const words = `points that cannot be read, and could not be made again: ${names}; of the newest: ${message}`;
-  return { code, level: "Error", message: words, remedy: GIVE_UP, since };
+  return { code, level: "Error", message: words, remedy: GIVE_UP, since, past: true };
 }
 
 const GIVE_UP =
@@ -192,5 +195,6 @@ function healed({ healing }: Known, now: Micros): HealthError | undefined {
     message,
     remedy: remedyOf("StorageLied"),
     since: newest.at,
+    past: true,
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "../core/ids.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
+import { dismissed } from "./dismissed.ts";
 import { resyncRequest } from "./resync-request.ts";
 import { targetBuild } from "./target-build.ts";
 import { passedOver } from "./passed-over.ts";
@@ -21,6 +22,8 @@ import { bootCheck, recoveryPolicy } from "./policy.ts";
 import { protectionRequest } from "./protection-request.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
+import { reversal } from "./reversal-record.ts";
+import { shutDown } from "./shut-down-wish.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
 import { formerTest, testReport } from "./test-report.ts";
 
@@ -221,17 +224,6 @@ const failoverReport = z.object({
 });
 export type FailoverReport = z.infer<typeof failoverReport>;
 
-/** The machine was given to the other direction, whose record names what it is from here on. */
-const reversal = z.object({
-  /** The region that replicates it from now on: the one that it was failed over from. */
-  to: z.string(),
-  /** Issued with it: the first generation there. */
-  generation: z.number().transform(checked(generation)),
-  /** No write of this direction has a later number. */
-  sequence: z.number().transform(checked(sequence)),
-  at: time,
-});
-
 /** How its protection is taken away. */
 const removal = z.object({
   /** It goes on without what does not answer, and says what it left there. */
@@ -271,11 +263,20 @@ export const itemRecord = z.object({
   /** The newest job. */
   job: z.object({
     operation: z.string().transform(checked(operationId)),
-    kind: z.enum(["enable", "failover", "cancelFailover", "disable", "upgradeAgent"]),
+    kind: z.enum([
+      "enable",
+      "failover",
+      "changePoint",
+      "commit",
+      "cancelFailover",
+      "disable",
+      "upgradeAgent",
+    ]),
     startTime: time,
     /** What a failover asked for. */
     point: z.string().transform(checked(barrierId)).optional(),
     moment: wantedMoment.optional(),
+    shutDown: shutDown.optional(),
     /** The size that it is to build, in place of the source's. */
     size: z.string().optional(),
     /** It is built although the region's lists say that it cannot be. */
@@ -293,6 +294,7 @@ export const itemRecord = z.object({
   reversal: reversal.optional(),
   /** While it is `Disabling` or `DisableFailed`. */
   removal: removal.optional(),
+  dismissed: dismissed.optional(),
   /** Why the newest job failed, if so. */
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
 });

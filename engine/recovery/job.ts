@@ -15,7 +15,9 @@ import { micros } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { losses, stepReport } from "./item.ts";
 import { passedOver } from "./passed-over.ts";
+import { RUNS } from "./recovery-plan.ts";
 import { removed } from "./removed.ts";
+import { type ShutDown, shutDown } from "./shut-down-wish.ts";
 import { targetBuild } from "./target-build.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
 
@@ -37,6 +39,8 @@ const CONFIGURATIONS = [
   "refreshHealth",
   "checkConsistency",
   "exportJobs",
+  "putRecoveryPlan",
+  "removeRecoveryPlan",
 ] as const;
 export type Configuration = (typeof CONFIGURATIONS)[number];
 
@@ -47,6 +51,8 @@ export const jobRecord = z.object({
   kind: z.enum([
     "enable",
     "failover",
+    "changePoint",
+    "commit",
     "cancelFailover",
     "groupFailover",
     "disable",
@@ -54,7 +60,10 @@ export const jobRecord = z.object({
     "testFailover",
     "testFailoverCleanup",
     "configure",
+    "recoveryPlan",
   ]),
+  /** Of `recoveryPlan`, whose `item` is the plan: what it was run for. */
+  run: z.enum(RUNS).optional(),
   /** Of `configure`, which is a write of something in the vault that was done at once: what was written, and how. */
   configuration: z.enum(CONFIGURATIONS).optional(),
   /** Of an export of jobs: of which. */
@@ -80,6 +89,8 @@ export const jobRecord = z.object({
   point: z.string().transform(checked(barrierId)).optional(),
   /** Or the state between points that it asked for. */
   moment: wantedMoment.optional(),
+  /** Of a failover that shuts its source down before. */
+  shutDown: shutDown.optional(),
   state: z.enum(["InProgress", "Succeeded", "Failed"]),
   startTime: time,
   endTime: time.optional(),
@@ -117,9 +128,13 @@ export const jobRecord = z.object({
 });
 export type JobRecord = z.infer<typeof jobRecord>;
 export type JobKind = JobRecord["kind"];
+
+/** It chooses a point, and builds the target from it. */
+export const isFailover = (kind: JobKind): boolean => kind === "failover" || kind === "changePoint";
+
 /** A job of one item. */
 export type ItemJob = JobRecord & {
-  readonly kind: Exclude<JobKind, "groupFailover" | "configure">;
+  readonly kind: Exclude<JobKind, "groupFailover" | "configure" | "recoveryPlan">;
   readonly machine: NonNullable<JobRecord["machine"]>;
 };
 
@@ -129,6 +144,7 @@ export interface JobInput {
   readonly machine: ItemJob["machine"];
   readonly point?: BarrierId;
   readonly moment?: WantedMoment;
+  readonly shutDown?: ShutDown;
 }
 
 export const jobInput = (job: ItemJob): JobInput => ({
@@ -136,6 +152,7 @@ export const jobInput = (job: ItemJob): JobInput => ({
   machine: job.machine,
   ...(job.point && { point: job.point }),
   ...(job.moment && { moment: job.moment }),
+  ...(job.shutDown && { shutDown: job.shutDown }),
 });
 
 /**

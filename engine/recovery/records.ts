@@ -19,6 +19,7 @@ import { planRecord } from "./plan-record.ts";
 import { progressRecord } from "./progress.ts";
 import { policyRecord } from "./replication-policy.ts";
 import { readinessRecord } from "./readiness.ts";
+import { recoveryPlanRecord } from "./recovery-plan.ts";
 import { removingRecord } from "./removing.ts";
 import { retentionRecord } from "./retention-record.ts";
 import { alertSetting, vaultSetting } from "./vault-setting.ts";
@@ -37,11 +38,16 @@ export interface Records<Value> {
   /**
    * Reads, changes and writes by compare-and-swap, again when someone else was faster. `change` may run several times;
    * what it throws is thrown; returning its argument writes nothing. Returns what stands there now.
-   * @throws NotFound when there is no such record; ObjectChanged when others won too many times.
+   * @param only the version that is to be changed, and no other
+   * @throws NotFound when there is no such record; PreconditionFailed when it is another version; ObjectChanged when others won too many times.
    */
-  update(key: string, change: (old: Value) => Value): Promise<Value>;
+  update(key: string, change: (old: Value) => Value, only?: (etag: ETag) => boolean): Promise<Value>;
   /** As `update`, with `change` called with undefined when there is no record yet. */
-  upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value>;
+  upsert(
+    key: string,
+    change: (old: Value | undefined) => Value,
+    only?: (etag: ETag) => boolean,
+  ): Promise<Value>;
   list(): AsyncIterable<Value>;
   /** As `list`, with their keys. */
   entries(): AsyncIterable<{ readonly key: string; readonly value: Value }>;
@@ -69,6 +75,7 @@ export interface AllRecords {
   readonly leftImages: Records<z.output<typeof leftImagesRecord>>;
   readonly groups: Records<z.output<typeof groupRecord>>;
   readonly plans: Records<z.output<typeof planRecord>>;
+  readonly plansOfRecovery: Records<z.output<typeof recoveryPlanRecord>>;
   readonly mappings: Records<z.output<typeof networkMapping>>;
   readonly fabrics: Records<z.output<typeof fabricRecord>>;
   readonly containers: Records<z.output<typeof containerRecord>>;
@@ -98,6 +105,7 @@ export const recordsIn = (store: RecordStore): AllRecords => ({
   leftImages: records(store, "leftImages", leftImagesRecord),
   groups: records(store, "group", groupRecord),
   plans: records(store, "plan", planRecord),
+  plansOfRecovery: records(store, "recoveryPlan", recoveryPlanRecord),
   mappings: records(store, "mapping", networkMapping),
   fabrics: records(store, "fabric", fabricRecord),
   containers: records(store, "container", containerRecord),
@@ -126,9 +134,15 @@ function records<Schema extends z.ZodType>(
     return found && { value: schema.parse(found.value), etag: found.etag };
   }
 
-  async function upsert(key: string, change: (old: Value | undefined) => Value): Promise<Value> {
+  async function upsert(
+    key: string,
+    change: (old: Value | undefined) => Value,
+    only?: (etag: ETag) => boolean,
+  ): Promise<Value> {
     for (let race = 0; race < RACES; race++) {
       const old = await get(key);
+      if (only && old && !only(old.etag))
+        throw new LeewardError("PreconditionFailed", `${kind} ${key} was changed since it was read`);
       const value = change(old?.value);
       if (old && value === old.value) return value;
       if (await swap(key, value, old?.etag)) return value;
@@ -152,11 +166,15 @@ function records<Schema extends z.ZodType>(
     async create(key, value) {
       await store.put(kind, key, value, "absent");
     },
-    update: (key, change) =>
-      upsert(key, (old) => {
-        if (old === undefined) throw new LeewardError("NotFound", `there is no ${kind} record ${key}`);
-        return change(old);
-      }),
+    update: (key, change, only) =>
+      upsert(
+        key,
+        (old) => {
+          if (old === undefined) throw new LeewardError("NotFound", `there is no ${kind} record ${key}`);
+          return change(old);
+        },
+        only,
+      ),
     delete: (key) => store.delete(kind, key),
     async deleteIf(key, isOne) {
       for (let race = 0; race < RACES; race++) {

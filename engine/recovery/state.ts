@@ -4,12 +4,18 @@ export type ItemEvent =
   | "enableFailed"
   | "copying"
   | "protected"
+  | "shutDown"
   | "failover"
+  | "fence"
+  | "changePoint"
   | "failoverFailed"
   | "failedOver"
   | "cancel"
   | "cancelFailed"
   | "cancelled"
+  | "commit"
+  | "commitFailed"
+  | "committed"
   | "reverse"
   | "takeOver"
   | "disable"
@@ -20,11 +26,15 @@ export const ITEM_STATES = [
   "EnableFailed",
   "InitialReplication",
   "Protected",
+  "ShuttingDown",
   "FailingOver",
   "FailoverFailed",
   "UnplannedFailoverCommitPending",
   "Cancelling",
   "CancelFailed",
+  "Committing",
+  "CommitFailed",
+  "UnplannedFailoverCommitted",
   "Reversed",
   "Reversing",
   "Disabling",
@@ -34,8 +44,11 @@ export type ItemState = (typeof ITEM_STATES)[number];
 
 /** ASR's words for what a user may ask of an item. */
 type AllowedOperation =
+  | "PlannedFailover"
   | "UnplannedFailover"
   | "CancelFailover"
+  | "ChangePit"
+  | "Commit"
   | "RepairReplication"
   | "DisableProtection"
   | "TestFailover"
@@ -82,16 +95,32 @@ export const STATES: Record<ItemState, StateRow> = {
     },
   },
   Protected: {
-    allowed: ["UnplannedFailover", "RepairReplication", "DisableProtection", "TestFailover"],
+    allowed: [
+      "PlannedFailover",
+      "UnplannedFailover",
+      "RepairReplication",
+      "DisableProtection",
+      "TestFailover",
+    ],
     busy: false,
     replicating: true,
     over: false,
     next: {
       protected: "Protected",
       cancelled: "Protected",
+      shutDown: "ShuttingDown",
+      failoverFailed: "Protected",
       failover: "FailingOver",
       disable: "Disabling",
     },
+  },
+  // Its source is switched off, and the rest of its journal is carried over, before it is fenced.
+  ShuttingDown: {
+    allowed: [],
+    busy: true,
+    replicating: true,
+    over: false,
+    next: { shutDown: "ShuttingDown", fence: "FailingOver", failoverFailed: "Protected" },
   },
   FailingOver: {
     allowed: [],
@@ -100,6 +129,8 @@ export const STATES: Record<ItemState, StateRow> = {
     over: false,
     next: {
       failover: "FailingOver",
+      changePoint: "FailingOver",
+      fence: "FailingOver",
       failedOver: "UnplannedFailoverCommitPending",
       failoverFailed: "FailoverFailed",
     },
@@ -117,12 +148,14 @@ export const STATES: Record<ItemState, StateRow> = {
     },
   },
   UnplannedFailoverCommitPending: {
-    allowed: ["CancelFailover", "DisableProtection"],
+    allowed: ["Commit", "ChangePit", "CancelFailover", "DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
     next: {
       failedOver: "UnplannedFailoverCommitPending",
+      changePoint: "FailingOver",
+      commit: "Committing",
       reverse: "Reversed",
       cancel: "Cancelling",
       disable: "Disabling",
@@ -148,6 +181,33 @@ export const STATES: Record<ItemState, StateRow> = {
       failover: "FailingOver",
       disable: "Disabling",
     },
+  },
+  // What only a cancelling or another point would need is being deleted.
+  Committing: {
+    allowed: [],
+    busy: true,
+    replicating: false,
+    over: true,
+    next: {
+      commit: "Committing",
+      commitFailed: "CommitFailed",
+      committed: "UnplannedFailoverCommitted",
+    },
+  },
+  // Some of it is gone: there is no way back.
+  CommitFailed: {
+    allowed: ["Commit", "DisableProtection"],
+    busy: false,
+    replicating: false,
+    over: true,
+    next: { commitFailed: "CommitFailed", commit: "Committing", disable: "Disabling" },
+  },
+  UnplannedFailoverCommitted: {
+    allowed: ["DisableProtection"],
+    busy: false,
+    replicating: false,
+    over: true,
+    next: { committed: "UnplannedFailoverCommitted", reverse: "Reversed", disable: "Disabling" },
   },
   // It was failed over, and is protected in the other direction: its record there says how.
   Reversed: {

@@ -75,6 +75,9 @@ export const replicaAccount = (group: ArmId, region: string): ArmId =>
 export const targetDisk = (target: TargetMachine, diskName: string, point: BarrierId): ArmId =>
   compute(target.resourceGroup, "disks", `${diskName.slice(0, 60)}-${point.slice(0, 8)}${suffixOf(target)}`);
 
+/** They have eight digits of their point in their names. */
+export const sameDisks = (a: BarrierId, b: BarrierId): boolean => a.slice(0, 8) === b.slice(0, 8);
+
 /** Where the copy of a NIC goes: as enablement planned it, or, in an older record, by its names. */
 export const placeOf = (
   { network, subnet, nics }: Pick<TargetMachine, "network" | "subnet" | "nics">,

@@ -16,6 +16,7 @@ import {
 import type { Unreadable } from "../../engine/recovery/healing-record.ts";
 import { liveLosses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
+import { sameDisks } from "../../engine/recovery/target-names.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
 import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
 import type { WantedMoment } from "../../engine/recovery/wanted-moment.ts";
@@ -108,9 +109,6 @@ function triesBefore({ failover }: ItemRecord, operation: OperationId, point: Ba
   const tried = [...new Set(known)].filter((one) => !sameDisks(one, point));
   return { again: tried.length > 0 || (failover !== undefined && failover.operation !== operation), tried };
 }
-
-/** Disks have eight digits of their point in their names. */
-const sameDisks = (a: BarrierId, b: BarrierId): boolean => a.slice(0, 8) === b.slice(0, 8);
 
 interface Wanted {
   readonly point: BarrierId | undefined;

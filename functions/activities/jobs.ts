@@ -1,6 +1,6 @@
 import { cancelled } from "../../engine/recovery/cancel.ts";
 import { type FailoverReport, type ItemRecord, itemKeyOf, move } from "../../engine/recovery/item.ts";
-import type { JobRecord } from "../../engine/recovery/job.ts";
+import { type JobRecord, isFailover } from "../../engine/recovery/job.ts";
 import type { ItemEvent } from "../../engine/recovery/state.ts";
 import type { Micros } from "../../engine/core/units.ts";
 import { withTestEnded } from "../../engine/recovery/test-failover.ts";
@@ -63,7 +63,7 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
   if (end.failure) return { ...(failed ? move(rest, failed) : rest), job, failure: end.failure };
   if (job.kind === "cancelFailover") return { ...cancelled(rest, now), job };
   const moved = succeeded ? move(rest, succeeded) : rest;
-  if (job.kind !== "failover") return { ...moved, job };
+  if (!isFailover(job.kind)) return { ...moved, job };
   return { ...moved, job, failover: item.failover && report(item.failover, end, now) };
 }
 
@@ -71,6 +71,8 @@ function ended(item: ItemRecord, end: JobEnd, now: Micros): ItemRecord {
 const EVENTS: Record<ItemRecord["job"]["kind"], readonly [succeeded?: ItemEvent, failed?: ItemEvent]> = {
   enable: ["protected", "enableFailed"],
   failover: ["failedOver", "failoverFailed"],
+  changePoint: ["failedOver", "failoverFailed"],
+  commit: ["committed", "commitFailed"],
   cancelFailover: ["cancelled", "cancelFailed"],
   disable: [undefined, "disableFailed"],
   upgradeAgent: [],

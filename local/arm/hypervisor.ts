@@ -12,6 +12,8 @@ export interface Hypervisor {
    * @throws anything: the ARM operation then fails with the message.
    */
   powerOn(vm: PoweredVm): Promise<void>;
+  /** Has the VM end in order, and pulls the plug where it does not. Where it is absent every VM has its plug pulled. */
+  shutDown?(vm: ArmId): Promise<void>;
   /** Pulls the plug: resolves when none of the VM's processes is left. Nothing happens when it does not run. */
   powerOff(vm: ArmId): Promise<void>;
   /** The VM was deleted: what is kept of it beside its disks goes. It does not run. */

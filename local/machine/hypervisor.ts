@@ -11,7 +11,7 @@ import { isAlive } from "../process/pid-file.ts";
 import { nbdUrl } from "./disk-url.ts";
 import { goOn, whileStopped } from "./frozen.ts";
 import { type VmDirectory, bootImageOf, machineInfoOf, vmDirectory } from "./vm-directory.ts";
-import { killProcess, runningProcess, startProcess } from "./vm-process.ts";
+import { endProcess, killProcess, runningProcess, startProcess } from "./vm-process.ts";
 
 /** `hypervisor` in the simulator's configuration. */
 export const hypervisorConfig = z.object({
@@ -39,6 +39,7 @@ const MACHINE = fileURLToPath(new URL("main.ts", import.meta.url));
 const AGENT = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 const QUIESCE = fileURLToPath(new URL("quiesce.ts", import.meta.url));
 const START_LIMIT_MILLIS = 60_000;
+const END_LIMIT_MILLIS = 30_000;
 const WATCH_MILLIS = 100;
 /** An agent that died by itself is back after this long. */
 const RESTART_MILLIS = 500;
@@ -63,6 +64,18 @@ export class ProcessHypervisor implements Hypervisor {
     const starting = this.#starting.get(directory.key) ?? this.#powerOn(vm, directory);
     this.#starting.set(directory.key, starting);
     await starting.finally(() => this.#starting.delete(directory.key));
+  }
+
+  /** The machine first, so that its agent has everything of it before it ends. */
+  async shutDown(vm: ArmId): Promise<void> {
+    const { box } = this.#config;
+    const { key } = vmDirectory(box, vm);
+    // From here on nobody starts its agent again.
+    this.#running.delete(key);
+    for (const name of [machineName(key), agentName(key)]) {
+      const pid = runningProcess(box, name);
+      if (pid !== undefined) await endProcess(pid, END_LIMIT_MILLIS);
+    }
   }
 
   async powerOff(vm: ArmId): Promise<void> {

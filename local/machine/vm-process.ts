@@ -39,6 +39,17 @@ export function runningProcess(box: string, name: string): number | undefined {
   return pid !== undefined && isAlive(pid) ? pid : undefined;
 }
 
+/** SIGTERM, then waits until it is gone, but not for longer than this. */
+export async function endProcess(pid: number, limit: number): Promise<void> {
+  const until = performance.now() + limit;
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    return; // It is gone already.
+  }
+  while (isAlive(pid) && performance.now() < until) await sleep(POLL_MILLIS);
+}
+
 /** SIGKILL, then waits until it is gone. */
 export async function killProcess(box: string, name: string, pid: number): Promise<void> {
   try {

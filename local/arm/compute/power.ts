@@ -117,6 +117,8 @@ export const startMachine: Work = {
 export const stopMachine: Work = {
   async run(box, { resource, input }) {
     const machine = machineOf(box, resource);
+    // A stop on Azure lets the machine end in order.
+    await box.hypervisor.shutDown?.(machine.id);
     await box.hypervisor.powerOff(machine.id);
     const deallocates = input["to"] === "deallocated";
     machine.hidden.power = deallocates ? "deallocated" : "stopped";

@@ -3,9 +3,11 @@ import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { closeDisk, openDisk } from "../../../engine/azure/disk.ts";
 import { VHD_FOOTER_BYTES, vhdFooter } from "../../../engine/azure/vhd-footer.ts";
 import { systemClock } from "../../../engine/core/clock.ts";
-import { armId, barrierId } from "../../../engine/core/ids.ts";
+import { type BarrierId, armId, barrierId } from "../../../engine/core/ids.ts";
 import { GIB, bytes, generation, micros, sequence } from "../../../engine/core/units.ts";
 import { type Asked, beginEnable, beginFailover, jobOf } from "../../../engine/recovery/begin.ts";
+import { beginChange } from "../../../engine/recovery/change-point.ts";
+import { beginCommit } from "../../../engine/recovery/commit.ts";
 import { beginCancel } from "../../../engine/recovery/cancel.ts";
 import { planFailover } from "../../../engine/recovery/failover-plan.ts";
 import {
@@ -23,6 +25,8 @@ import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { bootActivities } from "../../../functions/activities/boot.ts";
 import { cancelActivities } from "../../../functions/activities/cancel.ts";
+import { commitActivities } from "../../../functions/activities/commit.ts";
+import { removalActivities } from "../../../functions/activities/removal.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { fitActivities } from "../../../functions/activities/fit.ts";
 import { jobActivities } from "../../../functions/activities/jobs.ts";
@@ -34,9 +38,10 @@ import { vmActivities } from "../../../functions/activities/vm.ts";
 import { offers } from "../../../functions/offer.ts";
 import type { Services } from "../../../functions/services.ts";
 import { pagesAt } from "../../../infra/prove/proving.ts";
+import { commitFailover } from "../../../orchestrations/commit-failover.ts";
 import { cancelFailover } from "../../../orchestrations/cancel-failover.ts";
 import type { ActivityName } from "../../../orchestrations/contract.ts";
-import { failover } from "../../../orchestrations/failover.ts";
+import { changePoint, failover } from "../../../orchestrations/failover.ts";
 import {
   ARM_AUDIENCE,
   NORTH,
@@ -237,12 +242,23 @@ export async function failOver(
   return run(scene, begun, failover);
 }
 
-export async function cancel(scene: Scene): ReturnType<typeof failOver> {
+export const cancel = (scene: Scene): ReturnType<typeof failOver> =>
+  begin(scene, beginCancel, cancelFailover);
+export const commit = (scene: Scene): ReturnType<typeof failOver> =>
+  begin(scene, beginCommit, commitFailover);
+export const change = (scene: Scene, point: BarrierId): ReturnType<typeof failOver> =>
+  begin(scene, (old, asked) => beginChange(old, { ...asked, point }), changePoint);
+
+async function begin(
+  scene: Scene,
+  beginning: (old: ItemRecord, asked: Asked) => ItemRecord,
+  orchestrator: typeof failover,
+): ReturnType<typeof failOver> {
   const key = itemKeyOf(scene.machine);
   const begun = await scene.services.records.items.update(key, (old) =>
-    beginCancel(old, { now: systemClock.now() }),
+    beginning(old, { now: systemClock.now() }),
   );
-  return run(scene, begun, cancelFailover);
+  return run(scene, begun, orchestrator);
 }
 
 async function run(
@@ -267,6 +283,8 @@ async function act(scene: Scene, name: ActivityName, input: unknown): Promise<un
   const all: Record<string, unknown> = {
     ...bootActivities,
     ...cancelActivities,
+    ...commitActivities,
+    ...removalActivities,
     ...diskActivities,
     ...fitActivities,
     ...jobActivities,

@@ -74,7 +74,8 @@ export interface Served {
     method: string,
     target: string,
     body?: unknown,
-  ) => Promise<{ status: number; body: unknown }>;
+    headers?: Record<string, string>,
+  ) => Promise<{ status: number; body: unknown; headers: Headers }>;
   /** Everything that is stored, by its ETag, the task hub, and how many changes Resource Manager was asked for. */
   fingerprint(): Promise<string[]>;
   close(): Promise<void>;
@@ -281,14 +282,22 @@ class Scene {
       store: this.#store,
       objectsAt: (name) => this.#objectsAt(name),
       token,
-      call: async (method, target, body) => {
+      call: async (method, target, body, headers = {}) => {
         const answer = await fetch(`${host.url}${target}?api-version=2025-08-01`, {
           method,
-          headers: { authorization: `Bearer ${await token()}`, "content-type": "application/json" },
+          headers: {
+            authorization: `Bearer ${await token()}`,
+            "content-type": "application/json",
+            ...headers,
+          },
           ...(body !== undefined && { body: JSON.stringify(body) }),
         });
         const text = await answer.text();
-        return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+        return {
+          status: answer.status,
+          headers: answer.headers,
+          body: text === "" ? undefined : JSON.parse(text),
+        };
       },
       fingerprint: () => this.#fingerprint(host),
       close: async () => {

@@ -360,6 +360,14 @@ describe.skipIf(!present)("the portal in a browser", () => {
     const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
     script.machines = [machine(evil, evil)];
     const error = {
+      errorId: evil,
+      entityId: evil,
+      errorSource: evil,
+      errorType: evil,
+      possibleCauses: evil,
+      recoveryProviderErrorMessage: null,
+      customerResolvability: "NotAllowed" as const,
+      innerHealthErrors: [],
       errorCode: evil,
       errorLevel: "Error",
       errorCategory: "Replication",

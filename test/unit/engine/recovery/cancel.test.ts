@@ -1,38 +1,15 @@
 import { expect, test } from "vitest";
 import { armId, barrierId } from "../../../../engine/core/ids.ts";
-import { bytes, diskIndex, generation } from "../../../../engine/core/units.ts";
+import { generation } from "../../../../engine/core/units.ts";
 import { beginFailover } from "../../../../engine/recovery/begin.ts";
 import { beginCancel, builtBy, cancelled } from "../../../../engine/recovery/cancel.ts";
 import type { ItemRecord } from "../../../../engine/recovery/item.ts";
-import { targetOfRequest } from "../../../../engine/recovery/target-names.ts";
-import { NOW, POINT, VM, ago, failedOver, item, protectedItem } from "./fixture.ts";
+import { NOW, POINT, SOURCE, VM, ago, built, failedOver, item, protectedItem } from "./fixture.ts";
 
 const OTHER = barrierId("10000000-0000-4000-8000-0000000000bb");
 const TOKEN = "a-client's-own-id";
 
-const SOURCE = {
-  region: "west",
-  vmSize: "Standard_D2s_v5",
-  tags: {},
-  principal: "p",
-  network: { name: "net", addressPrefixes: [], subnets: [] },
-  nics: [],
-  disks: ["os", "data"].map((name, index) => ({
-    index: diskIndex(index),
-    id: VM,
-    name,
-    size: bytes(1 << 20),
-    sku: "Premium_LRS",
-    caching: "None" as const,
-  })),
-};
-
 const failed = (): ItemRecord => ({ ...failedOver(), state: "FailoverFailed" });
-const built = (): ItemRecord => {
-  const over = failedOver();
-  return { ...over, source: SOURCE, target: targetOfRequest(over, SOURCE, "northeurope") };
-};
-
 test("a failover that failed, or waits for its commit, can be taken back", () => {
   for (const old of [failed(), failedOver(), { ...failed(), state: "CancelFailed" as const }]) {
     const begun = beginCancel(old, { now: NOW });

@@ -8,6 +8,7 @@ import type { ItemRecord } from "../../../../engine/recovery/item.ts";
 import { DEFAULT_POLICY } from "../../../../engine/recovery/policy.ts";
 import { beginGeneration } from "../../../../engine/recovery/replicating.ts";
 import type { ProgressRecord } from "../../../../engine/recovery/progress.ts";
+import { targetOfRequest } from "../../../../engine/recovery/target-names.ts";
 
 const SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555";
 export const VAULT = armId(
@@ -118,3 +119,26 @@ export function failedOver(): ItemRecord {
     },
   };
 }
+
+export const SOURCE = {
+  region: "west",
+  vmSize: "Standard_D2s_v5",
+  tags: {},
+  principal: "p",
+  network: { name: "net", addressPrefixes: [], subnets: [] },
+  nics: [],
+  disks: ["os", "data"].map((name, index) => ({
+    index: diskIndex(index),
+    id: VM,
+    name,
+    size: bytes(1 << 20),
+    sku: "Premium_LRS",
+    caching: "None" as const,
+  })),
+};
+
+/** The same, of two disks. */
+export const built = (): ItemRecord => {
+  const over = failedOver();
+  return { ...over, source: SOURCE, target: targetOfRequest(over, SOURCE, "northeurope") };
+};

@@ -15,6 +15,15 @@ const EVENTS: readonly ItemEvent[] = [
   "failover",
   "failoverFailed",
   "failedOver",
+  "shutDown",
+  "fence",
+  "changePoint",
+  "cancel",
+  "cancelFailed",
+  "cancelled",
+  "commit",
+  "commitFailed",
+  "committed",
   "reverse",
   "takeOver",
   "disable",
@@ -49,9 +58,9 @@ test("a machine that was failed over goes to the other direction, and may come b
   expect(seen).toEqual(["Reversed", "Reversing", "InitialReplication", "Protected"]);
 });
 
-test("nothing is replicated once a failover has begun", () => {
+test("nothing is replicated once a failover has fenced the source", () => {
   const replicating = ITEM_STATES.filter((state) => STATES[state].replicating);
-  expect(replicating).toEqual(["Enabling", "InitialReplication", "Protected"]);
+  expect(replicating).toEqual(["Enabling", "InitialReplication", "Protected", "ShuttingDown"]);
 });
 
 test.each(ITEM_STATES)("what %s allows is possible in it, and nothing is while a job is at work", (state) => {
