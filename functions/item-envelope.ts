@@ -3,17 +3,18 @@ import { toIso } from "../engine/core/clock.ts";
 import { uuidOf } from "../engine/core/ids.ts";
 import { regionName } from "../engine/core/region.ts";
 import { containerOf, fabricOf } from "../engine/recovery/fabric.ts";
+import { providerIdOf } from "./vault/provider-id.ts";
 import { type ItemRecord, isOver, lastSegment } from "../engine/recovery/item.ts";
 
 /** What an item's own id says of where it is, and what its record says of where it goes. */
 export function placesOf({ id, source, target, recoveryContainerId }: ItemRecord) {
-  const fabric = fabricOf(id) ?? id;
+  const fabric = fabricOf(id);
   const recovery = recoveryContainerId === undefined ? undefined : fabricOf(recoveryContainerId);
   return {
     protectedItemType: "",
     protectableItemId: null,
-    recoveryServicesProviderId: `${fabric}/replicationRecoveryServicesProviders/${idFrom(fabric)}`,
-    primaryFabricFriendlyName: source ? regionName(source.region) : lastSegment(fabric),
+    recoveryServicesProviderId: fabric ? providerIdOf(fabric) : null,
+    primaryFabricFriendlyName: source ? regionName(source.region) : lastSegment(fabric ?? id),
     primaryFabricProvider: "AzureFabric",
     recoveryFabricFriendlyName: target ? regionName(target.region) : null,
     recoveryFabricId: recovery ?? null,

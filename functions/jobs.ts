@@ -10,6 +10,7 @@ import { buildView } from "./build-view.ts";
 import { settledJob } from "./group-job.ts";
 import { type Call, type DurableCall, durableRoute } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
+import { waitingFor } from "./plan/waiting.ts";
 import { PATHS, vaultIn } from "./paths.ts";
 import { viewResources } from "./plan-view.ts";
 import { scenarioOf } from "./scenario.ts";
@@ -106,7 +107,10 @@ export async function viewJob({ client, services }: DurableCall, record: JobReco
       errors: errorsOf(record),
       startTime: toIso(record.startTime),
       endTime: record.endTime === undefined ? null : toIso(record.endTime),
-      allowedActions: await actionsOf(services, record),
+      allowedActions: [
+        ...(await actionsOf(services, record)),
+        ...((await waitingFor(services, client, record)) === undefined ? [] : ["Resume"]),
+      ],
       targetObjectId: record.item,
       targetObjectName: lastSegment(record.item),
       targetInstanceType: kindOfTarget(record),

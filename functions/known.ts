@@ -5,7 +5,7 @@ import type { ReadinessRecord } from "../engine/recovery/readiness.ts";
 import type { Services } from "./services.ts";
 
 /** All records of a machine, read now. */
-export interface AllKnown {
+interface AllKnown {
   readonly known: Known;
   readonly group: GroupRecord | undefined;
   readonly readiness: ReadinessRecord | undefined;
@@ -37,3 +37,7 @@ export async function readKnown({ records }: Pick<Services, "records">, item: It
   };
   return { known, readiness: readiness?.value, group: group?.value };
 }
+
+/** What an item's health is judged by. */
+export const knownOf = async (services: Pick<Services, "records">, item: ItemRecord): Promise<Known> =>
+  (await readKnown(services, item)).known;

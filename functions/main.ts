@@ -20,7 +20,6 @@ import "./operations.ts";
 import "./orchestrations.ts";
 import "./plan/actions.ts";
 import "./plan/plans.ts";
-import "./plan/resume.ts";
 import "./plans.ts";
 import "./point-timer.ts";
 import "./policy-change.ts";

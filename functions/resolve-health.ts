@@ -7,7 +7,7 @@ import { findItem } from "./begin.ts";
 import { wantedBy } from "./etag.ts";
 import { bodyOf, durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
-import { readKnown } from "./known.ts";
+import { knownOf } from "./known.ts";
 import { PATHS, itemIn } from "./paths.ts";
 
 const path = `${PATHS.item}/resolveHealthErrors`;
@@ -24,7 +24,7 @@ durableRoute(
     const only = wantedBy(request);
     const { healthErrors } = (await bodyOf(request, resolveHealthRequest)).properties;
     const item = await findItem(services, itemIn(request));
-    const { known } = await readKnown(services, item);
+    const known = await knownOf(services, item);
     const now = services.clock.now();
     const asked = new Set(healthErrors.map(({ healthErrorId }) => healthErrorId.toLowerCase()));
     const shown = healthOf(known, now).filter((error) => asked.has(errorIdOf(item, error)));

@@ -7,7 +7,7 @@ import { type ItemRecord, lastSegment } from "../../engine/recovery/item.ts";
 import type { JobRecord } from "../../engine/recovery/job.ts";
 import { scenarioOf } from "../scenario.ts";
 import type { Services } from "../services.ts";
-import { knownOf } from "./known.ts";
+import { knownOf } from "../known.ts";
 
 type LogServices = Pick<Services, "records" | "clock">;
 

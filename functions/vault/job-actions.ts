@@ -2,17 +2,20 @@ import type { DurableClient } from "durable-functions";
 import { exportRequest, resumeRequest } from "../../engine/contract/job.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId } from "../../engine/core/ids.ts";
-import { beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
+import { beginDisable, beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
 import { beginCancel } from "../../engine/recovery/cancel.ts";
+import { beginCommit } from "../../engine/recovery/commit.ts";
 import { type ItemRecord, itemKey, vaultOf } from "../../engine/recovery/item.ts";
 import type { JobKind, JobRecord } from "../../engine/recovery/job.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
+import { resumeEvent } from "../../orchestrations/recovery-plan.ts";
 import { type Role, requireRole } from "../auth.ts";
-import { carryOn, disable, enable, failOver } from "../begin.ts";
+import { beginJob, carryOn, enable, failOver } from "../begin.ts";
 import { bodyIfAny, bodyOf, durableRoute } from "../http.ts";
 import { findJob, viewJob } from "../jobs.ts";
 import { acceptedAt } from "../lro.ts";
 import { PATHS, jobIn, vaultIn } from "../paths.ts";
+import { waitingFor } from "../plan/waiting.ts";
 import { askedIn } from "../protected-items.ts";
 import type { Services } from "../services.ts";
 import { configured } from "./configure.ts";
@@ -35,7 +38,8 @@ durableRoute("cancelJob", { ...posted, role: "Admin", path: `${one}/cancel` }, a
   const why = notCancellable(job, await itemOfJob(call.services, job));
   if (why) throw new LeewardError("StateNotAllowed", `job ${job.operation} cannot be cancelled: ${why}`);
   const terms = { purge: false, keepPoints: false };
-  const item = await disable(call.services, call.client, job.item, askedIn(call), terms);
+  const asked = askedIn(call);
+  const item = await beginJob(call.services, call.client, job.item, (old) => beginDisable(old, terms, asked));
   await call.services.records.jobs.update(job.operation, (old) =>
     old.state === "Succeeded" ? old : { ...old, cancelledAt: old.cancelledAt ?? call.services.clock.now() },
   );
@@ -57,11 +61,15 @@ durableRoute("restartJob", { ...posted, path: `${one}/restart` }, async (call) =
   return acceptedAt(call, armId(`${vaultOf(job.item)}/replicationJobs/${operation}`), operation);
 });
 
-/** No job of Leeward's waits for somebody: what stops for a person has failed, and is restarted. */
+/** A manual action of a recovery plan is done. Whoever resumes twice resumes no later action. */
 durableRoute("resumeJob", { ...posted, path: `${one}/resume` }, async (call) => {
   await bodyIfAny(call.request, resumeRequest);
   const job = await findJob(call, call.param("job"));
-  throw new LeewardError("StateNotAllowed", `job ${job.operation} is ${job.state}: it waits for nobody`);
+  const step = await waitingFor(call.services, call.client, job);
+  if (step === undefined)
+    throw new LeewardError("StateNotAllowed", `job ${job.operation} is ${job.state}: it waits for nobody`);
+  await call.client.raiseEvent(job.operation, resumeEvent(step), {});
+  return acceptedAt(call, idOf(job), job.operation);
 });
 
 /** The jobs themselves are read when the export is fetched, with the caller's own token: no SAS is made for it. */
@@ -87,6 +95,9 @@ const ROLE_TO_RESTART: Record<JobKind, Role> = {
   cancelFailover: "Admin",
   disable: "Admin",
   configure: "Operator",
+  changePoint: "Admin",
+  commit: "Admin",
+  recoveryPlan: "Admin",
 };
 
 /** The item's record first, which decides; then the job. */
@@ -104,7 +115,7 @@ async function restart(
   }
   if (job.kind === "disable") {
     const { purge = false, keepPoints = false } = item.removal ?? {};
-    return disable(services, client, id, asked, { purge, keepPoints });
+    return beginJob(services, client, id, (old) => beginDisable(old, { purge, keepPoints }, asked));
   }
   // A point may have turned out to be bad since.
   if (job.kind === "failover" && !job.moment)
@@ -114,10 +125,15 @@ async function restart(
   return begun;
 }
 
-function again(item: ItemRecord, { kind, moment, comments }: JobRecord, asked: Asked): ItemRecord {
+function again(item: ItemRecord, { kind, point, moment, comments }: JobRecord, asked: Asked): ItemRecord {
   switch (kind) {
+    // A change that failed has left a failover that failed.
+    case "changePoint":
+      return beginFailover(item, { ...asked, point, moment });
     case "failover":
       return beginFailover(item, { ...asked, moment });
+    case "commit":
+      return beginCommit(item, asked);
     case "cancelFailover":
       return beginCancel(item, asked);
     case "testFailover":
@@ -130,6 +146,7 @@ function again(item: ItemRecord, { kind, moment, comments }: JobRecord, asked: A
     case "disable":
     case "groupFailover":
     case "configure":
+    case "recoveryPlan":
       throw new LeewardError("StateNotAllowed", `a job of ${kind} is not begun again`);
   }
 }

@@ -14,7 +14,13 @@ export async function itemOfJob(
 
 /** What a client may do with a job now, in ASR's words. */
 export async function actionsOf(services: Pick<Services, "records">, job: JobRecord): Promise<string[]> {
-  if (job.kind === "configure" || job.kind === "groupFailover" || job.state === "Succeeded") return [];
+  if (
+    job.kind === "configure" ||
+    job.kind === "recoveryPlan" ||
+    job.kind === "groupFailover" ||
+    job.state === "Succeeded"
+  )
+    return [];
   const item = await itemOfJob(services, job);
   return [
     ...(notCancellable(job, item) === undefined ? ["Cancel"] : []),
@@ -41,6 +47,10 @@ const WHY_NOT: Record<Exclude<JobKind, "enable">, string> = {
   upgradeAgent: "the machine is being written to; replication goes on meanwhile",
   testFailover: "it ends within minutes; clean it up then (testFailoverCleanup)",
   testFailoverCleanup: "what the test built is being deleted",
+  changePoint:
+    "a failover that is half done is neither here nor there; take it back behind its end (failoverCancel)",
+  commit: "what is deleted cannot be had back",
+  recoveryPlan: "its machines are failed over by jobs of their own, which go on",
   configure: "it is done",
 };
 
@@ -48,6 +58,7 @@ const WHY_NOT: Record<Exclude<JobKind, "enable">, string> = {
 export function notRestartable(job: JobRecord, item: ItemRecord | undefined): string | undefined {
   if (job.state !== "Failed") return `it has not failed (${job.state})`;
   if (job.kind === "groupFailover") return "fail the group over again";
+  if (job.kind === "recoveryPlan") return "run the plan again: what was done is passed over";
   if (!item) return "its item is gone";
   const newest = isTest(job) ? item.test?.job.operation : item.job.operation;
   return newest === job.operation ? undefined : "something else was begun since";

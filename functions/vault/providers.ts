@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { LeewardError } from "../../engine/core/errors.ts";
-import { type ArmId, armId, sameArmId, uuidOf } from "../../engine/core/ids.ts";
+import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { AGENT_VERSION } from "../../engine/contract/agent-version.ts";
 import { type Call, route } from "../http.ts";
@@ -8,6 +7,7 @@ import { PATHS, fabricIn as fabricIdIn, vaultIn } from "../paths.ts";
 import { fabricName } from "./fabrics.ts";
 import { type Fabric, type Inventory, fabricIn, inventoryOf, isIn } from "./inventory.ts";
 import { pageOf } from "./paging.ts";
+import { providerIdOf } from "./provider-id.ts";
 
 const ofFabric = `${PATHS.fabric}/replicationRecoveryServicesProviders`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -43,12 +43,6 @@ async function list(call: Call, fabrics: readonly Fabric[]) {
     ({ id }) => view(inventory, id),
   );
 }
-
-/** Azure has one provider in each fabric: the service itself. */
-const providerIdOf = (fabric: ArmId): ArmId => {
-  const digest = createHash("sha256").update(`${fabric.toLowerCase()}\nprovider`).digest();
-  return armId(`${fabric}/replicationRecoveryServicesProviders/${uuidOf(digest)}`);
-};
 
 function view(inventory: Inventory, fabric: ArmId) {
   const id = providerIdOf(fabric);

@@ -8,7 +8,7 @@ import { type Call, route } from "../http.ts";
 import { PATHS, vaultIn } from "../paths.ts";
 import { configure } from "./configure.ts";
 import { inventoryOf } from "./inventory.ts";
-import { knownOf } from "./known.ts";
+import { knownOf } from "../known.ts";
 import { resultRoute } from "./result.ts";
 
 const one = `${PATHS.vault}/replicationVaultHealth`;

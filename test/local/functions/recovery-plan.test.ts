@@ -141,7 +141,8 @@ test("a run waits for a person, fails the machine over, and calls who is to know
   const { status, headers } = await run("one");
   expect(status).toBe(202);
   const approve = "group 2 (Boot), before it 1: approve";
-  await until(headers, "the person's turn", ({ stateDescription }) => stateDescription === approve);
+  const waiting = await until(headers, "the person's turn", (job) => job.stateDescription === approve);
+  expect(waiting["allowedActions"]).toEqual(["Resume"]);
   expect(await stateOfItem()).toBe("Protected");
   expect((await run("one")).headers.get("location")).toBe(headers.get("location"));
   expect(await run("two")).toMatchObject({ status: 409, body: { error: { code: "Conflict" } } });
