@@ -1,7 +1,14 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
-import { type Asked, type Wish, beginEnable, beginFailover, jobOf } from "../engine/recovery/begin.ts";
+import {
+  type Asked,
+  type Wish,
+  beginDisable,
+  beginEnable,
+  beginFailover,
+  jobOf,
+} from "../engine/recovery/begin.ts";
 import { type ItemRecord, type Removal, itemKey, lastSegment } from "../engine/recovery/item.ts";
 import type { ItemJob } from "../engine/recovery/job.ts";
 import { testJobOf } from "../engine/recovery/test-failover.ts";

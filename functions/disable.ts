@@ -1,9 +1,8 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { disableProtectionRequest } from "../engine/contract/disable-protection.ts";
 import { hasCode } from "../engine/core/errors.ts";
-import type { ItemRecord, Removal } from "../engine/recovery/item.ts";
-import { beginDisable } from "../engine/recovery/begin.ts";
-import { beginJob } from "./begin.ts";
+import type { Removal } from "../engine/recovery/item.ts";
+import { disable } from "./begin.ts";
 import { wantedBy } from "./etag.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
@@ -34,8 +33,7 @@ async function remove(
   const { services, client, request } = call;
   const asked = askedIn(call);
   try {
-    const begin = (old: ItemRecord) => beginDisable(old, terms, asked);
-    const item = await beginJob(services, client, itemIn(request), begin, wantedBy(request));
+    const item = await disable(services, client, itemIn(request), asked, terms, wantedBy(request));
     return accepted(call, item);
   } catch (error) {
     if (hasCode(error, "NotFound")) return { status: 204 };

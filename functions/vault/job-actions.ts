@@ -2,7 +2,7 @@ import type { DurableClient } from "durable-functions";
 import { exportRequest, resumeRequest } from "../../engine/contract/job.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId } from "../../engine/core/ids.ts";
-import { beginDisable, beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
+import { beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
 import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { beginCommit } from "../../engine/recovery/commit.ts";
 import { type ItemRecord, itemKey, vaultOf } from "../../engine/recovery/item.ts";
@@ -10,7 +10,7 @@ import type { JobKind, JobRecord } from "../../engine/recovery/job.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
 import { resumeEvent } from "../../orchestrations/recovery-plan.ts";
 import { type Role, requireRole } from "../auth.ts";
-import { beginJob, carryOn, enable, failOver } from "../begin.ts";
+import { carryOn, disable, enable, failOver } from "../begin.ts";
 import { bodyIfAny, bodyOf, durableRoute } from "../http.ts";
 import { findJob, viewJob } from "../jobs.ts";
 import { acceptedAt } from "../lro.ts";
@@ -39,7 +39,7 @@ durableRoute("cancelJob", { ...posted, role: "Admin", path: `${one}/cancel` }, a
   if (why) throw new LeewardError("StateNotAllowed", `job ${job.operation} cannot be cancelled: ${why}`);
   const terms = { purge: false, keepPoints: false };
   const asked = askedIn(call);
-  const item = await beginJob(call.services, call.client, job.item, (old) => beginDisable(old, terms, asked));
+  const item = await disable(call.services, call.client, job.item, asked, terms);
   await call.services.records.jobs.update(job.operation, (old) =>
     old.state === "Succeeded" ? old : { ...old, cancelledAt: old.cancelledAt ?? call.services.clock.now() },
   );
@@ -115,7 +115,7 @@ async function restart(
   }
   if (job.kind === "disable") {
     const { purge = false, keepPoints = false } = item.removal ?? {};
-    return beginJob(services, client, id, (old) => beginDisable(old, { purge, keepPoints }, asked));
+    return disable(services, client, id, asked, { purge, keepPoints });
   }
   // A point may have turned out to be bad since.
   if (job.kind === "failover" && !job.moment)
