@@ -1,4 +1,18 @@
 import { z } from "zod";
+import { applyRecoveryPointRequest } from "../engine/contract/apply-recovery-point.ts";
+import { addDisksRequest, removeDisksRequest } from "../engine/contract/item-disks.ts";
+import { plannedFailoverRequest } from "../engine/contract/planned-failover.ts";
+import {
+  planCleanupRequest,
+  planFailoverRequest,
+  planTestRequest,
+  recoveryPlanRequest,
+  recoveryPlanUpdate,
+} from "../engine/contract/recovery-plan.ts";
+import { recoveryPlanView } from "../engine/contract/recovery-plan-view.ts";
+import { resolveHealthRequest } from "../engine/contract/resolve-health.ts";
+import { reprotectRequest, switchProtectionRequest } from "../engine/contract/switch-protection.ts";
+import { updateItemRequest } from "../engine/contract/update-item.ts";
 import { armError } from "../engine/contract/arm-error.ts";
 import {
   containerMappingRemoval,
@@ -141,6 +155,27 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   operationResult: { answer: protectedItem },
   unplannedFailover: written(unplannedFailoverRequest),
   failoverCancel: written(),
+  plannedFailover: written(plannedFailoverRequest),
+  applyRecoveryPoint: written(applyRecoveryPointRequest),
+  failoverCommit: written(),
+  patchProtectedItem: { body: updateItemRequest, answer: protectedItem },
+  resolveHealthErrors: { body: resolveHealthRequest, answer: protectedItem },
+  addDisks: { body: addDisksRequest },
+  removeDisks: { body: removeDisksRequest },
+  switchProtection: { body: switchProtectionRequest },
+  reProtect: { body: reprotectRequest },
+  listRecoveryPlans: { answer: listOf(recoveryPlanView) },
+  getRecoveryPlan: { answer: recoveryPlanView },
+  putRecoveryPlan: written(recoveryPlanRequest),
+  patchRecoveryPlan: written(recoveryPlanUpdate),
+  removeRecoveryPlan: written(),
+  recoveryPlanResult: { answer: recoveryPlanView },
+  "recoveryPlan-unplannedFailover": written(planFailoverRequest),
+  "recoveryPlan-plannedFailover": written(planFailoverRequest),
+  "recoveryPlan-failoverCommit": written(),
+  "recoveryPlan-failoverCancel": written(),
+  "recoveryPlan-testFailover": written(planTestRequest),
+  "recoveryPlan-testFailoverCleanup": written(planCleanupRequest),
   beginTestFailover: written(testFailoverRequest),
   beginTestFailoverCleanup: written(testFailoverCleanupRequest),
   updateMobilityService: written(updateMobilityServiceRequest),

@@ -54,10 +54,39 @@ export const NOTES: Readonly<Record<string, Note>> = {
     "begins a comparison and answers 200 with the item; its progress is in `properties.leeward.resync`",
   ),
   "replicationProtectedItems.unplannedFailover": more(
-    "to any point, instant or write (`properties.leeward`); `sourceSiteOperations` other than `NotRequired` is refused",
+    "to any point, instant or write (`properties.leeward`); `sourceSiteOperations: Required` shuts the source down if it can be",
   ),
   "replicationProtectedItems.testFailover": more(
     "without a network an isolated one is made; the measured time to recover is in the job",
+  ),
+  "replicationProtectedItems.update": more(
+    "also while the first copy is made; `leeward.policy`; answered at once. What would have to be ignored is refused by its name",
+  ),
+  "replicationProtectedItems.plannedFailover": more(
+    "the source is shut down, and its last write has arrived before it is failed over; ASR has none for Azure to Azure",
+  ),
+  "replicationProtectedItems.applyRecoveryPoint": more("to any instant or write as well, with another size"),
+  "replicationProtectedItems.failoverCommit": differs("recovery points stay; the job names what was deleted"),
+  "replicationProtectedItems.resolveHealthErrors": differs(
+    "answered at once; only what has happened can be dismissed, not what goes on (400)",
+  ),
+  "replicationProtectedItems.addDisks": differs(
+    "409: a journal is of one set of disks; protect anew with the disks that are wanted",
+  ),
+  "replicationProtectedItems.removeDisks": differs(
+    "409: a journal is of one set of disks; protect anew with the disks that are wanted",
+  ),
+  "replicationProtectedItems.reprotect": differs(
+    "409 once the failover is committed: the way back is replicated by an app in the first region, which this one does not know yet",
+  ),
+  "replicationProtectionContainers.switchProtection": differs(
+    "409 once the failover is committed: the way back is replicated by an app in the first region, which this one does not know yet",
+  ),
+  "replicationRecoveryPlans.create": differs(
+    "20 groups; scripts are https addresses, runbooks are refused; machines are in groups of the type `Boot`",
+  ),
+  "replicationRecoveryPlans.unplannedFailover": more(
+    "a machine that is there already is passed over, so a run is asked for again until it succeeds",
   ),
   "replicationProtectedItems.failoverCancel": more(
     "also of a failover that has failed; what it built is deleted",
@@ -72,7 +101,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   "replicationJobs.restart": more(
     "what failed, unless something else was begun since; with the role of what it does",
   ),
-  "replicationJobs.resume": differs("409: no job of Leeward's waits for somebody"),
+  "replicationJobs.resume": more(
+    "a manual action of a recovery plan is done; no other job waits for somebody (409)",
+  ),
   "replicationJobs.export": differs(
     "JSON, read when it is fetched: `blobUri` is of this API and wants the caller's own token; `sasToken` is empty, since no key to the storage is given away",
   ),

@@ -35,7 +35,8 @@ export interface Turn {
  * @throws StateNotAllowed when it is not failed over, or by another failover
  */
 export function beginReversal(old: ItemRecord, { failover, to, sequence, now }: Turn): ItemRecord {
-  if (old.job.operation !== failover)
+  // Its commit is a later job.
+  if ((old.failover?.operation ?? old.job.operation) !== failover)
     throw notAllowed(old, `${failover} is not the failover that it was moved by`);
   if (old.state === "Reversed" && old.reversal) return old;
   const from = sourceOf(old).region;

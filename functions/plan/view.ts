@@ -1,3 +1,4 @@
+import type { RecoveryPlanView } from "../../engine/contract/recovery-plan-view.ts";
 import { toIso } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
@@ -17,7 +18,10 @@ export async function findPlan({ records }: Pick<Services, "records">, id: ArmId
 }
 
 /** ASR's RecoveryPlan. */
-export async function planView({ records }: Pick<Services, "records">, plan: RecoveryPlan) {
+export async function planView(
+  { records }: Pick<Services, "records">,
+  plan: RecoveryPlan,
+): Promise<RecoveryPlanView> {
   const { id, primaryFabricId, recoveryFabricId, groups, succeeded = {} } = plan;
   const wanted = groups.flatMap(({ items }) => items);
   const found = await Promise.all(wanted.map((item) => records.items.get(itemKey(item))));

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { MOST_DISKS } from "../core/units.ts";
+import { armIdField } from "./field.ts";
+
+const details = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.object({
+    properties: z.object({
+      providerSpecificDetails: z.object({ instanceType: z.literal("A2A"), ...shape }),
+    }),
+  });
+
+/** Body of `POST …/addDisks`: ASR's AddDisksInput for Azure to Azure. */
+export const addDisksRequest = details({
+  vmManagedDisks: z
+    .array(z.object({ diskId: armIdField }))
+    .min(1)
+    .max(MOST_DISKS),
+});
+
+/** Body of `POST …/removeDisks`: ASR's RemoveDisksInput for Azure to Azure. */
+export const removeDisksRequest = details({
+  vmManagedDisksIds: z.array(armIdField).min(1).max(MOST_DISKS),
+});
