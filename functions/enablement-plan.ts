@@ -4,7 +4,7 @@ import { parsed } from "../engine/azure/arm-failure.ts";
 import { getVirtualNetwork } from "../engine/azure/network.ts";
 import { getSecurityGroup, groupsIn } from "../engine/azure/security-group.ts";
 import { subnet } from "../engine/azure/subnet.ts";
-import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
+import { type ArmId, armId, resourceTypeOf, sameArmId } from "../engine/core/ids.ts";
 import type { Present } from "../engine/recovery/copy-name.ts";
 import {
   type EnablementPlan,
@@ -91,7 +91,6 @@ const present = z.object({
   tags: z.record(z.string(), z.string()).nullish(),
   properties: z
     .object({
-      subnets: z.array(subnet).nullish(),
       proximityPlacementGroup: z.object({ id: z.string().transform(armId) }).nullish(),
     })
     .nullish(),
@@ -101,16 +100,25 @@ export async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | 
   const body = await arm.find(id);
   if (body === undefined) return undefined;
   const { location, tags, properties } = parsed(present, body, id);
-  const free = properties?.subnets?.filter(
-    (one) => !isReserved(one.name) && one.properties.delegations.length === 0,
-  );
+  const free = isNetwork(id) ? subnetsIn(body, id) : undefined;
   return {
     tags: tags ?? {},
     ...(location !== undefined && { location }),
     ...(properties?.proximityPlacementGroup && { proximityGroup: properties.proximityPlacementGroup.id }),
-    ...(free && { subnets: free.map(({ name }) => name) }),
+    ...(free && { subnets: free }),
   };
 }
+
+const isNetwork = (id: ArmId): boolean =>
+  resourceTypeOf(id).toLowerCase() === "microsoft.network/virtualnetworks";
+
+const network = z.object({ properties: z.object({ subnets: z.array(subnet).nullish() }) });
+
+/** Rules that subnets use list them as well, by their ids alone. */
+const subnetsIn = (body: unknown, id: ArmId): string[] =>
+  (parsed(network, body, id).properties.subnets ?? [])
+    .filter((one) => !isReserved(one.name) && one.properties.delegations.length === 0)
+    .map(({ name }) => name);
 
 const distinct = (ids: readonly ArmId[]): ArmId[] => [
   ...new Map(ids.map((id) => [id.toLowerCase(), id])).values(),

@@ -5,7 +5,13 @@ import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, type OperationId, armId, groupOf, sameArmId } from "../../engine/core/ids.ts";
 import { millis } from "../../engine/core/units.ts";
 import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
-import { tryingAgain, wasRefused, withDeleted, withLeft } from "../../engine/recovery/removed.ts";
+import {
+  type DeletedThing,
+  tryingAgain,
+  wasRefused,
+  withDeleted,
+  withLeft,
+} from "../../engine/recovery/removed.ts";
 import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { closeImage } from "./image-sweep.ts";
@@ -69,10 +75,24 @@ async function looksAgain(services: Services, item: ItemRecord, operation: Opera
   const wait = AGAIN[removed?.again ?? 0];
   if (!removed || wait === undefined || !wasRefused(removed)) return false;
   await services.clock.sleep(wait);
-  const { ours } = await ourResources(services, item);
-  const names = ours.map(({ id }) => id);
-  await noteRemoved(services, operation, (old = removed) => tryingAgain(old, names));
+  const names = (await ourResources(services, item)).ours.map(({ id }) => id);
+  const gone: DeletedThing[] = [];
+  for (const { type, name, refused } of removed.left)
+    if (refused && !names.some((id) => sameArmId(id, armId(name))) && (await isGone(services, name)))
+      gone.push({ type, name });
+  const settled = [...names, ...gone.map(({ name }) => name)];
+  await noteRemoved(services, operation, (old = removed) => withDeleted(tryingAgain(old, settled), gone));
   return true;
+}
+
+/** Of an operation that Azure knows nothing of any more nobody learns that it succeeded. */
+async function isGone({ arm }: Pick<Services, "arm">, name: string): Promise<boolean> {
+  try {
+    return (await arm.find(armId(name))) === undefined;
+  } catch (error) {
+    if (hasCode(error, "ArmUnavailable") || hasCode(error, "ArmFailed")) return false;
+    throw error;
+  }
 }
 
 /** Without what was left already. What does not answer is left where that was asked for, or where its region may be gone. */
@@ -86,7 +106,9 @@ async function stillThere(
   const { ours, silent, refused } = await ourResources(services, item, (id) => left.has(id.toLowerCase()));
   const needed = silent.find(({ name }) => !isLeft(item, armId(name)));
   if (needed) throw new LeewardError("ArmUnavailable", needed.why);
-  const unread = [...silent.map((one) => ({ ...one, refused: true as const })), ...refused];
+  // Of a region that was given up nobody waits whether it answers after all.
+  const again = item.removal?.purge !== true && { refused: true as const };
+  const unread = [...silent.map((one) => ({ ...one, ...again })), ...refused];
   if (unread.length > 0) await noteRemoved(services, operation, (old) => withLeft(old, ...unread));
   return ours;
 }

@@ -1,6 +1,7 @@
 import type { OperationId } from "../../engine/core/ids.ts";
 import { itemKeyOf } from "../../engine/recovery/item.ts";
 import { retentionActivities } from "../../functions/activities/retention.ts";
+import { tendLeftImages } from "../../functions/left-images.ts";
 import type { World } from "./world.ts";
 
 /** Something that a person asks for, and when all that comes of it has come to rest. */
@@ -39,11 +40,23 @@ export async function achieve(world: World, step: Step): Promise<string[]> {
   return failures;
 }
 
-/** What retention does once an hour, and nobody waits for here. */
+/** What timers do now and then, and nobody waits for: no part of the story, so it is done by who cannot die. */
 async function tidied(world: World): Promise<void> {
-  const { machine } = world.stage.story;
-  if (await world.eye.records.items.get(itemKeyOf(machine)))
-    await retentionActivities.sweep({ machine }, world.tools());
+  const { eye: services, hub, clock, stage } = world;
+  const { machine } = stage.story;
+  if (await services.records.items.get(itemKeyOf(machine)))
+    await retentionActivities.sweep({ machine }, { services, client: hub.client() });
+  while (await services.records.leftImages.get(machine)) {
+    await clock.pass(PATIENCE);
+    await tended(world);
+  }
+}
+
+/** It waits for Resource Manager, whose clock stands still while nobody lets it go on. */
+async function tended({ eye, clock }: World): Promise<void> {
+  let done = false;
+  void tendLeftImages(eye).then(() => (done = true));
+  await clock.until(() => done, LONGEST, "images that were left");
 }
 
 /** Whether a job ran, and why it failed, if it did. */

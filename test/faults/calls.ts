@@ -14,9 +14,19 @@ export interface Call {
   begins: boolean;
 }
 
-/** Operations have names that differ each time. */
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+/** Disks are named after their point, and some points have ids that are drawn. */
+const POINT = /\b(shop-(?:os|data))-(?!0000000)[0-9a-f]{8}\b/g;
+
+/** Without what is another each time. */
+export const steadyName = (name: string): string =>
+  name.replaceAll(POINT, "$1-{point}").replaceAll(UUID, "{id}");
+
 export const nameOf = (method: string, path: string): string =>
-  `${method} ${path.toLowerCase().replace(/(operations|operationresults)\/[0-9a-f-]{36}$/, "$1/{id}")}`;
+  `${method} ${path
+    .toLowerCase()
+    .replace(/(operations|operationresults)\/[0-9a-f-]{36}$/, "$1/{id}")
+    .replaceAll(POINT, "$1-{point}")}`;
 
 /** How something goes wrong. */
 export type Mishap =

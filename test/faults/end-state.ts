@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { bytes } from "../../engine/core/units.ts";
+import { steadyName } from "./calls.ts";
 import { ANY, jobs } from "./jobs.ts";
 import { TABLES } from "../../local/arm/state.ts";
 import type { World } from "./world.ts";
@@ -15,7 +16,7 @@ export async function endStateOf(world: World): Promise<EndState> {
   const found = new Map<string, string>();
   const all = [resources(world), await stored(world), await recorded(world), await jobs(world)];
   for (const [name, value] of all.flat())
-    found.set(inPool(name), JSON.stringify(steady(value), undefined, 1));
+    found.set(steadyName(inPool(name)), JSON.stringify(steady(value), undefined, 1));
   return found;
 }
 
@@ -119,7 +120,6 @@ const FLEETING = new Set([
   "unissued",
   "why",
 ]);
-const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 /** A storage account that could not be made, and is made again, is another one of the pool. */
@@ -127,7 +127,7 @@ const inPool = (text: string): string => text.replaceAll(/\b(west|north)\d\b/g, 
 
 /** Without ids that are drawn, and without instants. */
 function steady(value: unknown): unknown {
-  if (typeof value === "string") return inPool(value).replaceAll(UUID, "{id}").replaceAll(ISO, "{time}");
+  if (typeof value === "string") return steadyName(inPool(value)).replaceAll(ISO, "{time}");
   if (typeof value === "number") return value > 1e15 ? "{time}" : value;
   if (Array.isArray(value)) return value.map(steady);
   if (typeof value !== "object" || value === null) return value;

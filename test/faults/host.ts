@@ -7,7 +7,7 @@ import {
 } from "@azure/core-rest-pipeline";
 import type { Box } from "../../local/arm/box.ts";
 import { exchanged } from "../../local/arm/respond.ts";
-import { type Call, type Calls, nameOf } from "./calls.ts";
+import { type Call, type Calls, nameOf, steadyName } from "./calls.ts";
 import type { Process } from "./clock.ts";
 
 /** For who is dead. */
@@ -70,7 +70,7 @@ export function storeOf<Store extends object>(
   die: Die,
 ): Store {
   const countedFor = (method: string, given: readonly unknown[]) =>
-    calls.count(`${method} ${named} ${nameIn(given)}`, CHANGES.has(method) ? "change" : "read");
+    calls.count(steadyName(`${method} ${named} ${nameIn(given)}`), CHANGES.has(method) ? "change" : "read");
   return new Proxy(store, {
     get(target, method) {
       const found: unknown = Reflect.get(target, method, target);

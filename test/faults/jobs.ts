@@ -45,10 +45,12 @@ interface Thing {
   readonly name: string;
 }
 
-/** Objects are counted when they are gone: who dies between leaves them out. */
+/** Counted when they are gone, so that who dies between leaves them out; or deleted by who comes first, the end of capture or the removal. */
+const UNCERTAIN = new Set(["objects", "Microsoft.Compute/snapshots"]);
+
 function resourcesIn(jobs: readonly JobRecord[], list: "deleted" | "left"): string[] {
   const things = jobs.flatMap(({ removed }): readonly Thing[] => removed?.[list] ?? []);
-  const names = things.filter(({ type }) => type !== "objects").map(({ name }) => name.toLowerCase());
+  const names = things.filter(({ type }) => !UNCERTAIN.has(type)).map(({ name }) => name.toLowerCase());
   return [...new Set(names)].toSorted();
 }
 

@@ -9,6 +9,8 @@ import { type World, openWorld } from "./world.ts";
 export interface Story {
   readonly before: readonly Step[];
   readonly step: Step;
+  /** Disturbed as well. */
+  readonly then?: readonly Step[];
   /** Where nothing of ours is left in the end: the names of what differs all the same from a world in which it never was. */
   readonly leaves?: readonly RegExp[];
 }
@@ -125,10 +127,11 @@ export async function disturbed(
   }
 }
 
-async function tell(world: World, { before, step }: Story): Promise<string[]> {
+async function tell(world: World, { before, step, then = [] }: Story): Promise<string[]> {
   for (const each of before) await achieve(world, each);
   world.calls.begin();
-  const failures = await achieve(world, step);
+  const failures: string[] = [];
+  for (const each of [step, ...then]) failures.push(...(await achieve(world, each)));
   world.calls.end();
   return failures;
 }
