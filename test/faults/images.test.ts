@@ -5,5 +5,5 @@ const { enablementByImages, nextImage } = await import("./image-steps.ts");
 const { disablement, failover } = await import("./steps.ts");
 
 // From nothing to nothing: what is between has names and numbers that are drawn, and shows in the disks that were built.
-const then = [surroundings, nextImage, failover, disablement];
-tableOf("a life by images", 2, { before: [], step: enablementByImages, then });
+const after = [surroundings, nextImage, failover, disablement];
+tableOf("a life by images", 2, { before: [], step: enablementByImages, after });

@@ -10,7 +10,7 @@ export interface Story {
   readonly before: readonly Step[];
   readonly step: Step;
   /** Disturbed as well. */
-  readonly then?: readonly Step[];
+  readonly after?: readonly Step[];
   /** Where nothing of ours is left in the end: the names of what differs all the same from a world in which it never was. */
   readonly leaves?: readonly RegExp[];
 }
@@ -127,11 +127,11 @@ export async function disturbed(
   }
 }
 
-async function tell(world: World, { before, step, then = [] }: Story): Promise<string[]> {
+async function tell(world: World, { before, step, after = [] }: Story): Promise<string[]> {
   for (const each of before) await achieve(world, each);
   world.calls.begin();
   const failures: string[] = [];
-  for (const each of [step, ...then]) failures.push(...(await achieve(world, each)));
+  for (const each of [step, ...after]) failures.push(...(await achieve(world, each)));
   world.calls.end();
   return failures;
 }
