@@ -1,5 +1,6 @@
 import { type ArmId, armId, groupOf, sameArmId } from "../core/ids.ts";
 import { isOwned } from "../core/owner.ts";
+import { sizeOf } from "./build-choice.ts";
 import type { There } from "./copy-name.ts";
 import {
   type ItemRecord,
@@ -51,7 +52,7 @@ export function planWayBack(facts: WayBackFacts): WayBack {
   const name = freeName(facts, "Microsoft.Compute/virtualMachines", "target-vm", lastSegment(given.vmId), 64);
   const set = setOf(facts, changes);
   const kinds = kindsOf(facts);
-  const size = sizeOf(facts);
+  const size = ownSize(facts);
   const request: ProtectionRequest = {
     resourceGroup: group,
     vmName: name,
@@ -166,10 +167,9 @@ function setOf({ given, there }: WayBackFacts, changes: string[]): ArmId | undef
 }
 
 /** Its own, unless it was given another since the failover. */
-function sizeOf({ given, now }: WayBackFacts): string | undefined {
+function ownSize({ given, now }: WayBackFacts): string | undefined {
   const { vmSize: own } = sourceOf(given);
-  const built = given.job.size ?? targetOf(given).size ?? own;
-  const changed = built.toLowerCase() !== now.vmSize.toLowerCase();
+  const changed = sizeOf(given).toLowerCase() !== now.vmSize.toLowerCase();
   return changed || own.toLowerCase() === now.vmSize.toLowerCase() ? undefined : own;
 }
 
