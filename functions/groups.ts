@@ -9,6 +9,7 @@ import {
 import { toIso } from "../engine/core/clock.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { sameArmId } from "../engine/core/ids.ts";
+import type { GroupPointPlace } from "../engine/journal/names.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import {
   type GroupRecord,
@@ -27,9 +28,9 @@ import { type Call, bodyOf, durableRoute, route } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { RETRY_AFTER } from "./lro.ts";
 import { deleteGroup, groupNamed, joinGroup, leaveGroup, membersOf } from "./membership.ts";
-import { nextLink, skipIn } from "./page.ts";
 import { PATHS, groupIn, itemIn, vaultIn } from "./paths.ts";
 import { askedIn } from "./protected-items.ts";
+import { sliceOf } from "./vault/paging.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 const change = { role: "Operator", versioned: true } as const;
@@ -72,28 +73,25 @@ route("getGroup", { ...read, path: PATHS.group }, async (call) => ({
 /** All of them, by machine. */
 route("listGroupMembers", { ...read, path: `${PATHS.group}/leewardMembers` }, async (call) => {
   const { group } = await findGroup(call);
-  const end = skipIn(call.request) + MOST_MEMBERS;
   const members = await membersOf(call.services, group);
-  return {
-    jsonBody: {
-      value: members.slice(end - MOST_MEMBERS, end).map(viewMember),
-      nextLink: nextLink(call, end, members.length),
-    },
-  };
+  const { page, nextLink } = sliceOf(call, members, ({ machine }) => machine, { most: MOST_MEMBERS });
+  return { jsonBody: { value: page.map(viewMember), nextLink } };
 });
 
 /** Newest first. What state they are in costs two calls for each member, so a page is short. */
 route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, async (call) => {
   const group = await findGroup(call);
-  const end = skipIn(call.request) + MOST_POINTS;
-  const places = (await groupPlaces(call.services, group.group)).toReversed();
-  const { points, unreadable } = await groupPointsAt(call.services, places.slice(end - MOST_POINTS, end));
+  const places = (await groupPlaces(call.services, group.group)).toSorted((a, b) =>
+    orderOf(a) < orderOf(b) ? 1 : -1,
+  );
+  const { page, nextLink } = sliceOf(call, places, orderOf, { descending: true, most: MOST_POINTS });
+  const { points, unreadable } = await groupPointsAt(call.services, page);
   const standing = await standingsOf(call.services, points);
   return {
     jsonBody: {
       value: points.map((point) => viewPoint(group, point, standing(point))),
       leewardDamaged: unreadable.map((one) => viewDamaged(group, one)),
-      nextLink: nextLink(call, end, places.length),
+      nextLink,
     },
   };
 });
@@ -158,6 +156,8 @@ function acceptedJob({ request, services }: Call, { id }: GroupRecord, operation
 
 /** So many members are in a group's, and in a point's, own resource. */
 const NAMED = 100;
+const orderOf = ({ time, id }: GroupPointPlace): string => `${String(time).padStart(17, "0")}-${id}`;
+
 const MOST_MEMBERS = 1000;
 const MOST_POINTS = 20;
 

@@ -14,20 +14,17 @@ import { healing, listHealed } from "./activities/healing.ts";
 import { knownUnreadable } from "./activities/unreadable.ts";
 import { findItem } from "./begin.ts";
 import { type Call, route } from "./http.ts";
-import { nextLink, skipIn } from "./page.ts";
 import { PATHS, itemIn } from "./paths.ts";
+import { sliceOf } from "./vault/paging.ts";
 
 const path = `${PATHS.item}/recoveryPoints`;
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
-const PAGE = 100;
-
 /** Newest first, a page at a time. */
 route("listRecoveryPoints", { ...read, path }, async (call) => {
   const item = await findItem(call.services, itemIn(call.request));
-  const skip = skipIn(call.request);
   const places = (await listHealed(call.services, item.machine)).toReversed();
-  const page = places.slice(skip, skip + PAGE);
+  const { page, nextLink } = sliceOf(call, places, nameOf, { descending: true });
   const known = await standing(call, item);
   const value: RecoveryPointResource[] = [];
   const leewardDamaged: DamagedPoint[] = [];
@@ -45,7 +42,7 @@ route("listRecoveryPoints", { ...read, path }, async (call) => {
   }
   // Points between which nothing was written have one sequence, and names in any order.
   value.sort((a, b) => b.properties.recoveryPointTime.localeCompare(a.properties.recoveryPointTime));
-  return { jsonBody: { value, leewardDamaged, nextLink: nextLink(call, skip + PAGE, places.length) } };
+  return { jsonBody: { value, leewardDamaged, nextLink } };
 });
 
 route("getRecoveryPoint", { ...read, path: `${path}/{point}` }, async (call) => {

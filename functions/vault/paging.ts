@@ -20,8 +20,7 @@ const query = z.object({
 });
 
 /**
- * One page of a list, and the link to the next. A page begins behind the key of the last entry of the one before, so that nothing
- * is left out or comes twice when others are made or go meanwhile.
+ * One page of a list, as it is shown, and the link to the next.
  * @param sorted by `keyOf`, in either direction
  * @throws InvalidRequest for a token that is none
  */
@@ -32,14 +31,30 @@ export async function pageOf<Entry, View>(
   view: (entry: Entry) => View | Promise<View>,
   descending = false,
 ): Promise<HttpResponseInit> {
+  const { page, nextLink } = sliceOf(call, sorted, keyOf, { descending });
+  return { jsonBody: { value: await inParallel(page, AT_ONCE, async (entry) => view(entry)), nextLink } };
+}
+
+/**
+ * What of a list is on the page that was asked for. A page begins behind the key of the last entry of the one before, so that
+ * nothing is left out or comes twice when others are made or go meanwhile.
+ * @param sorted by `keyOf`, descending where it says so
+ * @param most entries of a page that are given whatever is asked for, and where nothing is
+ * @throws InvalidRequest for a token that is none
+ */
+export function sliceOf<Entry>(
+  call: Call,
+  sorted: readonly Entry[],
+  keyOf: (entry: Entry) => string,
+  { descending = false, most }: { readonly descending?: boolean; readonly most?: number },
+): { readonly page: readonly Entry[]; readonly nextLink: string | null } {
   const { after, top } = pageIn(call);
   const isBehind = (key: string) => after === undefined || (descending ? key < after : key > after);
   const rest = sorted.filter((entry) => isBehind(normal(keyOf(entry))));
-  const page = rest.slice(0, top);
+  const page = rest.slice(0, Math.min(top ?? most ?? PAGE, most ?? Infinity));
   const last = page.at(-1);
-  const value = await inParallel(page, AT_ONCE, async (entry) => view(entry));
-  const nextLink = last !== undefined && rest.length > top ? linkBehind(call, normal(keyOf(last))) : null;
-  return { jsonBody: { value, nextLink } };
+  const more = last !== undefined && rest.length > page.length;
+  return { page, nextLink: more ? linkBehind(call, normal(keyOf(last))) : null };
 }
 
 /** As many records at most are passed over for one page, since each has to be read. */
@@ -56,7 +71,7 @@ export async function pageOfRecords<Value, View>(
   matches: (value: Value) => boolean | Promise<boolean>,
   view: (value: Value) => View | Promise<View>,
 ): Promise<HttpResponseInit> {
-  const { after, top } = pageIn(call);
+  const { after, top = PAGE } = pageIn(call);
   const found: Value[] = [];
   for (let at = after, passed = 0; ;) {
     const read = await records.page(top - found.length, at);
@@ -75,12 +90,12 @@ export async function pageOfRecords<Value, View>(
 const normal = (key: string): string => key.toLowerCase();
 
 /** What page the request wants. @throws InvalidRequest */
-function pageIn({ request }: Pick<Call, "request">): { after: string | undefined; top: number } {
+function pageIn({ request }: Pick<Call, "request">): { after: string | undefined; top: number | undefined } {
   const given = [...request.query].map(
     ([name, value]) => [name.replace("$", "").toLowerCase(), value] as const,
   );
   const { skiptoken: after, top, take, taketoken } = checkInput(query, Object.fromEntries(given));
-  return { after, top: top ?? take ?? taketoken ?? PAGE };
+  return { after, top: top ?? take ?? taketoken };
 }
 
 /** The same request, for what is behind this key. Absolute: clients may reach the app through a path of its own. */
