@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { ExtentSet } from "../core/extent.ts";
+import { type Extent, ExtentSet } from "../core/extent.ts";
 import { BLOCK, type Bytes, type DiskIndex, bytes, diskIndex } from "../core/units.ts";
 import type { DataRecord, WriteRecord } from "../journal/record.ts";
 import {
@@ -14,11 +14,14 @@ import {
 } from "./blocks.ts";
 import { lengthOf } from "./merge.ts";
 
-/** A block of which some bytes are still to come, from older writes. */
+/** A block of which some bytes are still to come, from older writes: what is known of it, and no more. */
 interface Partial {
-  readonly content: Buffer;
+  readonly pieces: { readonly start: number; readonly data: Uint8Array }[];
   readonly filled: ExtentSet;
 }
+
+/** What a piece, and the block that it is of, weigh in memory besides its bytes. */
+const PIECE_BYTES = 512;
 
 const DISK_SHIFT = 2 ** 40;
 
@@ -28,7 +31,7 @@ export type Piece = Pick<DataRecord, "kind" | "disk" | "offset" | "data">;
 
 /**
  * Puts wanted blocks together from writes that come newest first, and lets go of each as soon as it is whole. Of blocks
- * that are whole only in part it holds at most so many bytes: what is beyond is put off to another walk.
+ * that are whole only in part it holds what is known, at most so many bytes: what is beyond is put off to another walk.
  */
 export class BlockRebuild {
   /** Put off. */
@@ -38,6 +41,7 @@ export class BlockRebuild {
   readonly #sizes: ReadonlyMap<DiskIndex, Bytes>;
   readonly #memory: Bytes;
   readonly #partial = new Map<number, Partial>();
+  #held = 0;
 
   /** @param deferred what was put off before */
   constructor(disks: readonly SizedDisk[], wanted: Blocks, memory: Bytes, deferred = noBlocks(disks)) {
@@ -70,17 +74,17 @@ export class BlockRebuild {
       for (const { start, end } of blocks)
         for (let block = start; block < end; block++) {
           const partial = this.#partial.get(disk * DISK_SHIFT + block);
-          const digest = partial ? digestOf(partial.content) : zeroDigest(this.#length(disk, block));
+          const length = this.#length(disk, block);
+          const digest = partial ? digestOf(contentOf(partial, length)) : zeroDigest(length);
           yield { disk, block, digest };
         }
   }
 
   /** What is known of blocks that are whole only in part; views of what they hold. Taken again, it is known again. */
   *partials(): Generator<Piece> {
-    for (const [key, { content, filled }] of [...this.#partial].toSorted(([a], [b]) => a - b))
-      for (const { start, end } of filled) {
+    for (const [key, { pieces }] of [...this.#partial].toSorted(([a], [b]) => a - b))
+      for (const { start, data } of pieces.toSorted((a, b) => a.start - b.start)) {
         const offset = bytes((key % DISK_SHIFT) * BLOCK + start);
-        const data = content.subarray(start, end);
         yield { kind: "data", disk: diskIndex(Math.floor(key / DISK_SHIFT)), offset, data };
       }
   }
@@ -98,27 +102,25 @@ export class BlockRebuild {
       return record.kind === "data"
         ? digestOf(record.data.subarray(base, base + length))
         : zeroDigest(length);
-    const partial = known ?? this.#open(disk, block, length);
-    if (!partial) return undefined;
-    for (const part of partial.filled.claim(start, end))
-      if (record.kind === "data")
-        partial.content.set(record.data.subarray(base + part.start, base + part.end), part.start);
-    return partial.filled.total === length ? digestOf(partial.content) : undefined;
-  }
-
-  #open(disk: DiskIndex, block: number, length: Bytes): Partial | undefined {
-    if ((this.#partial.size + 1) * BLOCK > Math.max(this.#memory, BLOCK)) {
-      this.deferred.get(disk)?.add(block, block + 1);
-      this.#drop(disk, block);
-      return undefined;
+    const partial = known ?? { pieces: [], filled: new ExtentSet() };
+    for (const part of partial.filled.claim(start, end)) {
+      const piece = { start: part.start, data: pieceOf(record, base, part) };
+      partial.pieces.push(piece);
+      this.#held += PIECE_BYTES + piece.data.length;
     }
-    const partial = { content: Buffer.alloc(length), filled: new ExtentSet() };
-    this.#partial.set(disk * DISK_SHIFT + block, partial);
-    return partial;
+    this.#partial.set(key, partial);
+    if (partial.filled.total === length) return digestOf(contentOf(partial, length));
+    // One block at least is brought to its end by each walk.
+    if (this.#held <= this.#memory || this.#partial.size === 1) return undefined;
+    this.deferred.get(disk)?.add(block, block + 1);
+    this.#drop(disk, block);
+    return undefined;
   }
 
   #drop(disk: DiskIndex, block: number): void {
-    this.#partial.delete(disk * DISK_SHIFT + block);
+    const key = disk * DISK_SHIFT + block;
+    for (const { data } of this.#partial.get(key)?.pieces ?? []) this.#held -= data.length + PIECE_BYTES;
+    this.#partial.delete(key);
     this.wanted.get(disk)?.subtract(block, block + 1);
   }
 
@@ -127,6 +129,18 @@ export class BlockRebuild {
     if (size === undefined) throw new RangeError(`there is no disk ${disk}`);
     return blockLength(size, block);
   }
+}
+
+/** A copy: a view would keep the whole body of its segment in memory. */
+const pieceOf = (record: Taken, base: number, { start, end }: Extent): Uint8Array =>
+  record.kind === "data"
+    ? Uint8Array.from(record.data.subarray(base + start, base + end))
+    : new Uint8Array(end - start);
+
+function contentOf({ pieces }: Partial, length: Bytes): Buffer {
+  const content = Buffer.alloc(length);
+  for (const { start, data } of pieces) content.set(data, start);
+  return content;
 }
 
 const digestOf = (content: Uint8Array): Uint8Array => hash("sha256", content, "buffer");
