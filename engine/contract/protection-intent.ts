@@ -3,7 +3,11 @@ import { a2aPolicy } from "../core/a2a-policy.ts";
 import { regionOf } from "../core/region.ts";
 import { armIdField, idOfType } from "./field.ts";
 
-const location = z.string().min(1).max(100).transform(regionOf);
+const location = z
+  .string()
+  .max(100)
+  .transform(regionOf)
+  .refine((region) => /^[a-z0-9]+$/.test(region), "not a region's name, as in westeurope");
 const name = z.string().regex(/^[\w.() -]{1,200}$/, "not a name");
 const existing = z.literal("Existing");
 /** What is new Leeward makes by itself where the machine needs it, and names it itself. */

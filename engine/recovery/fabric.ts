@@ -24,7 +24,9 @@ export const fabricOf = (id: string): ArmId | undefined => cut(id, "replicationF
 /** The container that an item's or a mapping's id lies in, or that it names. */
 export const containerOf = (id: string): ArmId | undefined => cut(id, "replicationProtectionContainers");
 
+/** Older items may name anything there: what is no id lies in nothing. */
 function cut(id: string, type: string): ArmId | undefined {
-  const found = new RegExp(`^/subscriptions/.*?/${type}/[^/]+`, "i").exec(id)?.[0];
+  const above = String.raw`^/subscriptions/[^/?#\s]+(?:/[^/?#]+)*?`;
+  const found = new RegExp(`${above}/${type}/[^/?#]+`, "i").exec(id)?.[0];
   return found === undefined ? undefined : armId(found);
 }

@@ -32,7 +32,7 @@ export async function inventoryOf({ records }: Pick<Services, "records">, vault:
     inVault(records.containerMappings, vault),
     inVault(records.items, vault),
   ]);
-  const named = items.flatMap(placesOf).filter(({ container }) => sameArmId(vaultOf(container), vault));
+  const named = items.flatMap(placesOf).filter(({ container }) => isIn(vault, container));
   return {
     fabrics: fabricsOf([...fabrics, ...named.map(fabricOfPlace)]),
     containers: distinct([...containers.map(({ id }) => id), ...named.map(({ container }) => container)]),
@@ -59,16 +59,12 @@ interface Place {
 /** The container that an item is in, and the one that it goes to. */
 function placesOf({ id, recoveryContainerId, source, target }: ItemRecord): Place[] {
   const at = containerOf(id);
-  const to = recoveryContainerId === undefined ? undefined : toId(recoveryContainerId);
+  const to = containerOf(recoveryContainerId ?? "");
   return [
     ...(at ? [{ container: at, location: source?.region }] : []),
     ...(to ? [{ container: to, location: target?.region }] : []),
   ];
 }
-
-/** Older items may have anything there. */
-const toId = (text: string): ArmId | undefined =>
-  /^\/subscriptions\/[^/]+\/.*\/vaults\/[^/]+\//i.test(text) ? containerOf(text) : undefined;
 
 const fabricOfPlace = ({ container, location }: Place): Fabric => ({
   id: fabricOf(container) ?? container,

@@ -29,6 +29,17 @@ test("fabrics and containers that nobody made are there as long as an item names
   expect(item.id).toContain(container("West", "Shop"));
 });
 
+test.each([
+  "",
+  "elsewhere",
+  "/subscriptions/s/replicationFabrics/a?b/replicationProtectionContainers/c",
+  "/subscriptions//x",
+])("an item that goes to %j is in its own container alone", async (recoveryContainerId) => {
+  const world = vaultWorld();
+  await addItem(world, "a", { recoveryContainerId });
+  expect((await inventoryOf(world.services, vault)).containers).toEqual([container("West", "Shop")]);
+});
+
 test("neither goes while an item is in it or comes to it", async () => {
   const world = vaultWorld();
   await addItem(world, "a", { recoveryContainerId: container("East", "Rear") });
