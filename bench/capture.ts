@@ -110,6 +110,7 @@ async function compare(servers: readonly Server[]): Promise<void> {
   const rounds = Number(process.argv[3] ?? ROUNDS);
   const rates = new Map<string, number[]>();
   const costs = new Map<string, number[]>();
+  const counts = new Map<string, number[]>();
   for (let round = 0; round <= rounds; round++)
     for (const job of JOBS)
       for (const server of servers) {
@@ -126,6 +127,7 @@ async function compare(servers: readonly Server[]): Promise<void> {
         const key = `${job.name}/${server.name}`;
         rates.set(key, [...(rates.get(key) ?? []), rate]);
         costs.set(key, [...(costs.get(key) ?? []), cost]);
+        counts.set(key, [...(counts.get(key) ?? []), requests]);
       }
   console.log(
     `fio's nbd engine on a disk of ${DISK_MIB} MiB; medians of ${rounds} interleaved rounds; load ${loadavg()[0]?.toFixed(0)}.`,
@@ -133,6 +135,24 @@ async function compare(servers: readonly Server[]): Promise<void> {
   const names = servers.map(({ name }) => name);
   print("requests a second", names, rates);
   print("µs of processor for each request, of the serving process", names, costs);
+  printPoint(costs, counts);
+}
+
+/** Each job is given one point, of all that the jobs before it changed; a policy that says nothing else asks for one a minute. */
+function printPoint(
+  costs: ReadonlyMap<string, readonly number[]>,
+  counts: ReadonlyMap<string, readonly number[]>,
+): void {
+  const [, marks, points] = AGENTS.map(({ name }) => name);
+  console.log("\nprocessor that a point took besides, of the serving process:\n");
+  printTable([
+    ["", "ms", "of a minute"],
+    ...JOBS.map(({ name }) => {
+      const of = (found: typeof costs, kind = "") => median(found.get(`${name}/${kind}`) ?? []);
+      const ms = ((of(costs, points) - of(costs, marks)) * of(counts, points)) / 1000;
+      return [name, ms.toFixed(0), `${(ms / 600).toFixed(1)} %`];
+    }),
+  ]);
 }
 
 /** Seconds of processor that the process has had. */

@@ -13,6 +13,7 @@ import { osFiles } from "./journal.ts";
 import { KEY, MACHINE, START } from "./segments.ts";
 
 const DISK = diskIndex(0);
+const MOST_FILES = 256 * MIB;
 const TIME = micros(1_790_000_000_000_000);
 
 export interface HistoryOptions {
@@ -32,8 +33,10 @@ export interface HistoryOptions {
 export async function historyIn(objects: ObjectStore, s: HistoryOptions): Promise<RecoveryPoint[]> {
   const teller = new Teller(objects, s.size);
   const points: RecoveryPoint[] = [];
-  const files = osFiles(s.used);
-  for (let at = 0; at < s.used; at += BLOCK) await teller.write(at, files.subarray(at, at + BLOCK));
+  // Again and again where there are no more of them: what is 256 MiB apart never meets in one segment.
+  const files = osFiles(Math.min(s.used, MOST_FILES));
+  for (let at = 0; at < s.used; at += BLOCK)
+    await teller.write(at, files.subarray(at % files.length, (at % files.length) + BLOCK));
   for (let n = 0; n < s.points; n++) {
     for (let left = n === 0 ? 0 : s.churn; left > 0;) {
       const length = Math.min(left, 4 * KIB * 2 ** Math.floor(Math.random() * 5));

@@ -20,10 +20,13 @@ import { cpuOf } from "./delta-peers.ts";
 import { interleaved, median, printTable } from "./measure.ts";
 import { KEY, MACHINE } from "./segments.ts";
 
-const SIZE = 512 * MIB;
-/** Enough that finding the layers, some 20 small documents, does not show: no disk to fail over to is smaller. */
-const USED = 256 * MIB;
-const CHURN = 3 * MIB;
+/**
+ * Of the disk, in MiB: an operating system has no less. Finding the layers, some 20 small documents, waiting for the first
+ * part and for the last pages take a tenth of a second each, whatever the size.
+ */
+const USED = Number(process.argv[3] ?? 1024) * MIB;
+const SIZE = 2 * USED;
+const CHURN = bytes(Math.round(USED / 85 / MIB) * MIB);
 const POINTS = 24;
 const SHOWN = [0, POINTS >> 1, POINTS - 1];
 const PAGES = 4 * MIB;
@@ -157,7 +160,7 @@ async function speedsOf(scene: Scene, label: string): Promise<string[]> {
     layerName(layer),
     ...layer.parts.map((_, n) => layerPartName(layer, n)),
   ]);
-  const bodies = Array.from({ length: USED / PAGES }, () => randomBytes(PAGES));
+  const bodies = Array.from({ length: WRITES }, () => randomBytes(PAGES));
   const served: number[] = [];
   const rebuildCounted = async () => {
     const before = cpuOfBoth(scene);
@@ -191,7 +194,8 @@ async function getAll(objects: ObjectStore, names: readonly string[]): Promise<v
 
 async function writeAll({ disk }: Scene, bodies: readonly Buffer[]): Promise<void> {
   const write = await newDisk(disk);
-  for await (const _ of mapInOrder(bodies.entries(), WRITES, ([i, body]) => write(i * PAGES, body)));
+  const all = Array.from({ length: USED / PAGES }, (_, i) => i);
+  for await (const _ of mapInOrder(all, WRITES, (i) => write(i * PAGES, bodies[i % WRITES] ?? Buffer.of())));
 }
 
 async function rebuild({ objects, point, disk }: Scene): Promise<void> {

@@ -54,6 +54,9 @@ const capture = new Capture({
 });
 await serveNbd({ kind: "unix", path: socket }, capture.exports);
 
+/** Milliseconds: looking costs the processor that hashing wants. */
+const LOOK = 10;
+
 let begun = 1;
 async function resync(): Promise<void> {
   const of = generation(++begun);
@@ -61,27 +64,31 @@ async function resync(): Promise<void> {
   const disks = [{ index: diskIndex(0), size: disk.size }];
   await offerDigests({ cache: store, key, place, disks, digests: new Map([[diskIndex(0), digests]]) });
   const policy = { sealBytes: bytes(8 * MIB), sealAge: millis(5000), heartbeatEvery: millis(5000) };
-  const before = hashing();
+  const before = taken();
   const start = performance.now();
   capture.begin({ machine, generation: of, from: sequence(0), base, policy, store, key });
   process.send?.("begun");
-  while (capture.status?.mode === "resync") await sleep(5);
+  while (capture.status?.mode === "resync") await sleep(LOOK);
   const ms = performance.now() - start;
   if (capture.status?.problem) throw capture.status.problem;
+  const after = taken();
   process.send?.({
     ms,
-    hashing: hashing() - before,
+    hashing: after.hashing - before.hashing,
+    all: after.all - before.all,
     sent: capture.status?.initialCopy.sent,
     carried: capture.status?.captured.bytes,
   });
 }
 
-/** Seconds of processor that the processes which hash have taken so far; those that are not there yet none. */
-function hashing(): number {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
-  return children
-    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("--helper=hash"))
-    .reduce((sum, pid) => sum + cpuOf(Number(pid)), 0);
+/** Seconds of processor so far: of the processes that hash, and of those, this one and that which seals. */
+function taken(): { readonly hashing: number; readonly all: number } {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").match(/\d+/g) ?? [];
+  const hashers = children.filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("--helper=hash"),
+  );
+  const sum = (pids: readonly string[]) => pids.reduce((total, pid) => total + cpuOf(Number(pid)), 0);
+  return { hashing: sum(hashers), all: sum([...children, String(process.pid)]) };
 }
 
 process.on("message", () => void resync());
