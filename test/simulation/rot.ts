@@ -150,6 +150,8 @@ async function isRotten(world: World, { rots }: Machine, side: Side): Promise<bo
 async function isNeedless(target: ObjectStore, { kind, name, body }: Rot): Promise<boolean> {
   if (kind === "a checkpoint" && body === undefined) return true;
   if (kind !== "a layer's document" && kind !== "a layer's part") return false;
+  // What a verification has kept is a part as well, and no list names it.
+  if (!name.includes("/layers/")) return false;
   const { machine, generation } = placeOf(name);
   const { doom } = await readDoom(target, machine, generation);
   return doom.layers.some((one) => one.name === documentOf(name));
