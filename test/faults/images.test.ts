@@ -6,4 +6,4 @@ const { disablement, failover } = await import("./steps.ts");
 
 // From nothing to nothing: what is between has names and numbers that are drawn, and shows in the disks that were built.
 const after = [surroundings, nextImage, failover, disablement];
-tableOf("a life by images", 2, { before: [], step: enablementByImages, after });
+tableOf("a life by images", 2, { before: [], step: enablementByImages, after }, 5);
