@@ -4,7 +4,7 @@ import type { Micros, Sequence } from "../engine/core/units.ts";
 import type { PointPlace } from "../engine/journal/names.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
-import { checkNotBad, isGood, latestVerified } from "../engine/recovery/point-choice.ts";
+import { checkNotBad, defaultPoint, isGood, latestVerified } from "../engine/recovery/point-choice.ts";
 import type { VerificationRecord } from "../engine/recovery/verification.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { type Moment, findMoment } from "../engine/replication/moment.ts";
@@ -70,7 +70,7 @@ export async function chosenFor(
   const named = asked.point
     ? pointNamed(points, asked.point)
     : await passingOver(services, machine, ({ isReadable }) =>
-        newestOf({ target: services.target, machine }, points.filter(isReadable), known, choice),
+        newestOf(services, item, points.filter(isReadable), known, choice),
       );
   if (asked.point && named && !choice.acceptBadPoint) checkNotBad(named, known);
   return named ? { point: named.id } : {};
@@ -126,7 +126,8 @@ function checkBehind(
 
 /** Of the kind that is wanted; undefined leaves it to the failover's plan. Reads its manifest. */
 async function newestOf(
-  { target, machine }: Pick<Services, "target"> & Pick<ItemRecord, "machine">,
+  { target, records }: Services,
+  { machine, failover }: ItemRecord,
   points: readonly PointPlace[],
   known: VerificationRecord | undefined,
   { recoveryPointType }: FailoverChoice,
@@ -137,6 +138,12 @@ async function newestOf(
     const found = points.find((point) => point.id === id) ?? none(machine, "verified");
     await read(found);
     return found;
+  }
+  if (recoveryPointType === "LatestProcessed" && failover) {
+    // Left to the plan, a failover that is tried again would go on with the point that it had.
+    const last = (await records.progress.get(machine))?.value.point?.id;
+    const id = defaultPoint(points, known, last);
+    return points.find((point) => point.id === id);
   }
   if (recoveryPointType !== "LatestApplicationConsistent") return undefined;
   for (const place of points.toReversed().filter((point) => isGood(point, known)))

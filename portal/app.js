@@ -1,8 +1,10 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { INSTANT, KINDS, enableDialog, failoverDialog, resyncDialog } from "./dialogs.js";
+import { enableDialog, resyncDialog } from "./dialogs.js";
 import { disableDialog } from "./disable-dialog.js";
+import { cancelFailoverDialog, failoverDialog } from "./failover-dialogs.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
+import { enablement, failoverBody, testBody } from "./request-bodies.js";
 import { testCleanupDialog, testDialog } from "./test-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
@@ -16,6 +18,7 @@ const COMMON_POINTS_MILLIS = 15_000;
 const DIALOGS = {
   enable: enableDialog,
   failover: failoverDialog,
+  cancelFailover: cancelFailoverDialog,
   resync: resyncDialog,
   test: testDialog,
   testCleanup: testCleanupDialog,
@@ -73,7 +76,7 @@ const actions = {
   close: () => dialog.close(),
   enable: (machine, wish) =>
     request(`Protection of ${machine.name} was started.`, () =>
-      api.put(api.itemPath(model.config, wish.name), enablement(machine, wish)),
+      api.put(api.itemPath(model.config, wish.name), enablement(model.config, machine, wish)),
     ),
   plan: (machine, wish) => readPlan(model.dialog, machine, wish),
   chosen: () => show(),
@@ -85,18 +88,10 @@ const actions = {
       "How far it is appears with the machine.",
     ),
   askTest: ({ id }) => open({ kind: "test", id }),
-  test: (item, { point, at, network, networkId }) =>
+  test: (item, wish) =>
     request(
       `A test failover of ${item.name} was started.`,
-      () =>
-        api.post(`${item.id}/testFailover`, {
-          properties: {
-            failoverDirection: "PrimaryToRecovery",
-            ...(network === "named" && { networkType: "VmNetworkAsInput", networkId }),
-            ...(network && network !== "named" && { networkType: network }),
-            ...chosenPoint(point, at),
-          },
-        }),
+      () => api.post(`${item.id}/testFailover`, testBody(wish)),
       "How far it is appears with the machine. Clean it up when you have seen enough.",
     ),
   askTestCleanup: ({ id }) => open({ kind: "testCleanup", id }),
@@ -147,25 +142,16 @@ const actions = {
       () => api.remove(group.id),
       "Its machines go on as they were.",
     ),
-  failover: (item, point, at) =>
+  failover: (item, wish) =>
     request(`The failover of ${item.name} was started.`, () =>
-      api.post(`${item.id}/unplannedFailover`, {
-        properties: {
-          failoverDirection: "PrimaryToRecovery",
-          sourceSiteOperations: "NotRequired",
-          ...chosenPoint(point, at),
-        },
-      }),
+      api.post(`${item.id}/unplannedFailover`, failoverBody(wish)),
+    ),
+  askCancelFailover: ({ id }) => open({ kind: "cancelFailover", id }),
+  cancelFailover: (item) =>
+    request(`The failover of ${item.name} is being taken back.`, () =>
+      api.post(`${item.id}/failoverCancel`, {}),
     ),
 };
-
-function chosenPoint(point, at) {
-  const instanceType = "A2A";
-  if (point === INSTANT) return { providerSpecificDetails: { instanceType }, leeward: { at } };
-  if (KINDS.includes(point))
-    return { providerSpecificDetails: { instanceType }, leeward: { recoveryPointType: point } };
-  return { providerSpecificDetails: { instanceType, ...(point ? { recoveryPointId: point } : {}) } };
-}
 
 function open(what) {
   model.dialog = what;
@@ -175,24 +161,13 @@ function open(what) {
   dialog.showModal();
 }
 
-const enablement = (machine, { group, replica }) => ({
-  properties: {
-    providerSpecificDetails: {
-      instanceType: "A2A",
-      fabricObjectId: machine.id,
-      recoveryResourceGroupId: `/subscriptions/${model.config.subscriptionId}/resourceGroups/${group}`,
-    },
-    leeward: { policy: { replica } },
-  },
-});
-
 /** As `readVerdict`, for what the form says now. */
 async function readPlan(about, machine, wish) {
   about.plan = { asked: true };
   show();
   try {
     const path = `${api.itemPath(model.config, wish.name)}/leewardPlan`;
-    about.plan = { value: await api.look(path, enablement(machine, wish)) };
+    about.plan = { value: await api.look(path, enablement(model.config, machine, wish)) };
   } catch (failure) {
     about.plan = { failure };
   }

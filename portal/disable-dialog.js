@@ -15,6 +15,10 @@ export function disableDialog(model, actions) {
     const chosen = { purge: Boolean(form.get("purge")), keepPoints: Boolean(form.get("keep")) };
     void actions.disable({ id: item.id, name }, chosen);
   };
+  const purge = (event) => {
+    model.dialog.purge = event.target.checked;
+    actions.chosen();
+  };
   return h(
     "form",
     { key: `disable ${item.id}`, onsubmit: submit },
@@ -29,12 +33,12 @@ export function disableDialog(model, actions) {
     ),
     removalView(model.dialog.removal),
     choice(
-      "keep",
+      { name: "keep", disabled: model.dialog.purge },
       "Keep the recovery points.",
       "Their journal stays in the target account until you delete it: see restore in the documentation.",
     ),
     choice(
-      "purge",
+      { name: "purge", onchange: purge },
       "Go on without what does not answer.",
       "For a region or a machine that is gone: what could not be deleted there is listed by the job. Points are not kept then.",
     ),
@@ -45,8 +49,8 @@ export function disableDialog(model, actions) {
 const choice = (field, words, hint) =>
   h(
     "label",
-    { class: "check", key: field },
-    h("input", { type: "checkbox", name: field }),
+    { class: "check", key: field.name },
+    h("input", { type: "checkbox", ...field }),
     h("span", null, `${words} `, h("span", { class: "hint" }, hint)),
   );
 

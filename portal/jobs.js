@@ -82,7 +82,7 @@ function thingsView(words, things, others) {
         h(
           "li",
           { key: `${type} ${name}` },
-          h("span", null, `${nameOf(type)} `, h("code", null, shortOf(name))),
+          h("span", null, `${nameOf(type)} `, h("code", null, shortOf(name)), " "),
           h(
             "span",
             { class: "hint" },

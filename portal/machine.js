@@ -79,7 +79,9 @@ export function machineView(item, model, actions) {
       button("RepairReplication", "Resync now…", () => actions.askResync(item)),
       button("TestFailoverCleanup", "Clean up the test…", () => actions.askTestCleanup(item)),
       button("TestFailover", "Test failover…", () => actions.askTest(item)),
+      button("CancelFailover", "Cancel the failover…", () => actions.askCancelFailover(item)),
       allowedOperations.includes("UnplannedFailover") &&
+        (leeward.state === "Protected" || leeward.group) &&
         h(
           "button",
           {
@@ -100,7 +102,7 @@ export function machineView(item, model, actions) {
             onclick: () => actions.askFailover(item),
             disabled: model.sending,
           },
-          "Fail over…",
+          leeward.state === "Protected" ? "Fail over…" : "Try the failover again…",
           h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
         ),
     ),

@@ -1,6 +1,7 @@
-import { INSTANT, dialogButtons, instantField, pointOptions } from "./dialogs.js";
+import { dialogButtons } from "./dialogs.js";
 import { h } from "./dom.js";
 import { nameOfMachine } from "./machine.js";
+import { INSTANT, instantField, pointOptions } from "./point-choice.js";
 
 /** Builds a copy beside everything; nothing is lost by it, so it does not look like danger. */
 export function testDialog(model, actions) {
@@ -65,13 +66,9 @@ export function testDialog(model, actions) {
           }),
         ),
     ],
-    dialogButtons(
-      model,
-      actions,
-      "primary",
-      failed ? "Try the test again" : "Build the copy",
-      item.points.length === 0,
-    ),
+    dialogButtons(model, actions, "primary", failed ? "Try the test again" : "Build the copy", {
+      disabled: item.points.length === 0,
+    }),
   );
 }
 

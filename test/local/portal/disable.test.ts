@@ -24,6 +24,7 @@ describe.skipIf(!present)("the end of a protection in the portal", () => {
     await dialog.getByText("lwc123").waitFor();
     await dialog.getByText("Will stay: 1 thing").click();
     await dialog.getByText("till uses it").waitFor();
+    await served.picture(page, "disable");
     await dialog.getByText("Keep the recovery points.").click();
     await dialog.getByRole("button", { name: "Disable ledger now" }).click();
     await page.getByText("The end of the protection of ledger was begun.").waitFor();
@@ -36,6 +37,7 @@ describe.skipIf(!present)("the end of a protection in the portal", () => {
     ]);
     await page.getByRole("button", { name: "Disable… ledger" }).click();
     await dialog.getByText("Go on without what does not answer.").click();
+    await expect.poll(() => dialog.getByLabel(/^Keep the recovery points/).isDisabled()).toBe(true);
     await dialog.getByRole("button", { name: "Disable ledger now" }).click();
     await expect
       .poll(() => served.api.script.received.at(-1))

@@ -1,3 +1,5 @@
+import { mkdirSync } from "node:fs";
+import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll } from "vitest";
 import { launchBrowser } from "./browser.ts";
@@ -30,5 +32,13 @@ export class Served {
     const page = await this.#browser.newPage({ viewport: { width: 1000, height: 900 } });
     await page.goto(`${this.api.url}/portal#token=${TOKEN}`);
     return page;
+  }
+
+  /** Kept where `PICTURES` names a folder. */
+  async picture(page: Page, name: string): Promise<void> {
+    const folder = process.env["PICTURES"];
+    if (folder === undefined) return;
+    mkdirSync(folder, { recursive: true });
+    await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: true });
   }
 }

@@ -48,6 +48,7 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     const dialog = page.getByRole("dialog", { name: "Test the failover of ledger?" });
     await dialog.getByLabel("Recovery point").selectOption("22222222-2222-4222-8222-222222222222");
     await dialog.getByLabel("Network").selectOption("None: nothing reaches the copy");
+    await served.picture(page, "test");
     await dialog.getByRole("button", { name: "Build the copy" }).press("Enter");
     await page.getByText("A test failover of ledger was started.").waitFor();
     expect(sent()).toMatchObject({
@@ -90,6 +91,7 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     await card.getByRole("button", { name: "Clean up the test… ledger" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("textbox").fill("all orders were there");
+    await served.picture(page, "test-cleanup");
     await dialog.getByRole("button", { name: "Delete the copy" }).click();
     await page.getByText("The clean-up of the test of ledger was started.").waitFor();
     expect(sent()).toMatchObject({

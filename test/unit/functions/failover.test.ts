@@ -164,6 +164,22 @@ test("what is not reachable, or named twice, is refused before anything changes"
   expect(await chosenFor(services, item, none, strict)).toEqual({});
 });
 
+test("a failover that is tried again with the newest point does not go on with the one that it had", async () => {
+  const s = await scene("none");
+  const { services, points, machine } = s;
+  const choice = { acceptBadPoint: false, recoveryPointType: "LatestProcessed" } as const;
+  expect(await chosenFor(services, s.item, { now: micros(1) }, choice)).toEqual({});
+  const point = points[0]?.id;
+  const begun = await s.records.items.update(itemKeyOf(machine), (old) =>
+    beginFailover(old, { now: micros(1), point }),
+  );
+  const { operation } = begun.job;
+  await failoverActivities.planFailover({ machine, operation, point }, toolsOf(services));
+  const tried = (await s.records.items.get(itemKeyOf(machine)))?.value ?? fail();
+  expect(tried.failover?.point).toBe(point);
+  expect(await chosenFor(services, tried, { now: micros(1) }, choice)).toEqual({ point: points[1]?.id });
+});
+
 test("the newest point whose manifest is gone is made again, and not passed over for an older one", async () => {
   const s = await scene("none");
   const { stores, points, services, item } = s;

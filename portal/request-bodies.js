@@ -1,0 +1,51 @@
+import { INSTANT, KINDS } from "./point-choice.js";
+
+/** What the API is sent for what was chosen in a dialog. */
+
+export const enablement = ({ subscriptionId }, machine, { group, replica }) => ({
+  properties: {
+    providerSpecificDetails: {
+      instanceType: "A2A",
+      fabricObjectId: machine.id,
+      recoveryResourceGroupId: `/subscriptions/${subscriptionId}/resourceGroups/${group}`,
+    },
+    leeward: { policy: { replica } },
+  },
+});
+
+export function failoverBody({ point, at, size, acceptUnfit, onlyRunning }) {
+  const build = {
+    ...(size && { size }),
+    ...(acceptUnfit && { acceptUnfit }),
+    ...(onlyRunning && { bootCheck: "running" }),
+  };
+  return {
+    properties: {
+      failoverDirection: "PrimaryToRecovery",
+      sourceSiteOperations: "NotRequired",
+      ...chosen(point, at, build),
+    },
+  };
+}
+
+export const testBody = ({ point, at, network, networkId }) => ({
+  properties: {
+    failoverDirection: "PrimaryToRecovery",
+    ...(network === "named" && { networkType: "VmNetworkAsInput", networkId }),
+    ...(network && network !== "named" && { networkType: network }),
+    ...chosen(point, at),
+  },
+});
+
+function chosen(point, at, more = {}) {
+  const leeward = {
+    ...(point === INSTANT && { at }),
+    ...(KINDS.includes(point) && { recoveryPointType: point }),
+    ...more,
+  };
+  const recoveryPointId = point && point !== INSTANT && !KINDS.includes(point) ? point : undefined;
+  return {
+    providerSpecificDetails: { instanceType: "A2A", ...(recoveryPointId && { recoveryPointId }) },
+    ...(Object.keys(leeward).length > 0 && { leeward }),
+  };
+}
