@@ -86,7 +86,7 @@ async function carryCounting(): Promise<[readonly RecoveryPoint[], number]> {
   return [points, fault.calls];
 }
 
-const BARRIER = barrierId("00000000-0000-4000-8000-000000001000");
+const BARRIER = barrierId("00001000-0000-4000-8000-000000001000");
 
 describe("cut", () => {
   test("makes a point of a barrier whose proof came in a later window", async () => {
