@@ -12,6 +12,7 @@ import type { JobStatus } from "../orchestrations/job-status.ts";
 import { type Monitoring, diskDetails } from "./disk-details.ts";
 import { idFrom } from "./item-envelope.ts";
 import { stateWords } from "./state-words.ts";
+import { vmNics } from "./vm-nics.ts";
 
 type Details = ProtectedItem["properties"]["providerSpecificDetails"];
 
@@ -38,7 +39,7 @@ export function providerDetails(
     ...targetOf(item),
     osType: source?.disks[0]?.osType ?? null,
     selectedTfoAzureNetworkId: item.test?.place.network ?? null,
-    vmNics: [],
+    vmNics: vmNics(item),
     vmSyncedConfigDetails: { tags: source?.tags ?? {}, inputEndpoints: [] },
     ...monitoring,
     lastHeartbeat: agent?.heardAt === undefined ? null : toIso(agent.heardAt),

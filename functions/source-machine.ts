@@ -7,12 +7,11 @@ import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
 import { MIB, MOST_DISKS, diskIndex } from "../engine/core/units.ts";
 import {
   type ItemRecord,
-  type SourceAddress,
   type SourceDisk,
   type SourceMachine,
-  type SourceNic,
   lastSegment,
 } from "../engine/recovery/item.ts";
+import type { SourceNic, SourceAddress } from "../engine/recovery/source-nic.ts";
 import type { Services } from "./services.ts";
 
 /** Reads all that a failover will need of the source. @throws SourceUnsuitable saying what cannot be protected, and why. */
@@ -27,9 +26,7 @@ export async function readSource(
   const principal = vm.identity?.principalId;
   if (!principal && item.policy.capture === "nbd")
     throw unsuitable(`${item.vmId} has no system-assigned identity, by which its agent is known`);
-  const nics = await Promise.all(
-    vm.properties.networkProfile.networkInterfaces.map(async ({ id }) => getNetworkInterface(arm, id)),
-  );
+  const nics = await Promise.all(interfacesOf(vm).map(async ({ id }) => getNetworkInterface(arm, id)));
   const subnets = nics.map((nic) =>
     subnetOf(nic.properties.ipConfigurations[0]?.properties.subnet?.id, nic.id),
   );
@@ -71,6 +68,7 @@ export async function readSource(
       const groups = ip?.applicationSecurityGroups ?? [];
       return {
         name: nic.name,
+        id: nic.id,
         primary: at === 0,
         privateAddress: ip?.privateIPAddress,
         subnet: subnets[at]?.subnet ?? primary.subnet,
@@ -86,6 +84,12 @@ export async function readSource(
     disks: await readDisks({ arm }, item, vm),
   };
 }
+
+/** The primary one first, wherever it stands. */
+const interfacesOf = ({ properties: { networkProfile } }: VirtualMachine) =>
+  networkProfile.networkInterfaces.toSorted(
+    (a, b) => Number(b.properties?.primary ?? false) - Number(a.properties?.primary ?? false),
+  );
 
 function traitsOf({ properties, identity }: VirtualMachine) {
   const { storageProfile, additionalCapabilities } = properties;
@@ -107,6 +111,7 @@ const addressesOf = ({ properties }: NetworkInterface): SourceAddress[] =>
       primary: ip.primary || properties.ipConfigurations.length === 1,
       version: ip.privateIPAddressVersion,
       address: ip.privateIPAddress,
+      fixed: ip.privateIPAllocationMethod === "Static",
     }))
     .toSorted((a, b) => Number(b.primary) - Number(a.primary));
 

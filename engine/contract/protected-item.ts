@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { lostView } from "./losses.ts";
 import { targetBuild } from "./target-build.ts";
+import { vmNic } from "./vm-nic.ts";
 import { allWatermarks, bothLosses, passedOver } from "./figures.ts";
 
 const jobStep = z.object({
@@ -286,6 +287,7 @@ export const protectedItem = z.object({
       rpoInSeconds: z.number().nullable(),
       vmProtectionState: z.string(),
       monitoringPercentageCompletion: z.number().nullable(),
+      vmNics: z.array(vmNic),
     }),
     leeward: leewardItem,
   }),

@@ -5,11 +5,11 @@ import { type CopyKind, type There, KINDS, copyNames } from "./copy-name.ts";
 import {
   type ItemRecord,
   type SourceMachine,
-  type SourceNic,
   type TargetMachine,
   type TargetNic,
   lastSegment,
 } from "./item.ts";
+import type { SourceNic } from "./source-nic.ts";
 import { type NetworkMapping, mappedSubnet, mappingName } from "./network-mapping.ts";
 import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
 import { homeOf, namesLacking } from "./chosen-names.ts";

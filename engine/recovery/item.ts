@@ -16,6 +16,7 @@ import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts
 import { announcement } from "./announce.ts";
 import { dismissed } from "./dismissed.ts";
 import { resyncRequest } from "./resync-request.ts";
+import { sourceNic } from "./source-nic.ts";
 import { targetBuild } from "./target-build.ts";
 import { passedOver } from "./passed-over.ts";
 import { bootCheck, recoveryPolicy } from "./policy.ts";
@@ -58,34 +59,6 @@ const sourceDisk = z.object({
   purchasePlan: z.record(z.string(), z.unknown()).optional(),
 });
 export type SourceDisk = z.infer<typeof sourceDisk>;
-
-/** One address of a network interface. */
-const sourceAddress = z.object({
-  /** Of its configuration. */
-  name: z.string(),
-  primary: z.boolean(),
-  version: z.enum(["IPv4", "IPv6"]),
-  address: z.string().optional(),
-});
-export type SourceAddress = z.infer<typeof sourceAddress>;
-
-const sourceNic = z.object({
-  name: z.string(),
-  primary: z.boolean(),
-  privateAddress: z.string().optional(),
-  subnet: z.string(),
-  /** Older records lack it: it is that of all. */
-  network: arm.optional(),
-  networkSecurityGroup: arm.optional(),
-  applicationSecurityGroups: z.array(arm).optional(),
-  acceleratedNetworking: z.boolean(),
-  /** All of its addresses, in order; records of an older Leeward have the first only, as `privateAddress`. */
-  addresses: z.array(sourceAddress).optional(),
-  ipForwarding: z.boolean().optional(),
-  /** None of its own: those of the network. */
-  dnsServers: z.array(z.string()).optional(),
-});
-export type SourceNic = z.infer<typeof sourceNic>;
 
 /** Everything about the source VM that a failover needs, copied while its region is there to ask. */
 const sourceMachine = z.object({

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type ArmId, armId, sameArmId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type ItemRecord, lastSegment } from "./item.ts";
-import { placeOf } from "./target-names.ts";
+import { networkOf, placeOf } from "./target-names.ts";
 
 const arm = z.string().transform(checked(armId));
 
@@ -83,6 +83,3 @@ export function rowsOfReversal({ source, target }: Pick<ItemRecord, "source" | "
   }
   return [...rows.values()].flatMap((row) => [row, wayBack(row)]);
 }
-
-const networkOf = (subnet: ArmId): ArmId =>
-  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));

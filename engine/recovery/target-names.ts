@@ -3,11 +3,11 @@ import { type ArmId, type BarrierId, armId, groupOf, sameArmId } from "../core/i
 import {
   type ItemRecord,
   type SourceMachine,
-  type SourceNic,
   type TargetMachine,
   type TargetNic,
   lastSegment,
 } from "./item.ts";
+import { type SourceAddress, type SourceNic, addressesOf } from "./source-nic.ts";
 
 /**
  * Names of everything that Leeward makes for a machine: fixed by the request, so that a second run finds what the first
@@ -87,6 +87,13 @@ export const placeOf = (
     name: nic.name,
     subnet: inNetwork(network, nic.primary && subnet ? subnet : nic.subnet),
   };
+
+/** What it asks its subnet for: the source's own, or what the user wants in place of the primary one. */
+export const wantedAddresses = (nic: SourceNic, place: TargetNic): SourceAddress[] =>
+  addressesOf(nic).map((one) => (one.primary && place.address ? { ...one, address: place.address } : one));
+
+export const networkOf = (subnet: ArmId): ArmId =>
+  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
 
 /** Of the copy of a NIC, which is called by its name at the source. */
 export function targetNic(target: TargetMachine, nicName: string): ArmId {

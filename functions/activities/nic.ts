@@ -9,19 +9,17 @@ import {
 import { prefixesOf } from "../../engine/azure/subnet.ts";
 import { whyNotIn } from "../../engine/azure/subnet-address.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
-import {
-  type ItemRecord,
-  type SourceAddress,
-  type SourceNic,
-  type TargetNic,
-  itemKeyOf,
-  lastSegment,
-  sourceOf,
-  targetOf,
-} from "../../engine/recovery/item.ts";
+import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
+import { type ItemRecord, itemKeyOf, lastSegment, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import type { SourceAddress } from "../../engine/recovery/source-nic.ts";
 import type { BuiltAddress, BuiltNic } from "../../engine/recovery/target-build.ts";
-import { placeOf, roleIn, targetNic } from "../../engine/recovery/target-names.ts";
+import {
+  networkOf,
+  placeOf,
+  roleIn,
+  targetNic,
+  wantedAddresses,
+} from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
 import type { Services } from "../services.ts";
 import { sent } from "./target.ts";
@@ -40,7 +38,8 @@ export const nicActivities = {
     const there = await findNetworkInterface(arm, id);
     // Where a failover would go, a test must not take the address that it will want.
     const intrudes = test && sameArmId(networkOf(place.subnet), targetOf(item).network);
-    const wanted = addressesOf(nic, place, intrudes);
+    const all = wantedAddresses(nic, place);
+    const wanted = intrudes ? all.map((one) => ({ ...one, address: undefined })) : all;
     const addresses = await chosenIn(arm, place.subnet, wanted, there);
     if (!test) await noteNic(services, item, { name: nic.name, id, addresses });
     const spec = {
@@ -60,14 +59,6 @@ export const nicActivities = {
     return sent(await ensureNetworkInterface(arm, spec, used ? "keep" : "write"));
   },
 } satisfies Partial<Implementations>;
-
-/** The primary one first, with what the user wants in its place. */
-function addressesOf(nic: SourceNic, place: TargetNic, intrudes?: boolean): SourceAddress[] {
-  const { addresses, privateAddress: address } = nic;
-  const all = addresses ?? [{ name: "primary", primary: true, version: "IPv4" as const, address }];
-  if (intrudes) return all.map((one) => ({ ...one, address: undefined }));
-  return all.map((one) => (one.primary && place.address ? { ...one, address: place.address } : one));
-}
 
 /** The source's own addresses where the subnet has them free; otherwise the subnet gives one, and why is said. */
 async function chosenIn(
@@ -95,9 +86,6 @@ async function chosenIn(
     }),
   );
 }
-
-const networkOf = (subnet: ArmId): ArmId =>
-  armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
 
 /** What Azure refuses to answer is an answer as well: without the address the machine comes up all the same. */
 async function whyTaken(arm: ArmClient, network: ArmId, address: string): Promise<string | undefined> {

@@ -52,6 +52,7 @@ export function item(
         rpoInSeconds: 3,
         vmProtectionState: "Protected",
         monitoringPercentageCompletion: 100,
+        vmNics: [],
       },
       leeward: {
         machine: "ledger-1",
