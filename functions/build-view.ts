@@ -1,7 +1,5 @@
 import type { TargetBuild } from "../engine/contract/target-build.ts";
-import type { FailoverReport } from "../engine/recovery/item.ts";
-
-type Built = Pick<FailoverReport, "fit" | "notes" | "nics" | "boot">;
+import type { TargetBuild as Built } from "../engine/recovery/target-build.ts";
 
 export const buildView = ({ fit, notes, nics, boot }: Built): TargetBuild => ({
   size: fit?.size ?? null,

@@ -3,6 +3,7 @@ import type { BarrierId, MachineId } from "../engine/core/ids.ts";
 import type { Micros, Sequence } from "../engine/core/units.ts";
 import type { PointPlace } from "../engine/journal/names.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
+import type { BuildWish } from "../engine/recovery/build-wish.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { checkNotBad, defaultPoint, isGood, latestVerified } from "../engine/recovery/point-choice.ts";
 import type { VerificationRecord } from "../engine/recovery/verification.ts";
@@ -33,13 +34,11 @@ interface Chosen {
 }
 
 /** How the target is to be built, of a request's own part; without what it leaves out. */
-export const buildWish = ({ size, bootCheck, acceptUnfit }: BuildWish): NonNullable<Asked["build"]> => ({
+export const buildWish = ({ size, bootCheck, acceptUnfit }: BuildWish): BuildWish => ({
   ...(size !== undefined && { size }),
   ...(bootCheck && { bootCheck }),
   ...(acceptUnfit && { acceptUnfit }),
 });
-
-type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
 
 /**
  * What the failover is begun with: a point, or a state between points, which its plan finds again once the cache was

@@ -8,7 +8,7 @@ import { type ItemRecord, itemKey, targetOf } from "../engine/recovery/item.ts";
 import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
 import type { TestNetwork } from "../engine/recovery/test-report.ts";
 import { carryOn, findItem } from "./begin.ts";
-import { checkReadable, chosenFor } from "./failover-choice.ts";
+import { buildWish, checkReadable, chosenFor } from "./failover-choice.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
 import { PATHS, itemIn } from "./paths.ts";
@@ -41,7 +41,8 @@ async function testFailOver(call: DurableCall, properties: TestFailoverRequest["
   const id = itemIn(call.request);
   const item = await findItem(services, id);
   const point = properties.providerSpecificDetails?.recoveryPointId;
-  const asked = { ...askedIn(call), point, ...(await networkFor(services, item, properties)) };
+  const build = buildWish(properties.leeward);
+  const asked = { ...askedIn(call), point, build, ...(await networkFor(services, item, properties)) };
   // What cannot begin whatever is chosen is refused for that reason.
   beginTest(item, asked);
   if (point) await checkReadable(services, item, point);

@@ -2,6 +2,7 @@ import type { LeewardItem } from "../engine/contract/protected-item.ts";
 import { toIso } from "../engine/core/clock.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { TestState } from "../engine/recovery/state.ts";
+import { buildView } from "./build-view.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 
 /** Microsoft's words for where a test is. */
@@ -48,6 +49,7 @@ export function testView({ test }: ItemRecord, job: JobStatus | undefined): Leew
       ? { phase: job.phase, percentComplete: job.percentComplete, ...job.progress, steps: [...job.steps] }
       : null,
     failure: failure ?? null,
+    build: buildView(test),
   };
 }
 

@@ -16,6 +16,7 @@ function vmNic(item: ItemRecord, target: TargetMachine, nic: SourceNic): VmNic {
   const place = placeOf(target, nic);
   const built = item.failover?.nics?.find(({ name }) => name === nic.name);
   const tested = item.test?.place.nics.find(({ name }) => name === nic.name);
+  const copied = item.test?.nics?.find(({ name }) => name === nic.name);
   const name = lastSegment(targetNic(target, nic.name));
   // A test's is called after the source's.
   const { nics: _, ...plain } = target;
@@ -40,7 +41,7 @@ function vmNic(item: ItemRecord, target: TargetMachine, nic: SourceNic): VmNic {
         built?.addresses.find((one) => one.name === wanted.name),
       ),
       tfoSubnetName: tested ? lastSegment(tested.subnet) : null,
-      tfoStaticIPAddress: null,
+      tfoStaticIPAddress: copied?.addresses.find((one) => one.name === wanted.name)?.given ?? null,
       tfoPublicIPAddressId: null,
       tfoLBBackendAddressPoolIds: [],
     })),

@@ -115,7 +115,7 @@ function doingOf(scene: Scene, step: FailoverStep): Doing {
     case "clear":
       return { send: call(context, "clearVm", at) };
     case "boot":
-      return { work: booted(context, at) };
+      return { work: booted(context, copy, at.point) };
     case "drop":
       return { send: call(context, "dropDisk", { machine: at.machine, point: step.point, disk: step.disk }) };
     case "guard":
@@ -169,13 +169,13 @@ function* running(context: OrchestrationContext, copy: Copy, point: BarrierId): 
 }
 
 /** Until it runs and has what is waited for. What its console says is kept however it ends. */
-function* booted(context: OrchestrationContext, { machine, point }: AtPoint): Generator<Task, void, never> {
+function* booted(context: OrchestrationContext, copy: Copy, point: BarrierId): Generator<Task, void, never> {
   const start = replayedNow(context);
   for (let round = 0; ; round++) {
-    const view = yield* call(context, "observeBoot", { machine });
+    const view = yield* call(context, "observeBoot", copy);
     const late = secondsSince(context, start) > START_PATIENCE_SECONDS;
     if (view.started || late) {
-      const { said } = yield* call(context, "readBoot", { machine });
+      const { said } = yield* call(context, "readBoot", copy);
       if (view.started) return;
       throw new LeewardError("TimedOut", lateWords(point, view, said));
     }

@@ -150,9 +150,9 @@ export interface Activities extends ShutDownActivities, PlanActivities {
   createVm: Does<AtPoint, ArmSent>;
   observeVm: Does<Copy, { readonly running: boolean }>;
   /** One look at a machine that starts. `started`: it has all that is waited for. */
-  observeBoot: Does<Machine, BootView>;
+  observeBoot: Does<Copy, BootView>;
   /** Keeps the last lines of the machine's console and the addresses it has; says the last line. */
-  readBoot: Does<Machine, { readonly said: string }>;
+  readBoot: Does<Copy, { readonly said: string }>;
   /** Deletes a disk that an earlier try built, and the blob that it was imported from. */
   dropDisk: Does<DiskAtPoint, ArmSent>;
 

@@ -1,10 +1,9 @@
 import { dialogButtons } from "./dialogs.js";
 import { h } from "./dom.js";
-import { clock, count } from "./format.js";
+import { clock } from "./format.js";
 import { nameOfMachine } from "./machine.js";
 import { INSTANT, chosenOf, instantField, lostBy, pointOptions } from "./point-choice.js";
-
-const OTHER_SIZE = "other";
+import { buildWishIn, check, retryChoices, sizeField, sizesIn } from "./size-choice.js";
 
 /** Says what will be lost before it is lost. A failover that failed is gone on with. */
 export function failoverDialog(model, actions) {
@@ -28,9 +27,7 @@ export function failoverDialog(model, actions) {
       {
         point: wanted,
         at: form.get("at"),
-        size: form.get("otherSize") ?? form.get("size"),
-        acceptUnfit: form.has("acceptUnfit"),
-        onlyRunning: form.has("onlyRunning"),
+        ...buildWishIn(form),
       },
     );
   };
@@ -42,8 +39,8 @@ export function failoverDialog(model, actions) {
     h("label", { for: "point", key: "l" }, "Recovery point"),
     h("select", { id: "point", key: "point", onchange: choose("point") }, pointOptions(item, before?.words)),
     wanted === INSTANT && instantField(item.points),
-    sizeField(item, model.dialog.size, choose("size")),
-    before && retryChoices(item),
+    sizeField(sizesOf(item), model.dialog.size, choose("size")),
+    before && retryChoices(isRefused(item)),
     h(
       "div",
       { class: "notice bad", id: "will-be-lost", key: "lost" },
@@ -98,70 +95,13 @@ function triedBefore({ properties }) {
   return { time, words: `The same as before: ${what} ${clock(time)}` };
 }
 
-/** What the region refused for its size: then others are named. */
 const isRefused = ({ properties }) =>
   properties.healthErrors.some(({ errorCode }) => errorCode === "TargetUnfit");
 
-function sizeField(item, wanted, choose) {
-  const { build } = item.properties.leeward?.failover ?? {};
-  const usual = build?.size ?? item.properties.providerSpecificDetails?.recoveryAzureVMSize;
-  const refused = isRefused(item);
-  const offered = refused ? (build?.alternatives ?? []) : [];
-  const preferred = wanted ?? offered[0] ?? "";
-  const option = (value, words) =>
-    h("option", { key: `size ${value}`, value, selected: value === preferred }, words);
-  return [
-    h("label", { key: "size label", for: "size" }, "Size of the machine"),
-    h(
-      "select",
-      { key: "size", id: "size", name: "size", onchange: choose },
-      option("", usual ? `${usual}${refused ? ", which was refused" : ", as planned"}` : "As planned"),
-      offered.map((size) => option(size, size)),
-      option(OTHER_SIZE, "Another one"),
-    ),
-    offered.length > 0 &&
-      h(
-        "p",
-        { key: "offered", class: "hint" },
-        `${count(offered.length, "size")} would do, the nearest first. A quota that was raised meanwhile makes room for the refused one.`,
-      ),
-    preferred === OTHER_SIZE && [
-      h("label", { key: "other label", for: "otherSize" }, "Its name in Azure, as in Standard_E4s_v5"),
-      h("input", {
-        id: "otherSize",
-        key: "other",
-        name: "otherSize",
-        initial: "",
-        required: true,
-        pattern: "[A-Za-z0-9_\\-]{1,80}",
-        autocomplete: "off",
-        spellcheck: "false",
-      }),
-    ],
-  ];
-}
-
-const retryChoices = (item) => [
-  isRefused(item) &&
-    check(
-      "acceptUnfit",
-      "Build it all the same.",
-      "The region's lists of sizes and quotas may be wrong, or of before a quota was raised.",
-    ),
-  check(
-    "onlyRunning",
-    "It need only run.",
-    "Azure's VM agent is not waited for, as on a machine that has none.",
-  ),
-];
-
-const check = (name, words, hint, required = false) =>
-  h(
-    "label",
-    { class: "check", key: name },
-    h("input", { type: "checkbox", name, required }),
-    h("span", null, `${words} `, h("span", { class: "hint" }, hint)),
-  );
+const sizesOf = (item) => ({
+  ...sizesIn(item, item.properties.leeward?.failover?.build),
+  refused: isRefused(item),
+});
 
 /** What is given up by it is said first: it may be a day's work. */
 export function cancelFailoverDialog(model, actions) {

@@ -13,31 +13,30 @@ export const enablement = ({ subscriptionId }, machine, { group, replica }) => (
   },
 });
 
-export function failoverBody({ point, at, size, acceptUnfit, onlyRunning }) {
-  const build = {
-    ...(size && { size }),
-    ...(acceptUnfit && { acceptUnfit }),
-    ...(onlyRunning && { bootCheck: "running" }),
-  };
-  return {
-    properties: {
-      failoverDirection: "PrimaryToRecovery",
-      sourceSiteOperations: "NotRequired",
-      ...chosen(point, at, build),
-    },
-  };
-}
+export const failoverBody = ({ point, at, ...wish }) => ({
+  properties: {
+    failoverDirection: "PrimaryToRecovery",
+    sourceSiteOperations: "NotRequired",
+    ...chosen(point, at, buildOf(wish)),
+  },
+});
 
-export const testBody = ({ point, at, network, networkId }) => ({
+export const testBody = ({ point, at, network, networkId, ...wish }) => ({
   properties: {
     failoverDirection: "PrimaryToRecovery",
     ...(network === "named" && { networkType: "VmNetworkAsInput", networkId }),
     ...(network && network !== "named" && { networkType: network }),
-    ...chosen(point, at),
+    ...chosen(point, at, buildOf(wish)),
   },
 });
 
-function chosen(point, at, more = {}) {
+const buildOf = ({ size, acceptUnfit, onlyRunning }) => ({
+  ...(size && { size }),
+  ...(acceptUnfit && { acceptUnfit }),
+  ...(onlyRunning && { bootCheck: "running" }),
+});
+
+function chosen(point, at, more) {
   const leeward = {
     ...(point === INSTANT && { at }),
     ...(KINDS.includes(point) && { recoveryPointType: point }),

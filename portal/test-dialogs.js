@@ -2,14 +2,17 @@ import { dialogButtons } from "./dialogs.js";
 import { h } from "./dom.js";
 import { nameOfMachine } from "./machine.js";
 import { INSTANT, instantField, pointOptions } from "./point-choice.js";
+import { buildWishIn, retryChoices, sizeField, sizesIn } from "./size-choice.js";
 
 /** Builds a copy beside everything; nothing is lost by it, so it does not look like danger. */
 export function testDialog(model, actions) {
   const item = model.data.items.find(({ id }) => id === model.dialog.id);
   if (!item) return h("p", null, "This machine is gone.");
   const name = nameOfMachine(item);
-  const failed = item.properties.leeward.test?.state === "failed";
-  const { point: wanted, network = "" } = model.dialog;
+  const { test } = item.properties.leeward;
+  const failed = test?.state === "failed";
+  const sizes = { ...sizesIn(item, test?.build), refused: test?.failure?.code === "TargetUnfit" };
+  const { point: wanted, network = "", size } = model.dialog;
   const choose = (field) => (event) => {
     model.dialog[field] = event.target.value;
     actions.chosen();
@@ -18,10 +21,8 @@ export function testDialog(model, actions) {
     event.preventDefault();
     const form = new FormData(event.target);
     const named = { id: item.id, name };
-    void actions.test(
-      named,
-      failed ? {} : { point: wanted, at: form.get("at"), network, networkId: form.get("networkId") },
-    );
+    const chosen = { point: wanted, at: form.get("at"), network, networkId: form.get("networkId") };
+    void actions.test(named, { ...(!failed && chosen), ...buildWishIn(form) });
   };
   return h(
     "form",
@@ -33,7 +34,20 @@ export function testDialog(model, actions) {
       `A copy of ${name} is built in ${model.config.region}, beside everything. The machine itself and its replication are not touched. `,
       "The copy costs what a machine of its size costs until it is cleaned up.",
     ),
-    failed && h("p", null, "The test that failed goes on where it stands, with the same point and network."),
+    failed && [
+      h(
+        "p",
+        { key: "goes-on" },
+        "The test that failed goes on where it stands, with the same point and network.",
+      ),
+      test.failure &&
+        h(
+          "p",
+          { key: "failure", class: "notice bad" },
+          h("strong", null, test.failure.code),
+          ` ${test.failure.message}`,
+        ),
+    ],
     !failed && [
       h("label", { for: "point", key: "l" }, "Recovery point"),
       h("select", { id: "point", key: "point", onchange: choose("point") }, pointOptions(item)),
@@ -66,6 +80,8 @@ export function testDialog(model, actions) {
           }),
         ),
     ],
+    sizeField(sizes, size, choose("size")),
+    failed && retryChoices(sizes.refused),
     dialogButtons(model, actions, "primary", failed ? "Try the test again" : "Build the copy", {
       disabled: item.points.length === 0,
     }),

@@ -1,3 +1,4 @@
+import { buildFacts } from "./build.js";
 import { h } from "./dom.js";
 import { clock, duration } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
@@ -48,7 +49,7 @@ const NETWORKS = {
 
 const ROADS = { import: "imported from the warm replica", upload: "built from the journal alone" };
 
-function factsOf({ pointTime, write, road, network, networkId, vmId, rtoSeconds }) {
+function factsOf({ pointTime, write, road, network, networkId, vmId, rtoSeconds, build }) {
   const from = write
     ? `write ${write.sequence.toLocaleString("en")} of ${clock(pointTime)}`
     : pointTime && clock(pointTime);
@@ -57,6 +58,7 @@ function factsOf({ pointTime, write, road, network, networkId, vmId, rtoSeconds 
     ["Disks", ROADS[road] ?? "to be built"],
     ["Machine", lastOf(vmId)],
     ["Network", `${lastOf(networkId)} (${NETWORKS[network] ?? network})`],
+    ...buildFacts(build),
     ["Time to recover", rtoSeconds === null ? "not measured" : duration(rtoSeconds)],
   ];
 }

@@ -150,6 +150,7 @@ const test = z.object({
   passedOver,
   progress: progress.nullable(),
   failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).nullable(),
+  build: targetBuild,
 });
 
 /** The last test that succeeded and was cleaned up. */

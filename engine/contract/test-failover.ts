@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { armIdField, barrierIdField } from "./field.ts";
-import { choiceFields } from "./unplanned-failover.ts";
+import { buildFields, choiceFields } from "./unplanned-failover.ts";
 
 /** Body of `POST …/testFailover`: ASR's TestFailoverInput for Azure to Azure. */
 export const testFailoverRequest = z.object({
@@ -21,7 +21,7 @@ export const testFailoverRequest = z.object({
         })
         .optional(),
       /** Ours, and strict: as of a failover. `Latest` is the newest write that has arrived. */
-      leeward: z.strictObject(choiceFields).prefault({}),
+      leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
     })
     .refine(({ networkType, networkId }) => networkType !== "NoNetworkAttachAsInput" || !networkId, {
       path: ["networkId"],

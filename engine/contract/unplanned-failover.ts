@@ -21,6 +21,7 @@ export const choiceFields = {
   acceptBadPoint: z.boolean().default(false),
 };
 
+/** How it is built, in place of what the protection has settled: of a failover, and of its test. */
 export const buildFields = {
   /** The size to build, in place of the source's; a failover that is tried again keeps it. */
   size: z

@@ -5,6 +5,7 @@ import { type Micros, generation } from "../core/units.ts";
 import { type ItemRecord, type Removal, lastSegment, machineIdFor, move } from "./item.ts";
 import type { ProtectionRequest } from "./protection-request.ts";
 import { type ItemJob, isFailover, operationFor } from "./job.ts";
+import type { BuildWish } from "./build-wish.ts";
 import type { RecoveryPolicy } from "./policy.ts";
 import type { ShutDown } from "./shut-down-wish.ts";
 import type { WantedMoment } from "./wanted-moment.ts";
@@ -33,9 +34,6 @@ export interface Asked {
   /** How a failover builds. */
   readonly build?: BuildWish | undefined;
 }
-
-/** What a failover asks for in place of what protection had settled. */
-type BuildWish = Pick<ItemRecord["job"], "size" | "bootCheck" | "acceptUnfit">;
 
 /**
  * The item once its enablement has begun. A wish that is sent again, or while its job is at work, changes nothing; one that

@@ -16,7 +16,7 @@ export type FailoverStep =
   | { readonly do: "fit" | "clear" }
   /** Deletes a disk that an earlier try built from another point. */
   | { readonly do: "drop"; readonly disk: DiskIndex; readonly point: BarrierId }
-  /** Waits until the VM has started; `running`, of tests and of an older Leeward, until it runs. */
+  /** Waits until the VM has started; `running`, of an older Leeward, until it runs. */
   | { readonly do: "vm" | "boot" | "running" }
   /** Makes the network that a test is isolated in, its security group first. */
   | { readonly do: "guard" | "network" };
@@ -45,23 +45,27 @@ export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
   const road = roadTo(facts);
   const reach: readonly FailoverStep[] =
     road === "import" && !facts.checkpointed ? [{ do: "checkpoint" }] : [];
-  const before: readonly FailoverStep[] = facts.again ? [{ do: "fit" }, { do: "clear" }] : [{ do: "fit" }];
   const drop = (facts.tried ?? []).flatMap((point) =>
     facts.disks.map((disk) => ({ do: "drop", disk, point }) as const),
   );
-  return [...before, ...reach, ...building(facts, road, "boot"), ...drop];
+  return [...lookingFirst(facts), ...reach, ...building(facts, road), ...drop];
 }
+
+const lookingFirst = ({ again }: Pick<FailoverFacts, "again">): readonly FailoverStep[] =>
+  again ? [{ do: "fit" }, { do: "clear" }] : [{ do: "fit" }];
 
 /** What a test failover is planned by: it leaves the replica where it is. */
 export interface TestFacts extends Pick<FailoverFacts, "replica" | "disks" | "nics" | "checkpointed"> {
   /** The network is made for the test. */
   readonly ownNetwork: boolean;
+  /** An earlier try failed. */
+  readonly again?: boolean;
 }
 
 /** How to build a test: from a checkpoint that is there, otherwise from the journal. */
 export function planTest(facts: TestFacts): readonly FailoverStep[] {
   const isolated: readonly FailoverStep[] = facts.ownNetwork ? [{ do: "guard" }, { do: "network" }] : [];
-  return [...isolated, ...building(facts, testRoadTo(facts), "running")];
+  return [...lookingFirst(facts), ...isolated, ...building(facts, testRoadTo(facts))];
 }
 
 export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "upload" =>
@@ -71,12 +75,11 @@ export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "up
 function building(
   { disks, nics: count }: Pick<FailoverFacts, "disks" | "nics">,
   road: "import" | "upload",
-  wait: "boot" | "running",
 ): readonly FailoverStep[] {
   const each = <Do extends "import" | "upload" | "discard">(what: Do) =>
     disks.map((disk) => ({ do: what, disk }) as const);
   const nics = Array.from({ length: count }, (_, nic) => ({ do: "nic", nic }) as const);
-  const start: readonly FailoverStep[] = [{ do: "vm" }, { do: wait }];
+  const start: readonly FailoverStep[] = [{ do: "vm" }, { do: "boot" }];
   if (road === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
   return [...each("import"), ...nics, ...start, ...each("discard")];
 }

@@ -14,12 +14,13 @@ import {
 } from "../core/ids.ts";
 import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
+import { buildWish } from "./build-wish.ts";
 import { dismissed } from "./dismissed.ts";
 import { resyncRequest } from "./resync-request.ts";
 import { sourceNic } from "./source-nic.ts";
 import { targetBuild } from "./target-build.ts";
 import { passedOver } from "./passed-over.ts";
-import { bootCheck, recoveryPolicy } from "./policy.ts";
+import { recoveryPolicy } from "./policy.ts";
 import { protectionRequest } from "./protection-request.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
@@ -250,12 +251,7 @@ export const itemRecord = z.object({
     point: z.string().transform(checked(barrierId)).optional(),
     moment: wantedMoment.optional(),
     shutDown: shutDown.optional(),
-    /** The size that it is to build, in place of the source's. */
-    size: z.string().optional(),
-    /** It is built although the region's lists say that it cannot be. */
-    acceptUnfit: z.boolean().optional(),
-    /** What it waits for, in place of the policy's. */
-    bootCheck: bootCheck.optional(),
+    ...buildWish.shape,
     /** Its outcome is in this record. */
     ended: z.boolean(),
   }),

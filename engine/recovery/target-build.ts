@@ -51,3 +51,4 @@ export const targetBuild = z.object({
   nics: z.array(builtNic).optional(),
   boot: bootReport.optional(),
 });
+export type TargetBuild = z.infer<typeof targetBuild>;

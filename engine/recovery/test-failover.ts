@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
 import type { Micros } from "../core/units.ts";
+import type { BuildWish } from "./build-wish.ts";
 import { type ItemRecord, lastSegment } from "./item.ts";
 import { type ItemJob, operationFor } from "./job.ts";
 import { STATES, TESTS } from "./state.ts";
@@ -15,6 +16,7 @@ interface AskedTest {
   readonly token?: string | undefined;
   readonly point?: BarrierId | undefined;
   readonly moment?: WantedMoment | undefined;
+  readonly build?: BuildWish | undefined;
   /** The network that was named, or what kind of our own; what a failed test had when absent. */
   readonly network?: TestNetwork | undefined;
   /** Of the network that was named. */
@@ -48,18 +50,21 @@ export function beginTest(old: ItemRecord, asked: AskedTest): ItemRecord {
   const wanted = {
     ...(asked.point && { point: asked.point }),
     ...(asked.moment && { moment: asked.moment }),
+    ...(asked.build && { build: asked.build }),
   };
   return { ...old, test: { ...begun, job, ...wanted, network, place } };
 }
 
-/** What is there of a failed test stays, so nothing that it was made by may change. @throws Conflict */
-function again(old: ItemRecord, { point, moment, network }: AskedTest): Omit<TestReport, "failure"> {
+/** What is there of a failed test stays, so nothing that it was made by may change but the size of the machine. @throws Conflict */
+function again(old: ItemRecord, { point, moment, network, build }: AskedTest): Omit<TestReport, "failure"> {
   const { failure: _, ...test } = testOf(old);
   const same =
     (point === undefined || point === (test.chosen?.point ?? test.point)) &&
     (moment === undefined || isDeepStrictEqual(moment, test.moment)) &&
     (network === undefined || isDeepStrictEqual(network, test.network));
-  if (same) return test;
+  // The size that an earlier try was given stays until another is named.
+  const { size } = test.build ?? {};
+  if (same) return { ...test, again: true, build: { ...(size !== undefined && { size }), ...build } };
   throw new LeewardError(
     "Conflict",
     `a test of ${lastSegment(old.id)} with another point or network failed and is still there: clean it up first`,

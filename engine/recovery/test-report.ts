@@ -5,7 +5,9 @@ import { generation, micros, sequence } from "../core/units.ts";
 import { journalPosition } from "../journal/position.ts";
 import { passedOver } from "./passed-over.ts";
 import { removed } from "./removed.ts";
+import { buildWish } from "./build-wish.ts";
 import { TEST_STATES } from "./state.ts";
+import { targetBuild } from "./target-build.ts";
 import { wantedMoment } from "./wanted-moment.ts";
 
 const arm = z.string().transform(checked(armId));
@@ -61,9 +63,14 @@ export const testReport = z.object({
   /** What was asked for; neither is the newest good point. */
   point: point.optional(),
   moment: wantedMoment.optional(),
+  /** How it is built, in place of what the protection has settled. */
+  build: buildWish.optional(),
+  /** An earlier try failed, and what it made may be there. */
+  again: z.boolean().optional(),
   network: testNetwork,
   place: testPlace,
   chosen: chosen.optional(),
+  ...targetBuild.shape,
   /** Of the job that made it. */
   operation,
   startTime: time,

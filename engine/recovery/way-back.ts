@@ -5,13 +5,13 @@ import type { There } from "./copy-name.ts";
 import {
   type ItemRecord,
   type SourceMachine,
-  type SourceNic,
   type TargetMachine,
   type TargetNic,
   lastSegment,
   sourceOf,
   targetOf,
 } from "./item.ts";
+import type { SourceNic } from "./source-nic.ts";
 import type { ProtectionRequest } from "./protection-request.ts";
 import { type NetworkMapping, mappedSubnet, rowsOfReversal } from "./network-mapping.ts";
 import { inNetwork, placeOf, targetNic, targetOfRequest } from "./target-names.ts";

@@ -1,3 +1,4 @@
+import type { ArmClient } from "../../engine/azure/arm.ts";
 import { readConsole } from "../../engine/azure/boot-diagnostics.ts";
 import { findNetworkInterface } from "../../engine/azure/network.ts";
 import {
@@ -10,34 +11,35 @@ import {
 import { LeewardError } from "../../engine/core/errors.ts";
 import { redact } from "../../engine/core/redact.ts";
 import { bootCheckOf } from "../../engine/recovery/build-choice.ts";
-import { type FailoverReport, type ItemRecord, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
-import type { BuiltNic, BootReport } from "../../engine/recovery/target-build.ts";
-import type { Services } from "../services.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import type { ArmId } from "../../engine/core/ids.ts";
+import type { BuiltNic, BootReport, TargetBuild } from "../../engine/recovery/target-build.ts";
+import { copyOf } from "../../engine/recovery/test-target.ts";
+import { builtOf, noteBuilt } from "./failover-note.ts";
+import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 /** Of the console: enough to see where it stopped, and little enough for a record. */
 const MOST_LINES = 20;
 const MOST_CHARACTERS = 200;
 
 export const bootActivities = {
-  async observeBoot({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    const vm = await getVirtualMachine(services.arm.urgent, targetOf(item).vm);
+  async observeBoot(copy, { services }) {
+    const item = await itemOf(services, copy.machine);
+    const vm = await getVirtualMachine(armFor(services, copy), copyOf(item, copy).vm);
     const running = powerStateOf(vm) === "running";
     const agent = vmAgentOf(vm);
-    const started = running && (bootCheckOf(item) === "running" || agent === "Ready");
+    const started = running && (bootCheckOf(item, copy) === "running" || agent === "Ready");
     return { running, started, seen: seenOf(vm) };
   },
 
   /** Nothing of it is needed for the machine to run, so nothing of it fails the job. */
-  async readBoot({ machine }, { services }) {
-    const item = await itemOf(services, machine);
-    const vm = await getVirtualMachine(services.arm.urgent, targetOf(item).vm);
-    const [log, nics] = await Promise.all([consoleOf(services, item), given(services, item)]);
+  async readBoot(copy, { services }) {
+    const item = await itemOf(services, copy.machine);
+    const arm = armFor(services, copy);
+    const { vm: id } = copyOf(item, copy);
+    const vm = await getVirtualMachine(arm, id);
+    const [log, nics] = await Promise.all([consoleOf(arm, id), given(arm, builtOf(item, copy))]);
     const boot: BootReport = { power: powerStateOf(vm) ?? "unknown", agent: vmAgentOf(vm), ...log };
-    await services.records.items.update(itemKeyOf(machine), (old) =>
-      old.failover ? { ...old, failover: withBoot(old.failover, boot, nics) } : old,
-    );
+    await noteBuilt(services, copy, () => ({ boot, ...(nics.length > 0 && { nics }) }));
     return { said: boot.console?.at(-1) ?? "" };
   },
 } satisfies Partial<Implementations>;
@@ -49,12 +51,9 @@ const seenOf = (vm: VirtualMachine): string =>
     `VM agent ${vmAgentOf(vm) ?? "silent"}`,
   ].join(", ");
 
-async function consoleOf(
-  { arm }: Services,
-  item: ItemRecord,
-): Promise<Pick<BootReport, "console" | "consoleMissing">> {
+async function consoleOf(arm: ArmClient, vm: ArmId): Promise<Pick<BootReport, "console" | "consoleMissing">> {
   try {
-    const text = redact(await readConsole(arm.urgent, targetOf(item).vm));
+    const text = redact(await readConsole(arm, vm));
     const lines = text.split(/\r?\n/).map((line) => line.trimEnd().slice(0, MOST_CHARACTERS));
     return { console: lines.filter((line) => line !== "").slice(-MOST_LINES) };
   } catch (error) {
@@ -64,10 +63,10 @@ async function consoleOf(
 }
 
 /** What the subnets gave, where the addresses were theirs to give. */
-async function given({ arm }: Services, { failover }: ItemRecord): Promise<BuiltNic[]> {
+async function given(arm: ArmClient, { nics = [] }: TargetBuild = {}): Promise<BuiltNic[]> {
   return Promise.all(
-    (failover?.nics ?? []).map(async (nic) => {
-      const found = await findNetworkInterface(arm.urgent, nic.id);
+    nics.map(async (nic) => {
+      const found = await findNetworkInterface(arm, nic.id);
       const has = new Map(
         found?.properties.ipConfigurations.map((one) => [one.name, one.properties.privateIPAddress]),
       );
@@ -76,9 +75,3 @@ async function given({ arm }: Services, { failover }: ItemRecord): Promise<Built
     }),
   );
 }
-
-const withBoot = (old: FailoverReport, boot: BootReport, nics: readonly BuiltNic[]): FailoverReport => ({
-  ...old,
-  boot,
-  ...(nics.length > 0 && { nics: [...nics] }),
-});

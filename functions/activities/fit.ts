@@ -1,21 +1,23 @@
+import type { ArmClient } from "../../engine/azure/arm.ts";
 import { isThere } from "../../engine/azure/resource.ts";
 import { listUsages } from "../../engine/azure/usage.ts";
 import { type VirtualMachine, findVirtualMachine } from "../../engine/azure/virtual-machine.ts";
 import { getDisk } from "../../engine/azure/disk.ts";
 import { findNetworkInterface } from "../../engine/azure/network.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import type { BarrierId } from "../../engine/core/ids.ts";
 import { type Alternative, shapeOf } from "../../engine/eligibility/alternatives.ts";
 import { type Fit, type FitFacts, fitOf } from "../../engine/eligibility/fit.ts";
 import type { Counted } from "../../engine/eligibility/quota.ts";
 import type { SizeNeeds } from "../../engine/eligibility/size-fit.ts";
 import type { Offer } from "../../engine/eligibility/survey.ts";
-import { sizeOf } from "../../engine/recovery/build-choice.ts";
-import { type ItemRecord, itemKeyOf, sourceOf, targetOf } from "../../engine/recovery/item.ts";
-import { targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { sizeOf, wishOf } from "../../engine/recovery/build-choice.ts";
+import { type ItemRecord, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { copyOf } from "../../engine/recovery/test-target.ts";
+import type { AtPoint, Copy } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
-import { note } from "./failover-note.ts";
-import { type Implementations, itemOf } from "./tools.ts";
+import { note, noteBuilt } from "./failover-note.ts";
+import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 /** Microseconds: restrictions come and go when a region is in need. */
 const OLDEST = 5 * 60e6;
@@ -23,34 +25,36 @@ const OLDEST = 5 * 60e6;
 const MOST_NAMED = 5;
 
 export const fitActivities = {
-  async checkFit({ machine, point }, { services }) {
-    const item = await itemOf(services, machine);
-    await refuseForeign(services, item);
-    const { fit, unread } = await look(services, item, point);
-    await noteFit(services, item, fit);
+  async checkFit(at, { services }) {
+    const item = await itemOf(services, at.machine);
+    await refuseForeign(services, item, at);
+    const { fit, unread } = await look(services, item, at);
+    await noteFit(services, item, at, fit);
     if (unread.length > 0)
-      await note(services, machine, `the target region was not checked: ${unread.join("; ")}`);
+      await note(services, at, `the target region was not checked: ${unread.join("; ")}`);
     if (fit.problems.length === 0) return null;
     const why = fit.problems.map(({ code, message }) => `${code}: ${message}`).join("; ");
     const words = `${why}. ${named(fit.alternatives)}`;
-    if (!item.job.acceptUnfit) throw new LeewardError("TargetUnfit", words);
-    await note(services, machine, `built all the same: ${words}`);
+    if (!wishOf(item, at).acceptUnfit) throw new LeewardError("TargetUnfit", words);
+    await note(services, at, `built all the same: ${words}`);
     return null;
   },
 
   /** The region says so only when it is asked to build: what it offered and what it has left are two things. */
-  async offerSizes({ machine, point, refused }, { services }) {
-    const item = await itemOf(services, machine);
-    const { fit } = await look(services, item, point, true);
-    await noteFit(services, item, fit);
+  async offerSizes({ refused, ...at }, { services }) {
+    const item = await itemOf(services, at.machine);
+    const { fit } = await look(services, item, at, true);
+    await noteFit(services, item, at, fit);
     throw new LeewardError("TargetUnfit", `${refused}. ${named(fit.alternatives)}`);
   },
 } satisfies Partial<Implementations>;
 
 /** Better before any disk is built than behind it; where Azure does not answer, the making of the VM finds out. @throws ForeignResource */
-async function refuseForeign({ arm }: Services, item: ItemRecord): Promise<void> {
+async function refuseForeign(services: Services, item: ItemRecord, copy: Copy): Promise<void> {
+  const target = copyOf(item, copy);
   try {
-    await isThere(arm.urgent, targetOf(item).vm, { machine: item.machine, role: "target-vm" });
+    const owner = { machine: item.machine, role: roleIn(target, "vm") };
+    await isThere(armFor(services, copy), target.vm, owner);
   } catch (error) {
     if (!(error instanceof LeewardError) || hasCode(error, "ForeignResource")) throw error;
   }
@@ -68,11 +72,12 @@ function named(sizes: readonly Alternative[]): string {
 async function look(
   services: Services,
   item: ItemRecord,
-  point: BarrierId,
+  at: AtPoint,
   refused = false,
 ): Promise<{ fit: Fit; unread: string[] }> {
-  const { arm, settings, offerOf } = services;
+  const { settings, offerOf } = services;
   const { region } = targetOf(item);
+  const arm = armFor(services, at);
   const unread: string[] = [];
   const tried = async <Value>(what: string, reading: Promise<Value>): Promise<Value | undefined> => {
     try {
@@ -84,7 +89,7 @@ async function look(
     }
   };
   const usages = (provider: "Microsoft.Compute" | "Microsoft.Network") =>
-    tried(`quotas of ${provider}`, listUsages(arm.urgent, settings.subscription, provider, region));
+    tried(`quotas of ${provider}`, listUsages(arm, settings.subscription, provider, region));
   const [fresh, compute, network] = await Promise.all([
     tried("sizes", offerOf(settings.subscription, region, OLDEST)),
     usages("Microsoft.Compute"),
@@ -92,20 +97,20 @@ async function look(
   ]);
   // An older list is better than none.
   const offer = fresh ?? (await offerOf(settings.subscription, region).catch(() => undefined));
-  const facts = { ...factsOf(item, offer), quotas: { compute, network } };
+  const facts = { ...factsOf(item, at, offer), quotas: { compute, network } };
   const first = fitOf(facts);
   if (first.problems.length === 0 && !refused) return { fit: first, unread };
   // Only where room is short it matters what is there from an earlier try.
-  const held = (await tried("what there is", heldOf(services, item, point, offer))) ?? NOTHING;
+  const held = (await tried("what there is", heldOf(arm, item, at, offer))) ?? NOTHING;
   return { fit: fitOf({ ...facts, held }, refused), unread };
 }
 
 const NOTHING: Counted = { machines: 0, cores: 0, diskKinds: [], interfaces: 0 };
 
-function factsOf(item: ItemRecord, offer: Offer | undefined): Omit<FitFacts, "quotas"> {
+function factsOf(item: ItemRecord, copy: Copy, offer: Offer | undefined): Omit<FitFacts, "quotas"> {
   const source = sourceOf(item);
   const target = targetOf(item);
-  const size = sizeOf(item);
+  const size = sizeOf(item, copy);
   const diskKinds = kindsOf(item);
   const profile = source.securityProfile ?? {};
   const os = source.disks.find((disk) => disk.osType);
@@ -141,25 +146,23 @@ const kindsOf = (item: ItemRecord): string[] =>
 
 /** What quotas count already: an earlier try's machine, disks of this point and interfaces. */
 async function heldOf(
-  { arm }: Services,
+  arm: ArmClient,
   item: ItemRecord,
-  point: BarrierId,
+  { point, ...copy }: AtPoint,
   offer: Offer | undefined,
 ): Promise<Counted> {
-  const target = targetOf(item);
+  const target = copyOf(item, copy);
   const { disks, nics } = sourceOf(item);
-  const vm: VirtualMachine | undefined = await findVirtualMachine(arm.urgent, target.vm);
+  const vm: VirtualMachine | undefined = await findVirtualMachine(arm, target.vm);
   const size = vm && offer?.sizes.get(vm.properties.hardwareProfile.vmSize.toLowerCase());
   const kinds = await Promise.all(
     disks.map(async ({ name }) => {
       const id = targetDisk(target, name, point);
-      const there = await isThere(arm.urgent, id, { machine: item.machine, role: "target-disk" });
-      return there ? ((await getDisk(arm.urgent, id)).sku?.name ?? "") : undefined;
+      const there = await isThere(arm, id, { machine: item.machine, role: roleIn(target, "disk") });
+      return there ? ((await getDisk(arm, id)).sku?.name ?? "") : undefined;
     }),
   );
-  const cards = await Promise.all(
-    nics.map(({ name }) => findNetworkInterface(arm.urgent, targetNic(target, name))),
-  );
+  const cards = await Promise.all(nics.map(({ name }) => findNetworkInterface(arm, targetNic(target, name))));
   return {
     machines: vm ? 1 : 0,
     cores: size ? shapeOf(size).cores : 0,
@@ -169,17 +172,8 @@ async function heldOf(
   };
 }
 
-async function noteFit({ records }: Services, item: ItemRecord, fit: Fit): Promise<void> {
+async function noteFit(services: Services, item: ItemRecord, copy: Copy, fit: Fit): Promise<void> {
   const alternatives = fit.alternatives.slice(0, MOST_NAMED).map(({ size }) => size);
-  await records.items.update(itemKeyOf(item.machine), (old) =>
-    old.failover
-      ? {
-          ...old,
-          failover: {
-            ...old.failover,
-            fit: { size: sizeOf(item), accelerates: fit.accelerates, alternatives },
-          },
-        }
-      : old,
-  );
+  const found = { size: sizeOf(item, copy), accelerates: fit.accelerates, alternatives };
+  await noteBuilt(services, copy, () => ({ fit: found }));
 }

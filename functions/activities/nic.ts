@@ -10,7 +10,7 @@ import { prefixesOf } from "../../engine/azure/subnet.ts";
 import { whyNotIn } from "../../engine/azure/subnet-address.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
-import { type ItemRecord, itemKeyOf, lastSegment, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { lastSegment, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import type { SourceAddress } from "../../engine/recovery/source-nic.ts";
 import type { BuiltAddress, BuiltNic } from "../../engine/recovery/target-build.ts";
 import {
@@ -22,12 +22,15 @@ import {
 } from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
 import type { Services } from "../services.ts";
+import type { Copy } from "../../orchestrations/contract.ts";
+import { builtOf, noteBuilt } from "./failover-note.ts";
 import { sent } from "./target.ts";
 import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 export const nicActivities = {
   /** What became of each address is written down before the interface is made: a second run finds it taken by itself. */
-  async createNic({ machine, test, nic: at }, { services }) {
+  async createNic({ nic: at, ...copy }, { services }) {
+    const { machine, test } = copy;
     const item = await itemOf(services, machine);
     const arm = armFor(services, { test });
     const target = copyOf(item, { test });
@@ -41,7 +44,7 @@ export const nicActivities = {
     const all = wantedAddresses(nic, place);
     const wanted = intrudes ? all.map((one) => ({ ...one, address: undefined })) : all;
     const addresses = await chosenIn(arm, place.subnet, wanted, there);
-    if (!test) await noteNic(services, item, { name: nic.name, id, addresses });
+    await noteNic(services, copy, { name: nic.name, id, addresses });
     const spec = {
       id,
       location: target.region,
@@ -50,7 +53,7 @@ export const nicActivities = {
       networkSecurityGroup: place.networkSecurityGroup,
       applicationSecurityGroups: place.applicationSecurityGroups,
       enableAcceleratedNetworking:
-        nic.acceleratedNetworking && (test || item.failover?.fit?.accelerates !== false),
+        nic.acceleratedNetworking && builtOf(item, copy)?.fit?.accelerates !== false,
       enableIpForwarding: nic.ipForwarding,
       dnsServers: nic.dnsServers,
       owner: { machine, role: roleIn(target, "nic") },
@@ -98,10 +101,7 @@ async function whyTaken(arm: ArmClient, network: ArmId, address: string): Promis
   }
 }
 
-async function noteNic({ records }: Services, { machine }: ItemRecord, built: BuiltNic): Promise<void> {
-  await records.items.update(itemKeyOf(machine), (old) => {
-    if (!old.failover) return old;
-    const others = (old.failover.nics ?? []).filter(({ name }) => name !== built.name);
-    return { ...old, failover: { ...old.failover, nics: [...others, built] } };
-  });
-}
+const noteNic = (services: Services, copy: Copy, built: BuiltNic): Promise<void> =>
+  noteBuilt(services, copy, ({ nics = [] }) => ({
+    nics: [...nics.filter(({ name }) => name !== built.name), built],
+  }));

@@ -35,7 +35,7 @@ export const shutDownActivities = {
   },
 
   async noteFailover({ machine, words }, { services }) {
-    await note(services, machine, words);
+    await note(services, { machine }, words);
     return null;
   },
 } satisfies Partial<Implementations>;

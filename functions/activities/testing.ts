@@ -31,6 +31,7 @@ export const testActivities = {
       nics: nics.length,
       checkpointed: (await readCheckpoint(services.target, place)) !== undefined,
       ownNetwork: testOf(item).network.kind !== "named",
+      again: testOf(item).again === true,
     };
     const newer = await passedOver(services, place);
     const chosen = { ...choiceOf(place), road: testRoadTo(facts), ...(newer && { passedOver: newer }) };

@@ -21,12 +21,12 @@ import { sent } from "./target.ts";
 import { type Implementations, armFor, itemOf } from "./tools.ts";
 
 export const vmActivities = {
-  async clearVm({ machine, point }, { services }) {
-    const { urgent } = services.arm;
-    const spec = await specOf(services, { machine, point });
-    const found = await findVirtualMachine(urgent, spec.id);
+  async clearVm(at, { services }) {
+    const arm = armFor(services, at);
+    const spec = await specOf(services, at);
+    const found = await findVirtualMachine(arm, spec.id);
     if (!found || isBuiltAs(found, spec)) return {};
-    return sent(await remove(urgent, spec.id, spec.owner));
+    return sent(await remove(arm, spec.id, spec.owner));
   },
 
   async createVm({ machine, test, point }, { services }) {
@@ -39,7 +39,7 @@ export const vmActivities = {
       const { users = [] } = spec.identity ?? {};
       if (users.length === 0 || !isForbidden(error)) throw error;
       const names = users.map(lastSegment).join(", ");
-      await note(services, machine, `the app may not assign ${names}: the machine was built without`);
+      await note(services, { machine }, `the app may not assign ${names}: the machine was built without`);
       return sent(await ensureVirtualMachine(arm, { ...spec, identity: { system: true, users: [] } }));
     }
   },
@@ -86,7 +86,7 @@ function vmSpec(item: ItemRecord, target: TargetMachine, point: BarrierId): Virt
   return {
     id: target.vm,
     location: target.region,
-    size: sizeOf(item),
+    size: sizeOf(item, { test: target.purpose && true }),
     osDisk,
     dataDisks: disks.flatMap(({ id, caching, lun }) => (lun === undefined ? [] : [{ id, caching, lun }])),
     diskController: source.diskController,

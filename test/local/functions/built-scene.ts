@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { armClient } from "../../../engine/azure/arm.ts";
 import { onlyDeclared } from "../../../engine/azure/declared.ts";
 import { closeDisk, openDisk } from "../../../engine/azure/disk.ts";
@@ -9,19 +10,20 @@ import { type Asked, beginEnable, beginFailover, jobOf } from "../../../engine/r
 import { beginChange } from "../../../engine/recovery/change-point.ts";
 import { beginCommit } from "../../../engine/recovery/commit.ts";
 import { beginCancel } from "../../../engine/recovery/cancel.ts";
-import { planFailover } from "../../../engine/recovery/failover-plan.ts";
+import { planFailover, planTest } from "../../../engine/recovery/failover-plan.ts";
 import {
   type FailoverReport,
   type ItemRecord,
   itemKey,
   itemKeyOf,
   sourceOf,
-  targetOf,
 } from "../../../engine/recovery/item.ts";
 import { jobInput } from "../../../engine/recovery/job.ts";
 import { recoveryPolicy } from "../../../engine/recovery/policy.ts";
 import { recordsIn } from "../../../engine/recovery/records.ts";
 import { targetDisk } from "../../../engine/recovery/target-names.ts";
+import { beginTest, testJobOf } from "../../../engine/recovery/test-failover.ts";
+import { copyOf, testOf } from "../../../engine/recovery/test-target.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
 import { bootActivities } from "../../../functions/activities/boot.ts";
 import { cancelActivities } from "../../../functions/activities/cancel.ts";
@@ -34,6 +36,7 @@ import { networkActivities } from "../../../functions/activities/network.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
+import { testActivities } from "../../../functions/activities/testing.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
 import { offers } from "../../../functions/offer.ts";
 import type { Services } from "../../../functions/services.ts";
@@ -42,6 +45,7 @@ import { commitFailover } from "../../../orchestrations/commit-failover.ts";
 import { cancelFailover } from "../../../orchestrations/cancel-failover.ts";
 import type { ActivityName } from "../../../orchestrations/contract.ts";
 import { changePoint, failover } from "../../../orchestrations/failover.ts";
+import { testFailover } from "../../../orchestrations/test-failover.ts";
 import {
   ARM_AUDIENCE,
   NORTH,
@@ -261,13 +265,25 @@ async function begin(
   return run(scene, begun, orchestrator);
 }
 
+/** Builds a test beside everything, or tries it again. */
+export async function testFailOver(
+  scene: Scene,
+  build: NonNullable<Asked["build"]> = {},
+): ReturnType<typeof failOver> {
+  const key = itemKeyOf(scene.machine);
+  const begun = await scene.services.records.items.update(key, (old) =>
+    beginTest(old, { now: systemClock.now(), point: POINT, build }),
+  );
+  return run(scene, begun, testFailover, testJobOf(begun));
+}
+
 async function run(
   scene: Scene,
   begun: ItemRecord,
   orchestrator: typeof failover,
+  job = jobOf(begun),
 ): ReturnType<typeof failOver> {
   const { records } = scene.services;
-  const job = jobOf(begun);
   await records.jobs.create(job.operation, job);
   const played = await play(orchestrator, jobInput(job), (name, input) => act(scene, name, input));
   const item = (await records.items.get(itemKeyOf(scene.machine)))?.value;
@@ -279,7 +295,8 @@ async function run(
 async function act(scene: Scene, name: ActivityName, input: unknown): Promise<unknown> {
   if (name === "drain") return { reached: false, bytes: 0 };
   if (name === "planFailover") return planned(scene);
-  if (name === "restoreDisks") return filled(scene);
+  if (name === "planTest") return testPlanned(scene);
+  if (name === "restoreDisks") return filled(scene, input);
   const all: Record<string, unknown> = {
     ...bootActivities,
     ...cancelActivities,
@@ -290,6 +307,7 @@ async function act(scene: Scene, name: ActivityName, input: unknown): Promise<un
     ...jobActivities,
     ...nicActivities,
     ...targetActivities,
+    ...testActivities,
     ...vmActivities,
   };
   const found = all[name];
@@ -340,12 +358,36 @@ async function planned({ services, machine }: Scene) {
   return { point, steps };
 }
 
+/** As `planTest` does, in an isolated network. */
+async function testPlanned({ services, machine }: Scene) {
+  const key = itemKeyOf(machine);
+  const place = { generation: generation(1), sequence: sequence(1) };
+  const chosen = {
+    ...place,
+    point: POINT,
+    pointTime: micros(1),
+    consistency: "crash",
+    road: "upload",
+  } as const;
+  const item = await services.records.items.update(key, (old) => ({
+    ...old,
+    test: { ...testOf(old), chosen },
+  }));
+  const { disks, nics } = sourceOf(item);
+  const again = testOf(item).again === true;
+  const facts = { replica: "none", nics: nics.length, checkpointed: false, ownNetwork: true, again } as const;
+  return { point: POINT, steps: planTest({ ...facts, disks: disks.map(({ index }) => index) }) };
+}
+
+const copy = z.object({ point: z.string().transform(barrierId), test: z.literal(true).optional() });
+
 /** Each disk gets its footer, without which it is none; one that is closed has it. */
-async function filled({ box, services, machine }: Scene) {
+async function filled({ box, services, machine }: Scene, input: unknown) {
   const item = (await services.records.items.get(itemKeyOf(machine)))?.value;
-  if (!item?.failover) throw new Error("the failover has no point");
+  if (!item) throw new Error("the item is gone");
+  const { point, ...which } = copy.parse(input);
   for (const { name } of sourceOf(item).disks) {
-    const id = targetDisk(targetOf(item), name, item.failover.point);
+    const id = targetDisk(copyOf(item, which), name, point);
     const { body } = await box.client.get(id);
     if (!JSON.stringify(body).includes('"diskState":"ReadyToUpload"')) continue;
     const sas = await openDisk(box.client, id, { access: "Write", seconds: 600 }, systemClock);

@@ -32,6 +32,14 @@ const failover: NonNullable<LeewardItem["failover"]> = {
   },
 };
 const refusal = (errorCode: string, errorMessage: string) => ({
+  errorId: "1",
+  entityId: itemId("ledger"),
+  errorSource: "Leeward",
+  errorType: errorCode,
+  possibleCauses: errorMessage,
+  recoveryProviderErrorMessage: null,
+  customerResolvability: "NotAllowed" as const,
+  innerHealthErrors: [],
   errorCode,
   errorLevel: "Error" as const,
   errorCategory: "Replication",

@@ -23,6 +23,13 @@ const made: NonNullable<LeewardItem["test"]> = {
   passedOver: [],
   progress: null,
   failure: null,
+  build: {
+    size: "Standard_D4s_v5",
+    alternatives: [],
+    notes: [],
+    nics: [],
+    boot: { power: "running", agent: "Ready", console: ["login:"], consoleMissing: null },
+  },
 };
 const former = {
   operation: "job-1",
@@ -87,6 +94,7 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     const page = await served.open();
     const card = page.getByRole("article", { name: "ledger" });
     await card.getByText("Test failover: it runs").waitFor();
+    await card.getByText("running, VM agent Ready").waitFor();
     expect(await card.innerText()).toMatch(/Time to recover\s+42 s/);
     await card.getByRole("button", { name: "Clean up the test… ledger" }).click();
     const dialog = page.getByRole("dialog");
@@ -121,6 +129,26 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     const body = JSON.stringify(sent()?.body);
     expect(body).not.toContain("networkType");
     expect(body).not.toContain("recoveryPointId");
+  });
+
+  test("that the region refused go on with another size", async () => {
+    const { script } = served.api;
+    const failure = {
+      code: "TargetUnfit",
+      message: "Standard_D4s_v5 is restricted in northeurope",
+      step: "check the target region",
+    };
+    const build = { ...made.build, alternatives: ["Standard_E4s_v5"], boot: null };
+    const failed = { ...made, state: "failed" as const, rtoSeconds: null, endTime: null, failure, build };
+    script.items = [protectedItem({ test: failed }, ["TestFailover", "TestFailoverCleanup"])];
+    const page = await served.open();
+    await page.getByRole("button", { name: "Test failover… ledger" }).click();
+    const dialog = page.getByRole("dialog");
+    expect(await dialog.getByLabel("Size of the machine").inputValue()).toBe("Standard_E4s_v5");
+    await served.picture(page, "test-again");
+    await dialog.getByRole("button", { name: "Try the test again" }).click();
+    await page.getByText("A test failover of ledger was started.").waitFor();
+    expect(sent()?.body).toMatchObject({ properties: { leeward: { size: "Standard_E4s_v5" } } });
   });
 
   test("leave their figures behind", async () => {

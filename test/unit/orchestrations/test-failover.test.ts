@@ -17,6 +17,9 @@ const facts = {
 const TEST: Script = {
   ...FAILOVER,
   planTest: () => ({ point: POINT, steps: planTest(facts) }),
+  checkFit: () => null,
+  observeBoot: () => ({ running: true, started: true, seen: "power state running" }),
+  readBoot: () => ({ said: "login:" }),
   createTestGuard: () => ({}),
   createTestNetwork: () => ({}),
   drain: () => failing("Unexpected"),
@@ -26,8 +29,9 @@ const TEST: Script = {
 test("the network stands before what is put into it, and replication is not touched", () => {
   const { trace, error } = new Driver(TEST).play(testFailover, JOB);
   expect(error).toBeUndefined();
-  expect(trace.filter((step) => !step.startsWith("sleep") && step !== "observeVm")).toEqual([
+  expect(trace.filter((step) => !step.startsWith("sleep") && !step.endsWith("Boot"))).toEqual([
     "planTest",
+    "checkFit",
     "createTestGuard",
     "createTestNetwork",
     "importDisk",
@@ -48,7 +52,9 @@ test("everything that is built is told that it is for a test", () => {
     "importDisk",
     "createNic",
     "createVm",
-    "observeVm",
+    "checkFit",
+    "observeBoot",
+    "readBoot",
   ];
   const built = inputs.filter(({ name }) => building.includes(name));
   expect(new Set(built.map(({ name }) => name)).size).toBe(building.length);
@@ -57,15 +63,17 @@ test("everything that is built is told that it is for a test", () => {
 
 test("a point that no checkpoint holds is rebuilt from the journal, and the replica is not brought to it", () => {
   expect(planTest({ ...facts, checkpointed: false }).map((step) => step.do)).toEqual([
+    "fit",
     "guard",
     "network",
     "upload",
     "nic",
     "restore",
     "vm",
-    "running",
+    "boot",
   ]);
-  expect(planTest({ ...facts, ownNetwork: false })[0]).toEqual({ do: "import", disk: 0 });
+  expect(planTest({ ...facts, ownNetwork: false })[1]).toEqual({ do: "import", disk: 0 });
+  expect(planTest({ ...facts, again: true })[1]).toEqual({ do: "clear" });
 });
 
 const CLEANUP: Script = {
