@@ -4,6 +4,7 @@ import { CALLS } from "../../engine/azure/calls.ts";
 import { checkIpAddress, ensureVirtualNetwork } from "../../engine/azure/network.ts";
 import { messageOf } from "../../engine/core/errors.ts";
 import { absentProof, delegationProof, importProof, uploadProof } from "./disk-proofs.ts";
+import { machineProof } from "./machine-proof.ts";
 import { type Proof, inGroup, settled } from "./proving.ts";
 
 const provider = z.object({
@@ -83,6 +84,7 @@ export const PROOFS: readonly Proof[] = [
   absentProof,
   importProof,
   delegationProof,
+  machineProof,
 ];
 export const proofsFor = (endpoint: string | undefined): readonly Proof[] =>
   endpoint === undefined ? PROOFS : [...PROOFS, deployed];
