@@ -47,8 +47,10 @@ export function fitOf(facts: FitFacts, refused = false): Fit {
   const problems = [...ofSize.filter(isError), ...short];
   const another = refused || problems.some((one) => isError(one) || OF_SIZE.includes(one.code));
   const like = shape ?? { cores: coresInName(name), memory: 0 };
-  // Disks that say nothing were made for SCSI, which the newest sizes do not have.
-  const among = { ...facts, like, needs: { ...needs, controller: needs.controller ?? "SCSI" } };
+  // Disks that say nothing were made for SCSI, which the newest sizes do not have, and for the processor that they are used with.
+  const processor = (size && capability(size, "CpuArchitectureType")) ?? "x64";
+  const { controller = "SCSI", architecture = processor } = needs;
+  const among = { ...facts, like, needs: { ...needs, controller, architecture } };
   return {
     problems,
     alternatives: another && offer ? alternatives(among, offer, quotas) : [],

@@ -250,6 +250,21 @@ test("a quota of disks is no matter of the size, and one that the machine itself
   expect(fitOf(facts({ counted, quotas, offer, held: all })).problems).toEqual([]);
 });
 
+test("a disk that names no processor is started by none of another kind than its own size has", () => {
+  const arm = (name: string): Sku => {
+    const plain = size(name, 2, 8, "standardDPSv5Family");
+    return {
+      ...plain,
+      capabilities: [...plain.capabilities, { name: "CpuArchitectureType", value: "Arm64" }],
+    };
+  };
+  const offer = offering(...REGION, arm("Standard_D2ps_v5"), arm("Standard_D4ps_v5"));
+  const names = (name: string) =>
+    fitOf(facts({ offer, size: name }), true).alternatives.map((one) => one.size);
+  expect(names("Standard_D2s_v5").filter((name) => name.includes("ps"))).toEqual([]);
+  expect(names("Standard_D2ps_v5")[0]).toBe("Standard_D4ps_v5");
+});
+
 test("where nothing can be read nothing is refused", () => {
   expect(fitOf(facts())).toEqual({ problems: [], alternatives: [], accelerates: true });
 });
