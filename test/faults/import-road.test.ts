@@ -5,7 +5,7 @@ import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { type ItemRecord, itemKey } from "../../engine/recovery/item.ts";
 import { injectCoreApi } from "../../local/functions-host/core-api.ts";
 import { listPoints } from "../../engine/replication/points.ts";
-import type { Disturbance } from "./calls.ts";
+import { type Disturbance, nameOf } from "./calls.ts";
 import type { Stage } from "./stage.ts";
 import type { World } from "./world.ts";
 
@@ -46,7 +46,7 @@ const disk = (name: string, point: BarrierId) =>
 
 /** The first call of this kind fails when it was accepted. */
 const failing = (method: string, name: string): Disturbance => ({
-  call: { name: `${method} ${name}`, nth: 1, begins: true, sort: "arm" },
+  call: { name: nameOf(method, name), nth: 1, begins: true, sort: "arm" },
   mishap: { kind: "operation-fails" },
 });
 

@@ -48,7 +48,7 @@ async function inventory({ box, accounts, records }: World): Promise<Map<string,
   }
   for (const kind of records.kinds())
     for await (const { key, value } of records.list(kind))
-      if (kind !== "job") add(`record ${kind} ${key}`, JSON.stringify(value));
+      if (!["job", "jobOrder"].includes(kind)) add(`record ${kind} ${key}`, JSON.stringify(value));
   return found;
 }
 
