@@ -85,6 +85,7 @@ export function hub(refusals = 0) {
     },
     startNew: async (_: string, { instanceId }: { instanceId: string }) => {
       if (refusals-- > 0) throw new Error("the task hub does not answer");
+      if (known.has(instanceId)) throw new Error(`an instance ${instanceId} runs already`);
       started.push(instanceId);
       known.add(instanceId);
       return instanceId;
