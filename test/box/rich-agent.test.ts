@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { armId } from "../../engine/core/ids.ts";
 import { MIB } from "../../engine/core/units.ts";
-import { allOrders, checkIntegrity } from "../../local/demo/ledger-client.ts";
-import { ledgerOf } from "../../local/demo/scene.ts";
-import { vantageOn } from "../../local/demo/vantage.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import type { Customers } from "../../local/machine/customers.ts";
-import { compareOrders, ordersProved } from "../../local/machine/proof.ts";
+import { ordersProved } from "../../local/machine/proof.ts";
 import { BoxFixture } from "./fixture.ts";
-import { expectDisksOfPoint, expectRichCopy } from "./rich-copy.ts";
+import { expectDisksOfPoint, expectRichCopy, failOverFromLoss, ordersOfCopy } from "./rich-copy.ts";
 import { RICH, enrich } from "./rich-machine.ts";
 
 /*
@@ -39,16 +35,7 @@ test("it is protected with all its disks, while customers write to them", async 
 });
 
 test("its region is lost, and the copy has its size, disks, interfaces, addresses, groups, set and tags", async () => {
-  await box.box.loseSource();
-  await box.closeShop();
-  const sent = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, {
-    properties: { providerSpecificDetails: { instanceType: "A2A" } },
-  });
-  expect(sent.status).toBe(202);
-  const over = await box.until("the failover", ({ leeward }) => {
-    if (leeward.state === "FailoverFailed") throw new Error(JSON.stringify(leeward));
-    return leeward.state === "UnplannedFailoverCommitPending";
-  });
+  const over = await failOverFromLoss(box);
   expect(over.leeward.failover?.road).toBe("import");
   await expectRichCopy(box, over);
 });
@@ -56,9 +43,5 @@ test("its region is lost, and the copy has its size, disks, interfaces, addresse
 test("its disks are those of the point, block by block, and every order of before it is there", async () => {
   const over = await box.look();
   await expectDisksOfPoint(box, over);
-  const vm = armId(over.providerSpecificDetails.recoveryFabricObjectId ?? "");
-  const url = await waitFor("the ledger of the copy", () => ledgerOf(box.box, vm), 60_000);
-  expect(await checkIntegrity(url)).toMatchObject({ ok: true });
-  const sight = await vantageOn(box.box, over.leeward.machine, over.leeward.failover?.point ?? "");
-  expect(ordersProved(compareOrders(customers.log, await allOrders(url), sight.point.time))).toBe(true);
+  expect(ordersProved(await ordersOfCopy(box, over, customers))).toBe(true);
 });

@@ -1,14 +1,48 @@
 import { open } from "node:fs/promises";
 import { expect } from "vitest";
+import { armId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
 import { blockDigestsAt, verifyImage } from "../../engine/replication/verify.ts";
 import { REGIONS } from "../../local/box/place.ts";
+import { allOrders, checkIntegrity } from "../../local/demo/ledger-client.ts";
+import { ledgerOf } from "../../local/demo/scene.ts";
+import { waitFor } from "../../local/demo/wait.ts";
+import type { Customers } from "../../local/machine/customers.ts";
+import { type OrderComparison, compareOrders } from "../../local/machine/proof.ts";
 import { bootImage } from "../../local/demo/target-disk.ts";
 import { vantageOn } from "../../local/demo/vantage.ts";
 import type { BoxFixture } from "./fixture.ts";
 import { armOf, shopId } from "./rich-machine.ts";
 
 const GROUP = "Shop-Recovery";
+
+/** The region is lost, and the machine is failed over to its newest point. @returns the item behind that */
+export async function failOverFromLoss(box: BoxFixture): Promise<Seen> {
+  await box.box.loseSource();
+  await box.closeShop();
+  const sent = await box.call("POST", `${box.item("Ledger")}/unplannedFailover`, {
+    properties: { providerSpecificDetails: { instanceType: "A2A" } },
+  });
+  expect(sent.status).toBe(202);
+  return box.until("the failover", ({ leeward }) => {
+    if (leeward.state === "FailoverFailed") throw new Error(JSON.stringify(leeward));
+    return leeward.state === "UnplannedFailoverCommitPending";
+  });
+}
+
+/** What the copy's ledger holds of the orders that customers sent before the point, beside what they know of them. */
+export async function ordersOfCopy(
+  box: BoxFixture,
+  over: Seen,
+  customers: Customers,
+): Promise<OrderComparison> {
+  const vm = armId(over.providerSpecificDetails.recoveryFabricObjectId ?? "");
+  const url = await waitFor("the ledger of the copy", () => ledgerOf(box.box, vm), 60_000);
+  expect(await checkIntegrity(url)).toMatchObject({ ok: true });
+  const sight = await vantageOn(box.box, over.leeward.machine, over.leeward.failover?.point ?? "");
+  return compareOrders(customers.log, await allOrders(url), sight.point.time);
+}
+
 type Seen = Awaited<ReturnType<BoxFixture["look"]>>;
 
 /** What a failover built of `enrich`'s machine in the group Shop-Recovery, field by field, as Resource Manager shows it. */

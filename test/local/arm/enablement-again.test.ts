@@ -5,13 +5,12 @@ import { lastSegment } from "../../../engine/recovery/item.ts";
 import { dryRun } from "../../../functions/plans.ts";
 import {
   appAt,
-  applications,
   asked,
+  contentsOf,
   counting,
+  makeLedger,
   makeMachine,
-  makeNetwork,
   makeTarget,
-  rules,
   wishFor,
 } from "./enabling.ts";
 import { type TestBox, groupId, startBox } from "./fixture.ts";
@@ -20,22 +19,17 @@ let box: TestBox;
 let vm: ArmId;
 beforeEach(async () => {
   box = await startBox();
-  await makeNetwork(box);
-  vm = await makeMachine(box, "ledger", [
-    { name: "ledger-front", subnet: "apps", applications: applications("web") },
-    { name: "ledger-back", subnet: "data", rules: rules("nic") },
-  ]);
+  vm = await makeLedger(box);
 });
 afterEach(() => box.close());
 
-/** What is in a group, without what changes with time. */
-const contents = async (group: string) => {
-  const all: unknown[] = [];
-  for (const kind of ["virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups"])
-    for await (const one of box.client.list(`${groupId(group)}/providers/Microsoft.Network/${kind}`))
-      all.push(one);
-  return JSON.parse(JSON.stringify(all, (key, value: unknown) => (key === "etag" ? undefined : value)));
-};
+const contents = (group: string) =>
+  contentsOf(
+    box,
+    ["virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups"].map(
+      (kind) => `${groupId(group)}/providers/Microsoft.Network/${kind}`,
+    ),
+  );
 
 const failNetwork = () =>
   box.admin("POST", "/box/faults", { kind: "fail-operation", path: "virtualNetworks/net-recovery" });
@@ -62,11 +56,7 @@ test("a host that dies behind any one write leaves what the next try completes",
   for (let at = 0; at < writes.length; at++) {
     await box.close();
     box = await startBox();
-    await makeNetwork(box);
-    vm = await makeMachine(box, "ledger", [
-      { name: "ledger-front", subnet: "apps", applications: applications("web") },
-      { name: "ledger-back", subnet: "data", rules: rules("nic") },
-    ]);
+    vm = await makeLedger(box);
     const services = appAt(box);
     const machine = await asked(services, vm);
     const done: string[] = [];

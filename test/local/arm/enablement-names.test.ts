@@ -9,32 +9,21 @@ import {
   applications,
   asked,
   counting,
+  makeLedger,
   makeMachine,
-  makeNetwork,
   makeTarget,
   network,
   rules,
+  SET,
   wishFor,
 } from "./enabling.ts";
-import { NORTH, type TestBox, WEST, finished, groupId, idOf, startBox } from "./fixture.ts";
+import { NORTH, type TestBox, finished, groupId, idOf, startBox } from "./fixture.ts";
 
 let box: TestBox;
 let vm: ArmId;
-const SET = idOf("shop", "Microsoft.Compute/availabilitySets", "front");
 beforeEach(async () => {
   box = await startBox();
-  await makeNetwork(box);
-  const properties = { platformFaultDomainCount: 2, platformUpdateDomainCount: 5 };
-  await box.client.put(SET, { location: WEST, sku: { name: "Aligned" }, properties });
-  vm = await makeMachine(
-    box,
-    "ledger",
-    [
-      { name: "ledger-front", subnet: "apps", applications: applications("web") },
-      { name: "ledger-back", subnet: "data", rules: rules("nic") },
-    ],
-    { availabilitySet: SET },
-  );
+  vm = await makeLedger(box, { availabilitySet: SET });
 });
 afterEach(() => box.close());
 

@@ -4,28 +4,14 @@ import { enlargeNetwork } from "../../../engine/azure/address-space.ts";
 import type { ArmClient } from "../../../engine/azure/arm.ts";
 import { getVirtualNetwork } from "../../../engine/azure/network.ts";
 import type { ArmId } from "../../../engine/core/ids.ts";
-import {
-  appAt,
-  applications,
-  asked,
-  counting,
-  makeMachine,
-  makeNetwork,
-  makeTarget,
-  network,
-  rules,
-} from "./enabling.ts";
+import { appAt, asked, counting, makeLedger, makeMachine, makeTarget, network, rules } from "./enabling.ts";
 import { type TestBox, finished, startBox } from "./fixture.ts";
 
 let box: TestBox;
 let vm: ArmId;
 beforeEach(async () => {
   box = await startBox();
-  await makeNetwork(box);
-  vm = await makeMachine(box, "ledger", [
-    { name: "ledger-front", subnet: "apps", applications: applications("web") },
-    { name: "ledger-back", subnet: "data", rules: rules("nic") },
-  ]);
+  vm = await makeLedger(box);
 });
 afterEach(() => box.close());
 

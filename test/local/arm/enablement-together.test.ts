@@ -11,13 +11,16 @@ import {
   appAt,
   applications,
   asked,
+  contentsOf,
   makeMachine,
   makeNetwork,
+  makeSet,
   makeTarget,
   network,
   rules,
+  SET,
 } from "./enabling.ts";
-import { NORTH, type TestBox, WEST, finished, groupId, idOf, startBox } from "./fixture.ts";
+import { NORTH, type TestBox, WEST, finished, groupId, startBox } from "./fixture.ts";
 
 let box: TestBox;
 const accounts = (side: string) =>
@@ -33,12 +36,9 @@ beforeEach(async () => {
 });
 afterEach(() => box.close());
 
-const SET = idOf("shop", "Microsoft.Compute/availabilitySets", "front");
-
 /** Two machines of one network, one set and one group of rules. */
 async function makePair(): Promise<[ArmId, ArmId]> {
-  const properties = { platformFaultDomainCount: 2, platformUpdateDomainCount: 5 };
-  await box.client.put(SET, { location: WEST, sku: { name: "Aligned" }, properties });
+  await makeSet(box);
   const one = (name: string) =>
     makeMachine(
       box,
@@ -49,19 +49,15 @@ async function makePair(): Promise<[ArmId, ArmId]> {
   return [await one("ledger"), await one("till")];
 }
 
-/** Everything in the target group and the cache accounts, without what changes with time. */
-async function made(): Promise<unknown> {
-  const all: unknown[] = [];
-  const collections = [
+/** Everything in the target group, and the cache accounts. */
+const made = () =>
+  contentsOf(box, [
     ...["virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups"].map(
       (kind) => `${groupId("recovery")}/providers/Microsoft.Network/${kind}`,
     ),
     `${groupId("recovery")}/providers/Microsoft.Compute/availabilitySets`,
     ...["recovery", "shop"].map((group) => `${groupId(group)}/providers/Microsoft.Storage/storageAccounts`),
-  ];
-  for (const collection of collections) for await (const one of box.client.list(collection)) all.push(one);
-  return JSON.parse(JSON.stringify(all, (key, value: unknown) => (key === "etag" ? undefined : value)));
-}
+  ]);
 
 /**
  * Two clients that come to each write together: both have looked, and found nothing, before either of them writes. The one

@@ -11,8 +11,8 @@ import {
   applications,
   asked,
   counting,
+  makeLedger,
   makeMachine,
-  makeNetwork,
   makeTarget,
   network,
   rules,
@@ -30,11 +30,7 @@ const ROLES = ["ba92f5b4-2d11-453d-a403-e96b0029c9fe", "db58b8e5-c6ad-4a2a-8342-
 }));
 beforeEach(async () => {
   box = await startBox({ config: { roles: ROLES } });
-  await makeNetwork(box);
-  vm = await makeMachine(box, "ledger", [
-    { name: "ledger-front", subnet: "apps", applications: applications("web") },
-    { name: "ledger-back", subnet: "data", rules: rules("nic") },
-  ]);
+  vm = await makeLedger(box);
 });
 afterEach(() => box.close());
 

@@ -147,6 +147,36 @@ export async function makeMachine(
   return id;
 }
 
+/** The availability set of `makeLedger`'s machine, where it has one. */
+export const SET = idOf("shop", "Microsoft.Compute/availabilitySets", "front");
+
+export async function makeSet({ client }: TestBox): Promise<void> {
+  const properties = { platformFaultDomainCount: 2, platformUpdateDomainCount: 5 };
+  await client.put(SET, { location: WEST, sku: { name: "Aligned" }, properties });
+}
+
+/** A network, and in it a machine with an interface in each of two subnets, one of an application group and one with rules. */
+export async function makeLedger(box: TestBox, more?: { readonly availabilitySet: ArmId }): Promise<ArmId> {
+  await makeNetwork(box);
+  if (more) await makeSet(box);
+  return makeMachine(
+    box,
+    "ledger",
+    [
+      { name: "ledger-front", subnet: "apps", applications: applications("web") },
+      { name: "ledger-back", subnet: "data", rules: rules("nic") },
+    ],
+    more,
+  );
+}
+
+/** Everything in the collections, without what changes with time. */
+export async function contentsOf({ client }: TestBox, collections: readonly string[]): Promise<unknown> {
+  const all: unknown[] = [];
+  for (const collection of collections) for await (const one of client.list(collection)) all.push(one);
+  return JSON.parse(JSON.stringify(all, (key, value: unknown) => (key === "etag" ? undefined : value)));
+}
+
 /** An app with empty records, or with another's, in front of the box. */
 export function appAt(box: TestBox, arm: ArmClient = box.client): Services {
   const declared = onlyDeclared(arm);
