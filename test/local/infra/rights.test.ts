@@ -31,6 +31,7 @@ import { diskActivities } from "../../../functions/activities/disks.ts";
 import { fitActivities } from "../../../functions/activities/fit.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import { networkActivities } from "../../../functions/activities/network.ts";
+import { shutDownActivities } from "../../../functions/activities/shut-down.ts";
 import { sourceActivities } from "../../../functions/activities/source.ts";
 import { testActivities } from "../../../functions/activities/testing.ts";
 import { targetActivities } from "../../../functions/activities/target.ts";
@@ -128,6 +129,7 @@ test.each([
   "Microsoft.Storage/operations/read",
   "Microsoft.Network/networkSecurityGroups/delete",
   "Microsoft.Compute/virtualMachines/delete",
+  "Microsoft.Compute/virtualMachines/deallocate/action",
 ])("without %s they are refused", async (action) => {
   await boxWithout(action);
   await expect(protectAndFailOver()).rejects.toThrow(new RegExp(`authorization.*'${action}'`, "i"));
@@ -288,6 +290,7 @@ async function protectAndFailOver(): Promise<void> {
     () => rolloutActivities.dropAgentExtension({ machine }, tools),
     () => rolloutActivities.dropAgentCommand({ machine }, tools),
     () => captured(services, machine).then(nothing),
+    () => shutDownActivities.shutDownSource({ machine }, tools),
     () => diskActivities.createUploadDisk(one, tools),
     async () => upload(arm, await diskOf(services, machine)),
     () => nicActivities.createNic({ machine, nic: 0 }, tools),
