@@ -39,7 +39,7 @@ const placesOf = ({ machine, target }: ItemRecord): string[] =>
 
 async function whyLeft(services: Services, item: ItemRecord, one: Ours): Promise<string | undefined> {
   if (one.owner.machine !== "shared") return whyItsUsers(item, one);
-  const why = await whySharedStays(services, item, one);
+  const why = (await whySharedStays(services, item, one))?.why;
   // Ours are still in it, and go before it.
   return why === undefined || why.includes(machinePrefix(item.machine)) ? undefined : why;
 }

@@ -70,6 +70,13 @@ function withOneLeft({ deleted: listed, left, unnamed, ...rest }: Removed, thing
 /** Whether anything is left that may go when it is tried again. */
 export const wasRefused = ({ left }: Removed): boolean => left.some(({ refused }) => refused);
 
+/** As if it had not been put on the list of what stays. */
+export const withoutLeft = (old: Removed | undefined, name: string): Removed => {
+  const known = old ?? NOTHING_REMOVED;
+  const isIt = (one: LeftThing) => one.name.toLowerCase() === name.toLowerCase();
+  return { ...known, left: known.left.filter((one) => !isIt(one)) };
+};
+
 /** What is tried once more is on neither list until that is over. */
 export const tryingAgain = (old: Removed, names: readonly string[]): Removed => ({
   ...old,

@@ -64,7 +64,8 @@ function again(old: ItemRecord, { point, moment, network, build }: AskedTest): O
     (network === undefined || isDeepStrictEqual(network, test.network));
   // The size that an earlier try was given stays until another is named.
   const { size } = test.build ?? {};
-  if (same) return { ...test, again: true, build: { ...(size !== undefined && { size }), ...build } };
+  const wished = { ...(size !== undefined && { size }), ...build };
+  if (same) return { ...test, again: true, ...(Object.keys(wished).length > 0 && { build: wished }) };
   throw new LeewardError(
     "Conflict",
     `a test of ${lastSegment(old.id)} with another point or network failed and is still there: clean it up first`,

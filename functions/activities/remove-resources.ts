@@ -2,22 +2,23 @@ import type { ArmOperation } from "../../engine/azure/operation.ts";
 import { remove } from "../../engine/azure/resource.ts";
 import { release } from "../../engine/azure/tagged-resource.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
-import { type ArmId, type OperationId, armId, groupOf, sameArmId } from "../../engine/core/ids.ts";
+import { type OperationId, armId, sameArmId } from "../../engine/core/ids.ts";
 import { millis } from "../../engine/core/units.ts";
-import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
+import type { ItemRecord } from "../../engine/recovery/item.ts";
 import {
   type DeletedThing,
   tryingAgain,
   wasRefused,
   withDeleted,
   withLeft,
+  withoutLeft,
 } from "../../engine/recovery/removed.ts";
 import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { closeImage } from "./image-sweep.ts";
 import { noteRemoved } from "./note-removed.ts";
 import { type Ours, ourResources, whyItsUsers } from "./our-resources.ts";
-import { removeShared } from "./remove-shared.ts";
+import { isLeft, removeShared } from "./remove-shared.ts";
 import { itemOf } from "./tools.ts";
 
 /** What has to be gone before the next can go: each use of a thing before the thing. */
@@ -44,7 +45,7 @@ const AT_ONCE = 16;
 /** What became of one. */
 export type Fate =
   | { readonly operation?: ArmOperation | undefined; readonly deleted: true }
-  | { readonly operation?: ArmOperation | undefined; readonly why: string };
+  | { readonly operation?: ArmOperation | undefined; readonly why: string; readonly refused?: true };
 
 /** Everything of one stage, up to a bounded number. Found by its tags, whoever made it and whenever. */
 export async function removeResources(
@@ -113,10 +114,6 @@ async function stillThere(
   return ours;
 }
 
-/** A machine was failed over since its own region did not answer; the one that it went to does. */
-const isLeft = (item: ItemRecord, id: ArmId): boolean =>
-  item.removal?.purge === true || (isLenient(item) && !sameArmId(groupOf(id), item.request.resourceGroup));
-
 /** The list says what is about to be deleted before it is, so that nothing is missing on it. */
 async function removeOne(
   services: Services,
@@ -129,7 +126,9 @@ async function removeOne(
   try {
     const fate = await fateOf(services, item, { ...one, operation, deleting });
     if ("why" in fate)
-      await noteRemoved(services, operation, (old) => withLeft(old, { ...thing, why: fate.why }));
+      await noteRemoved(services, operation, (old) =>
+        withLeft(old, { ...thing, why: fate.why, ...(fate.refused && { refused: true }) }),
+      );
     return fate.operation;
   } catch (error) {
     if (
@@ -156,8 +155,16 @@ async function fateOf(services: Services, item: ItemRecord, one: Dooming): Promi
   const { arm } = services;
   const why = whyItsUsers(item, one);
   if (why !== undefined) {
-    const { operation } = await release(arm, one.id, one.found);
-    return { operation, why };
+    // Said first, since nothing tells that it was ours once it is released; as refused, so that it is looked at again if this dies.
+    const pending = { type: one.type, name: one.id, why, refused: true } as const;
+    await noteRemoved(services, one.operation, (old) => withLeft(old, pending));
+    try {
+      const { operation } = await release(arm, one.id, one.found);
+      return { operation, why };
+    } catch (error) {
+      await noteRemoved(services, one.operation, (old) => withoutLeft(old, one.id));
+      throw error;
+    }
   }
   await one.deleting();
   // One that is open cannot be deleted.

@@ -2,7 +2,7 @@ import { remove } from "../../engine/azure/resource.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { storedBesideBlobs } from "../../engine/azure/stored-beside.ts";
 import { getStorageAccount } from "../../engine/azure/storage-account.ts";
-import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
+import { type ArmId, armId, groupOf, sameArmId } from "../../engine/core/ids.ts";
 import { CONTAINER } from "../../engine/journal/names.ts";
 import { type ItemRecord, isLenient, lastSegment } from "../../engine/recovery/item.ts";
 import { mappingKey } from "../../engine/recovery/network-mapping.ts";
@@ -20,10 +20,10 @@ export async function removeShared(services: Services, item: ItemRecord, one: Do
   const { id, operation, owner, deleting } = one;
   const key = removingKey(id, operation);
   await records.removing.upsert(key, () => ({ format: 1, id, operation, at: clock.now() }));
-  const why = await whySharedStays(services, item, one);
-  if (why !== undefined) {
+  const staying = await whySharedStays(services, item, one);
+  if (staying !== undefined) {
     await records.removing.delete(key);
-    return { why };
+    return staying;
   }
   await deleting();
   // First, since nothing of ours leads to them once the network is gone.
@@ -41,16 +41,19 @@ async function dropMappings({ records }: Services, network: ArmId): Promise<void
     );
 }
 
-/** Undefined when nobody else uses it, and nothing is in it. */
+/** Undefined when nobody else uses it, and nothing is in it. `refused` where that could not be seen, and is to be tried again. */
 export async function whySharedStays(
   services: Services,
   item: ItemRecord,
   one: Ours,
-): Promise<string | undefined> {
-  const user = await whoUses(services, item, one.id);
-  if (user !== undefined) return user;
-  if (one.type === GROUP) return GROUP_STAYS;
-  return whatIsIn(one) ?? (await whatIsStoredFor(services, item, one));
+): Promise<Staying | undefined> {
+  const why = (await whoUses(services, item, one.id)) ?? (one.type === GROUP ? GROUP_STAYS : whatIsIn(one));
+  return why === undefined ? whatIsStoredFor(services, item, one) : { why };
+}
+
+interface Staying {
+  readonly why: string;
+  readonly refused?: true;
 }
 
 const GROUP_STAYS =
@@ -78,18 +81,23 @@ function whatIsIn({ type, found }: Ours): string | undefined {
   return undefined;
 }
 
-/** One that cannot be looked into is left where so much is to be left. */
+/** A machine was failed over since its own region did not answer; the one that it went to does. */
+export const isLeft = (item: ItemRecord, id: ArmId): boolean =>
+  item.removal?.purge === true || (isLenient(item) && !sameArmId(groupOf(id), item.request.resourceGroup));
+
+/** One that cannot be looked into is left where so much is to be left, once that was tried a few times. */
 async function whatIsStoredFor(
   services: Services,
   item: ItemRecord,
   { id, type }: Ours,
-): Promise<string | undefined> {
+): Promise<Staying | undefined> {
   if (type.toLowerCase() !== "microsoft.storage/storageaccounts") return undefined;
   try {
-    return await whatIsStored(services, id);
+    const why = await whatIsStored(services, id);
+    return why === undefined ? undefined : { why };
   } catch (error) {
-    if (!isLenient(item) || !(error instanceof LeewardError)) throw error;
-    return `it cannot be looked into: ${error.message}`;
+    if (!isLeft(item, armId(id)) || !(error instanceof LeewardError)) throw error;
+    return { why: `it cannot be looked into: ${error.message}`, refused: true };
   }
 }
 

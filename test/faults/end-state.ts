@@ -102,6 +102,7 @@ function contentOf(body: Buffer): unknown {
  * that cannot be read is named, and holds up nothing.
  */
 const FLEETING = new Set([
+  "again",
   "console",
   "consoleMissing",
   "digest",
