@@ -81,9 +81,7 @@ route("listGroupMembers", { ...read, path: `${PATHS.group}/leewardMembers` }, as
 /** Newest first. What state they are in costs two calls for each member, so a page is short. */
 route("listGroupPoints", { ...read, path: `${PATHS.group}/recoveryPoints` }, async (call) => {
   const group = await findGroup(call);
-  const places = (await groupPlaces(call.services, group.group)).toSorted((a, b) =>
-    orderOf(a) < orderOf(b) ? 1 : -1,
-  );
+  const places = await groupPlaces(call.services, group.group);
   const { page, nextLink } = sliceOf(call, places, orderOf, { descending: true, most: MOST_POINTS });
   const { points, unreadable } = await groupPointsAt(call.services, page);
   const standing = await standingsOf(call.services, points);

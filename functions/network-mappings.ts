@@ -87,10 +87,9 @@ async function list(call: Call, wanted: (row: NetworkMapping) => boolean) {
   const rows: NetworkMapping[] = [];
   for await (const row of call.services.records.mappings.list())
     if ((!row.id || sameArmId(vaultOf(row.id), vault)) && wanted(row)) rows.push(row);
-  const sorted = rows.toSorted((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
   return pageOf(
     call,
-    sorted,
+    rows,
     ({ name }) => name,
     (row) => view(inventory, vault, row),
   );

@@ -23,7 +23,7 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 /** Newest first, a page at a time. */
 route("listRecoveryPoints", { ...read, path }, async (call) => {
   const item = await findItem(call.services, itemIn(call.request));
-  const places = (await listHealed(call.services, item.machine)).toReversed();
+  const places = await listHealed(call.services, item.machine);
   const { page, nextLink } = sliceOf(call, places, nameOf, { descending: true });
   const known = await standing(call, item);
   const value: RecoveryPointResource[] = [];

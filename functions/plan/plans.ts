@@ -6,18 +6,14 @@ import {
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
-import {
-  type PlanGroup,
-  type RecoveryPlan,
-  checkGroups,
-  checkIdle,
-} from "../../engine/recovery/recovery-plan.ts";
+import { type PlanGroup, checkGroups, checkIdle } from "../../engine/recovery/recovery-plan.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { requireRole } from "../auth.ts";
 import { findItem } from "../begin.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, recoveryPlanIn, vaultIn } from "../paths.ts";
 import { configure, removeConfigured } from "../vault/configure.ts";
+import { inVault } from "../vault/inventory.ts";
 import { pageOf } from "../vault/paging.ts";
 import { resultRoute } from "../vault/result.ts";
 import { findPlan, planView } from "./view.ts";
@@ -27,14 +23,10 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 const write = { role: "Operator", versioned: true } as const;
 
 route("listRecoveryPlans", { ...read, path: all }, async (call) => {
-  const vault = vaultIn(call.request);
-  const found: RecoveryPlan[] = [];
-  for await (const plan of call.services.records.plansOfRecovery.list())
-    if (sameArmId(vaultOf(plan.id), vault)) found.push(plan);
-  const sorted = found.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
+  const found = await inVault(call.services.records.plansOfRecovery, vaultIn(call.request));
   return pageOf(
     call,
-    sorted,
+    found,
     ({ id }) => id,
     (plan) => planView(call.services, plan),
   );

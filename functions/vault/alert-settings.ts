@@ -20,8 +20,7 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 
 route("listAlertSettings", { ...read, path: all }, async (call) => {
   const found = await inVault(call.services.records.alertSettings, vaultIn(call.request));
-  const sorted = found.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
-  return pageOf(call, sorted, ({ id }) => id, view);
+  return pageOf(call, found, ({ id }) => id, view);
 });
 
 /** ASR's default setting is there before anybody has set it. */

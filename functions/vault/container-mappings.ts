@@ -37,10 +37,9 @@ route("listMappingsOfContainer", { ...read, path: ofContainer }, (call) => {
 async function list(call: Call, wanted: (row: ContainerMappingRecord) => boolean) {
   const inventory = await inventoryOf(call.services, vaultIn(call.request));
   const rows = inventory.mappings.filter(wanted);
-  const sorted = rows.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
   return pageOf(
     call,
-    sorted,
+    rows,
     ({ id }) => id,
     (row) => view(inventory, row),
   );

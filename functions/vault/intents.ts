@@ -33,10 +33,9 @@ const { intents: all, intent: one } = PATHS;
 
 durableRoute("listIntents", { ...read, path: all }, async (call) => {
   const found = await inVault(call.services.records.intents, vaultIn(call.request));
-  const sorted = found.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
   return pageOf(
     call,
-    sorted,
+    found,
     ({ id }) => id,
     (intent) => view(call, intent),
   );

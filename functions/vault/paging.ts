@@ -20,41 +20,41 @@ const query = z.object({
 });
 
 /**
- * One page of a list, as it is shown, and the link to the next.
- * @param sorted by `keyOf`, in either direction
+ * One page of a list, as it is shown, and the link to the next. Ascending by `keyOf`.
  * @throws InvalidRequest for a token that is none
  */
 export async function pageOf<Entry, View>(
   call: Call,
-  sorted: readonly Entry[],
+  entries: readonly Entry[],
   keyOf: (entry: Entry) => string,
   view: (entry: Entry) => View | Promise<View>,
-  descending = false,
 ): Promise<HttpResponseInit> {
-  const { page, nextLink } = sliceOf(call, sorted, keyOf, { descending });
+  const { page, nextLink } = sliceOf(call, entries, keyOf, {});
   return { jsonBody: { value: await inParallel(page, AT_ONCE, async (entry) => view(entry)), nextLink } };
 }
 
 /**
- * What of a list is on the page that was asked for. A page begins behind the key of the last entry of the one before, so that
+ * What of a list is on the page that was asked for, in the order of their keys. A page begins behind the key of the last entry of the one before, so that
  * nothing is left out or comes twice when others are made or go meanwhile.
- * @param sorted by `keyOf`, descending where it says so
  * @param most entries of a page that are given whatever is asked for, and where nothing is
  * @throws InvalidRequest for a token that is none
  */
 export function sliceOf<Entry>(
   call: Call,
-  sorted: readonly Entry[],
+  entries: readonly Entry[],
   keyOf: (entry: Entry) => string,
   { descending = false, most }: { readonly descending?: boolean; readonly most?: number },
 ): { readonly page: readonly Entry[]; readonly nextLink: string | null } {
   const { after, top } = pageIn(call);
   const isBehind = (key: string) => after === undefined || (descending ? key < after : key > after);
-  const rest = sorted.filter((entry) => isBehind(normal(keyOf(entry))));
+  const rest = entries
+    .map((entry) => ({ entry, key: normal(keyOf(entry)) }))
+    .filter(({ key }) => isBehind(key))
+    .sort((a, b) => (a.key < b.key === descending ? 1 : -1));
   const page = rest.slice(0, Math.min(top ?? most ?? PAGE, most ?? Infinity));
   const last = page.at(-1);
   const more = last !== undefined && rest.length > page.length;
-  return { page, nextLink: more ? linkBehind(call, normal(keyOf(last))) : null };
+  return { page: page.map(({ entry }) => entry), nextLink: more ? linkBehind(call, last.key) : null };
 }
 
 /** As many records at most are passed over for one page, since each has to be read. */

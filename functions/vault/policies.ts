@@ -32,10 +32,9 @@ type PolicyServices = Pick<Services, "records" | "settings">;
 
 route("listPolicies", { ...read, path: all }, async (call) => {
   const found = await inVault(call.services.records.policies, vaultIn(call.request));
-  const sorted = found.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1));
   return pageOf(
     call,
-    sorted,
+    found,
     ({ id }) => id,
     (policy) => view(call.services, policy),
   );

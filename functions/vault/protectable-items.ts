@@ -30,7 +30,7 @@ route("listProtectableItems", { ...read, path: all }, async (call) => {
   const wanted = machines.filter(filterIn(call.request, FIELDS));
   return pageOf(
     call,
-    wanted.toSorted((a, b) => (nameOf(a.id) < nameOf(b.id) ? -1 : 1)),
+    wanted,
     ({ id }) => nameOf(id),
     (one) => view(inventory, container, one),
   );

@@ -15,12 +15,15 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 route(
   "listProviders",
   { ...read, path: `${PATHS.vault}/replicationRecoveryServicesProviders` },
-  async (call) => list(call, (await inventoryOf(call.services, vaultIn(call.request))).fabrics),
+  async (call) => {
+    const inventory = await inventoryOf(call.services, vaultIn(call.request));
+    return list(call, inventory, inventory.fabrics);
+  },
 );
 
 route("listProvidersOfFabric", { ...read, path: ofFabric }, async (call) => {
   const inventory = await inventoryOf(call.services, vaultIn(call.request));
-  return list(call, [fabricIn(inventory, fabricIdIn(call.request))]);
+  return list(call, inventory, [fabricIn(inventory, fabricIdIn(call.request))]);
 });
 
 route("getProvider", { ...read, path: `${ofFabric}/{provider}` }, async (call) => {
@@ -34,15 +37,13 @@ route("getProvider", { ...read, path: `${ofFabric}/{provider}` }, async (call) =
   return { jsonBody: view(inventory, id) };
 });
 
-async function list(call: Call, fabrics: readonly Fabric[]) {
-  const inventory = await inventoryOf(call.services, vaultIn(call.request));
-  return pageOf(
+const list = (call: Call, inventory: Inventory, fabrics: readonly Fabric[]) =>
+  pageOf(
     call,
     fabrics,
     ({ id }) => id,
     ({ id }) => view(inventory, id),
   );
-}
 
 function view(inventory: Inventory, fabric: ArmId) {
   const id = providerIdOf(fabric);

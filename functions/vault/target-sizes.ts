@@ -12,12 +12,9 @@ route("listTargetSizes", { method: "GET", path, role: "Reader", versioned: true 
   const item = await findItem(services, itemIn(request));
   const [, , subscription = ""] = item.request.resourceGroup.split("/");
   const { sizes } = await services.offerOf(subscription, services.settings.region);
-  const sorted = [...sizes.values()].toSorted((a, b) =>
-    a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1,
-  );
   return pageOf(
     call,
-    sorted,
+    [...sizes.values()],
     ({ name }) => name,
     (size) => view(`${item.id}/targetComputeSizes/${size.name}`, size),
   );

@@ -17,12 +17,7 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 
 route("listVaultSettings", { ...read, path: all }, async (call) => {
   const found = await inVault(call.services.records.vaultSettings, vaultIn(call.request));
-  return pageOf(
-    call,
-    found.toSorted((a, b) => (a.id.toLowerCase() < b.id.toLowerCase() ? -1 : 1)),
-    ({ id }) => id,
-    view,
-  );
+  return pageOf(call, found, ({ id }) => id, view);
 });
 
 route("getVaultSetting", { ...read, path: one }, async (call) => ({
