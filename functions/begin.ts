@@ -1,5 +1,5 @@
 import type { DurableClient } from "durable-functions";
-import { LeewardError, hasCode } from "../engine/core/errors.ts";
+import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import {
   type Asked,
@@ -82,11 +82,7 @@ export async function carryOn(services: Services, client: DurableClient, item: I
 }
 
 async function carryOut(services: Services, client: DurableClient, job: ItemJob): Promise<void> {
-  try {
-    await services.records.jobs.create(job.operation, job);
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists")) throw error;
-  }
+  await services.records.jobs.ensure(job.operation, job);
   await ensureJob(client, job);
 }
 

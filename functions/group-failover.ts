@@ -96,7 +96,7 @@ export async function carryOnGroup(
     steps: [],
     ...(passedOver && { passedOver }),
   };
-  await services.records.jobs.create(operation, job).catch(exists);
+  await services.records.jobs.ensure(operation, job);
   if (failover.begun) return { job, failed: 0 };
   const { next, failed } = await beginMembers(services, client, { group, operation, from: 0 });
   if (next !== undefined) await ensureGroupFailover(client, { group, operation });
@@ -190,10 +190,6 @@ export async function noteBegun(
   await records.groups.update(group, (old) =>
     old.failover?.operation === operation ? { ...old, failover: { ...old.failover, begun: true } } : old,
   );
-}
-
-function exists(error: unknown): void {
-  if (!hasCode(error, "ObjectExists")) throw error;
 }
 
 /** The point that is named, or the newest that every member still has, and has good. Reads no manifest but of those that are looked at. */

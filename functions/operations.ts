@@ -1,6 +1,5 @@
 import type { OperationStatus } from "../engine/contract/operation-status.ts";
 import { toIso } from "../engine/core/clock.ts";
-import { CATALOGUE, type ErrorCode, LeewardError } from "../engine/core/errors.ts";
 import { remedyOf } from "../engine/recovery/health.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
 import { findItem } from "./begin.ts";
@@ -10,6 +9,7 @@ import { jobStatusOf } from "./job-status.ts";
 import { findJob } from "./jobs.ts";
 import { RETRY_AFTER, accepted } from "./lro.ts";
 import { PATHS, itemIn } from "./paths.ts";
+import { failureOf } from "./vault/result.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 
@@ -49,8 +49,3 @@ function statusOf(job: JobRecord, percentComplete: number, id: string): Operatio
       : null,
   };
 }
-
-const isCode = (code: string): code is ErrorCode => Object.hasOwn(CATALOGUE, code);
-
-const failureOf = ({ code, message }: { code: string; message: string }) =>
-  new LeewardError(isCode(code) ? code : "Unexpected", message);

@@ -43,3 +43,6 @@ export function fromIso(text: string): Micros {
     throw new RangeError(`not an instant such as 2026-11-21T20:15:03.250Z: ${JSON.stringify(text)}`);
   return micros(seconds * 1e6 + Number(fraction.padEnd(6, "0")));
 }
+
+/** A key for what is listed by its time; such keys sort the newest first. */
+export const newestFirst = (time: Micros): string => String(9_000_000_000_000_000 - time).padStart(16, "0");

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { newestFirst } from "../core/clock.ts";
 import { type ArmId, armId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type Micros, micros } from "../core/units.ts";
@@ -37,10 +38,8 @@ export type EventCursor = z.infer<typeof eventCursor>;
 /** Events are kept so long, and so many of them at most; the same look that writes new ones deletes old ones. */
 export const EVENTS_KEPT = { age: 30 * 24 * 3600e6, count: 5000 };
 
-const END_OF_TIME = 9_000_000_000_000_000;
-
 /** Of the same thing it is always the same, so that an event is written once. Sorts the newest first. */
 export function eventKey(about: ArmId, what: string, at: Micros): string {
   const digest = createHash("sha256").update(`${about.toLowerCase()}\n${what}\n${at}`).digest("hex");
-  return `${String(END_OF_TIME - at).padStart(16, "0")}-${digest.slice(0, 12)}`;
+  return `${newestFirst(at)}-${digest.slice(0, 12)}`;
 }

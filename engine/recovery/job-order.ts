@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
+import { newestFirst } from "../core/clock.ts";
 import type { JobRecord } from "./job.ts";
 import type { Records } from "./records.ts";
 
@@ -8,11 +9,9 @@ import type { Records } from "./records.ts";
 export const jobOrder = z.object({ operation: z.string().transform(checked(operationId)) });
 type JobOrder = z.infer<typeof jobOrder>;
 
-const END_OF_TIME = 9_000_000_000_000_000;
-
 /** Where the job stands among the others. */
 const jobOrderKey = ({ startTime, operation }: Pick<JobRecord, "startTime" | "operation">): string =>
-  `${String(END_OF_TIME - startTime).padStart(16, "0")}-${operation}`;
+  `${newestFirst(startTime)}-${operation}`;
 
 /**
  * Jobs, which are found by their operations and paged through by their age, the newest first; a page's keys are those of the
@@ -27,6 +26,10 @@ export function inOrderOfAge(jobs: Records<JobRecord>, order: Records<JobOrder>)
     async create(key, job) {
       await place(job);
       await jobs.create(key, job);
+    },
+    async ensure(key, job) {
+      await place(job);
+      await jobs.ensure(key, job);
     },
     async upsert(key, change) {
       if (!(await jobs.get(key))) await place(change(undefined));

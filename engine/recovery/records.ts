@@ -35,6 +35,8 @@ export interface Records<Value> {
   get(key: string): Promise<Kept<Value> | undefined>;
   /** @throws ObjectExists when there is one. */
   create(key: string, value: Value): Promise<void>;
+  /** As `create`, unless there is one, whoever made it. */
+  ensure(key: string, value: Value): Promise<void>;
   /**
    * Reads, changes and writes by compare-and-swap, again when someone else was faster. `change` may run several times;
    * what it throws is thrown; returning its argument writes nothing. Returns what stands there now.
@@ -165,6 +167,13 @@ function records<Schema extends z.ZodType>(
     upsert,
     async create(key, value) {
       await store.put(kind, key, value, "absent");
+    },
+    async ensure(key, value) {
+      try {
+        await store.put(kind, key, value, "absent");
+      } catch (error) {
+        if (!hasCode(error, "ObjectExists")) throw error;
+      }
     },
     update: (key, change, only) =>
       upsert(

@@ -7,7 +7,7 @@ import {
 } from "../../engine/azure/tagged-resource.ts";
 import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import { type ArmId, groupOf, sameArmId } from "../../engine/core/ids.ts";
-import { type ItemRecord, isOver, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, isLenient, isOver, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import type { LeftThing } from "../../engine/recovery/removed.ts";
 import { targetDisk } from "../../engine/recovery/target-names.ts";
 import type { Services } from "../services.ts";
@@ -115,3 +115,7 @@ export function whyItsUsers(item: ItemRecord, { id, type, found }: Ours): string
 }
 
 const YOURS = "it is yours from now on";
+
+/** A machine was failed over since its own region did not answer; the one that it went to does. */
+export const isLeft = (item: ItemRecord, id: ArmId): boolean =>
+  item.removal?.purge === true || (isLenient(item) && !sameArmId(groupOf(id), item.request.resourceGroup));

@@ -17,8 +17,8 @@ import type { Leaving, OutputOf } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { closeImage } from "./image-sweep.ts";
 import { noteRemoved } from "./note-removed.ts";
-import { type Ours, ourResources, whyItsUsers } from "./our-resources.ts";
-import { isLeft, removeShared } from "./remove-shared.ts";
+import { type Ours, isLeft, ourResources, whyItsUsers } from "./our-resources.ts";
+import { removeShared } from "./remove-shared.ts";
 import { itemOf } from "./tools.ts";
 
 /** What has to be gone before the next can go: each use of a thing before the thing. */

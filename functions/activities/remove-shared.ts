@@ -2,13 +2,13 @@ import { remove } from "../../engine/azure/resource.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { storedBesideBlobs } from "../../engine/azure/stored-beside.ts";
 import { getStorageAccount } from "../../engine/azure/storage-account.ts";
-import { type ArmId, armId, groupOf, sameArmId } from "../../engine/core/ids.ts";
+import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
 import { CONTAINER } from "../../engine/journal/names.ts";
-import { type ItemRecord, isLenient, lastSegment } from "../../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment } from "../../engine/recovery/item.ts";
 import { mappingKey } from "../../engine/recovery/network-mapping.ts";
 import { removingKey, uses } from "../../engine/recovery/removing.ts";
 import type { Services } from "../services.ts";
-import { GROUP, type Ours } from "./our-resources.ts";
+import { GROUP, type Ours, isLeft } from "./our-resources.ts";
 import type { Dooming, Fate } from "./remove-resources.ts";
 
 /**
@@ -80,10 +80,6 @@ function whatIsIn({ type, found }: Ours): string | undefined {
     return "something is connected to it";
   return undefined;
 }
-
-/** A machine was failed over since its own region did not answer; the one that it went to does. */
-export const isLeft = (item: ItemRecord, id: ArmId): boolean =>
-  item.removal?.purge === true || (isLenient(item) && !sameArmId(groupOf(id), item.request.resourceGroup));
 
 /** One that cannot be looked into is left where so much is to be left, once that was tried a few times. */
 async function whatIsStoredFor(

@@ -5,7 +5,7 @@ import {
   planFailoverRequest,
   planTestRequest,
 } from "../../engine/contract/recovery-plan.ts";
-import { LeewardError, hasCode } from "../../engine/core/errors.ts";
+import { LeewardError } from "../../engine/core/errors.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
 import { lastSegment } from "../../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../../engine/recovery/job.ts";
@@ -81,11 +81,7 @@ export async function carryOnPlan(
   { id, run }: Pick<RecoveryPlan, "id" | "run">,
 ): Promise<void> {
   if (!run || run.ended) return;
-  try {
-    await records.jobs.create(run.operation, jobOf(id, run));
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists")) throw error;
-  }
+  await records.jobs.ensure(run.operation, jobOf(id, run));
   await ensurePlan(client, { operation: run.operation, plan: resourceKey(id) });
 }
 

@@ -68,15 +68,6 @@ async function recordDone(
   begun: More & { readonly operation: OperationId; readonly startTime: ReturnType<typeof clock.now> },
 ): Promise<void> {
   const done = { kind: "configure", configuration, item, state: "Succeeded" } as const;
-  try {
-    await records.jobs.create(begun.operation, {
-      format: 1,
-      ...begun,
-      ...done,
-      endTime: clock.now(),
-      steps: [],
-    });
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists")) throw error;
-  }
+  const endTime = clock.now();
+  await records.jobs.ensure(begun.operation, { format: 1, ...begun, ...done, endTime, steps: [] });
 }

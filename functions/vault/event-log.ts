@@ -1,4 +1,3 @@
-import { hasCode } from "../../engine/core/errors.ts";
 import { mapInOrder } from "../../engine/core/in-order.ts";
 import { type Micros, micros } from "../../engine/core/units.ts";
 import { EVENTS_KEPT, type EventCursor, type EventRecord, eventKey } from "../../engine/recovery/event.ts";
@@ -104,13 +103,8 @@ const eventOfEnd = (item: ItemRecord, code: string, time: Micros): EventRecord =
   health: { remedy: "", over: true },
 });
 
-async function write(records: LogServices["records"], what: string, event: EventRecord): Promise<void> {
-  try {
-    await records.events.create(eventKey(event.about, what, event.time), event);
-  } catch (error) {
-    if (!hasCode(error, "ObjectExists")) throw error;
-  }
-}
+const write = (records: LogServices["records"], what: string, event: EventRecord): Promise<void> =>
+  records.events.ensure(eventKey(event.about, what, event.time), event);
 
 async function prune({ records }: LogServices, now: Micros): Promise<void> {
   let kept = 0;

@@ -4,7 +4,7 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import type { EventRecord } from "../../engine/recovery/event.ts";
 import { fabricOf } from "../../engine/recovery/fabric.ts";
-import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, itemKey, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type Call, route } from "../http.ts";
 import { PATHS, vaultIn } from "../paths.ts";
 import { type FilterField, filterIn } from "./filter.ts";
@@ -38,11 +38,12 @@ route("listEvents", { ...read, path: all }, async (call) => {
   for await (const event of call.services.records.events.entries())
     if (sameArmId(vaultOf(event.value.about), vault) && wanted(event)) found.push(event);
   const items = await inVault(call.services.records.items, vault);
+  const itemAbout = (about: ArmId) => items.find(({ id }) => sameArmId(id, about));
   return pageOf(
     call,
     found,
     ({ key }) => key,
-    (event) => view(vault, event, items),
+    (event) => view(vault, event, itemAbout(event.value.about)),
   );
 });
 
@@ -55,12 +56,13 @@ async function shown({ services: { records } }: Call, vault: ArmId, name: string
   const found = /^[0-9a-f-]{1,64}$/.test(key) ? await records.events.get(key) : undefined;
   if (!found || !sameArmId(vaultOf(found.value.about), vault))
     throw new LeewardError("NotFound", `there is no event ${name.slice(0, 100)} in ${lastSegment(vault)}`);
-  return view(vault, { key, value: found.value }, await inVault(records.items, vault));
+  const { about } = found.value;
+  const item = (await records.items.get(itemKey(about)))?.value;
+  return view(vault, { key, value: found.value }, item && sameArmId(item.id, about) ? item : undefined);
 }
 
-function view(vault: ArmId, { key, value }: Kept, items: readonly ItemRecord[]): EventView {
+function view(vault: ArmId, { key, value }: Kept, item: ItemRecord | undefined): EventView {
   const { about, code, message, type, severity, time, job, health } = value;
-  const item = items.find(({ id }) => sameArmId(id, about));
   return {
     id: `${vault}/replicationEvents/${key}`,
     name: key,

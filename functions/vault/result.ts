@@ -1,6 +1,7 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { LeewardError, hasCode, isErrorCode } from "../../engine/core/errors.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
+import type { JobRecord } from "../../engine/recovery/job.ts";
 import type { DurableCall } from "../http.ts";
 import { durableRoute } from "../http.ts";
 import { findJob } from "../jobs.ts";
@@ -22,10 +23,7 @@ export function resultRoute(
     const job = await findJob(call, call.param("operation"));
     const id = idIn(call.request);
     if (job.state === "InProgress") return acceptedAt(call, id, job.operation);
-    if (job.failure) {
-      const { code, message } = job.failure;
-      throw new LeewardError(isErrorCode(code) ? code : "Unexpected", message);
-    }
+    if (job.failure) throw failureOf(job.failure);
     try {
       return { jsonBody: await view(call, id) };
     } catch (error) {
@@ -34,3 +32,7 @@ export function resultRoute(
     }
   });
 }
+
+/** What a job has failed of, as the error that it was. */
+export const failureOf = ({ code, message }: NonNullable<JobRecord["failure"]>): LeewardError =>
+  new LeewardError(isErrorCode(code) ? code : "Unexpected", message);
