@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import { readKeys } from "../functions-host/keys.ts";
 import { type Certificates, ensureCertificates } from "../tls/certificate.ts";
 import { type Api, apiAt } from "./api.ts";
-import { type Child, flags, startChild } from "./child.ts";
+import { flags, startChild } from "./child.ts";
 import { openFrontDoor } from "./front-door.ts";
+import { Hosts } from "./hosts.ts";
 import { tokenOf } from "./identity.ts";
 import { endVirtualMachines, lockBox } from "./lock.ts";
 import { API_AUDIENCE, REGIONS } from "./place.ts";
@@ -21,6 +22,8 @@ export interface BoxOptions {
   readonly prepareDisk: (plan: BoxPlan) => Promise<void>;
   /** NCRONTAB of the recovery point timer. */
   readonly pointSchedule: string;
+  /** A second app in the source region, to which machines are handed over for their way back, and agents on what is built. */
+  readonly wayBack?: boolean;
   /** Most that the spool of a machine's agent holds; the agent's own default when absent. */
   readonly spoolMebibytes?: number | undefined;
   readonly onProgress: (what: string) => void;
@@ -36,6 +39,8 @@ export interface Box {
   readonly certificates: Certificates;
   /** https origin of the control plane. */
   readonly endpoint: string;
+  /** Of the app in the source region, with `wayBack`: the same API, which clients need not know of. */
+  readonly endpointThere: string;
   /** http URL that leads a browser to the portal, signed in. */
   readonly portal: string;
   /** The same for the Functions host's page of orchestrations. */
@@ -43,14 +48,16 @@ export interface Box {
   readonly api: Api;
   /** A bearer token of the box's operator for this audience; the control plane's own by default. */
   token(audience?: string): Promise<string>;
-  /** SIGKILL of everything in the source region: storage, machine and agent, without a warning. */
+  /** SIGKILL of everything in the source region: storage, machines, agents and the app there, without a warning. */
   loseSource(): Promise<void>;
   /** The region is back: its storage as it was, and whatever ran there runs again. */
   restoreSource(): Promise<void>;
   /** The cache account's storage and the target account's, which one can get into trouble. */
   readonly storage: Readonly<Record<Account, Pick<RegionStorage, "trouble" | "make">>>;
-  /** SIGKILL of the Functions host, and a new one over the same state. */
+  /** SIGKILL of the target region's Functions host, and a new one over the same state. */
   killHost(): Promise<void>;
+  /** The same with the source region's. */
+  killHostThere(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -84,6 +91,7 @@ async function assemble(
   const plan = planBox(directory, await portsOf(directory), options.machines, {
     ca: certificates.ca,
     spoolMebibytes: options.spoolMebibytes,
+    wayBack: options.wayBack ?? false,
   });
   onProgress("laying out the source machine's disk; starting two regions of storage");
   const [source, target] = await Promise.all([
@@ -93,9 +101,10 @@ async function assemble(
   ]);
   onProgress("starting Azure Resource Manager, which starts the machine");
   keep(running, await startChild(directory, armSpec(plan, certificates)));
-  onProgress("starting the Functions host");
-  let host = keep(running, await startHost(options, plan, certificates));
-  const endpoint = `https://127.0.0.1:${plan.ports.host}`;
+  onProgress(`starting the Functions host${plan.wayBack ? " of either region" : ""}`);
+  const hosts = new Hosts(plan, certificates, options.pointSchedule);
+  await keep(running, hosts).start();
+  const endpoint = hosts.endpoint("target");
   const token = (audience = API_AUDIENCE) => tokenOf(plan, audience);
   const { durable } = readKeys(path.join(plan.directory, "host"));
   const door = keep(running, await openFrontDoor(endpoint, plan.ports.portal, token, durable));
@@ -104,23 +113,22 @@ async function assemble(
     plan,
     certificates,
     endpoint,
+    endpointThere: hosts.endpoint("source"),
     portal: door.url,
     orchestrations: door.orchestrations,
     api: apiAt(endpoint, () => bearer),
     token,
     async loseSource() {
-      await Promise.all([source.lose(), turnRegion(plan, "lose")]);
+      await Promise.all([source.lose(), hosts.kill("source"), turnRegion(plan, "lose")]);
     },
     async restoreSource() {
       await source.restore();
       await turnRegion(plan, "restore");
+      await hosts.start();
     },
     storage: { cache: source, target },
-    async killHost() {
-      await host.kill();
-      running.splice(running.indexOf(host), 1);
-      host = keep(running, await startHost(options, plan, certificates));
-    },
+    killHost: () => hosts.again("target"),
+    killHostThere: () => hosts.again("source"),
     stop,
   };
 }
@@ -155,45 +163,6 @@ const armSpec = (plan: BoxPlan, { ca, cert, key }: Certificates) => ({
   }),
   env: { NODE_EXTRA_CA_CERTS: ca },
 });
-
-function startHost(options: BoxOptions, plan: BoxPlan, { ca, cert, key }: Certificates): Promise<Child> {
-  const arm = `https://127.0.0.1:${plan.ports.arm}`;
-  return startChild(plan.directory, {
-    name: "host",
-    script: script("local/functions-host/main.ts"),
-    // As `infra/` sets it; `docs/benchmarks.md` says why.
-    nodeFlags: ["--initial-old-space-size=512"],
-    args: flags({
-      app: script("."),
-      entry: "functions/main.ts",
-      data: path.join(plan.directory, "host"),
-      port: plan.ports.host,
-      cert,
-      key,
-    }),
-    env: {
-      NODE_EXTRA_CA_CERTS: ca,
-      IDENTITY_ENDPOINT: `http://127.0.0.1:${plan.ports.identity}/msi/token`,
-      IDENTITY_HEADER: plan.app.secret,
-      TASKHUB_NAME: "leeward",
-      LEEWARD_ARM_ENDPOINT: arm,
-      LEEWARD_ARM_AUDIENCE: "https://management.azure.com",
-      LEEWARD_STORAGE_SUFFIX: "127.0.0.1",
-      LEEWARD_SUBSCRIPTION_ID: plan.subscription,
-      LEEWARD_REGION: REGIONS.target,
-      LEEWARD_TARGET_BLOB_ENDPOINT: plan.targetBlobEndpoint,
-      LEEWARD_TARGET_TABLE_ENDPOINT: plan.targetTableEndpoint,
-      LEEWARD_KEY_FILE: plan.keyFile,
-      LEEWARD_ISSUER: `${arm}/${plan.tenant}/v2.0`,
-      LEEWARD_AUDIENCE: API_AUDIENCE,
-      LEEWARD_PUBLIC_URL: `https://127.0.0.1:${plan.ports.host}`,
-      LEEWARD_AGENT_ROLLOUT: "handler",
-      LEEWARD_POINT_SCHEDULE: options.pointSchedule,
-      // Its disks are small, and nobody waits an hour to see something deleted.
-      LEEWARD_LEAST_DELETE_DELAY: "1000",
-    },
-  });
-}
 
 /** The simulator kills the region's machines and answers for it no more, or answers again and starts them. */
 async function turnRegion(plan: BoxPlan, how: "lose" | "restore"): Promise<void> {

@@ -6,13 +6,12 @@ import type { Ports } from "./ports.ts";
 import { REGIONS, SHOP_GROUP, VAULT, VAULT_GROUP } from "./place.ts";
 import { seedOf } from "./seed.ts";
 
+const names = (prefix: string) => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `${prefix}${n}`);
+
 /** More than a box ever has at the same time: an account whose name was given once is not given again. */
-const ACCOUNTS = {
-  source: ["boxsource1", "boxsource2", "boxsource3", "boxsource4", "boxsource5", "boxsource6", "boxsource7"],
-  target: ["boxtarget1", "boxtarget2", "boxtarget3", "boxtarget4", "boxtarget5", "boxtarget6", "boxtarget7"],
-} as const;
-/** The pool account that the app's own storage account takes. */
-const APP_POOL = ACCOUNTS.target[0];
+const ACCOUNTS = { source: names("boxsource"), target: names("boxtarget") } as const;
+/** The pool accounts that the apps' own storage accounts take. */
+const APP_POOL = { source: "boxsource1", target: "boxtarget1" } as const;
 
 const identity = () => ({ secret: randomBytes(24).toString("base64url"), objectId: randomUUID() });
 
@@ -20,6 +19,8 @@ const secrets = z.object({
   subscription: z.guid(),
   tenant: z.guid(),
   app: z.object({ secret: z.string(), objectId: z.guid() }),
+  /** Of the app in the source region. */
+  appThere: z.object({ secret: z.string(), objectId: z.guid() }).default(() => identity()),
   operator: z.object({ secret: z.string(), objectId: z.guid() }),
   /** May do what an operator on duty does, and no more. */
   attendant: z.object({ secret: z.string(), objectId: z.guid() }).default(() => identity()),
@@ -47,12 +48,25 @@ interface DataDisk {
   readonly lun: number;
 }
 
+interface AppPlan {
+  /** Of its process, its log and its folder. */
+  readonly name: string;
+  readonly identity: { readonly secret: string; readonly objectId: string };
+  readonly keyFile: string;
+  readonly blobEndpoint: string;
+  readonly tableEndpoint: string;
+}
+
 /** What a box is, drawn once and kept in `box.json`, so that a resumed box is the same one. */
 export interface BoxPlan extends Secrets {
   readonly directory: string;
   readonly ports: Ports;
   readonly accounts: typeof ACCOUNTS;
   readonly keyFile: string;
+  /** Whether there is an app in the source region too. */
+  readonly wayBack: boolean;
+  /** What either region's app has of its own. */
+  readonly apps: Readonly<Record<"source" | "target", AppPlan>>;
   /** Configuration file of the ARM simulator. */
   readonly armConfig: string;
   /** The first of them. */
@@ -63,15 +77,33 @@ export interface BoxPlan extends Secrets {
   readonly targetTableEndpoint: string;
 }
 
+interface Wanted {
+  readonly ca: string;
+  readonly spoolMebibytes: number | undefined;
+  readonly wayBack: boolean;
+}
+
 export function planBox(
   directory: string,
   ports: Ports,
   [first, ...others]: readonly [WantedVm, ...WantedVm[]],
-  { ca, spoolMebibytes }: { readonly ca: string; readonly spoolMebibytes: number | undefined },
+  { ca, spoolMebibytes, wayBack }: Wanted,
 ): BoxPlan {
   const drawn = readOrDraw(path.join(directory, "box.json"));
-  const keyFile = path.join(directory, "master.key");
-  if (!existsSync(keyFile)) writeFileSync(keyFile, randomBytes(32), { mode: 0o600 });
+  const apps = {
+    target: {
+      name: "host",
+      identity: drawn.app,
+      keyFile: keyIn(directory, "master.key"),
+      ...endpointsOf(APP_POOL.target, ports.targetBlob, ports.targetTable),
+    },
+    source: {
+      name: "host-source",
+      identity: drawn.appThere,
+      keyFile: keyIn(directory, "master-source.key"),
+      ...endpointsOf(APP_POOL.source, ports.sourceBlob, ports.sourceTable),
+    },
+  };
   const group = (name: string) => `/subscriptions/${drawn.subscription}/resourceGroups/${name}`;
   const source = ({ name, disks: [diskBytes, ...data] }: WantedVm): SourceVm => ({
     name,
@@ -90,13 +122,15 @@ export function planBox(
     directory,
     ports,
     accounts: ACCOUNTS,
-    keyFile,
+    keyFile: apps.target.keyFile,
+    wayBack,
+    apps,
     armConfig: path.join(directory, "arm.json"),
     sourceVm: source(first),
     sourceVms: [source(first), ...others.map(source)],
     vaultPath: `${group(VAULT_GROUP)}/providers/Microsoft.RecoveryServices/vaults/${VAULT}`,
-    targetBlobEndpoint: `https://127.0.0.1:${ports.targetBlob}/${APP_POOL}`,
-    targetTableEndpoint: `https://127.0.0.1:${ports.targetTable}/${APP_POOL}`,
+    targetBlobEndpoint: apps.target.blobEndpoint,
+    targetTableEndpoint: apps.target.tableEndpoint,
   };
   writeFileSync(plan.armConfig, JSON.stringify(armConfig(plan, ca, spoolMebibytes), null, 2), {
     mode: 0o600,
@@ -104,12 +138,24 @@ export function planBox(
   return plan;
 }
 
+function keyIn(directory: string, name: string): string {
+  const file = path.join(directory, name);
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32), { mode: 0o600 });
+  return file;
+}
+
+const endpointsOf = (account: string, blob: number, table: number) => ({
+  blobEndpoint: `https://127.0.0.1:${blob}/${account}`,
+  tableEndpoint: `https://127.0.0.1:${table}/${account}`,
+});
+
 function readOrDraw(file: string): Secrets {
   if (existsSync(file)) return secrets.parse(JSON.parse(readFileSync(file, "utf8")));
   const drawn = {
     subscription: randomUUID(),
     tenant: randomUUID(),
     app: identity(),
+    appThere: identity(),
     operator: identity(),
     attendant: identity(),
     adminToken: randomBytes(24).toString("base64url"),
@@ -145,7 +191,8 @@ function armConfig(plan: BoxPlan, ca: string, spoolMebibytes: number | undefined
     ],
     disks: path.join(plan.directory, "disks"),
     identities: [
-      { name: "app", ...plan.app, roles: [], arm: true },
+      { name: "app", ...plan.app, roles: ["Leeward.Peer"], arm: true },
+      { name: "app-there", ...plan.appThere, roles: ["Leeward.Peer"], arm: true },
       { name: "operator", ...plan.operator, roles: ["Leeward.Admin"], arm: true },
       { name: "attendant", ...plan.attendant, roles: ["Leeward.Operator"], arm: false },
     ],
@@ -154,6 +201,7 @@ function armConfig(plan: BoxPlan, ca: string, spoolMebibytes: number | undefined
     hypervisor: {
       box: plan.directory,
       withAgent: plan.sourceVms.map(({ id }) => id),
+      agentsOnCopies: plan.wayBack,
       caFile: ca,
       keepBootImages: true,
       ...(spoolMebibytes !== undefined && { spoolMebibytes }),

@@ -13,19 +13,26 @@ const NAMES = [
   "identity",
   "host",
   "portal",
+  "hostThere",
 ] as const;
-const schema = z.record(z.enum(NAMES), z.number().int().min(1024).max(65535));
+const port = z.number().int().min(1024).max(65535);
+const schema = z.record(z.enum(NAMES), port);
 export type Ports = z.infer<typeof schema>;
 
 /** The ports of a box are drawn once and kept with it: URLs in its records stay true when it is resumed. */
 export async function portsOf(box: string): Promise<Ports> {
   const file = path.join(box, "ports.json");
-  if (existsSync(file)) return schema.parse(JSON.parse(readFileSync(file, "utf8")));
-  const numbers = await freePorts(NAMES.length);
-  const ports = schema.parse(Object.fromEntries(NAMES.map((name, i) => [name, numbers[i]])));
-  writeFileSync(file, `${JSON.stringify(ports, null, 2)}\n`);
+  const known = existsSync(file) ? drawn.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
+  // All of a new box, and of an older one those that it did not have yet.
+  const missing = NAMES.filter((name) => known[name] === undefined);
+  const numbers = await freePorts(missing.length);
+  const more = Object.fromEntries(missing.map((name, i) => [name, numbers[i]]));
+  const ports = schema.parse({ ...known, ...more });
+  if (missing.length > 0) writeFileSync(file, `${JSON.stringify(ports, null, 2)}\n`);
   return ports;
 }
+
+const drawn = z.partialRecord(z.enum(NAMES), port);
 
 /** The system draws from behind these for connections that go out, and one of those could take a port before it is listened on. */
 const DRAWN = { from: 20_000, to: 32_000 };

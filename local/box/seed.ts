@@ -13,8 +13,8 @@ interface Seed {
  * what `infra/` deploys for the control plane. Everything else is created by enablement.
  */
 export function seedOf(
-  { subscription, sourceVms }: Pick<BoxPlan, "subscription" | "sourceVms">,
-  appPool: string,
+  { subscription, sourceVms, wayBack }: Pick<BoxPlan, "subscription" | "sourceVms" | "wayBack">,
+  appPool: Readonly<Record<keyof typeof REGIONS, string>>,
 ): Seed[] {
   const group = (name: string) => `/subscriptions/${subscription}/resourceGroups/${name}`;
   const shop = `${group(SHOP_GROUP)}/providers`;
@@ -43,18 +43,21 @@ export function seedOf(
     },
     ...sourceVms.flatMap((vm, n) => machineSeeds(vm, { shop, network, availabilitySet, address: 10 + n })),
     { id: group(VAULT_GROUP), body: { location: REGIONS.target } },
-    {
-      id: `${group(VAULT_GROUP)}/providers/Microsoft.Storage/storageAccounts/leewardtarget`,
-      pool: appPool,
-      body: {
-        location: REGIONS.target,
-        kind: "StorageV2",
-        sku: { name: "Standard_ZRS" },
-        properties: { allowSharedKeyAccess: false },
-      },
-    },
+    appAccount(group(VAULT_GROUP), "target", appPool.target),
+    ...(wayBack ? [appAccount(group(VAULT_GROUP), "source", appPool.source)] : []),
   ];
 }
+
+const appAccount = (group: string, side: keyof typeof REGIONS, pool: string): Seed => ({
+  id: `${group}/providers/Microsoft.Storage/storageAccounts/leeward${side}`,
+  pool,
+  body: {
+    location: REGIONS[side],
+    kind: "StorageV2",
+    sku: { name: "Standard_ZRS" },
+    properties: { allowSharedKeyAccess: false },
+  },
+});
 
 interface Surroundings {
   readonly shop: string;

@@ -17,11 +17,13 @@ import { endProcess, killProcess, runningProcess, startProcess } from "./vm-proc
 export const hypervisorConfig = z.object({
   /** The box's directory, for `vms/`, `pids/` and `logs/`. */
   box: z.string().min(1),
-  /** VMs whose disks are reached through the agent. All others open their disk and nothing else. */
+  /** VMs whose disks are reached through the agent. Others open their disk and nothing else. */
   withAgent: z.array(z.string()).default([]),
+  /** Whether the disks of all others are reached through an agent as well, so that they can be protected where they are. */
+  agentsOnCopies: z.boolean().default(false),
   /** Most that an agent's spool holds; the agent's own default when absent. */
   spoolMebibytes: z.number().int().optional(),
-  /** Keeps a copy of each disk from before its VM first started, for proofs; not of VMs with an agent. */
+  /** Keeps a copy of each disk from before its VM first started, for proofs; not of those in `withAgent`. */
   keepBootImages: z.boolean().default(false),
   /** PEM file of the box's authority, for NODE_EXTRA_CA_CERTS of the agents. */
   caFile: z.string().optional(),
@@ -154,8 +156,10 @@ export class ProcessHypervisor implements Hypervisor {
   async #start(vm: PoweredVm, directory: VmDirectory): Promise<Running> {
     await this.powerOff(vm.id);
     if (vm.disks.length === 0) throw new Error(`${vm.name} has no disk`);
-    const agent = this.#hasAgent(vm.id) ? this.#startAgent(vm, directory) : undefined;
-    if (agent === undefined && this.#config.keepBootImages) await keepBootImages(vm, directory);
+    const { agentsOnCopies, keepBootImages } = this.#config;
+    const isCopy = !this.#isListed(vm.id);
+    if (isCopy && keepBootImages) await keepImages(vm, directory);
+    const agent = !isCopy || agentsOnCopies ? this.#startAgent(vm, directory) : undefined;
     const urls = vm.disks.map(({ file }, n) =>
       agent === undefined ? pathToFileURL(file).href : nbdUrl(directory.socket, `disk${n}`),
     );
@@ -229,13 +233,13 @@ export class ProcessHypervisor implements Hypervisor {
     return this.#running.get(running.directory.key) === running && isAlive(running.machine);
   }
 
-  #hasAgent(vm: ArmId): boolean {
+  #isListed(vm: ArmId): boolean {
     return this.#config.withAgent.some((id) => id.toLowerCase() === vm.toLowerCase());
   }
 }
 
 /** Sparse where the file system can; written whole before it gets its name. */
-async function keepBootImages(vm: PoweredVm, directory: VmDirectory): Promise<void> {
+async function keepImages(vm: PoweredVm, directory: VmDirectory): Promise<void> {
   for (const [index, { file }] of vm.disks.entries()) {
     const image = bootImageOf(directory, index);
     if (existsSync(image)) continue;

@@ -26,7 +26,12 @@ test("a machine behind its agent stalls while the agent is killed, and loses no 
   const blank = await openFileDevice(file);
   await formatLedger(blank, { seed: 1, archiveBytes: MIB });
   await blank.close();
-  const hypervisor = new ProcessHypervisor({ box, withAgent: [id], keepBootImages: false });
+  const hypervisor = new ProcessHypervisor({
+    box,
+    withAgent: [id],
+    agentsOnCopies: false,
+    keepBootImages: false,
+  });
   const directory = vmDirectory(box, id);
   const agent = () => runningProcess(box, `agent-${directory.key}`);
   try {

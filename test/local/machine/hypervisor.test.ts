@@ -39,7 +39,7 @@ beforeEach(async () => {
     tags: {},
     identity: { IDENTITY_ENDPOINT: "https://127.0.0.1:1/token", IDENTITY_HEADER: "secret" },
   };
-  hypervisor = new ProcessHypervisor({ box, withAgent: [], keepBootImages: false });
+  hypervisor = new ProcessHypervisor({ box, withAgent: [], agentsOnCopies: false, keepBootImages: false });
 });
 afterEach(async () => {
   await hypervisor.powerOff(id);
@@ -84,7 +84,7 @@ test("a VM runs on its disk, survives pulling the plug, and comes back at its ad
 test("a new hypervisor takes over a VM that runs", async () => {
   await hypervisor.powerOn(vm);
   const before = await machine();
-  const next = new ProcessHypervisor({ box, withAgent: [], keepBootImages: false });
+  const next = new ProcessHypervisor({ box, withAgent: [], agentsOnCopies: false, keepBootImages: false });
   expect(await next.state(id)).toBe("stopped");
   await next.powerOn(vm);
   expect(await next.state(id)).toBe("running");
