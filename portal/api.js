@@ -27,7 +27,7 @@ export const keepToken = (token) => sessionStorage.setItem(TOKEN, token.trim());
 export const forgetToken = () => sessionStorage.removeItem(TOKEN);
 
 /** `config.json` of the app: where its vault is. */
-export const readConfig = () => call("/portal/config.json", {});
+export const readConfig = () => read("/portal/config.json", {});
 
 export function vaultPath({ subscriptionId, resourceGroup, vault }) {
   const group = `/subscriptions/${part(subscriptionId)}/resourceGroups/${part(resourceGroup)}`;
@@ -44,7 +44,7 @@ export async function list(path) {
   const found = [];
   let next = versioned(path);
   while (next) {
-    const { value, nextLink } = await call(next, authorized());
+    const { value, nextLink } = await read(next, authorized());
     found.push(...value);
     // Only the path: a page must not lead the token to another host.
     next = nextLink ? new URL(nextLink).pathname + new URL(nextLink).search : undefined;
@@ -55,25 +55,28 @@ export async function list(path) {
 /** Whether a virtual machine can be protected, and what its copy will lack. */
 export const readEligibility = (machine) => {
   const path = `${machine}/providers/Microsoft.RecoveryServices/replicationEligibilityResults/default`;
-  return call(versioned(path), { ...authorized(), timeout: LOOK_MILLIS });
+  return read(versioned(path), { ...authorized(), timeout: LOOK_MILLIS });
 };
 
 /** What the end of a protection would delete, and leave. */
 export const readRemoval = async (item) =>
-  (await call(versioned(`${item}/leewardRemoval`), { ...authorized(), timeout: LOOK_MILLIS })).properties;
+  (await read(versioned(`${item}/leewardRemoval`), { ...authorized(), timeout: LOOK_MILLIS })).properties;
 
+/** Answer with the name of the job that they began, if they began one. */
 export const put = (path, body) => send("PUT", path, body);
 export const post = (path, body) => send("POST", path, body);
-/** A question that is asked by POST: it changes nothing, and may take as long as a look at a region. */
-export const look = (path, body) => send("POST", path, body, LOOK_MILLIS);
 export const remove = (path) => send("DELETE", path);
+/** A question that is asked by POST: it changes nothing, and may take as long as a look at a region. */
+export const look = async (path, body) => (await answered("POST", path, body, LOOK_MILLIS)).value;
 
 /** The first page of a list. */
-export const first = async (path) => (await call(versioned(path), authorized())).value;
+export const first = async (path) => (await read(versioned(path), authorized())).value;
 
 export const groupPath = (config, name) => `${vaultPath(config)}/leewardGroups/${part(name)}`;
 
-const send = (method, path, body, timeout) =>
+const send = async (method, path, body) => (await answered(method, path, body)).operation;
+
+const answered = (method, path, body, timeout) =>
   call(versioned(path), {
     method,
     timeout,
@@ -85,6 +88,8 @@ const send = (method, path, body, timeout) =>
     },
   });
 
+const read = async (path, options) => (await call(path, options)).value;
+
 const authorized = () => ({ headers: { authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` } });
 const versioned = (path) => `${path}?api-version=${API_VERSION}`;
 const part = (name) => encodeURIComponent(name);
@@ -92,7 +97,11 @@ const part = (name) => encodeURIComponent(name);
 async function call(path, options) {
   const response = await answer(path, options);
   const text = await response.text();
-  if (response.ok) return text === "" ? undefined : parse(text, response.status);
+  if (response.ok)
+    return {
+      value: text === "" ? undefined : parse(text, response.status),
+      operation: operationOf(response),
+    };
   const { error } = parseOr(text, {});
   throw new ApiError(response.status, {
     code: error?.code ?? `HTTP ${response.status}`,
@@ -100,6 +109,10 @@ async function call(path, options) {
     remedy: error?.remedy,
   });
 }
+
+/** The operation's id is the job's name. */
+const operationOf = ({ headers }) =>
+  /\/replicationOperationStatus\/([^/?]+)/i.exec(headers.get("azure-asyncoperation") ?? "")?.[1];
 
 async function answer(path, { timeout = TIMEOUT_MILLIS, ...options }) {
   try {

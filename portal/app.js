@@ -1,10 +1,17 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
 import { enableDialog, resyncDialog } from "./dialogs.js";
+import {
+  cancelFailoverDialog,
+  changePointDialog,
+  commitDialog,
+  reprotectDialog,
+} from "./after-failover-dialogs.js";
 import { disableDialog } from "./disable-dialog.js";
-import { cancelFailoverDialog, failoverDialog } from "./failover-dialogs.js";
+import { failoverDialog, plannedFailoverDialog } from "./failover-dialogs.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
-import { enablement, failoverBody, testBody } from "./request-bodies.js";
+import { enablement } from "./request-bodies.js";
+import { requestsBy } from "./requests.js";
 import { testCleanupDialog, testDialog } from "./test-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
@@ -18,6 +25,10 @@ const COMMON_POINTS_MILLIS = 15_000;
 const DIALOGS = {
   enable: enableDialog,
   failover: failoverDialog,
+  plannedFailover: plannedFailoverDialog,
+  commit: commitDialog,
+  changePoint: changePointDialog,
+  reprotect: reprotectDialog,
   cancelFailover: cancelFailoverDialog,
   resync: resyncDialog,
   test: testDialog,
@@ -39,7 +50,7 @@ const model = {
   /** Why the last reading failed. */
   failure: undefined,
   failures: 0,
-  /** What came of the user's last request: `{ kind, title, message, remedy }`. */
+  /** What came of the user's last request: `{ kind, title, message, remedy }`, and the name of the `job` that it began. */
   notice: undefined,
   /** `kind` is one of `DIALOGS`; beside it what it is about, `machine` or `id`, and what was chosen in it. */
   dialog: undefined,
@@ -70,87 +81,34 @@ const actions = {
   },
   askEnable(machine) {
     open({ kind: "enable", machine });
-    void readVerdict(model.dialog);
+    void find("verdict", () => api.readEligibility(machine.id));
   },
-  askFailover: (item) => open({ kind: "failover", id: item.id }),
-  close: () => dialog.close(),
-  enable: (machine, wish) =>
-    request(`Protection of ${machine.name} was started.`, () =>
-      api.put(api.itemPath(model.config, wish.name), enablement(model.config, machine, wish)),
-    ),
-  plan: (machine, wish) => readPlan(model.dialog, machine, wish),
-  chosen: () => show(),
-  askResync: ({ id }) => open({ kind: "resync", id }),
-  resync: (item) =>
-    request(
-      `A resync of ${item.name} was begun.`,
-      () => api.post(`${item.id}/repairReplication`, {}),
-      "How far it is appears with the machine.",
-    ),
-  askTest: ({ id }) => open({ kind: "test", id }),
-  test: (item, wish) =>
-    request(
-      `A test failover of ${item.name} was started.`,
-      () => api.post(`${item.id}/testFailover`, testBody(wish)),
-      "How far it is appears with the machine. Clean it up when you have seen enough.",
-    ),
-  askTestCleanup: ({ id }) => open({ kind: "testCleanup", id }),
-  cleanUpTest: (item, comments) =>
-    request(`The clean-up of the test of ${item.name} was started.`, () =>
-      api.post(`${item.id}/testFailoverCleanup`, { properties: comments ? { comments } : {} }),
-    ),
-  upgrade: (item) =>
-    request(`An upgrade of the agent of ${item.name} was started.`, () =>
-      api.post(`${item.id}/updateMobilityService`, { properties: {} }),
-    ),
   askDisable({ id }) {
     open({ kind: "disable", id });
-    void readRemoval(model.dialog);
+    void find("removal", () => api.readRemoval(id));
   },
-  disable: (item, { purge, keepPoints }) =>
-    request(`The end of the protection of ${item.name} was begun.`, () =>
-      purge
-        ? api.remove(item.id)
-        : api.post(`${item.id}/remove`, {
-            properties: { disableProtectionReason: "NotSpecified", leeward: { keepPoints } },
-          }),
-    ),
-  askNewGroup: () => open({ kind: "newGroup" }),
-  createGroup: (name, settings) =>
-    request(
-      `The group ${name} was made.`,
-      () => api.put(api.groupPath(model.config, name), { properties: { settings } }),
-      "Machines join it from their own cards.",
-    ),
-  askMembership: ({ id }) => open({ kind: "membership", id }),
-  joinGroup: (item, group) =>
-    request(
-      `${item.name} belongs to ${group} now.`,
-      () => api.post(`${item.id}/joinGroup`, { properties: { multiVmGroupName: group } }),
-      "It takes part from the next common barrier on.",
-    ),
-  leaveGroup: (item, group) =>
-    request(
-      `${item.name} has left ${group}.`,
-      () => api.post(`${item.id}/leaveGroup`, {}),
-      "It goes on with recovery points of its own.",
-    ),
-  askDeleteGroup: ({ id }) => open({ kind: "deleteGroup", id }),
-  deleteGroup: (group) =>
-    request(
-      `The group ${group.name} was deleted.`,
-      () => api.remove(group.id),
-      "Its machines go on as they were.",
-    ),
-  failover: (item, wish) =>
-    request(`The failover of ${item.name} was started.`, () =>
-      api.post(`${item.id}/unplannedFailover`, failoverBody(wish)),
-    ),
+  askFailover: ({ id }) => open({ kind: "failover", id }),
+  askPlannedFailover: ({ id }) => open({ kind: "plannedFailover", id }),
   askCancelFailover: ({ id }) => open({ kind: "cancelFailover", id }),
-  cancelFailover: (item) =>
-    request(`The failover of ${item.name} is being taken back.`, () =>
-      api.post(`${item.id}/failoverCancel`, {}),
+  askCommit: ({ id }) => open({ kind: "commit", id }),
+  askChangePoint: ({ id }) => open({ kind: "changePoint", id }),
+  askReprotect: ({ id }) => open({ kind: "reprotect", id }),
+  askResync: ({ id }) => open({ kind: "resync", id }),
+  askTest: ({ id }) => open({ kind: "test", id }),
+  askTestCleanup: ({ id }) => open({ kind: "testCleanup", id }),
+  askNewGroup: () => open({ kind: "newGroup" }),
+  askMembership: ({ id }) => open({ kind: "membership", id }),
+  askDeleteGroup: ({ id }) => open({ kind: "deleteGroup", id }),
+  close: () => dialog.close(),
+  chosen: () => show(),
+  plan: (machine, wish) =>
+    find("plan", () =>
+      api.look(
+        `${api.itemPath(model.config, wish.name)}/leewardPlan`,
+        enablement(model.config, machine, wish),
+      ),
     ),
+  ...requestsBy(request, () => model.config),
 };
 
 function open(what) {
@@ -161,34 +119,15 @@ function open(what) {
   dialog.showModal();
 }
 
-/** As `readVerdict`, for what the form says now. */
-async function readPlan(about, machine, wish) {
-  about.plan = { asked: true };
+/** Has the dialog show what is found out: `{ asked }` until then. It may be closed, or be another one, when the answer comes. */
+async function find(field, work) {
+  const about = model.dialog;
+  about[field] = { ...about[field], failure: undefined, asked: true };
   show();
   try {
-    const path = `${api.itemPath(model.config, wish.name)}/leewardPlan`;
-    about.plan = { value: await api.look(path, enablement(model.config, machine, wish)) };
+    about[field] = { value: await work() };
   } catch (failure) {
-    about.plan = { failure };
-  }
-  if (model.dialog === about) show();
-}
-
-/** The dialog may be closed, or be another one, when the answer comes. */
-async function readVerdict(about) {
-  try {
-    about.verdict = { value: await api.readEligibility(about.machine.id) };
-  } catch (failure) {
-    about.verdict = { failure };
-  }
-  if (model.dialog === about) show();
-}
-
-async function readRemoval(about) {
-  try {
-    about.removal = { value: await api.readRemoval(about.id) };
-  } catch (failure) {
-    about.removal = { failure };
+    about[field] = { failure };
   }
   if (model.dialog === about) show();
 }
@@ -198,14 +137,14 @@ dialog.addEventListener("close", () => {
   show();
 });
 
-/** Sends what the dialog decided; the answer, good or bad, is shown above the machines. */
-async function request(title, work, message = "Its steps appear under Jobs.") {
+/** Sends what the dialog decided; the answer, good or bad, is shown above the machines, and what becomes of the job. */
+async function request(title, work, message) {
   if (model.sending) return;
   model.sending = true;
   show();
   try {
-    await work();
-    model.notice = { kind: "good", title, message };
+    const job = await work();
+    model.notice = { kind: "good", title, message, job };
   } catch (error) {
     model.notice = refusal(error);
   }

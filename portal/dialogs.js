@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { isRefused, verdictView } from "./verdict.js";
 import { planView } from "./plan.js";
-import { nameOfMachine } from "./machine.js";
+import { nameOfMachine, regionOf } from "./machine-name.js";
 
 /** Asks where a machine shall come up. */
 export function enableDialog(model, actions) {
@@ -65,27 +65,40 @@ export function enableDialog(model, actions) {
 }
 
 /** Says what it costs before it is begun. */
-export function resyncDialog(model, actions) {
-  const item = model.data.items.find(({ id }) => id === model.dialog.id);
-  if (!item) return h("p", null, "This machine is gone.");
-  const name = nameOfMachine(item);
-  const submit = (event) => {
-    event.preventDefault();
-    void actions.resync({ id: item.id, name });
-  };
-  return h(
-    "form",
-    { key: `resync ${item.id}`, onsubmit: submit },
-    h("h2", { id: "dialog-title" }, `Resync ${name}?`),
+export const resyncDialog = (model, actions) =>
+  ofItem(model, (item, name) =>
     h(
-      "p",
-      null,
-      `All disks of ${name} are read and compared with what ${model.config.region} holds; only blocks that differ are sent. `,
-      "All points stay. Until it is over no new one is made, so a failover meanwhile goes back to the newest that there is.",
+      "form",
+      { key: `resync ${item.id}`, onsubmit: submitting(() => actions.resync({ id: item.id, name })) },
+      h("h2", { id: "dialog-title" }, `Resync ${name}?`),
+      h(
+        "p",
+        null,
+        `All disks of ${name} are read and compared with what ${regionOf(item, model)} holds; only blocks that differ are sent. `,
+        "All points stay. Until it is over no new one is made, so a failover meanwhile goes back to the newest that there is.",
+      ),
+      dialogButtons(model, actions, "primary", `Resync ${name} now`),
     ),
-    dialogButtons(model, actions, "primary", `Resync ${name} now`),
   );
+
+/** The machine that the dialog is about, for what is said of it; it may have gone while the dialog was open. */
+export function ofItem(model, view) {
+  const item = model.data.items.find(({ id }) => id === model.dialog.id);
+  return item ? view(item, nameOfMachine(item)) : h("p", null, "This machine is gone.");
 }
+
+/** What a form is sent with, as its fields say then. */
+export const submitting = (send) => (event) => {
+  event.preventDefault();
+  void send(new FormData(event.target));
+};
+
+/** Keeps what is chosen in a field, since other parts of the dialog depend on it. */
+export const choosing = (model, actions) => (field) => (event) => {
+  const { type, checked, value } = event.target;
+  model.dialog[field] = type === "checkbox" ? checked : value;
+  actions.chosen();
+};
 
 /** What closes it, and what the form is for. */
 export function dialogButtons(model, actions, kind, words, { disabled = false, dismiss = "Cancel" } = {}) {

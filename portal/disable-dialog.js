@@ -1,7 +1,7 @@
-import { dialogButtons } from "./dialogs.js";
+import { choosing, dialogButtons } from "./dialogs.js";
 import { h } from "./dom.js";
 import { removedView } from "./jobs.js";
-import { nameOfMachine } from "./machine.js";
+import { nameOfMachine, regionOf } from "./machine-name.js";
 
 /** Says what will go and what will stay before anything does. */
 export function disableDialog(model, actions) {
@@ -15,10 +15,7 @@ export function disableDialog(model, actions) {
     const chosen = { purge: Boolean(form.get("purge")), keepPoints: Boolean(form.get("keep")) };
     void actions.disable({ id: item.id, name }, chosen);
   };
-  const purge = (event) => {
-    model.dialog.purge = event.target.checked;
-    actions.chosen();
-  };
+  const choose = choosing(model, actions);
   return h(
     "form",
     { key: `disable ${item.id}`, onsubmit: submit },
@@ -27,7 +24,7 @@ export function disableDialog(model, actions) {
       "p",
       null,
       over
-        ? `${name} goes on in ${model.config.region}, without Leeward. `
+        ? `${name} goes on in ${regionOf(item, model)}, without Leeward. `
         : `${name} goes on where it is, without protection. `,
       "Its recovery points and their journal are deleted for good.",
     ),
@@ -38,7 +35,7 @@ export function disableDialog(model, actions) {
       "Their journal stays in the target account until you delete it: see restore in the documentation.",
     ),
     choice(
-      { name: "purge", onchange: purge },
+      { name: "purge", onchange: choose("purge") },
       "Go on without what does not answer.",
       "For a region or a machine that is gone: what could not be deleted there is listed by the job. Points are not kept then.",
     ),
@@ -54,13 +51,12 @@ const choice = (field, words, hint) =>
     h("span", null, `${words} `, h("span", { class: "hint" }, hint)),
   );
 
-function removalView(removal) {
-  if (!removal) return h("p", { key: "removal", class: "hint" }, "Looking what there is…");
-  if (removal.value)
-    return h("div", { key: "removal" }, removedView(removal.value, "Will be deleted", "Will stay"));
+function removalView({ value, failure } = {}) {
+  if (!value && !failure) return h("p", { key: "removal", class: "hint" }, "Looking what there is…");
+  if (value) return h("div", { key: "removal" }, removedView(value, "Will be deleted", "Will stay"));
   return h(
     "p",
     { key: "removal", class: "notice bad" },
-    `What there is could not be read: ${removal.failure.message}`,
+    `What there is could not be read: ${failure.message}`,
   );
 }

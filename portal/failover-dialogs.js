@@ -1,63 +1,100 @@
-import { dialogButtons } from "./dialogs.js";
+import { choosing, dialogButtons, ofItem, submitting } from "./dialogs.js";
 import { h } from "./dom.js";
-import { clock } from "./format.js";
-import { nameOfMachine } from "./machine.js";
+import { clock, count, duration, size } from "./format.js";
+import { regionOf, sourceRegionOf } from "./machine-name.js";
 import { INSTANT, chosenOf, instantField, lostBy, pointOptions } from "./point-choice.js";
 import { buildWishIn, check, retryChoices, sizeField, sizesIn } from "./size-choice.js";
 
 /** Says what will be lost before it is lost. A failover that failed is gone on with. */
-export function failoverDialog(model, actions) {
-  const item = model.data.items.find(({ id }) => id === model.dialog.id);
-  if (!item) return h("p", null, "This machine is gone.");
-  const name = nameOfMachine(item);
-  const { region } = model.config;
-  const { point: wanted } = model.dialog;
-  const before = triedBefore(item);
-  const chosen = chosenOf(item.points, wanted);
-  const kept = before && !wanted;
-  const choose = (field) => (event) => {
-    model.dialog[field] = event.target.value;
-    actions.chosen();
-  };
-  const submit = (event) => {
-    event.preventDefault();
-    const form = new FormData(event.target);
-    void actions.failover(
-      { id: item.id, name },
-      {
-        point: wanted,
-        at: form.get("at"),
-        ...buildWishIn(form),
-      },
+export const failoverDialog = (model, actions) =>
+  ofItem(model, (item, name) => {
+    const region = regionOf(item, model);
+    const { point: wanted } = model.dialog;
+    const before = triedBefore(item);
+    const chosen = chosenOf(item.points, wanted);
+    const kept = before && !wanted;
+    const choose = choosing(model, actions);
+    const submit = submitting((form) =>
+      actions.failover(
+        { id: item.id, name },
+        { point: wanted, at: form.get("at"), shutDown: form.has("shutDown"), ...buildWishIn(form) },
+      ),
     );
-  };
-  return h(
-    "form",
-    { key: `failover ${item.id}`, onsubmit: submit },
-    h("h2", { id: "dialog-title" }, before ? `Try the failover of ${name} again?` : `Fail over ${name}?`),
-    before ? goesOn(item, before) : isBegun(region),
-    h("label", { for: "point", key: "l" }, "Recovery point"),
-    h("select", { id: "point", key: "point", onchange: choose("point") }, pointOptions(item, before?.words)),
-    wanted === INSTANT && instantField(item.points),
-    sizeField(sizesOf(item), model.dialog.size, choose("size")),
-    before && retryChoices(isRefused(item)),
-    h(
-      "div",
-      { class: "notice bad", id: "will-be-lost", key: "lost" },
+    return h(
+      "form",
+      { key: `failover ${item.id}`, onsubmit: submit },
+      h("h2", { id: "dialog-title" }, before ? `Try the failover of ${name} again?` : `Fail over ${name}?`),
+      before ? goesOn(item, before) : isBegun(region),
+      h("label", { for: "point", key: "l" }, "Recovery point"),
       h(
-        "p",
-        null,
-        h("strong", null, "What will be lost: "),
+        "select",
+        { id: "point", key: "point", onchange: choose("point") },
+        pointOptions(item, { before: before?.words }),
+      ),
+      wanted === INSTANT && instantField(item.points),
+      sizeField(sizesOf(item), model.dialog.size, choose("size")),
+      before && retryChoices(isRefused(item)),
+      !before &&
+        check(
+          "shutDown",
+          "Shut the source down first, if it answers.",
+          "Its last writes are waited for some minutes. Unless a point was chosen it then goes to the newest write that has arrived.",
+        ),
+      lossView(
         kept
           ? `everything that ${name} wrote after ${clock(before.time)}.`
           : lostBy(item, wanted, chosen, region),
       ),
-    ),
-    dialogButtons(model, actions, "danger", before ? "Try again now" : `Fail over ${name} now`, {
-      disabled: !chosen && !kept,
-    }),
-  );
+      dialogButtons(model, actions, "danger", before ? "Try again now" : `Fail over ${name} now`, {
+        disabled: !chosen && !kept,
+      }),
+    );
+  });
+
+/** Nothing is lost by it, so what it does to the source is what there is to say. */
+export const plannedFailoverDialog = (model, actions) =>
+  ofItem(model, (item, name) => {
+    const region = regionOf(item, model);
+    const from = sourceRegionOf(item);
+    const submit = submitting((form) => actions.plannedFailover({ id: item.id, name }, buildWishIn(form)));
+    return h(
+      "form",
+      { key: `planned ${item.id}`, onsubmit: submit },
+      h("h2", { id: "dialog-title" }, `Shut ${name} down, and fail it over?`),
+      h(
+        "p",
+        null,
+        `${name} in ${from} is shut down in order, and stays off, also if the failover is cancelled later. `,
+        `What it wrote last is carried over; then a new machine is built in ${region} from its very last write.`,
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        `If it cannot be shut down, or not everything has arrived within half an hour, nothing is failed over: the job fails, and ${name} is protected as before. It may be off then, and is to be started by you.`,
+      ),
+      sizeField(sizesOf(item), model.dialog.size, choosing(model, actions)("size")),
+      h(
+        "div",
+        { class: "notice good", id: "will-be-lost", key: "lost" },
+        h("p", null, h("strong", null, "What will be lost: "), "nothing. ", waiting(item, region)),
+      ),
+      dialogButtons(model, actions, "danger", `Shut ${name} down now`),
+    );
+  });
+
+function waiting({ properties }, region) {
+  const { region: loss } = properties.leeward?.losses ?? {};
+  if (!loss) return `How much has still to arrive in ${region} is not known.`;
+  return `Still to arrive in ${region} now: ${duration(loss.seconds)}, ${count(loss.writes, "write")} (${size(loss.bytes)}).`;
 }
+
+/** @param words after "What will be lost:" */
+export const lossView = (words) =>
+  h(
+    "div",
+    { class: "notice bad", id: "will-be-lost", key: "lost" },
+    h("p", null, h("strong", null, "What will be lost: "), words),
+  );
 
 const isBegun = (region) =>
   h(
@@ -102,45 +139,3 @@ const sizesOf = (item) => ({
   ...sizesIn(item, item.properties.leeward?.failover?.build),
   refused: isRefused(item),
 });
-
-/** What is given up by it is said first: it may be a day's work. */
-export function cancelFailoverDialog(model, actions) {
-  const item = model.data.items.find(({ id }) => id === model.dialog.id);
-  if (!item) return h("p", null, "This machine is gone.");
-  const name = nameOfMachine(item);
-  const { region } = model.config;
-  const runs = item.properties.activeLocation === "Recovery";
-  const from = item.properties.providerSpecificDetails?.primaryFabricLocation ?? "its own region";
-  const submit = (event) => {
-    event.preventDefault();
-    void actions.cancelFailover({ id: item.id, name });
-  };
-  return h(
-    "form",
-    { key: `cancel ${item.id}`, onsubmit: submit },
-    h("h2", { id: "dialog-title" }, `Cancel the failover of ${name}?`),
-    h(
-      "p",
-      { key: "what" },
-      runs
-        ? `The machine that runs in ${region} is deleted with its disks. `
-        : `Whatever the failover built in ${region} is deleted. `,
-      `${name} in ${from} is protected again. Nothing was done to it, so it may have gone on; as nobody recorded what it wrote since, all its disks are compared first. Its recovery points stay.`,
-    ),
-    h(
-      "p",
-      { key: "gone", class: "hint" },
-      `While ${from} does not answer nothing is replicated. ${name} can be failed over again then, to any of its points.`,
-    ),
-    runs &&
-      check(
-        "lost",
-        "What was written in the meantime may go.",
-        `Everything that ${name} has written in ${region} is lost.`,
-        true,
-      ),
-    dialogButtons(model, actions, "danger", "Delete it, and protect the source again", {
-      dismiss: "Keep it",
-    }),
-  );
-}

@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { dialogButtons } from "./dialogs.js";
 import { count } from "./format.js";
-import { nameOfMachine } from "./machine.js";
+import { nameOfMachine } from "./machine-name.js";
 
 /** What the app takes as a name. */
 const NAME_PATTERN = "[\\w.\\(\\) \\-]{1,200}";

@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince } from "./format.js";
-import { consistencyOf, nameOfMachine } from "./machine.js";
+import { consistencyOf } from "./machine.js";
+import { nameOfMachine } from "./machine-name.js";
 
 const POINTS_SHOWN = 10;
 const NAMES_SHOWN = 20;

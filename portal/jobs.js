@@ -18,6 +18,17 @@ export function jobsView(jobs) {
   );
 }
 
+/** How far a job is, or how it ended, in a line that changes with its steps and not with the clock: it is read out. */
+export function jobOutcome({ properties: { state, stateDescription, tasks = [], errors = [] } }) {
+  const at = tasks.findIndex((task) => task.state === "InProgress");
+  const step = at < 0 ? undefined : `Step ${at + 1}: ${tasks[at].friendlyName ?? tasks[at].name}.`;
+  const words = { Succeeded: "It is done.", Failed: "It failed.", Cancelled: "It was cancelled." };
+  return [
+    h("p", { key: "outcome" }, words[state] ?? step ?? `It is at work: ${stateDescription}.`),
+    errors.map((error) => errorView(error)),
+  ];
+}
+
 function jobView({ id, name, properties }) {
   const {
     friendlyName,
@@ -29,6 +40,7 @@ function jobView({ id, name, properties }) {
     targetObjectName,
   } = properties;
   const target = targetObjectName ?? nameOf(properties.targetObjectId);
+  const removed = properties.leewardRemoved ?? properties.leewardDeleted;
   return h(
     "li",
     { class: "card job", key: id ?? name },
@@ -48,7 +60,7 @@ function jobView({ id, name, properties }) {
       [startTime && `started ${clock(startTime)}`, durationOf(properties)].filter(Boolean).join(" · "),
     ),
     errors.map((error) => errorView(error)),
-    properties.leewardRemoved && removedView(properties.leewardRemoved, "Deleted", "Left"),
+    removed && removedView(removed, "Deleted", "Left"),
     tasks.length > 0 &&
       h(
         "details",

@@ -2,6 +2,8 @@ import { buildFacts, lostWords } from "./build.js";
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
+import { actionsView } from "./machine-actions.js";
+import { nameOfMachine, regionOf } from "./machine-name.js";
 import { testView } from "./tests.js";
 import { pressureView } from "./pressure.js";
 
@@ -28,17 +30,9 @@ const STATES = {
 const POINTS_SHOWN = 20;
 
 export function machineView(item, model, actions) {
-  const { leeward = {}, allowedOperations = [] } = item.properties;
+  const { leeward = {} } = item.properties;
   const [kind, words] = stateOf(item);
   const titleId = `machine-${item.name}`;
-  const button = (operation, words, onclick) =>
-    allowedOperations.includes(operation) &&
-    h(
-      "button",
-      { key: operation, type: "button", onclick, disabled: model.sending },
-      words,
-      h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
-    );
   return h(
     "article",
     { class: "card machine", key: item.id, "aria-labelledby": titleId },
@@ -49,63 +43,19 @@ export function machineView(item, model, actions) {
       h("span", { class: `pill ${kind}` }, words),
       h("span", { class: "hint" }, journeyOf(item, model)),
     ),
-    problemsView(item),
+    problemsView(item, model, actions),
     pressureView(leeward),
     progressView(item),
-    leeward.failover ? failoverView(leeward.failover, model) : lossesView(item, model.config.region),
+    leeward.failover
+      ? failoverView(leeward.failover, regionOf(item, model))
+      : lossesView(item, regionOf(item, model)),
     testView(item),
     agentView(leeward),
     verificationView(leeward),
     resyncView(leeward),
     retentionView(leeward),
     pointsView(item),
-    h(
-      "div",
-      { class: "actions" },
-      leeward.state === "Protected" &&
-        leeward.agent?.upgradeAvailable &&
-        h(
-          "button",
-          {
-            key: "upgrade",
-            type: "button",
-            onclick: () => actions.upgrade({ id: item.id, name: nameOfMachine(item) }),
-            disabled: model.sending,
-          },
-          "Upgrade the agent",
-          h("span", { class: "unseen" }, ` of ${nameOfMachine(item)}`),
-        ),
-      button("DisableProtection", "Disable…", () => actions.askDisable(item)),
-      button("RepairReplication", "Resync now…", () => actions.askResync(item)),
-      button("TestFailoverCleanup", "Clean up the test…", () => actions.askTestCleanup(item)),
-      button("TestFailover", "Test failover…", () => actions.askTest(item)),
-      button("CancelFailover", "Cancel the failover…", () => actions.askCancelFailover(item)),
-      allowedOperations.includes("UnplannedFailover") &&
-        (leeward.state === "Protected" || leeward.group) &&
-        h(
-          "button",
-          {
-            key: "group",
-            type: "button",
-            onclick: () => actions.askMembership(item),
-            disabled: model.sending,
-          },
-          leeward.group ? `Leave ${leeward.group.name}…` : "Add to a group…",
-          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
-        ),
-      allowedOperations.includes("UnplannedFailover") &&
-        h(
-          "button",
-          {
-            class: "danger",
-            type: "button",
-            onclick: () => actions.askFailover(item),
-            disabled: model.sending,
-          },
-          leeward.state === "Protected" ? "Fail over…" : "Try the failover again…",
-          h("span", { class: "unseen" }, ` ${nameOfMachine(item)}`),
-        ),
-    ),
+    actionsView(item, model, actions),
   );
 }
 
@@ -118,21 +68,31 @@ function stateOf({ properties: { leeward = {}, protectionState, replicationHealt
   return replicationHealth === "Warning" ? ["busy", "Protected, with warnings"] : found;
 }
 
-export const nameOfMachine = (item) => item.properties.friendlyName ?? item.name;
-
-function journeyOf(item, { config }) {
+function journeyOf(item, model) {
   const from = item.properties.providerSpecificDetails?.primaryFabricLocation;
-  return from ? `${from} → ${config.region}` : `→ ${config.region}`;
+  return [from, "→", regionOf(item, model)].filter(Boolean).join(" ");
 }
 
-/** What is wrong with it, in the words of whoever noticed. */
-function problemsView({ properties }) {
-  return properties.healthErrors.map(({ errorCode, errorMessage, recommendedAction }) =>
+/** What is wrong with it, in the words of whoever noticed. What has happened, and is over, can be dismissed. */
+function problemsView(item, model, actions) {
+  return item.properties.healthErrors.map((error) =>
     h(
       "div",
-      { class: "notice bad", key: `${errorCode} ${errorMessage}` },
-      h("p", null, h("strong", null, errorCode), ` ${errorMessage}`),
-      recommendedAction && h("p", null, recommendedAction),
+      { class: "notice bad", key: `${error.errorCode} ${error.errorMessage}` },
+      h("p", null, h("strong", null, error.errorCode), ` ${error.errorMessage}`),
+      error.recommendedAction && h("p", null, error.recommendedAction),
+      error.customerResolvability === "Allowed" &&
+        h(
+          "button",
+          {
+            class: "quiet",
+            type: "button",
+            onclick: () => actions.dismissError({ id: item.id, name: nameOfMachine(item) }, error),
+            disabled: model.sending,
+          },
+          "Dismiss",
+          h("span", { class: "unseen" }, ` ${error.errorCode} of ${nameOfMachine(item)}`),
+        ),
     ),
   );
 }
@@ -302,7 +262,7 @@ function retentionView({ retention, state }) {
   );
 }
 
-function failoverView(failover, { config }) {
+function failoverView(failover, region) {
   const { announced, rtoSeconds, pointTime, write, road, passedOver = [], steps = [] } = failover;
   const roads = { import: "imported from the warm replica", upload: "built from the journal alone" };
   const lost = announced
@@ -322,7 +282,7 @@ function failoverView(failover, { config }) {
     ["Old side", lostWords(failover.lost)],
     ["Disks", roads[road] ?? road],
     ...buildFacts(failover.build),
-    ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${config.region}` : "still at work"],
+    ["Time to recover", rtoSeconds ? `${duration(rtoSeconds)}, up in ${region}` : "still at work"],
   ];
   return h(
     "section",

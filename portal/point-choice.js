@@ -1,6 +1,7 @@
 import { h } from "./dom.js";
 import { clock, count, duration, secondsSince, size } from "./format.js";
-import { consistencyOf, nameOfMachine, verifiedWord } from "./machine.js";
+import { consistencyOf, verifiedWord } from "./machine.js";
+import { nameOfMachine } from "./machine-name.js";
 
 const POINTS_OFFERED = 50;
 /** In place of a point's id. */
@@ -14,14 +15,13 @@ export const INSTANT = "Instant";
 /** ISO 8601 with a zone, to the microsecond. */
 const INSTANT_PATTERN = "\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+\\-]\\d{2}:\\d{2})";
 
-/** What can be failed over to, or tested. @param before the words for what an earlier try chose, which nothing else takes the place of */
-export const pointOptions = ({ points }, before) => [
-  before && h("option", { key: "before", value: "" }, before),
-  h(
-    "option",
-    { key: "newest", value: before ? LATEST_PROCESSED : "" },
-    before ? "The newest that there is now" : "The newest when it starts",
-  ),
+/**
+ * What can be failed over to, or tested.
+ * @param before the words for what an earlier try chose, which nothing else takes the place of
+ * @param running the point that the machine runs from: another one is wanted, and none by itself
+ */
+export const pointOptions = ({ points }, { before, running } = {}) => [
+  firstOptions(before, running),
   h("option", { key: "latest", value: LATEST }, "No point: the newest write that has arrived"),
   h("option", { key: "instant", value: INSTANT }, "No point: any instant"),
   h("option", { key: "verified", value: LATEST_VERIFIED }, "The newest that was verified"),
@@ -31,11 +31,20 @@ export const pointOptions = ({ points }, before) => [
     .map((point) =>
       h(
         "option",
-        { key: point.name, value: point.name, disabled: isBad(point) },
-        pointWords(point.properties),
+        { key: point.name, value: point.name, disabled: isBad(point) || point.name === running },
+        `${pointWords(point.properties)}${point.name === running ? ", as it runs" : ""}`,
       ),
     ),
 ];
+
+function firstOptions(before, running) {
+  if (running) return h("option", { key: "none", value: "" }, "Choose one");
+  if (!before) return h("option", { key: "newest", value: "" }, "The newest when it starts");
+  return [
+    h("option", { key: "before", value: "" }, before),
+    h("option", { key: "newest", value: LATEST_PROCESSED }, "The newest that there is now"),
+  ];
+}
 
 export function chosenOf(points, wanted) {
   const good = points.filter((point) => !isBad(point));
@@ -76,6 +85,15 @@ export function lostBy(item, wanted, point, region) {
   if (!losses) return `everything that has not arrived in ${region} when the failover starts.`;
   const { seconds, writes, bytes } = losses.region;
   return `what has not arrived in ${region} when the failover starts: now ${duration(seconds)}, ${count(writes, "write")} (${size(bytes)}).`;
+}
+
+/** Of a machine that was failed over: what an older state than its own lacks. */
+export function lostSince(wanted, point) {
+  if (wanted === INSTANT) return "everything after that instant.";
+  if (wanted === LATEST) return "only what has never arrived.";
+  if (!point) return "there is no such recovery point.";
+  const { recoveryPointTime: time } = point.properties;
+  return `everything after ${clock(time)}, ${duration(secondsSince(time))} ago.`;
 }
 
 function lostWith(item, point, region) {

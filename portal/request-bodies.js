@@ -13,13 +13,30 @@ export const enablement = ({ subscriptionId }, machine, { group, replica }) => (
   },
 });
 
-export const failoverBody = ({ point, at, ...wish }) => ({
+export const failoverBody = ({ point, at, shutDown, ...wish }) => ({
   properties: {
     failoverDirection: "PrimaryToRecovery",
-    sourceSiteOperations: "NotRequired",
+    sourceSiteOperations: shutDown ? "Required" : "NotRequired",
     ...chosen(point, at, buildOf(wish)),
   },
 });
+
+/** It goes to the last write, so no point is chosen. */
+export const plannedBody = (wish) => ({
+  properties: { failoverDirection: "PrimaryToRecovery", ...chosen(undefined, undefined, buildOf(wish)) },
+});
+
+export function changePointBody({ point, at, ...wish }) {
+  const { providerSpecificDetails, leeward } = chosen(point, at, buildOf(wish));
+  const { recoveryPointId, ...details } = providerSpecificDetails;
+  return {
+    properties: {
+      ...(recoveryPointId && { recoveryPointId }),
+      providerSpecificDetails: details,
+      ...(leeward && { leeward }),
+    },
+  };
+}
 
 export const testBody = ({ point, at, network, networkId, ...wish }) => ({
   properties: {

@@ -1,6 +1,6 @@
-import { dialogButtons } from "./dialogs.js";
+import { choosing, dialogButtons } from "./dialogs.js";
 import { h } from "./dom.js";
-import { nameOfMachine } from "./machine.js";
+import { nameOfMachine, regionOf } from "./machine-name.js";
 import { INSTANT, instantField, pointOptions } from "./point-choice.js";
 import { buildWishIn, retryChoices, sizeField, sizesIn } from "./size-choice.js";
 
@@ -13,10 +13,7 @@ export function testDialog(model, actions) {
   const failed = test?.state === "failed";
   const sizes = { ...sizesIn(item, test?.build), refused: test?.failure?.code === "TargetUnfit" };
   const { point: wanted, network = "", size } = model.dialog;
-  const choose = (field) => (event) => {
-    model.dialog[field] = event.target.value;
-    actions.chosen();
-  };
+  const choose = choosing(model, actions);
   const submit = (event) => {
     event.preventDefault();
     const form = new FormData(event.target);
@@ -31,7 +28,7 @@ export function testDialog(model, actions) {
     h(
       "p",
       null,
-      `A copy of ${name} is built in ${model.config.region}, beside everything. The machine itself and its replication are not touched. `,
+      `A copy of ${name} is built in ${regionOf(item, model)}, beside everything. The machine itself and its replication are not touched. `,
       "The copy costs what a machine of its size costs until it is cleaned up.",
     ),
     failed && [

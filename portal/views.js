@@ -1,7 +1,7 @@
 import { h } from "./dom.js";
 import { clock, duration, secondsSince } from "./format.js";
 import { groupsView } from "./groups.js";
-import { jobsView } from "./jobs.js";
+import { jobOutcome, jobsView } from "./jobs.js";
 import { machineView } from "./machine.js";
 
 const STALE_SECONDS = 12;
@@ -91,14 +91,18 @@ function failureView({ failure, readAt }) {
   );
 }
 
-function noticeView({ notice }, actions) {
+/** What came of the last request; of one that began a job, how far that is, until somebody has read how it ended. */
+function noticeView({ notice, data }, actions) {
   if (!notice) return undefined;
+  const job = notice.job && data?.jobs.find(({ name }) => name === notice.job);
+  const kind = job?.properties.state === "Failed" ? "bad" : notice.kind;
   return h(
     "div",
-    { class: `notice ${notice.kind}`, role: notice.kind === "bad" ? "alert" : "status", key: "notice" },
-    h("p", null, h("strong", null, notice.title), ` ${notice.message}`),
-    notice.remedy && h("p", null, notice.remedy),
-    h("button", { class: "quiet", type: "button", onclick: actions.dismiss }, "Dismiss"),
+    { class: `notice ${kind}`, role: kind === "bad" ? "alert" : "status", key: "notice" },
+    h("p", { key: "title" }, h("strong", null, notice.title), notice.message && ` ${notice.message}`),
+    notice.remedy && h("p", { key: "remedy" }, notice.remedy),
+    job && jobOutcome(job),
+    h("button", { class: "quiet", key: "dismiss", type: "button", onclick: actions.dismiss }, "Dismiss"),
   );
 }
 

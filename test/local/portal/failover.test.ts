@@ -1,36 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { LeewardItem } from "../../../engine/contract/protected-item.ts";
 import { present } from "./browser.ts";
-import { itemId, vmId } from "./fake-api.ts";
-import { BUILD, LOST, POINTS, iso, item, protectedItem } from "./fixtures.ts";
+import { failover } from "./failed-over.ts";
+import { itemId } from "./fake-api.ts";
+import { POINTS, iso, item, losses, protectedItem } from "./fixtures.ts";
 import { Served } from "./served.ts";
 
-const failover: NonNullable<LeewardItem["failover"]> = {
-  operation: "o",
-  point: POINTS[0]?.name ?? "",
-  pointTime: iso(65),
-  consistency: "crash",
-  ...LOST,
-  write: null,
-  road: "upload",
-  startTime: iso(40),
-  endTime: null,
-  rtoSeconds: null,
-  announced: { after: 1, seconds: 7.5, writes: 321, bytes: 4096, knownSequence: 1, knownUntil: 1 },
-  passedOver: [],
-  steps: [
-    { name: "check the target region", state: "Failed" as const, startTime: iso(39), endTime: iso(38) },
-  ],
-  targetVmId: vmId("ledger"),
-  build: {
-    ...BUILD,
-    size: "Standard_D4s_v5",
-    alternatives: ["Standard_E4s_v5", "Standard_D8s_v5"],
-    notes: [],
-    nics: [],
-    boot: null,
-  },
-};
 const refusal = (errorCode: string, errorMessage: string) => ({
   errorId: "1",
   entityId: itemId("ledger"),
@@ -163,23 +137,45 @@ describe.skipIf(!present)("failovers in the portal", () => {
     ]);
   });
 
-  test("that run are cancelled only by somebody who says that what was written there may go", async () => {
+  test("shut the source down first if that is ticked", async () => {
     const { script } = served.api;
-    const over = item({ state: "UnplannedFailoverCommitPending", failover }, ["CancelFailover"]);
-    script.items = [{ ...over, properties: { ...over.properties, activeLocation: "Recovery" } }];
+    script.items = [protectedItem()];
+    script.points = POINTS;
     const page = await served.open();
-    await page.getByRole("button", { name: "Cancel the failover… ledger" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByText(/The machine that runs in northeurope is deleted/).waitFor();
+    await page.getByRole("button", { name: "Fail over… ledger" }).click();
+    await page.getByText("Shut the source down first, if it answers.").click();
+    await page.getByRole("button", { name: "Fail over ledger now" }).click();
+    await page.getByText("The failover of ledger was started.").waitFor();
+    expect(last()?.body).toMatchObject({ properties: { sourceSiteOperations: "Required" } });
+  });
+
+  test("that are planned say what is done to the source, and that nothing is lost", async () => {
+    const { script } = served.api;
+    script.items = [protectedItem({ losses }, ["PlannedFailover", "UnplannedFailover"])];
+    script.points = POINTS;
+    const page = await served.open();
+    await page.getByRole("button", { name: "Planned failover… ledger" }).press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Shut ledger down, and fail it over?" });
+    await dialog.getByText(/ledger in westeurope is shut down in order, and stays off/).waitFor();
+    await dialog.getByText(/What will be lost: nothing/).waitFor();
+    await dialog.getByText(/Still to arrive in northeurope now: 4\.6 s, 34 writes \(5\.0 MiB\)/).waitFor();
+    await served.picture(page, "planned");
     const before = script.received.length;
-    await served.picture(page, "cancel-running");
-    await dialog.getByRole("button", { name: /^Delete it/ }).click();
-    const box = dialog.getByRole("checkbox");
-    expect(await box.evaluate((node) => node.matches(":invalid"))).toBe(true);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
     expect(script.received).toHaveLength(before);
-    await box.check();
-    await dialog.getByRole("button", { name: /^Delete it/ }).click();
-    await page.getByText("The failover of ledger is being taken back.").waitFor();
-    expect(last()?.path).toBe(`${itemId("ledger")}/failoverCancel`);
+    await page.getByRole("button", { name: "Planned failover… ledger" }).click();
+    await dialog.getByRole("button", { name: "Shut ledger down now" }).press("Enter");
+    await page.getByText("The planned failover of ledger was started.").waitFor();
+    expect(last()).toEqual({
+      method: "POST",
+      path: `${itemId("ledger")}/plannedFailover`,
+      body: {
+        properties: {
+          failoverDirection: "PrimaryToRecovery",
+          providerSpecificDetails: { instanceType: "A2A" },
+        },
+      },
+    });
   });
 });

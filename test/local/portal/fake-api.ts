@@ -35,6 +35,8 @@ export interface Script {
   plan?: unknown;
   /** What the end of a protection would delete. */
   removal?: unknown;
+  /** The operation that every write begins. */
+  operation?: string;
   /** When set, every write is refused with it. */
   refusal?: { status: number; code: string; message: string; remedy: string };
   /** When set, every read is. */
@@ -71,8 +73,10 @@ export async function startFakeApi(): Promise<FakeApi> {
         request.url ?? "/",
         request.headers.authorization,
         Buffer.concat(chunks),
-      ).then(({ status, type, body }) =>
-        response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body),
+      ).then(({ status, type, body, headers }) =>
+        response
+          .writeHead(status, { "content-type": type, "cache-control": "no-store", ...headers })
+          .end(body),
       );
     });
   });
@@ -93,6 +97,7 @@ interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 async function answer(
@@ -126,8 +131,19 @@ async function answer(
     body: body.length > 0 ? JSON.parse(body.toString()) : undefined,
   });
   if (pathname.endsWith("/leewardPlan")) return json(200, script.plan);
-  return script.refusal ? failure(script.refusal) : { status: 202, type: "application/json", body: "" };
+  return script.refusal ? failure(script.refusal) : accepted(script.operation);
 }
+
+const accepted = (operation: string | undefined): Answer => ({
+  status: 202,
+  type: "application/json",
+  body: "",
+  ...(operation !== undefined && {
+    headers: {
+      "azure-asyncoperation": `https://app${VAULT}/replicationOperationStatus/${operation}?api-version=2025-08-01`,
+    },
+  }),
+});
 
 const CONFIG = {
   subscriptionId: "sub-1",
