@@ -25,7 +25,7 @@ describe.skipIf(!present)("a machine that was failed over, in the portal", () =>
       "Commit… ledger",
     ]);
     script.items = [runningItem([])];
-    await expect.poll(() => buttons.count()).toBe(0);
+    await expect.poll(() => buttons.count(), { timeout: 15_000 }).toBe(0);
   });
 
   test("is committed after it was said what that ends, by the keyboard alone", async () => {
