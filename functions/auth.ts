@@ -2,8 +2,8 @@ import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { z } from "zod";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 
-/** App roles of the API; a higher one includes the lower ones. The agent's and Event Grid's stand apart. */
-export type Role = "Reader" | "Operator" | "Admin" | "Agent" | "Events";
+/** App roles of the API; a higher one includes the lower ones. Those of the agent, of Event Grid and of the app in the other region stand apart. */
+export type Role = "Reader" | "Operator" | "Admin" | "Agent" | "Events" | "Peer";
 
 const INCLUDES: Record<Role, readonly Role[]> = {
   Reader: ["Reader"],
@@ -11,6 +11,7 @@ const INCLUDES: Record<Role, readonly Role[]> = {
   Admin: ["Admin", "Operator", "Reader"],
   Agent: ["Agent"],
   Events: ["Events"],
+  Peer: ["Peer"],
 };
 
 /** What the claim `roles` calls it. Event Grid's own name is the one that Microsoft's instructions use. */

@@ -9,12 +9,13 @@ import {
   beginFailover,
   jobOf,
 } from "../engine/recovery/begin.ts";
-import { type ItemRecord, type Removal, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import { type ItemRecord, type Removal, itemKey, itemKeyOf, lastSegment } from "../engine/recovery/item.ts";
 import type { ItemJob } from "../engine/recovery/job.ts";
 import { testJobOf } from "../engine/recovery/test-failover.ts";
 import { type FailoverChoice, chosenFor } from "./failover-choice.ts";
 import { ensureJob } from "./durable.ts";
 import type { Wanted } from "./etag.ts";
+import { findItem, lookUp } from "./find-item.ts";
 import type { Services } from "./services.ts";
 
 /**
@@ -28,7 +29,9 @@ export async function enable(
   asked: Asked,
 ): Promise<ItemRecord> {
   await checkUnprotected(services, wish);
-  const item = await services.records.items.upsert(itemKey(wish.id), (old) => beginEnable(old, wish, asked));
+  const known = (await lookUp(services, wish.id))?.value;
+  const key = known ? itemKeyOf(known.machine) : itemKey(wish.id);
+  const item = await services.records.items.upsert(key, (old) => beginEnable(old, wish, asked));
   await carryOn(services, client, item);
   return item;
 }
@@ -59,8 +62,8 @@ export async function beginJob(
   begin: (old: ItemRecord) => ItemRecord,
   only?: Wanted,
 ): Promise<ItemRecord> {
-  await findItem(services, id);
-  const item = await services.records.items.update(itemKey(id), begin, only);
+  const { machine } = await findItem(services, id);
+  const item = await services.records.items.update(itemKeyOf(machine), begin, only);
   await carryOn(services, client, item);
   return item;
 }
@@ -84,17 +87,6 @@ export async function carryOn(services: Services, client: DurableClient, item: I
 async function carryOut(services: Services, client: DurableClient, job: ItemJob): Promise<void> {
   await services.records.jobs.ensure(job.operation, job);
   await ensureJob(client, job);
-}
-
-/** @throws NotFound */
-export const findItem = async (services: Services, id: ArmId): Promise<ItemRecord> =>
-  (await findVersion(services, id)).value;
-
-/** With its ETag. @throws NotFound */
-export async function findVersion({ records }: Services, id: ArmId) {
-  const found = await records.items.get(itemKey(id));
-  if (!found || !sameArmId(found.value.id, id)) throw new LeewardError("NotFound", `there is no ${id}`);
-  return found;
 }
 
 async function checkUnprotected({ records }: Services, wish: Wish): Promise<void> {

@@ -4,7 +4,7 @@ import type { BarrierId } from "../engine/core/ids.ts";
 import type { GroupPoint } from "../engine/journal/group-manifest.ts";
 import type { Asked } from "../engine/recovery/begin.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
-import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
 import { type JobRecord, operationFor } from "../engine/recovery/job.ts";
 import type { FailoverMember } from "../engine/recovery/member-list.ts";
 import { STATES } from "../engine/recovery/state.ts";
@@ -16,6 +16,7 @@ import { standingsOf } from "./group-standing.ts";
 import { settledJob } from "./group-job.ts";
 import { failoverMembers, itemOfMember, keepMembers, tokenOf } from "./failover-members.ts";
 import { eachMember } from "./members.ts";
+import { lookUp } from "./find-item.ts";
 import type { Services } from "./services.ts";
 
 interface Chosen {
@@ -162,7 +163,7 @@ async function gaveUp(
   if (!(error instanceof LeewardError) || !FOR_GOOD.has(error.code)) return false;
   if (now - startTime < PATIENCE) return false;
   // It has begun, and the timer sees to its job.
-  if ((await records.items.get(itemKey(item)))?.value.job.operation === operation) return true;
+  if ((await lookUp({ records }, item))?.value.job.operation === operation) return true;
   const { code, message } = error;
   const failure = { code, message, step: "begin" };
   const end = { state: "Failed" as const, endTime: now, failure };

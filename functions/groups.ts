@@ -21,7 +21,7 @@ import {
 import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import { type UnreadableGroupPoint, groupPlaces, groupPointAt, groupPointsAt } from "./group-points.ts";
 import { z } from "zod";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { checkIdle, failOverGroup } from "./group-failover.ts";
 import { type GroupPointState, standingsOf } from "./group-standing.ts";
 import { type Call, bodyOf, durableRoute, route } from "./http.ts";

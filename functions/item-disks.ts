@@ -2,7 +2,7 @@ import { addDisksRequest, removeDisksRequest } from "../engine/contract/item-dis
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { bodyOf, route } from "./http.ts";
 import { PATHS, itemIn } from "./paths.ts";
 

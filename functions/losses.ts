@@ -3,7 +3,7 @@ import { LeewardError } from "../engine/core/errors.ts";
 import { type ItemRecord, sourceOf } from "../engine/recovery/item.ts";
 import { lostFor } from "../engine/recovery/lost-record.ts";
 import { type LossLedger, findLedger } from "../engine/replication/loss-ledger.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { route } from "./http.ts";
 import { lostView } from "./lost-view.ts";
 import { PATHS, itemIn } from "./paths.ts";

@@ -1,5 +1,6 @@
 import { app } from "@azure/functions";
 import type { MachineMetrics } from "../engine/contract/metrics.ts";
+import { isGivenAway } from "../engine/recovery/reversal.ts";
 import { measure } from "./metrics.ts";
 import { services } from "./services.ts";
 import { type Telemetry, telemetry } from "./telemetry.ts";
@@ -15,7 +16,8 @@ app.timer("metricsTimer", {
     if (!all && !metrics) return;
     const found = await services();
     const machines: MachineMetrics[] = [];
-    for await (const item of found.records.items.list()) machines.push(await measure(found, item));
+    for await (const item of found.records.items.list())
+      if (!isGivenAway(item)) machines.push(await measure(found, item));
     sender ??= telemetry();
     await sender.report(machines);
   },

@@ -1,7 +1,8 @@
 import type { MachineMetrics } from "../engine/contract/metrics.ts";
 import { type ItemRecord, inVault } from "../engine/recovery/item.ts";
+import { isGivenAway } from "../engine/recovery/reversal.ts";
 import { metricsOf } from "./machine-metrics.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { route } from "./http.ts";
 import { PATHS, itemIn, vaultIn } from "./paths.ts";
 import type { Services } from "./services.ts";
@@ -16,7 +17,7 @@ route("vaultMetrics", { ...read, path: `${PATHS.vault}/leewardMetrics` }, async 
   const vault = vaultIn(request);
   const value: MachineMetrics[] = [];
   for await (const item of services.records.items.list())
-    if (inVault(item, vault)) value.push(await measure(services, item));
+    if (inVault(item, vault) && !isGivenAway(item)) value.push(await measure(services, item));
   return { jsonBody: { value, nextLink: null } };
 });
 

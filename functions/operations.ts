@@ -2,7 +2,7 @@ import type { OperationStatus } from "../engine/contract/operation-status.ts";
 import { toIso } from "../engine/core/clock.ts";
 import { remedyOf } from "../engine/recovery/health.ts";
 import type { JobRecord } from "../engine/recovery/job.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { jobStatusOf } from "./job-status.ts";

@@ -6,12 +6,12 @@ import { judge } from "../engine/eligibility/verdict.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
 import type { EnablementPlan } from "../engine/recovery/enablement-plan.ts";
 import { FINDINGS, type Found, isError } from "../engine/recovery/findings.ts";
-import { itemKey } from "../engine/recovery/item.ts";
 import { wayBack } from "../engine/recovery/network-mapping.ts";
 import { planFor } from "./enablement-plan.ts";
 import { bodyOf, route } from "./http.ts";
 import { PATHS, itemIn } from "./paths.ts";
 import { viewResources } from "./plan-view.ts";
+import { lookUp } from "./find-item.ts";
 import type { Services } from "./services.ts";
 import { readSource } from "./source-machine.ts";
 import { survey } from "./survey.ts";
@@ -85,7 +85,7 @@ async function attempted(
 
 /** By an enablement of this item that has begun. */
 async function plannedBefore({ records }: Pick<Services, "records">, { id, vmId }: Wish) {
-  const item = (await records.items.get(itemKey(id)))?.value;
+  const item = (await lookUp({ records }, id))?.value;
   if (!item || !sameArmId(item.id, id) || !sameArmId(item.vmId, vmId)) return undefined;
   return (await records.plans.get(item.machine))?.value.resources;
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { updateItemRequest } from "../engine/contract/update-item.ts";
-import { type ItemRecord, itemKey } from "../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf } from "../engine/recovery/item.ts";
 import { merged } from "../engine/recovery/replication-policy.ts";
 import { retargeted } from "../engine/recovery/retarget.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { changedPolicy } from "./changed-policy.ts";
 import { checkDelay } from "./delete-delay.ts";
 import { wakeCapture } from "./durable.ts";
@@ -42,9 +42,10 @@ durableRoute(
     const only = wantedBy(request);
     const { properties } = await bodyOf(request, updateItemRequest);
     const { policy } = checkInput(leewardChanges, properties.leeward ?? {}, ["properties", "leeward"]);
-    const change = await targetChangeIn(services, await findItem(services, id), properties);
+    const known = await findItem(services, id);
+    const change = await targetChangeIn(services, known, properties);
     const item = await services.records.items.update(
-      itemKey(id),
+      itemKeyOf(known.machine),
       (old) => withPolicy(services, change ? retargeted(old, change) : old, policy),
       only,
     );

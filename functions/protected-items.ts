@@ -4,8 +4,10 @@ import type { EnableProtectionRequest } from "../engine/contract/enable-protecti
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, inVault, vaultOf } from "../engine/recovery/item.ts";
+import { isGivenAway } from "../engine/recovery/reversal.ts";
 import { requireRole } from "./auth.ts";
-import { enable, findItem, findVersion } from "./begin.ts";
+import { enable } from "./begin.ts";
+import { findItem, findVersion } from "./find-item.ts";
 import { tagOf } from "./etag.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { groupNamed, joinGroup } from "./membership.ts";
@@ -58,7 +60,7 @@ durableRoute("listContainerItems", { ...read, path: PATHS.items }, (call) => {
 
 async function list(call: DurableCall, lies: (item: ItemRecord) => boolean): Promise<HttpResponseInit> {
   const wanted = filterIn(call.request, ITEM_FIELDS);
-  const matches = (item: ItemRecord) => lies(item) && wanted(item);
+  const matches = (item: ItemRecord) => !isGivenAway(item) && lies(item) && wanted(item);
   return pageOfRecords(call, call.services.records.items, matches, (item) => viewItem(call, item));
 }
 

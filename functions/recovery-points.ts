@@ -12,7 +12,7 @@ import { type UnreadablePoint, readPoint, readPointAt, unreadableAt } from "../e
 import { nameOf } from "../engine/replication/reach.ts";
 import { healing, listHealed } from "./activities/healing.ts";
 import { knownUnreadable } from "./activities/unreadable.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { type Call, route } from "./http.ts";
 import { PATHS, itemIn } from "./paths.ts";
 import { sliceOf } from "./vault/paging.ts";

@@ -3,7 +3,7 @@ import { type DeletedThing, type LeftThing } from "../engine/recovery/removed.ts
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { type Ours, ourResources, whyItsUsers } from "./activities/our-resources.ts";
 import { whySharedStays } from "./activities/remove-shared.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { route } from "./http.ts";
 import { PATHS, itemIn } from "./paths.ts";
 import type { Services } from "./services.ts";

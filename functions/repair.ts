@@ -1,8 +1,8 @@
 import { LeewardError } from "../engine/core/errors.ts";
 import type { ArmId } from "../engine/core/ids.ts";
-import { type ItemRecord, itemKey, lastSegment } from "../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, lastSegment } from "../engine/recovery/item.ts";
 import { endedFor } from "../engine/recovery/resync.ts";
-import { findItem } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
 import { PATHS, itemIn } from "./paths.ts";
@@ -31,7 +31,7 @@ async function repair(
   if (token !== undefined && item.resync?.token === token) return item;
   const progress = (await services.records.progress.get(item.machine))?.value;
   const underWay = progress?.arrived.generation !== item.generation || isComparing(progress.resync);
-  return services.records.items.update(itemKey(id), (old) => {
+  return services.records.items.update(itemKeyOf(item.machine), (old) => {
     if (old.state !== "Protected")
       throw new LeewardError(
         "StateNotAllowed",

@@ -2,8 +2,8 @@ import { resolveHealthRequest } from "../engine/contract/resolve-health.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { errorIdOf, withDismissed } from "../engine/recovery/dismissed.ts";
 import { healthOf } from "../engine/recovery/health.ts";
-import { itemKey } from "../engine/recovery/item.ts";
-import { findItem } from "./begin.ts";
+import { itemKeyOf } from "../engine/recovery/item.ts";
+import { findItem } from "./find-item.ts";
 import { wantedBy } from "./etag.ts";
 import { bodyOf, durableRoute } from "./http.ts";
 import { viewItem } from "./item-view.ts";
@@ -36,7 +36,7 @@ durableRoute(
       );
     const ids = shown.map((error) => errorIdOf(item, error));
     const changed = await services.records.items.update(
-      itemKey(item.id),
+      itemKeyOf(item.machine),
       (old) => withDismissed(old, ids, now),
       only,
     );

@@ -28,6 +28,7 @@ import type { ObjectStore, PageStore } from "../engine/storage/store.ts";
 import { type Caller, tokenChecker } from "./auth.ts";
 import { type CacheAccess, cacheAccess } from "./cache-access.ts";
 import { offers } from "./offer.ts";
+import { type Peer, peerAt } from "./peer.ts";
 import { type Settings, readSettings } from "./settings.ts";
 
 /** Everything that handlers and activities reach the world through. Built once per process. */
@@ -36,6 +37,8 @@ export interface Services {
   readonly clock: Clock;
   readonly credential: TokenCredential;
   readonly arm: ArmClient;
+  /** The app of the other region, if there is one. */
+  readonly peer?: Peer | undefined;
   readonly records: AllRecords;
   /** The journal in the target region. */
   readonly target: ObjectStore;
@@ -84,6 +87,8 @@ async function build(settings: Settings): Promise<Services> {
     clock: systemClock,
     credential,
     arm,
+    peer:
+      settings.peerUrl === undefined ? undefined : peerAt(settings.peerUrl, settings.audience, credential),
     records: recordsIn(store),
     target,
     objectsAt,

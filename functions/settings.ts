@@ -62,6 +62,8 @@ const schema = z
       .string()
       .regex(/^[0-9a-f]{64}$/, "not a SHA-256 in lower-case hex")
       .optional(),
+    /** The app of the other region, which takes machines over when their direction is turned; without it there is no way back. */
+    LEEWARD_PEER_URL: https.optional(),
     /** Selects a user-assigned identity. */
     LEEWARD_CLIENT_ID: z.guid().optional(),
   })
@@ -117,6 +119,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     tagTargetGroup: s.LEEWARD_TAG_TARGET_GROUP,
     rolesFor: s.LEEWARD_ROLES_FOR,
     clientId: s.LEEWARD_CLIENT_ID,
+    peerUrl: s.LEEWARD_PEER_URL,
     agentRollout: s.LEEWARD_AGENT_ROLLOUT,
     agentNode: nodeArchive(s),
   };

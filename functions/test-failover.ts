@@ -3,11 +3,11 @@ import {
   testFailoverCleanupRequest,
   testFailoverRequest,
 } from "../engine/contract/test-failover.ts";
-import type { ArmId } from "../engine/core/ids.ts";
-import { type ItemRecord, itemKey, targetOf } from "../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
 import type { TestNetwork } from "../engine/recovery/test-report.ts";
-import { carryOn, findItem } from "./begin.ts";
+import { carryOn } from "./begin.ts";
+import { findItem } from "./find-item.ts";
 import { buildWish, checkReadable, chosenFor } from "./failover-choice.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
 import { accepted } from "./lro.ts";
@@ -29,8 +29,10 @@ durableRoute(
   async (call) => {
     const { properties } = await bodyOf(call.request, testFailoverCleanupRequest);
     const id = itemIn(call.request);
-    await findItem(call.services, id);
-    const item = await begun(call, id, (old) => beginTestCleanup(old, { ...askedIn(call), ...properties }));
+    const known = await findItem(call.services, id);
+    const item = await begun(call, known, (old) =>
+      beginTestCleanup(old, { ...askedIn(call), ...properties }),
+    );
     return accepted(call, item, item.test?.job.operation ?? item.formerTest?.cleanup);
   },
 );
@@ -47,17 +49,17 @@ async function testFailOver(call: DurableCall, properties: TestFailoverRequest["
   beginTest(item, asked);
   if (point) await checkReadable(services, item, point);
   const chosen = await chosenFor(services, item, asked, properties.leeward);
-  const now = await begun(call, id, (old) => beginTest(old, { ...asked, ...chosen }));
+  const now = await begun(call, item, (old) => beginTest(old, { ...asked, ...chosen }));
   // A request that comes once more is told of the job that it began, though that be over.
   return accepted(call, now, now.test?.operation ?? now.formerTest?.operation);
 }
 
 async function begun(
   { services, client }: DurableCall,
-  id: ArmId,
+  { machine }: ItemRecord,
   begin: (old: ItemRecord) => ItemRecord,
 ): Promise<ItemRecord> {
-  const item = await services.records.items.update(itemKey(id), begin);
+  const item = await services.records.items.update(itemKeyOf(machine), begin);
   await carryOn(services, client, item);
   return item;
 }

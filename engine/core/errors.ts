@@ -225,6 +225,16 @@ export const CATALOGUE = {
   PointLate: entry("retry", 500, "See the other health errors: the agent or replication is behind."),
   TimedOut: entry("person", 500, "Look at the health errors of the item; the operation may be tried again."),
   IssuerUnavailable: entry("retry", 503, "The token issuer did not answer. Send the request again."),
+  PeerUnreachable: entry(
+    "retry",
+    503,
+    "The app of the other region (LEEWARD_PEER_URL) did not answer. What it is to do is asked of it again by itself; see whether its region is there.",
+  ),
+  PeerRefused: entry(
+    "person",
+    502,
+    "The app of the other region did not take the call. Give this app's identity the role Leeward.Peer there, and see that both have one version and one audience.",
+  ),
   Forbidden: entry("input", 403, "Ask an administrator for the app role that the message names."),
   Unexpected: entry("retry", 500, "An error that Leeward does not know. Report it with the log if it stays."),
   // box

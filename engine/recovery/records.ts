@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { LeewardError, hasCode } from "../core/errors.ts";
 import type { ETag, RecordStore } from "../storage/store.ts";
 import { agentRecord, barriersRecord } from "./agent-record.ts";
+import { aliasRecord } from "./alias.ts";
 import type { GroupId } from "../core/ids.ts";
 import { containerMappingRecord } from "./container-mapping.ts";
 import { eventCursor, eventRecord } from "./event.ts";
@@ -64,6 +65,7 @@ export interface Records<Value> {
 /** Everything the control plane remembers, in the target region's table. */
 export interface AllRecords {
   readonly items: Records<z.output<typeof itemRecord>>;
+  readonly aliases: Records<z.output<typeof aliasRecord>>;
   readonly jobs: Records<z.output<typeof jobRecord>>;
   readonly agents: Records<z.output<typeof agentRecord>>;
   readonly barriers: Records<z.output<typeof barriersRecord>>;
@@ -94,6 +96,7 @@ export interface AllRecords {
 
 export const recordsIn = (store: RecordStore): AllRecords => ({
   items: records(store, "item", itemRecord),
+  aliases: records(store, "alias", aliasRecord),
   jobs: inOrderOfAge(records(store, "job", jobRecord), records(store, "jobOrder", jobOrder)),
   agents: records(store, "agent", agentRecord),
   barriers: records(store, "barriers", barriersRecord),

@@ -1,6 +1,24 @@
 import { z } from "zod";
+import { armId, operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { generation, micros, sequence } from "../core/units.ts";
+
+const arm = z.string().transform(checked(armId));
+
+/** What was asked for with the turn. */
+const reversalWish = z.object({
+  /** The client's own id of the request, if it sent one. */
+  token: z.string().optional(),
+  /** The container that the machine goes back to at the next failover. */
+  recoveryContainerId: z.string(),
+  policyId: z.string().optional(),
+  resourceGroup: arm.optional(),
+  availabilitySet: arm.optional(),
+  zone: z.string().optional(),
+  proximityPlacementGroup: arm.optional(),
+  capacityReservationGroup: arm.optional(),
+  scaleSet: arm.optional(),
+});
 
 /** The machine was given to the other direction, whose record names what it is from here on. */
 export const reversal = z.object({
@@ -11,4 +29,9 @@ export const reversal = z.object({
   /** No write of this direction has a later number. */
   sequence: z.number().transform(checked(sequence)),
   at: z.number().transform(checked(micros)),
+  /** Of the item as the other side shows it; older records lack it. */
+  id: z.string().transform(checked(armId)).optional(),
+  asked: reversalWish.optional(),
+  /** The other side has said that it has the machine: the job that it began then. */
+  operation: z.string().transform(checked(operationId)).optional(),
 });

@@ -111,5 +111,9 @@ function checkDisks(given: ItemRecord, { source }: Terms): void {
     );
 }
 
+/** The other side has it: here it is shown nowhere, and what is kept of it stays. */
+export const isGivenAway = ({ state, removal }: Pick<ItemRecord, "state" | "removal">): boolean =>
+  state === "Reversed" || removal?.from === "Reversed";
+
 const notAllowed = (item: ItemRecord, why: string): LeewardError =>
   new LeewardError("StateNotAllowed", `${lastSegment(item.id)} is ${item.state}: ${why}`);

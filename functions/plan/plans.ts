@@ -9,7 +9,7 @@ import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type PlanGroup, checkGroups, checkIdle } from "../../engine/recovery/recovery-plan.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { requireRole } from "../auth.ts";
-import { findItem } from "../begin.ts";
+import { findItem } from "../find-item.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, recoveryPlanIn, vaultIn } from "../paths.ts";
 import { configure, removeConfigured } from "../vault/configure.ts";

@@ -1,7 +1,7 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import type { ArmId } from "../../engine/core/ids.ts";
-import { itemKey, lastSegment } from "../../engine/recovery/item.ts";
+import { lastSegment } from "../../engine/recovery/item.ts";
 import { operationFor } from "../../engine/recovery/job.ts";
 import {
   type PlanAction,
@@ -10,6 +10,7 @@ import {
   actionsFor,
 } from "../../engine/recovery/recovery-plan.ts";
 import type { PlanJob, PlanStep } from "../../orchestrations/recovery-plan-contract.ts";
+import { lookUp } from "../find-item.ts";
 import type { Services } from "../services.ts";
 import { JOB_OF, beginItem, isThere } from "./begin-item.ts";
 
@@ -71,7 +72,7 @@ async function lookAtItem(services: Services, client: DurableClient, id: ArmId, 
   if (job?.state === "InProgress") return { state: "atWork" };
   if (job?.state === "Succeeded") return { state: "there" };
   if (job) return { state: "failed", why: `${lastSegment(id)}: ${job.failure?.message ?? "failed"}` };
-  const item = (await records.items.get(itemKey(id)))?.value;
+  const item = (await lookUp({ records }, id))?.value;
   if (!item) return { state: "failed", why: `${lastSegment(id)} is not protected any more` };
   if (isThere(run.type, item)) return { state: "there" };
   try {

@@ -3,11 +3,12 @@ import { toIso } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import { type Micros } from "../../engine/core/units.ts";
-import { type ItemRecord, itemKey, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type PlanAction, RUNS, type RecoveryPlan } from "../../engine/recovery/recovery-plan.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { allowedWith } from "../../engine/recovery/state.ts";
 import { scenarioOf } from "../scenario.ts";
+import { lookUp } from "../find-item.ts";
 import type { Services } from "../services.ts";
 
 /** @throws NotFound */
@@ -24,7 +25,7 @@ export async function planView(
 ): Promise<RecoveryPlanView> {
   const { id, primaryFabricId, recoveryFabricId, groups, succeeded = {} } = plan;
   const wanted = groups.flatMap(({ items }) => items);
-  const found = await Promise.all(wanted.map((item) => records.items.get(itemKey(item))));
+  const found = await Promise.all(wanted.map((item) => lookUp({ records }, item)));
   const items = new Map(
     found.flatMap((one) => (one ? [[one.value.id.toLowerCase(), one.value] as const] : [])),
   );

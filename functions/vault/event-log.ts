@@ -3,6 +3,7 @@ import { type Micros, micros } from "../../engine/core/units.ts";
 import { EVENTS_KEPT, type EventCursor, type EventRecord, eventKey } from "../../engine/recovery/event.ts";
 import { type HealthError, healthOf } from "../../engine/recovery/health.ts";
 import { type ItemRecord, lastSegment } from "../../engine/recovery/item.ts";
+import { isGivenAway } from "../../engine/recovery/reversal.ts";
 import type { JobRecord } from "../../engine/recovery/job.ts";
 import { scenarioOf } from "../scenario.ts";
 import type { Services } from "../services.ts";
@@ -67,7 +68,7 @@ async function noteHealth(
   const errors: Record<string, string[]> = {};
   const looked = mapInOrder(services.records.items.list(), 16, async (item) => ({
     item,
-    found: healthOf(await knownOf(services, item), now),
+    found: isGivenAway(item) ? [] : healthOf(await knownOf(services, item), now),
   }));
   for await (const { item, found } of looked) {
     const known = before[item.machine] ?? [];

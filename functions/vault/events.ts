@@ -4,11 +4,12 @@ import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import type { EventRecord } from "../../engine/recovery/event.ts";
 import { fabricOf } from "../../engine/recovery/fabric.ts";
-import { type ItemRecord, itemKey, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type Call, route } from "../http.ts";
 import { PATHS, vaultIn } from "../paths.ts";
 import { type FilterField, filterIn } from "./filter.ts";
 import { inVault } from "./inventory.ts";
+import { lookUp } from "../find-item.ts";
 import { pageOf } from "./paging.ts";
 
 const all = `${PATHS.vault}/replicationEvents`;
@@ -57,7 +58,7 @@ async function shown({ services: { records } }: Call, vault: ArmId, name: string
   if (!found || !sameArmId(vaultOf(found.value.about), vault))
     throw new LeewardError("NotFound", `there is no event ${name.slice(0, 100)} in ${lastSegment(vault)}`);
   const { about } = found.value;
-  const item = (await records.items.get(itemKey(about)))?.value;
+  const item = (await lookUp({ records }, about))?.value;
   return view(vault, { key, value: found.value }, item && sameArmId(item.id, about) ? item : undefined);
 }
 

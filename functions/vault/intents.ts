@@ -10,7 +10,7 @@ import { toIso } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
 import type { IntentRecord } from "../../engine/recovery/intent.ts";
-import { type ItemRecord, itemKey, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { A2A_DEFAULTS, type PolicyRecord, givenBy } from "../../engine/recovery/replication-policy.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { requireRole } from "../auth.ts";
@@ -26,6 +26,7 @@ import { putContainer } from "./containers.ts";
 import { putFabric } from "./fabrics.ts";
 import { inVault } from "./inventory.ts";
 import { pageOf } from "./paging.ts";
+import { lookUp } from "../find-item.ts";
 import { findPolicy, savePolicy } from "./policies.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
@@ -229,7 +230,7 @@ const fabricAbove = (container: ArmId): ArmId =>
 
 async function view({ services: { records } }: DurableCall, intent: IntentRecord): Promise<IntentView> {
   const { id, operation, createdAt, vmId, given, item } = intent;
-  const [job, found] = await Promise.all([records.jobs.get(operation), records.items.get(itemKey(item))]);
+  const [job, found] = await Promise.all([records.jobs.get(operation), lookUp({ records }, item)]);
   return {
     id,
     name: lastSegment(id),

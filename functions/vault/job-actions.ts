@@ -5,7 +5,7 @@ import { type ArmId, armId } from "../../engine/core/ids.ts";
 import { beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
 import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { beginCommit } from "../../engine/recovery/commit.ts";
-import { type ItemRecord, itemKey, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, vaultOf } from "../../engine/recovery/item.ts";
 import type { JobKind, JobRecord } from "../../engine/recovery/job.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
 import { resumeEvent } from "../../orchestrations/recovery-plan.ts";
@@ -120,7 +120,7 @@ async function restart(
   // A point may have turned out to be bad since.
   if (job.kind === "failover" && !job.moment)
     return failOver(services, client, id, { ...asked, point: job.point }, { acceptBadPoint: false });
-  const begun = await services.records.items.update(itemKey(id), (old) => again(old, job, asked));
+  const begun = await services.records.items.update(itemKeyOf(item.machine), (old) => again(old, job, asked));
   await carryOn(services, client, begun);
   return begun;
 }

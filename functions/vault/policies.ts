@@ -2,7 +2,7 @@ import { type PolicyView, policyRequest, policyUpdate } from "../../engine/contr
 import { LeewardError } from "../../engine/core/errors.ts";
 import { mapInOrder } from "../../engine/core/in-order.ts";
 import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
-import { type ItemRecord, itemKey, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, itemKeyOf, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import {
   A2A_DEFAULTS,
   type PartialPolicy,
@@ -129,8 +129,10 @@ export async function applyPolicy(
   const differing = async function* () {
     for await (const item of records.items.list()) if (differs(item, policy, given)) yield item;
   };
-  const applied = mapInOrder(differing(), 8, ({ id }) =>
-    records.items.update(itemKey(id), (old) => (differs(old, policy, given) ? withPolicy(old, given) : old)),
+  const applied = mapInOrder(differing(), 8, ({ machine }) =>
+    records.items.update(itemKeyOf(machine), (old) =>
+      differs(old, policy, given) ? withPolicy(old, given) : old,
+    ),
   );
   for await (const _ of applied);
 }

@@ -1,8 +1,8 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
-import { itemKey } from "../../engine/recovery/item.ts";
 import { type PartialPolicy, givenBy } from "../../engine/recovery/replication-policy.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
+import { lookUp } from "../find-item.ts";
 import type { Services } from "../services.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function policyFor(
   if (policyId === undefined || policyId === "") return {};
   const found = isId(policyId) ? await records.policies.get(resourceKey(armId(policyId))) : undefined;
   if (found) return givenBy(found.value);
-  const known = (await records.items.get(itemKey(item)))?.value;
+  const known = (await lookUp({ records }, item))?.value;
   if (known?.policyId !== undefined && sameArmId(known.policyId, policyId)) return {};
   throw new LeewardError("InvalidRequest", `properties.policyId: there is no ${policyId.slice(0, 300)}`);
 }

@@ -1,5 +1,5 @@
 import { type Sku, capability } from "../../engine/azure/sku.ts";
-import { findItem } from "../begin.ts";
+import { findItem } from "../find-item.ts";
 import { route } from "../http.ts";
 import { PATHS, itemIn } from "../paths.ts";
 import { pageOf } from "./paging.ts";

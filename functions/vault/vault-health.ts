@@ -3,6 +3,7 @@ import { mapInOrder } from "../../engine/core/in-order.ts";
 import { type ArmId, armId } from "../../engine/core/ids.ts";
 import { type HealthError, healthOf } from "../../engine/recovery/health.ts";
 import { type ItemRecord, lastSegment } from "../../engine/recovery/item.ts";
+import { isGivenAway } from "../../engine/recovery/reversal.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import { type Call, route } from "../http.ts";
 import { PATHS, vaultIn } from "../paths.ts";
@@ -30,7 +31,8 @@ resultRoute("vaultHealthResult", named, (request) => vaultIn(request), health);
 const healthId = (vault: ArmId): ArmId => armId(`${vault}/replicationVaultHealth/default`);
 
 async function health({ services }: Call, vault: ArmId): Promise<VaultHealthView> {
-  const { fabrics, containers, items } = await inventoryOf(services, vault);
+  const { fabrics, containers, items: all } = await inventoryOf(services, vault);
+  const items = all.filter((item) => !isGivenAway(item));
   const now = services.clock.now();
   const judged: Judged[] = [];
   const looked = mapInOrder(items, 16, async (item) => ({

@@ -31,7 +31,7 @@ const registration = z.object({
 const { api, appRoles } = registration.parse(JSON.parse(read("infra/app-registration.json")));
 
 test("the app registration has the roles that the API asks for", () => {
-  const roles: Role[] = ["Reader", "Operator", "Admin", "Agent", "Events"];
+  const roles: Role[] = ["Reader", "Operator", "Admin", "Agent", "Events", "Peer"];
   expect(appRoles.map(({ value }) => value)).toEqual(roles.map(claimOf));
   expect(new Set(appRoles.map(({ id }) => id)).size).toBe(roles.length);
 });
