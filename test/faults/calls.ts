@@ -52,6 +52,12 @@ export interface Disturbance {
   readonly mishap: Mishap;
 }
 
+/**
+ * The call that is being answered, and in what it began the one that began it. One for all worlds: Node asks each that was ever made
+ * at every promise, and a table with one for each world came to take twice as long in its course.
+ */
+const CURRENT = new AsyncLocalStorage<Call>();
+
 /** Notes every call of a story, and does to the one that is meant what is meant for it. */
 export class Calls implements Faults {
   readonly seen: Call[] = [];
@@ -60,8 +66,6 @@ export class Calls implements Faults {
   readonly #now: () => number;
   readonly #disturbance: Disturbance | undefined;
   readonly #counts = new Map<string, number>();
-  /** The call that is being answered, and in what it began the one that began it. */
-  readonly #current = new AsyncLocalStorage<Call>();
   #counting = false;
   #goneUntil: number | undefined;
 
@@ -92,7 +96,7 @@ export class Calls implements Faults {
 
   /** Answers the call by `answer`. */
   during<Result>(call: Call, answer: () => Promise<Result>): Promise<Result> {
-    return this.#current.run(call, answer);
+    return CURRENT.run(call, answer);
   }
 
   /** Whether the host dies at this moment of its call. */
@@ -104,13 +108,13 @@ export class Calls implements Faults {
   drops(): boolean {
     const { mishap } = this.#disturbance ?? {};
     if (mishap?.kind !== "unreachable") return false;
-    if (this.#strikes(this.#current.getStore())) this.#goneUntil = this.#now() + mishap.seconds * 1e6;
+    if (this.#strikes(CURRENT.getStore())) this.#goneUntil = this.#now() + mishap.seconds * 1e6;
     return this.#goneUntil !== undefined && this.#now() < this.#goneUntil;
   }
 
   refusal(): ArmError | undefined {
     const { mishap, call } = this.#disturbance ?? {};
-    const current = this.#current.getStore();
+    const current = CURRENT.getStore();
     if (mishap?.kind !== "status" || current?.name !== call?.name || !call || !current) return undefined;
     if (current.nth < call.nth || current.nth >= call.nth + mishap.times) return undefined;
     this.struck = true;
@@ -120,11 +124,11 @@ export class Calls implements Faults {
   }
 
   losesReply(): boolean {
-    return this.#disturbance?.mishap.kind === "lose-reply" && this.#strikes(this.#current.getStore());
+    return this.#disturbance?.mishap.kind === "lose-reply" && this.#strikes(CURRENT.getStore());
   }
 
   operationFailure(): ArmError | undefined {
-    const began = this.#current.getStore();
+    const began = CURRENT.getStore();
     if (began) began.begins = true;
     const fails = this.#disturbance?.mishap.kind === "operation-fails" && this.#strikes(began);
     return fails ? new ArmError(409, "InternalExecutionError", ASKED) : undefined;

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
 import type { Box } from "../../local/arm/box.ts";
+import type { Exchange } from "../../local/arm/published/exchange.ts";
 import { answerArm } from "../../local/arm/respond.ts";
 import { type Issuer, openIssuer } from "../../local/arm/tokens/issuer.ts";
 import { ensureCertificates } from "../../local/tls/certificate.ts";
+import { violations } from "../fixtures/as-published.ts";
 import { type Event, type Story, tell } from "../fixtures/story.ts";
 import { APP, MACHINE, START, boxOf, disksOf } from "./place.ts";
 
@@ -22,6 +24,9 @@ export interface Stage {
   readonly disks: ReturnType<typeof disksOf>;
   /** Has the box answer at `url`. */
   enter(box: Box): void;
+  /** Compares a call and its answer with the published descriptions. */
+  observe(exchange: Exchange): void;
+  /** @throws Error when a call or an answer of any of its worlds was not as published. */
   close(): Promise<void>;
 }
 
@@ -58,6 +63,7 @@ export async function openStage(mebibytes: number): Promise<Stage> {
   const issuer = remembering(await openIssuer(directory, tenant, clock, () => url));
   const { token } = await issuer.mint(APP, AUDIENCE);
   const story = await tell(EVENTS, { machine: MACHINE, disks });
+  const strange = new Set<string>();
   return {
     directory,
     issuer,
@@ -66,10 +72,13 @@ export async function openStage(mebibytes: number): Promise<Stage> {
     story,
     disks,
     enter: (box) => void (current = box),
+    observe: (exchange) => violations(exchange).forEach((line) => strange.add(line)),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       rmSync(directory, { recursive: true, force: true });
+      if (strange.size > 0)
+        throw new Error(`Calls and answers are not as published:\n${[...strange].join("\n")}`);
     },
   };
 }

@@ -73,6 +73,7 @@ export async function openWorld(stage: Stage, disturbance?: Disturbance): Promis
     faults: calls,
     clock: simulator.clock,
     blobAt: accounts.blobAt,
+    observe: (exchange) => stage.observe(exchange),
   });
   stage.enter(box);
   const records = new MemoryRecordStore();

@@ -29,12 +29,17 @@ const NOT_AT_HAND =
 export function publishedCheck(directory: string): (exchange: Exchange) => string[] {
   const { files, operations } = readDescriptions(directory);
   const schemas = schemasOf(files);
+  const known = new Map<string, readonly Published[]>();
+  const search = (method: string, pathname: string) =>
+    operations
+      .filter((operation) => operation.method === method && operation.pattern.test(pathname))
+      .toSorted((a, b) => b.fixed - a.fixed);
   return (exchange) => {
     const { method, pathname, query } = exchange;
     if (UNDESCRIBED.test(pathname) || NOT_AT_HAND.test(pathname)) return [];
-    const fitting = operations
-      .filter((operation) => operation.method === method && operation.pattern.test(pathname))
-      .toSorted((a, b) => b.fixed - a.fixed);
+    const call = `${method} ${pathname}`;
+    const fitting = known.get(call) ?? search(method, pathname);
+    known.set(call, fitting);
     const version = query.get("api-version");
     const exact = fitting.find((operation) => operation.version === version);
     const operation = exact ?? fitting[0];

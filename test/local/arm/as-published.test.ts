@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Exchange } from "../../../local/arm/published/exchange.ts";
-import { arePublished, violations } from "./as-published.ts";
+import { arePublished, violations } from "../../fixtures/as-published.ts";
 import { SUBSCRIPTION } from "./fixture.ts";
 
 const GROUP = `/subscriptions/${SUBSCRIPTION}/resourceGroups/g`;

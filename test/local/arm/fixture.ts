@@ -19,7 +19,7 @@ import type {
 } from "../../../local/arm/hypervisor.ts";
 import { type ArmServer, startArm } from "../../../local/arm/server.ts";
 import type { Exchange } from "../../../local/arm/published/exchange.ts";
-import { violations } from "./as-published.ts";
+import { violations } from "../../fixtures/as-published.ts";
 import { type Certificates, ensureCertificates } from "../../../local/tls/certificate.ts";
 
 export const SUBSCRIPTION = "11111111-1111-4111-8111-111111111111";
