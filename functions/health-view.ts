@@ -36,5 +36,5 @@ const CAUSES: Record<ErrorClass, string> = {
   input: "The request, or what it named, does not fit the state that it met.",
 };
 
-const causesOf = (code: string): string =>
+export const causesOf = (code: string): string =>
   isErrorCode(code) ? CAUSES[CATALOGUE[code].class] : CAUSES.person;

@@ -7,7 +7,9 @@ import type { ArmError } from "../engine/contract/arm-error.ts";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { redact } from "../engine/core/redact.ts";
 import { type Caller, type Role, requireRole } from "./auth.ts";
+import { answerOfPeer } from "./gateway.ts";
 import { checkNames } from "./paths.ts";
+import { limitedBody } from "./request-body.ts";
 import { type Services, services } from "./services.ts";
 
 /** One authorized call. */
@@ -41,7 +43,10 @@ export function route(name: string, route: Route, handle: (call: Call) => Promis
   app.http(name, {
     ...options(route),
     handler: (request, context) =>
-      answering(request, context, async () => handle(await authorized(request, context, route))),
+      answering(request, context, async () => {
+        const call = await authorized(request, context, route);
+        return (await answerOfPeer(call, route)) ?? handle(call);
+      }),
   });
 }
 
@@ -57,7 +62,7 @@ export function durableRoute(
     handler: (request: HttpRequest, client: DurableClient, context: InvocationContext) =>
       answering(request, context, async () => {
         const call = await authorized(request, context, route);
-        return handle({ ...call, client });
+        return (await answerOfPeer(call, route)) ?? handle({ ...call, client });
       }),
   });
 }
@@ -122,9 +127,6 @@ function traced(answer: HttpResponseInit, request: HttpRequest, context: Invocat
   return headers;
 }
 
-/** No request of this API comes near it. */
-const MAX_BODY = 256 * 1024;
-
 /** The parsed body. @throws InvalidRequest naming every field that is wrong, or that it is too long or no JSON. */
 export async function bodyOf<Schema extends z.ZodType>(
   request: HttpRequest,
@@ -157,18 +159,8 @@ export function checkInput<Schema extends z.ZodType>(
   throw new LeewardError("InvalidRequest", said.join("; "));
 }
 
-async function limitedText(request: HttpRequest): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of request.body ?? []) {
-    const bytes: Uint8Array = part;
-    parts.push(bytes);
-    size += bytes.length;
-    if (size > MAX_BODY)
-      throw new LeewardError("InvalidRequest", `the body is longer than ${MAX_BODY} bytes`);
-  }
-  return Buffer.concat(parts).toString("utf8");
-}
+const limitedText = async (request: HttpRequest): Promise<string> =>
+  (await limitedBody(request)).toString("utf8");
 
 function jsonOf(text: string): unknown {
   try {

@@ -17,6 +17,7 @@ import { scenarioOf } from "./scenario.ts";
 import { filterBy, filterIn } from "./vault/filter.ts";
 import { JOB_FIELDS, conditionsFor, kindOfTarget, orderOfJob, stateOfJob } from "./vault/job-filter.ts";
 import { actionsOf } from "./vault/job-possibilities.ts";
+import { pagesOfBoth } from "./vault/pages-of-both.ts";
 import { pageOfRecords } from "./vault/paging.ts";
 
 const path = `${PATHS.vault}/replicationJobs`;
@@ -29,8 +30,10 @@ durableRoute("listJobs", { ...read, path }, async (call) => {
   const wanted = filterIn(request, JOB_FIELDS);
   const matches = async (job: JobRecord) =>
     sameArmId(vaultOf(job.item), vault) && wanted(await settledJob(services, job));
-  return pageOfRecords(call, services.records.jobs, matches, async (job) =>
-    viewJob(call, await settledJob(services, job)),
+  return pagesOfBoth(call, () =>
+    pageOfRecords(call, services.records.jobs, matches, async (job) =>
+      viewJob(call, await settledJob(services, job)),
+    ),
   );
 });
 

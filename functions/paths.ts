@@ -68,7 +68,8 @@ const wrongName = (name: string) =>
     `the path has a name that cannot be: ${JSON.stringify(name.slice(0, 200))}`,
   );
 
-function pathOf(request: HttpRequest): string {
+/** The path with its escapes undone. @throws InvalidRequest when a part of it cannot be a name */
+export function pathOf(request: HttpRequest): string {
   const { pathname } = new URL(request.url);
   const parts = pathname.split("/").slice(1).map(decoded);
   const wrong = parts.find((part) => !PART.test(part));

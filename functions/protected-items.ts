@@ -18,6 +18,7 @@ import { viewItem } from "./item-view.ts";
 import { policyFor } from "./vault/policy-of-item.ts";
 import { filterIn } from "./vault/filter.ts";
 import { ITEM_FIELDS } from "./vault/item-filter.ts";
+import { pagesOfBoth } from "./vault/pages-of-both.ts";
 import { pageOfRecords } from "./vault/paging.ts";
 import { wishOf } from "./wish.ts";
 
@@ -61,7 +62,9 @@ durableRoute("listContainerItems", { ...read, path: PATHS.items }, (call) => {
 async function list(call: DurableCall, lies: (item: ItemRecord) => boolean): Promise<HttpResponseInit> {
   const wanted = filterIn(call.request, ITEM_FIELDS);
   const matches = (item: ItemRecord) => !isGivenAway(item) && lies(item) && wanted(item);
-  return pageOfRecords(call, call.services.records.items, matches, (item) => viewItem(call, item));
+  return pagesOfBoth(call, () =>
+    pageOfRecords(call, call.services.records.items, matches, (item) => viewItem(call, item)),
+  );
 }
 
 export const askedIn = ({ request, services }: DurableCall) => ({

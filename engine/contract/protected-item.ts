@@ -3,6 +3,7 @@ import { lostView } from "./losses.ts";
 import { targetBuild } from "./target-build.ts";
 import { vmNic } from "./vm-nic.ts";
 import { allWatermarks, bothLosses, passedOver } from "./figures.ts";
+import { healthError } from "./health-error.ts";
 
 const jobStep = z.object({
   name: z.string(),
@@ -247,26 +248,6 @@ export const leewardItem = z.object({
       build: targetBuild,
     })
     .nullable(),
-});
-
-const healthError = z.object({
-  /** Of one cause; what happens once more has another. */
-  errorId: z.string(),
-  entityId: z.string(),
-  errorSource: z.string(),
-  errorType: z.string(),
-  errorCode: z.string(),
-  errorLevel: z.string(),
-  errorCategory: z.string(),
-  summaryMessage: z.string(),
-  errorMessage: z.string(),
-  possibleCauses: z.string(),
-  recommendedAction: z.string(),
-  recoveryProviderErrorMessage: z.null(),
-  creationTimeUtc: z.string(),
-  /** Whether `resolveHealthErrors` may dismiss it. */
-  customerResolvability: z.enum(["Allowed", "NotAllowed"]),
-  innerHealthErrors: z.array(z.unknown()),
 });
 
 /** Answer of `GET …/replicationProtectedItems/{name}`: ASR's resource, with `leeward` beside its properties. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { healthError } from "./health-error.ts";
 
 /** Body of `PUT …/replicationAlertSettings/{name}`: ASR's ConfigureAlertRequest. */
 export const alertRequest = z.object({
@@ -67,7 +68,7 @@ export const vaultHealthView = z.object({
   name: z.string(),
   type: z.literal("Microsoft.RecoveryServices/vaults/replicationVaultHealth"),
   properties: z.object({
-    vaultErrors: z.array(z.never()),
+    vaultErrors: z.array(healthError),
     protectedItemsHealth: summary,
     fabricsHealth: summary,
     containersHealth: summary,

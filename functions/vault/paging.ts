@@ -57,6 +57,11 @@ export function sliceOf<Entry>(
   return { page: page.map(({ entry }) => entry), nextLink: more ? linkBehind(call, last.key) : null };
 }
 
+export interface Page<View> {
+  readonly value: readonly View[];
+  readonly nextLink: string | null;
+}
+
 /** As many records at most are passed over for one page, since each has to be read. */
 const PASSED_OVER = 200;
 
@@ -70,7 +75,7 @@ export async function pageOfRecords<Value, View>(
   records: Pick<Records<Value>, "page">,
   matches: (value: Value) => boolean | Promise<boolean>,
   view: (value: Value) => View | Promise<View>,
-): Promise<HttpResponseInit> {
+): Promise<Page<View>> {
   const { after, top = PAGE } = pageIn(call);
   const found: Value[] = [];
   for (let at = after, passed = 0; ;) {
@@ -82,7 +87,7 @@ export async function pageOfRecords<Value, View>(
     if (at !== undefined && found.length < top && passed < PASSED_OVER) continue;
     const more = at !== undefined && (await records.page(1, at)).length > 0;
     const value = await inParallel(found, AT_ONCE, async (entry) => view(entry));
-    return { jsonBody: { value, nextLink: more && at !== undefined ? linkBehind(call, at) : null } };
+    return { value, nextLink: more && at !== undefined ? linkBehind(call, at) : null };
   }
 }
 

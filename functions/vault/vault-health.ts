@@ -8,6 +8,7 @@ import { STATES } from "../../engine/recovery/state.ts";
 import { type Call, route } from "../http.ts";
 import { PATHS, vaultIn } from "../paths.ts";
 import { configure } from "./configure.ts";
+import { healthOfBoth } from "./health-of-both.ts";
 import { inventoryOf } from "./inventory.ts";
 import { knownOf } from "../known.ts";
 import { resultRoute } from "./result.ts";
@@ -16,7 +17,7 @@ const one = `${PATHS.vault}/replicationVaultHealth`;
 const named = `${one}/default`;
 
 route("getVaultHealth", { method: "GET", path: one, role: "Reader", versioned: true }, async (call) => ({
-  jsonBody: await health(call, vaultIn(call.request)),
+  jsonBody: await healthOfBoth(call, await health(call, vaultIn(call.request))),
 }));
 
 /** Health is read anew each time it is asked for: there is nothing to refresh. */
