@@ -17,6 +17,8 @@ const READER = {
   name: "Reader",
   secret: "reader-secret-00000001",
   objectId: "44444444-4444-4444-8444-444444444444",
+  roles: ["Leeward.Reader"],
+  arm: false,
 };
 const HERE = "https://127.0.0.1:7071";
 const UNKNOWN = "00000000-0000-4000-8000-0000000000ff";
@@ -28,11 +30,13 @@ let container: string;
 let bearer: string;
 
 beforeAll(async () => {
-  other = await otherApp();
-  process.env["LEEWARD_PEER_URL"] = other.url;
   app = await serveApp({
     clock: new VirtualClock(new Date().toISOString()),
-    identities: [{ ...READER, roles: ["Leeward.Reader"], arm: false }],
+    identities: [READER],
+    prepare: async (_, tls) => {
+      other = await otherApp(tls);
+      process.env["LEEWARD_PEER_URL"] = other.url;
+    },
   });
   [vault = ""] = app.item.id.split("/replicationFabrics");
   container = `${vault}/replicationFabrics/Rear/replicationProtectionContainers/Back`;
@@ -40,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
-  await other.end();
+  await other.close();
 });
 afterEach(async () => {
   await other.open();

@@ -1,10 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { type Server, createServer } from "node:https";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { text } from "node:stream/consumers";
-import tls from "node:tls";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
 
 /** What came over the wire. */
@@ -31,15 +28,11 @@ export interface OtherApp {
   /** Nobody listens from here on, until it is opened. */
   close(): Promise<void>;
   open(): Promise<void>;
-  /** @throws when it is asked again */
-  end(): Promise<void>;
 }
 
-/** Over https, with a certificate that this process believes from now on. */
-export async function otherApp(): Promise<OtherApp> {
-  const folder = mkdtempSync(path.join(tmpdir(), "other-app-"));
-  const { ca, cert, key } = await ensureCertificates(folder);
-  tls.setDefaultCACertificates([...tls.getCACertificates("default"), readFileSync(ca, "utf8")]);
+/** Over https. @param folder of the certificates */
+export async function otherApp(folder: string): Promise<OtherApp> {
+  const { cert, key } = await ensureCertificates(folder);
   const credentials = { cert: readFileSync(cert), key: readFileSync(key) };
   const listen = async (port: number): Promise<Server> => {
     const server = createServer(credentials, (request, response) => {
@@ -76,10 +69,6 @@ export async function otherApp(): Promise<OtherApp> {
     close,
     async open() {
       server ??= await listen(port);
-    },
-    async end() {
-      await close();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
   return app;

@@ -87,8 +87,8 @@ interface Wanted {
   /** Seconds that Resource Manager wants to be left alone between two questions. */
   readonly retryAfter?: number;
   readonly identities?: readonly { readonly name: string; readonly secret: string }[];
-  /** Something that is to hold before the app starts. */
-  readonly prepare?: (arm: TestBox) => void;
+  /** Something that is to hold before the app starts. @param tls the folder of the certificates that this process believes */
+  readonly prepare?: (arm: TestBox, tls: string) => void | Promise<void>;
 }
 
 /**
@@ -112,7 +112,7 @@ export async function serveApp(wanted: Wanted = {}): Promise<Served> {
       identities: [APP, ...(wanted.identities ?? [])],
     },
   });
-  wanted.prepare?.(arm);
+  await wanted.prepare?.(arm, path.join(folder, "tls"));
   const scene = new Scene(folder, azurite, arm, () => writes);
   await scene.set();
   Object.assign(process.env, scene.settings());

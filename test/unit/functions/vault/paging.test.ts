@@ -40,7 +40,7 @@ function world() {
       services: { settings: { publicUrl: "https://leeward.test" } },
     };
     const answer = await pageOfRecords(call, counted, matches, ({ operation }) => operation);
-    return pageBody.parse(answer.jsonBody);
+    return pageBody.parse(answer);
   };
   return { jobs, page, read };
 }
