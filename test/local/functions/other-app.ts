@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { ensureCertificates } from "../../../local/tls/certificate.ts";
 
 /** What came over the wire. */
-export interface Heard {
+interface Heard {
   readonly method: string;
   /** With its query. */
   readonly target: string;
