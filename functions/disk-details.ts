@@ -1,6 +1,7 @@
 import { MIB } from "../engine/core/units.ts";
 import type { Known } from "../engine/recovery/health.ts";
 import { type SourceDisk, isOver } from "../engine/recovery/item.ts";
+import { ACCOUNT_SKU } from "../engine/recovery/protection-request.ts";
 import { targetDisk } from "../engine/recovery/target-names.ts";
 import { copyOf } from "../engine/recovery/test-target.ts";
 
@@ -28,7 +29,8 @@ export function diskDetails(known: Known, disk: SourceDisk, monitoring: Monitori
     // The replica is a page blob, and no managed disk.
     recoveryReplicaDiskId: null,
     recoveryOrignalTargetDiskId: null,
-    recoveryReplicaDiskAccountType: item.policy.replica === "warm" ? "Standard_LRS" : null,
+    recoveryReplicaDiskAccountType:
+      item.policy.replica === "warm" ? (item.request.replicaSku ?? ACCOUNT_SKU) : null,
     recoveryTargetDiskAccountType: kind,
     recoveryDiskEncryptionSetId: own?.encryptionSet ?? null,
     primaryDiskEncryptionSetId: null,

@@ -3,7 +3,7 @@ import type { ArmClient } from "../engine/azure/arm.ts";
 import { parsed } from "../engine/azure/arm-failure.ts";
 import { getVirtualNetwork } from "../engine/azure/network.ts";
 import { getSecurityGroup, groupsIn } from "../engine/azure/security-group.ts";
-import { subnet } from "../engine/azure/subnet.ts";
+import { prefixesOf, subnet } from "../engine/azure/subnet.ts";
 import { type ArmId, armId, resourceTypeOf, sameArmId } from "../engine/core/ids.ts";
 import type { Present } from "../engine/recovery/copy-name.ts";
 import {
@@ -74,13 +74,15 @@ export function asking<Value>(read: (id: ArmId) => Promise<Value>) {
 }
 
 async function readNetwork(arm: ArmClient, id: ArmId): Promise<SourceNetwork> {
-  const { subnets } = (await getVirtualNetwork(arm, id)).properties;
+  const { subnets, addressSpace } = (await getVirtualNetwork(arm, id)).properties;
   return {
     id,
+    addressPrefixes: addressSpace.addressPrefixes,
     subnets: subnets
       .filter(({ name }) => !isReserved(name))
-      .map(({ name, properties: { networkSecurityGroup: rules } }) => ({
+      .map(({ name, properties: { networkSecurityGroup: rules, ...properties } }) => ({
         name,
+        prefixes: prefixesOf({ properties }),
         ...(rules && { networkSecurityGroup: armId(rules.id) }),
       })),
   };
@@ -100,25 +102,39 @@ export async function readPresent(arm: ArmClient, id: ArmId): Promise<Present | 
   const body = await arm.find(id);
   if (body === undefined) return undefined;
   const { location, tags, properties } = parsed(present, body, id);
-  const free = isNetwork(id) ? subnetsIn(body, id) : undefined;
+  const found = isNetwork(id) ? parsed(network, body, id).properties : undefined;
   return {
     tags: tags ?? {},
     ...(location !== undefined && { location }),
     ...(properties?.proximityPlacementGroup && { proximityGroup: properties.proximityPlacementGroup.id }),
-    ...(free && { subnets: free }),
+    ...(found && { subnets: subnetsIn(found), space: spaceOf(found) }),
   };
 }
 
 const isNetwork = (id: ArmId): boolean =>
   resourceTypeOf(id).toLowerCase() === "microsoft.network/virtualnetworks";
 
-const network = z.object({ properties: z.object({ subnets: z.array(subnet).nullish() }) });
+const network = z.object({
+  properties: z.object({
+    addressSpace: z.object({ addressPrefixes: z.array(z.string()) }),
+    subnets: z
+      .array(subnet)
+      .nullish()
+      .transform((found) => found ?? []),
+  }),
+});
+type FoundNetwork = z.infer<typeof network>["properties"];
 
 /** Rules that subnets use list them as well, by their ids alone. */
-const subnetsIn = (body: unknown, id: ArmId): string[] =>
-  (parsed(network, body, id).properties.subnets ?? [])
+const subnetsIn = ({ subnets }: FoundNetwork): string[] =>
+  subnets
     .filter((one) => !isReserved(one.name) && one.properties.delegations.length === 0)
     .map(({ name }) => name);
+
+const spaceOf = ({ addressSpace, subnets }: FoundNetwork) => ({
+  addressPrefixes: addressSpace.addressPrefixes,
+  subnetNames: subnets.map(({ name }) => name),
+});
 
 const distinct = (ids: readonly ArmId[]): ArmId[] => [
   ...new Map(ids.map((id) => [id.toLowerCase(), id])).values(),

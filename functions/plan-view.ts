@@ -3,7 +3,7 @@ import { lastSegment } from "../engine/recovery/item.ts";
 import type { PlannedResource } from "../engine/recovery/plan-record.ts";
 
 export const viewResources = (resources: readonly PlannedResource[]): Plan["properties"]["resources"] =>
-  resources.map(({ id, role, how, from, why }) => ({
+  resources.map(({ id, role, how, from, why, sku, adds }) => ({
     id,
     name: lastSegment(id),
     type: typeOf(id),
@@ -11,6 +11,8 @@ export const viewResources = (resources: readonly PlannedResource[]): Plan["prop
     how,
     from: from ?? null,
     why,
+    sku: sku ?? null,
+    adds: adds ?? null,
   }));
 
 const typeOf = (id: string): string =>

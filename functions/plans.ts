@@ -6,6 +6,7 @@ import { judge } from "../engine/eligibility/verdict.ts";
 import type { Wish } from "../engine/recovery/begin.ts";
 import type { EnablementPlan } from "../engine/recovery/enablement-plan.ts";
 import { FINDINGS, type Found, isError } from "../engine/recovery/findings.ts";
+import { type SourceMachine, lastSegment } from "../engine/recovery/item.ts";
 import { wayBack } from "../engine/recovery/network-mapping.ts";
 import { planFor } from "./enablement-plan.ts";
 import { bodyOf, route } from "./http.ts";
@@ -54,8 +55,10 @@ export async function dryRun(
       errors,
       warnings: found.filter((one) => !isError(one)).map(finding),
       resources: viewResources(planned.plan?.resources ?? []),
+      machine: planned.plan && planned.source ? machineView(planned.plan, planned.source) : null,
       networkInterfaces: (planned.plan?.target.nics ?? []).map((nic) => ({
         name: nic.name,
+        recoveryName: nic.recoveryName ?? nic.name,
         subnet: nic.subnet,
         address: nic.address ?? null,
         networkSecurityGroup: nic.networkSecurityGroup ?? null,
@@ -72,16 +75,27 @@ export async function dryRun(
 async function attempted(
   services: Pick<Services, "arm" | "records" | "settings">,
   wish: Wish,
-): Promise<{ plan?: EnablementPlan; problems: readonly string[] }> {
+): Promise<{ plan?: EnablementPlan; source?: SourceMachine; problems: readonly string[] }> {
   try {
     const source = await readSource(services, wish);
     const plan = await planFor(services, wish, source, await plannedBefore(services, wish));
-    return { plan, problems: plan.problems };
+    return { plan, source, problems: plan.problems };
   } catch (error) {
     if (!hasCode(error, "SourceUnsuitable")) throw error;
     return { problems: [messageOf(error)] };
   }
 }
+
+const machineView = ({ target }: EnablementPlan, source: SourceMachine): Plan["properties"]["machine"] => ({
+  name: lastSegment(target.vm),
+  size: target.size ?? source.vmSize,
+  zone: target.zone ?? null,
+  disks: source.disks.map(({ id, name, index, sku }) => ({
+    id,
+    name,
+    kind: target.disks?.find((disk) => disk.index === index)?.sku ?? sku,
+  })),
+});
 
 /** By an enablement of this item that has begun. */
 async function plannedBefore({ records }: Pick<Services, "records">, { id, vmId }: Wish) {

@@ -30,6 +30,8 @@ export interface Intent {
       | "network"
       | "cacheAccount"
       | "replicaAccount"
+      | "cacheSku"
+      | "replicaSku"
       | "disks"
       | "diskKinds"
       | "size"
@@ -232,9 +234,9 @@ async function readNames(
 ): Promise<string[]> {
   const { subscription, region } = settings;
   const wanted = [
-    ...(request?.cacheAccount ? [] : [cacheAccount(vmId, location)]),
+    ...(request?.cacheAccount ? [] : [cacheAccount(vmId, location, request?.cacheSku)]),
     ...(warm && request?.resourceGroup && !request.replicaAccount
-      ? [replicaAccount(request.resourceGroup, region)]
+      ? [replicaAccount(request.resourceGroup, region, request.replicaSku)]
       : []),
   ];
   const found = await Promise.all(

@@ -30,8 +30,16 @@ export function wishOf(
   const at = ["properties", "leeward"];
   const { policy: own, freeze, target = {} } = checkInput(leewardIn, properties.leeward ?? {}, at);
   const policy = checkInput(policyIn(settings), merged(base, own), [...at, "policy"]);
-  const { nics, names, vmName, size, replicaAccount } = target;
+  const { nics, names, vmName, size, replicaAccount, cacheAccountSku, replicaAccountSku } = target;
+  const cacheAccount = cacheAccountOf(details, target.cacheAccount);
   checkNames(details, names);
+  checkKind("cacheAccountSku", cacheAccountSku, cacheAccount);
+  checkKind("replicaAccountSku", replicaAccountSku, replicaAccount);
+  if (replicaAccountSku && policy.replica === "none")
+    throw new LeewardError(
+      "InvalidRequest",
+      "properties.leeward.target.replicaAccountSku: no replica is kept (policy replica: none)",
+    );
   return {
     id,
     vmId: details.fabricObjectId,
@@ -49,8 +57,10 @@ export function wishOf(
       capacityReservationGroup: details.recoveryCapacityReservationGroupId,
       scaleSet: details.recoveryVirtualMachineScaleSetId,
       bootDiagnosticsAccount: details.recoveryBootDiagStorageAccountId,
-      cacheAccount: cacheAccountOf(details, target.cacheAccount),
+      cacheAccount,
       replicaAccount,
+      cacheSku: cacheAccountSku,
+      replicaSku: replicaAccountSku,
       size,
       vmName,
       nics,
@@ -72,6 +82,15 @@ function cacheAccountOf({ vmManagedDisks }: Details, own: ArmId | undefined): Ar
       "properties.leeward.target.cacheAccount: primaryStagingAzureStorageAccountId names another one",
     );
   return own ?? asked;
+}
+
+/** Only of an account that is made. */
+function checkKind(field: string, sku: string | undefined, account: ArmId | undefined): void {
+  if (sku && account)
+    throw new LeewardError(
+      "InvalidRequest",
+      `properties.leeward.target.${field}: ${account} is used, which has its own kind`,
+    );
 }
 
 /** Nothing is copied where something was named in its place. */

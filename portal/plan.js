@@ -31,15 +31,21 @@ export const planList = (resources) =>
   h(
     "ul",
     { class: "plain" },
-    resources.map(({ id, name, type, how, why }) =>
+    resources.map(({ id, name, type, how, why, sku, adds }) =>
       h(
         "li",
         { key: id },
         h("strong", null, name),
-        ` ${type.slice(type.indexOf("/") + 1)}: ${WORDS[how] ?? how}. `,
+        ` ${type.slice(type.indexOf("/") + 1)}${sku ? ` (${sku})` : ""}: ${WORDS[how] ?? how}. `,
+        adds && `${addedWords(adds)} `,
         h("span", { class: "hint" }, why),
       ),
     ),
   );
+
+function addedWords({ addressPrefixes, subnets }) {
+  const space = addressPrefixes.length > 0 && `${addressPrefixes.join(", ")} of address space`;
+  return `Added to it: ${[space, `${subnets.length === 1 ? "the subnet" : "the subnets"} ${subnets.join(", ")}`].filter(Boolean).join(", and ")}.`;
+}
 
 const box = (kind, ...content) => h("div", { key: "plan", id: "plan", class: kind }, ...content);

@@ -18,13 +18,14 @@ export interface StorageAccountSpec {
   /** The name is 3..24 of `a-z 0-9`, unique in the world. */
   readonly id: ArmId;
   readonly location: string;
-  readonly sku: "Standard_LRS" | "Standard_ZRS" | "Premium_LRS";
+  /** Premium ones are of block blobs alone. */
+  readonly sku: "Standard_LRS" | "Standard_ZRS" | "Premium_LRS" | "Premium_ZRS";
   readonly owner: Owner;
 }
 
 /** Entra tokens only, TLS 1.2, no anonymous reads. */
 export const storageAccountBody = (spec: StorageAccountSpec) => ({
-  kind: "StorageV2",
+  kind: spec.sku.startsWith("Premium_") ? "BlockBlobStorage" : "StorageV2",
   sku: { name: spec.sku },
   location: spec.location,
   properties: {

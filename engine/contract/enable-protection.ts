@@ -18,6 +18,11 @@ export const managedDiskKind = z.enum([
   "UltraSSD_LRS",
 ]);
 
+/** Of accounts that enablement makes. A premium cache is an account of block blobs alone. */
+export const cacheKind = z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS"]);
+/** Premium page blobs take a snapshot each ten minutes, and a failover may need one at once. */
+export const replicaKind = z.enum(["Standard_LRS", "Standard_ZRS"]);
+
 const managedDisk = z.object({
   diskId: armIdField,
   /** The cache account, in the source region; made when it is left out. */
@@ -135,7 +140,9 @@ export const targetWish = z.strictObject({
     .regex(/^\w{1,64}$/, "not a size, as in Standard_D2s_v5")
     .optional(),
   cacheAccount: account.optional(),
+  cacheAccountSku: cacheKind.optional(),
   replicaAccount: account.optional(),
+  replicaAccountSku: replicaKind.optional(),
   names: copyNameList.optional(),
   nics: z
     .array(nicWish)

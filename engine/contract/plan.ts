@@ -10,6 +10,10 @@ const plannedResource = z.object({
   /** The resource of the source that it is like. */
   from: z.string().nullable(),
   why: z.string(),
+  /** Of a storage account that is made. */
+  sku: z.string().nullable(),
+  /** To a network of Leeward's that is there already: what its address space, and it, lack for this machine. */
+  adds: z.object({ addressPrefixes: z.array(z.string()), subnets: z.array(z.string()) }).nullable(),
 });
 
 /** What enablement makes, adopts or takes, in the order of the making. */
@@ -26,9 +30,20 @@ export const plan = z.object({
     errors: z.array(finding),
     warnings: z.array(finding),
     resources: plannedResources,
+    /** As the copy gets them, which are as at the source unless something else was chosen. */
+    machine: z
+      .object({
+        name: z.string(),
+        size: z.string(),
+        zone: z.string().nullable(),
+        disks: z.array(z.object({ id: z.string(), name: z.string(), kind: z.string() })),
+      })
+      .nullable(),
     networkInterfaces: z.array(
       z.object({
         name: z.string(),
+        /** Of the copy. */
+        recoveryName: z.string(),
         subnet: z.string(),
         address: z.string().nullable(),
         networkSecurityGroup: z.string().nullable(),

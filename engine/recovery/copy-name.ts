@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Owner, isOwned } from "../core/owner.ts";
 import { type ArmId, armId, resourceTypeOf, sameArmId } from "../core/ids.ts";
 import { lastSegment } from "./item.ts";
+import type { CopySpace } from "./network-room.ts";
 
 /** What stands in the target under an id. */
 export interface Present {
@@ -11,6 +12,8 @@ export interface Present {
   readonly proximityGroup?: ArmId;
   /** Of a network: subnets that machines can be in. */
   readonly subnets?: readonly string[];
+  /** Of a network: its address space, and all its subnets. */
+  readonly space?: CopySpace;
 }
 
 /** What is known of the target; undefined when nothing is there. */

@@ -10,6 +10,7 @@ import {
   lastSegment,
 } from "./item.ts";
 import type { SourceNic } from "./source-nic.ts";
+import { lackingIn } from "./network-room.ts";
 import { type NetworkMapping, mappedSubnet, mappingName } from "./network-mapping.ts";
 import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
 import { homeOf, namesLacking } from "./chosen-names.ts";
@@ -20,7 +21,14 @@ import { inNetwork, targetOfRequest } from "./target-names.ts";
 export interface SourceNetwork {
   readonly id: ArmId;
   /** Those that machines can be in: Azure's own are left out. */
-  readonly subnets: readonly { readonly name: string; readonly networkSecurityGroup?: ArmId }[];
+  readonly subnets: readonly {
+    readonly name: string;
+    readonly networkSecurityGroup?: ArmId;
+    /** CIDR blocks. */
+    readonly prefixes: readonly string[];
+  }[];
+  /** CIDR blocks. */
+  readonly addressPrefixes: readonly string[];
 }
 
 export interface PlanFacts {
@@ -109,7 +117,10 @@ export function planEnablement(facts: PlanFacts): EnablementPlan {
     nics,
   };
   const parts = { networks, securityGroups, applicationGroups };
-  const resources = resourcesOf(facts, target, parts);
+  const resources = resourcesOf(facts, target, {
+    ...parts,
+    networks: networks.map((network) => ({ ...network, ...additionsTo(network, facts) })),
+  });
   return {
     ...parts,
     target,
@@ -136,6 +147,20 @@ function placed(source: SourceNetwork, idOf: ReturnType<typeof copyNames>, facts
   if (wanted) return { source, from: source.id, id: wanted, how: "named" };
   const id = row?.target ?? idOf(KINDS.network, source.id);
   return { source, from: source.id, id, how: howOf(facts, id) };
+}
+
+/** What is added to a copy that is there already, if anything is. */
+function additionsTo(
+  { id, from, how, subnets }: PlannedNetwork,
+  { there, networks }: PlanFacts,
+): Pick<PlannedResource, "adds"> {
+  const space = how === "named" ? undefined : there(id)?.space;
+  const source = networks.find((one) => sameArmId(one.id, from));
+  if (!space || !source) return {};
+  const lacking = lackingIn(space, source, Object.values(subnets));
+  return lacking.subnets.length > 0
+    ? { adds: { addressPrefixes: [...lacking.addressPrefixes], subnets: [...lacking.subnets] } }
+    : {};
 }
 
 /** Of subnets that are made, and of the NICs. Those of a network that the caller named are his. */

@@ -18,6 +18,10 @@ const plannedResource = z.object({
   /** The resource of the source that it is like. */
   from: arm.optional(),
   why: z.string(),
+  /** Of an account that Leeward makes: its kind. */
+  sku: z.string().optional(),
+  /** What is added to a network of Leeward's that is there already. */
+  adds: z.object({ addressPrefixes: z.array(z.string()), subnets: z.array(z.string()) }).optional(),
 });
 export type PlannedResource = z.infer<typeof plannedResource>;
 

@@ -2,7 +2,8 @@ import { type ArmId, armId, sameArmId } from "../core/ids.ts";
 import { isOwned } from "../core/owner.ts";
 import type { There } from "./copy-name.ts";
 import { type ItemRecord, type SourceMachine, type TargetMachine, lastSegment } from "./item.ts";
-import type { Copy, PlanRecord, PlannedResource } from "./plan-record.ts";
+import type { Copy, PlanRecord, PlannedNetwork, PlannedResource } from "./plan-record.ts";
+import { ACCOUNT_SKU } from "./protection-request.ts";
 import { grantsFor } from "./role-grants.ts";
 import { targetNic } from "./target-names.ts";
 
@@ -29,7 +30,9 @@ export function resourcesOf(
     networks,
     securityGroups,
     applicationGroups,
-  }: Pick<PlanRecord, "networks" | "securityGroups" | "applicationGroups">,
+  }: Pick<PlanRecord, "securityGroups" | "applicationGroups"> & {
+    readonly networks: readonly (PlannedNetwork & { readonly adds?: PlannedResource["adds"] })[];
+  },
 ): PlannedResource[] {
   const { item, source, there, rolesFor } = facts;
   const { request, vmId } = item;
@@ -57,8 +60,9 @@ export function resourcesOf(
       : made(target.resourceGroup, "target", "the machine comes up in it"),
     ...copies(applicationGroups, "application-group", "rules and interfaces name it"),
     ...copies(securityGroups, "security-group", "its rules hold for the copy as well"),
-    ...networks.map(({ from, id, how }): PlannedResource => {
-      if (how !== "named") return { id, role: "network", how, from, why: "a network interface is in it" };
+    ...networks.map(({ from, id, how, adds }): PlannedResource => {
+      if (how !== "named")
+        return { id, role: "network", how, from, why: "a network interface is in it", ...(adds && { adds }) };
       const by = request.network ? "recoveryAzureNetworkId" : "the network mapping";
       return { ...asked(id, "network", by), from };
     }),
@@ -75,12 +79,20 @@ export function resourcesOf(
           "cache",
           "primaryStagingAzureStorageAccountId or properties.leeward.target.cacheAccount",
         )
-      : made(cache.id, "cache", `writes wait in it, in ${source.region}, until they are shipped`),
+      : {
+          ...made(cache.id, "cache", `writes wait in it, in ${source.region}, until they are shipped`),
+          sku: request.cacheSku ?? ACCOUNT_SKU,
+        },
     ...(replica && request.replicaAccount
       ? [asked(replica.id, "replica", "properties.leeward.target.replicaAccount")]
       : []),
     ...(replica && !request.replicaAccount
-      ? [made(replica.id, "replica", "it keeps the disks warm (policy replica: warm)")]
+      ? [
+          {
+            ...made(replica.id, "replica", "it keeps the disks warm (policy replica: warm)"),
+            sku: request.replicaSku ?? ACCOUNT_SKU,
+          },
+        ]
       : []),
     ...(rolesFor === undefined ? [] : grantsFor(target, request, rolesFor)).map(({ id, scope }) =>
       made(id, "role-assignment", `a role of the app on ${lastSegment(scope)} (LEEWARD_ROLES_FOR)`),

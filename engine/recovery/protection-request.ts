@@ -5,6 +5,9 @@ import { checked } from "../core/schema.ts";
 
 const arm = z.string().transform(checked(armId));
 
+/** Of the accounts that enablement makes, unless another one is asked for. */
+export const ACCOUNT_SKU = "Standard_LRS";
+
 /** What the user asked for. */
 export const protectionRequest = z.object({
   resourceGroup: arm,
@@ -21,6 +24,9 @@ export const protectionRequest = z.object({
   vmName: z.string().optional(),
   cacheAccount: arm.optional(),
   replicaAccount: arm.optional(),
+  /** Of the accounts that are made; `ACCOUNT_SKU` when absent. */
+  cacheSku: z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS"]).optional(),
+  replicaSku: z.enum(["Standard_LRS", "Standard_ZRS"]).optional(),
   /** Of NICs by their name at the source; what is left out is as the plan has it. */
   nics: z
     .array(

@@ -7,6 +7,7 @@ import {
   type TargetNic,
   lastSegment,
 } from "./item.ts";
+import { ACCOUNT_SKU } from "./protection-request.ts";
 import { type SourceAddress, type SourceNic, addressesOf } from "./source-nic.ts";
 
 /**
@@ -43,10 +44,10 @@ export function targetOfRequest(
     ...(request.diskKinds && { disks: kindsOf(source, request.diskKinds) }),
     vm: compute(group, "virtualMachines", request.vmName ?? lastSegment(vmId)),
     cache: {
-      id: request.cacheAccount ?? cacheAccount(vmId, source.region),
+      id: request.cacheAccount ?? cacheAccount(vmId, source.region, request.cacheSku),
     },
     ...(policy.replica === "warm" && {
-      replica: { id: request.replicaAccount ?? replicaAccount(group, region) },
+      replica: { id: request.replicaAccount ?? replicaAccount(group, region, request.replicaSku) },
     }),
   };
 }
@@ -63,13 +64,22 @@ const kindsOf = (
 
 export const inNetwork = (network: ArmId, subnet: string): ArmId => armId(`${network}/subnets/${subnet}`);
 
-/** Of all machines of the VM's group in its region. */
-export const cacheAccount = (vmId: ArmId, region: string): ArmId =>
-  account(groupOf(vmId), `lwc${short(groupOf(vmId), region)}`);
+/** Of all machines of the VM's group in its region that want one of this kind. */
+export const cacheAccount = (
+  vmId: ArmId,
+  region: string,
+  sku: ItemRecord["request"]["cacheSku"] = ACCOUNT_SKU,
+): ArmId => account(groupOf(vmId), `lwc${short(groupOf(vmId), region, ...unusual(sku))}`);
 
-/** Of all machines that are failed over into the group. */
-export const replicaAccount = (group: ArmId, region: string): ArmId =>
-  account(group, `lwr${short(group, region)}`);
+/** Of all machines that are failed over into the group and want one of this kind. */
+export const replicaAccount = (
+  group: ArmId,
+  region: string,
+  sku: ItemRecord["request"]["replicaSku"] = ACCOUNT_SKU,
+): ArmId => account(group, `lwr${short(group, region, ...unusual(sku))}`);
+
+/** An account's kind cannot be changed, so that each has a name of its own. The usual one's says nothing of it. */
+const unusual = (sku: string): readonly string[] => (sku === ACCOUNT_SKU ? [] : [sku]);
 
 /** A disk built from another point is another disk. */
 export const targetDisk = (target: TargetMachine, diskName: string, point: BarrierId): ArmId =>

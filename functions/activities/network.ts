@@ -1,4 +1,4 @@
-import { enlargeNetwork, lackingPrefixes } from "../../engine/azure/address-space.ts";
+import { enlargeNetwork } from "../../engine/azure/address-space.ts";
 import {
   type VirtualNetwork,
   ensureVirtualNetwork,
@@ -22,6 +22,7 @@ import { sameArmId } from "../../engine/core/ids.ts";
 import { isOwned } from "../../engine/core/owner.ts";
 import { KINDS, copyOwner } from "../../engine/recovery/copy-name.ts";
 import { targetOf } from "../../engine/recovery/item.ts";
+import { lackingIn } from "../../engine/recovery/network-room.ts";
 import type { Copy, PlanRecord, PlannedNetwork } from "../../engine/recovery/plan-record.ts";
 import { isReserved } from "../../engine/recovery/reserved-subnet.ts";
 import type { Services } from "../services.ts";
@@ -109,26 +110,23 @@ async function complete(services: Services, plan: PlanRecord, wanted: PlannedNet
   }
   if (state === "Deleting") throw new LeewardError("ArmUnavailable", `${wanted.id} is being deleted`);
   if (state !== "Succeeded") return { operation: arm.watch(wanted.id), more: true };
-  const missing = source.properties.subnets.filter(
-    ({ name }) => isWanted(wanted, name) && lacks(name, found),
+  const lacking = lackingIn(
+    {
+      addressPrefixes: found.properties.addressSpace.addressPrefixes,
+      subnetNames: found.properties.subnets.map(({ name }) => name),
+    },
+    {
+      addressPrefixes: source.properties.addressSpace.addressPrefixes,
+      subnets: source.properties.subnets.map((one) => ({ name: one.name, prefixes: prefixesOf(one) })),
+    },
+    Object.values(wanted.subnets),
   );
-  const [next] = missing;
+  const next = source.properties.subnets.find(({ name }) => name === lacking.subnets[0]);
   if (!next) return {};
-  const room = roomFor(missing, source, found);
-  if (room.length > 0) return { ...sent(await enlargeNetwork(arm, wanted.id, room)), more: true };
-  return { ...sent(await addSubnet(arm, wanted.id, like(next, plan))), more: missing.length > 1 };
+  if (lacking.addressPrefixes.length > 0)
+    return { ...sent(await enlargeNetwork(arm, wanted.id, lacking.addressPrefixes)), more: true };
+  return { ...sent(await addSubnet(arm, wanted.id, like(next, plan))), more: lacking.subnets.length > 1 };
 }
-
-const roomFor = (missing: readonly Subnet[], source: VirtualNetwork, found: VirtualNetwork): string[] =>
-  lackingPrefixes(
-    found.properties.addressSpace.addressPrefixes,
-    missing.flatMap(prefixesOf),
-    source.properties.addressSpace.addressPrefixes,
-  );
-
-/** By the name that it has in the target, which is the source's when Leeward makes it. */
-const isWanted = ({ subnets }: PlannedNetwork, name: string): boolean =>
-  Object.values(subnets).some((one) => one.toLowerCase() === name.toLowerCase());
 
 /** @throws SourceUnsuitable when its rules are not in the plan: it would stand open. */
 function like(subnet: Subnet, { securityGroups }: PlanRecord): SubnetSpec {

@@ -5,6 +5,7 @@ import { ensureRoleAssignment } from "../../engine/azure/role-assignment.ts";
 import { ensureStorageAccount, getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { KINDS, copyOwner } from "../../engine/recovery/copy-name.ts";
+import { ACCOUNT_SKU } from "../../engine/recovery/protection-request.ts";
 import { grantsFor } from "../../engine/recovery/role-grants.ts";
 import { sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ArmSent } from "../../orchestrations/contract.ts";
@@ -39,7 +40,8 @@ export const targetActivities = {
     const item = await itemOf(services, machine);
     const target = targetOf(item);
     if (!target.replica || item.request.replicaAccount) return {};
-    const account = { id: target.replica.id, location: target.region, sku: "Standard_LRS" as const };
+    const sku = item.request.replicaSku ?? ACCOUNT_SKU;
+    const account = { id: target.replica.id, location: target.region, sku };
     return sent(await ensureStorageAccount(services.arm, { ...account, owner: shared("replica") }));
   },
 
@@ -55,7 +57,8 @@ export const targetActivities = {
         `the cache account ${id} is in ${found.location}, not in ${region}`,
       );
     }
-    const account = { id, location: region, sku: "Standard_LRS" as const, owner: shared("cache") };
+    const sku = item.request.cacheSku ?? ACCOUNT_SKU;
+    const account = { id, location: region, sku, owner: shared("cache") };
     return sent(await ensureStorageAccount(services.arm, account));
   },
 

@@ -24,6 +24,7 @@ function put(call: Call): Reply {
   const location = regionOf(box, body.location, path.type);
   const known = box.state.storageAccounts.get(path.id);
   sameRegion(known, location);
+  checkKind(body, known);
   if (known) return updated(box, known, body);
   checkName(box, path.name);
   const account = box.state.storageAccounts.put({
@@ -47,6 +48,28 @@ function updated(box: Box, known: StorageAccount, body: z.infer<typeof accountBo
   Object.assign(known.properties, body.properties);
   return { status: 200, body: shown(box, known) };
 }
+
+/** What Azure sells of each kind; premium `StorageV2` is of page blobs alone. */
+const SKUS: Readonly<Record<string, RegExp>> = {
+  StorageV2: /^(Standard_(LRS|ZRS|GRS|RAGRS|GZRS|RAGZRS)|Premium_(LRS|ZRS))$/,
+  BlockBlobStorage: /^Premium_(LRS|ZRS)$/,
+};
+
+function checkKind({ kind, sku }: z.infer<typeof accountBody>, known: StorageAccount | undefined): void {
+  if (!SKUS[kind]?.test(sku.name))
+    throw new ArmError(400, "InvalidAccountType", `The AccountType ${sku.name} is invalid for kind ${kind}.`);
+  const tier = (name: string) => name.split("_")[0];
+  if (known && (known.kind !== kind || tier(known.sku.name) !== tier(sku.name)))
+    throw new ArmError(
+      409,
+      "StorageAccountTypeUpdateNotAllowed",
+      `The account ${known.name} cannot be turned from ${known.kind} ${known.sku.name} into ${kind} ${sku.name}.`,
+    );
+}
+
+/** Premium accounts are of blobs alone. */
+export const isOfBlobsAlone = ({ sku }: Pick<StorageAccount, "sku">): boolean =>
+  sku.name.startsWith("Premium_");
 
 function checkName(box: Box, name: string): void {
   if (!/^[a-z0-9]{3,24}$/.test(name))

@@ -2,6 +2,7 @@ import { ArmError, resourceNotFound } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
 import type { StorageAccount } from "../model.ts";
+import { isOfBlobsAlone } from "./storage-account.ts";
 
 /** The account that the path leads through. */
 function accountOf(box: Box, id: string): StorageAccount | undefined {
@@ -32,7 +33,10 @@ function family(service: string, kind: string): Family {
     since: "2023-05-01",
     list: (call): Reply => {
       const prefix = `${call.path.id}/${kind}/`.toLowerCase();
-      const held = accountAt(call).hidden.beside ?? [];
+      const account = accountAt(call);
+      if (isOfBlobsAlone(account))
+        throw new ArmError(409, "FeatureNotSupportedForAccount", `${kind} is not supported for the account.`);
+      const held = account.hidden.beside ?? [];
       const value = held.filter((id) => id.toLowerCase().startsWith(prefix)).map((id) => shown(type, id));
       return { status: 200, body: { value } };
     },

@@ -4,7 +4,18 @@ import { enlargeNetwork } from "../../../engine/azure/address-space.ts";
 import type { ArmClient } from "../../../engine/azure/arm.ts";
 import { getVirtualNetwork } from "../../../engine/azure/network.ts";
 import type { ArmId } from "../../../engine/core/ids.ts";
-import { appAt, asked, counting, makeLedger, makeMachine, makeTarget, network, rules } from "./enabling.ts";
+import { dryRun } from "../../../functions/plans.ts";
+import {
+  appAt,
+  asked,
+  counting,
+  makeLedger,
+  makeMachine,
+  makeTarget,
+  network,
+  rules,
+  wishFor,
+} from "./enabling.ts";
 import { type TestBox, finished, startBox } from "./fixture.ts";
 
 let box: TestBox;
@@ -30,6 +41,12 @@ test("a network of ours gets the room that a further subnet needs, and keeps all
   const writes: string[] = [];
   const second = await makeMachine(box, "till", [{ name: "till-nic", subnet: "new" }]);
   const counted = { ...services, arm: counting(services.arm, writes) };
+  const { resources } = (await dryRun(counted, wishFor(second))).properties;
+  expect(resources.find(({ role }) => role === "network")).toMatchObject({
+    how: "adopt",
+    adds: { addressPrefixes: ["10.20.0.0/16"], subnets: ["new"] },
+  });
+  expect(writes).toEqual([]);
   const machine = await asked(services, second);
   await makeTarget(counted, machine);
   expect(writes).toEqual([NETWORK, `${NETWORK}/subnets/new`]);
@@ -50,6 +67,8 @@ test("a network of ours gets the room that a further subnet needs, and keeps all
     },
   });
   writes.splice(0);
+  const again = (await dryRun(counted, wishFor(second))).properties.resources;
+  expect(again.find(({ role }) => role === "network")?.adds).toBeNull();
   await makeTarget(counted, machine);
   expect(writes).toEqual([]);
 });

@@ -71,6 +71,8 @@ describe.skipIf(!present)("the dialog that enables protection", () => {
       how: "make",
       from: null,
       why: "a network interface is in it",
+      sku: null,
+      adds: null,
     } as const;
     const answer: Plan = {
       properties: {
@@ -78,7 +80,17 @@ describe.skipIf(!present)("the dialog that enables protection", () => {
         targetRegion: "northeurope",
         errors: [],
         warnings: [],
-        resources: [resource],
+        resources: [
+          resource,
+          {
+            ...resource,
+            id: `${resource.id}-2`,
+            name: "hall-recovery",
+            how: "adopt",
+            adds: { addressPrefixes: ["10.20.0.0/16"], subnets: ["sql"] },
+          },
+        ],
+        machine: null,
         networkInterfaces: [],
         networkMappings: [],
       },
@@ -88,8 +100,11 @@ describe.skipIf(!present)("the dialog that enables protection", () => {
     await page.getByRole("button", { name: "Enable protection of ledger" }).click();
     await page.getByLabel(/Resource group in/).fill("elsewhere");
     await page.getByRole("button", { name: "Show what will be made" }).click();
-    await page.getByText("What it comes to (1)").waitFor();
+    await page.getByText("What it comes to (2)").waitFor();
     expect(await page.locator("#plan").innerText()).toContain("net-recovery virtualNetworks: is made.");
+    expect(await page.locator("#plan").innerText()).toContain(
+      "Added to it: 10.20.0.0/16 of address space, and the subnet sql.",
+    );
     expect(JSON.stringify(script.received.at(-1))).toContain("resourceGroups/elsewhere");
     expect(await page.getByRole("button", { name: "Enable protection", exact: true }).isEnabled()).toBe(true);
     await page.close();

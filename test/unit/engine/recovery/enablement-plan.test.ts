@@ -73,8 +73,10 @@ const world = fc
   .map(({ networks, nics }) => {
     const made = networks.map((one): SourceNetwork => ({
       id: networkId(one.group, one.name),
-      subnets: one.subnets.map((subnet) => ({
+      addressPrefixes: ["10.0.0.0/16"],
+      subnets: one.subnets.map((subnet, at) => ({
         name: subnet.name,
+        prefixes: [`10.0.${at}.0/24`],
         ...(subnet.rules && { networkSecurityGroup: rulesId(subnet.rules) }),
       })),
     }));
@@ -96,6 +98,12 @@ const world = fc
     const used = made.filter((one) => placed.some(({ network }) => network === one.id));
     return { source: source(placed), networks: used };
   });
+
+const networkOf = (id: ArmId, ...subnets: readonly string[]): SourceNetwork => ({
+  id,
+  addressPrefixes: ["10.0.0.0/16"],
+  subnets: subnets.map((subnet, at) => ({ name: subnet, prefixes: [`10.0.${at}.0/24`] })),
+});
 
 /** As if the plan had been carried out. */
 function carriedOut(plan: ReturnType<typeof planEnablement>, networks: readonly SourceNetwork[]) {
@@ -149,13 +157,34 @@ test("a name that stands for another source, or is nobody's we know, is passed b
   const plain = networkId("shop-recovery", "net-recovery");
   const ofAnother = { tags: ownershipTags(copyOwner(KINDS.network, there)) };
   const nic = { name: "n", primary: true, subnet: "a", network: here, acceleratedNetworking: false };
-  const one = { source: source([nic]), networks: [{ id: here, subnets: [{ name: "a" }] }] };
+  const one = { source: source([nic]), networks: [networkOf(here, "a")] };
   const made = (found: Present | undefined) =>
     planEnablement(facts({ ...one, there: (id) => (lastSegment(id) === "net-recovery" ? found : undefined) }))
       .networks[0]?.id ?? "";
   expect(lastSegment(made(undefined))).toBe(lastSegment(plain));
   for (const found of [ofAnother, { tags: {} }])
     expect(lastSegment(made(found))).toMatch(/^net-[0-9a-f]{8}-recovery$/);
+});
+
+test("a copy that is there gets what it lacks for the machine, which the plan says; one that is made, or somebody's, nothing", () => {
+  const here = networkId("shop", "net");
+  const nic = { name: "n", primary: true, subnet: "b", network: here, acceleratedNetworking: false };
+  const one = { source: source([nic]), networks: [networkOf(here, "a", "b")] };
+  const tags = ownershipTags(copyOwner(KINDS.network, here));
+  const addsWith = (found: Present | undefined, change: Partial<PlanFacts> = {}) =>
+    planEnablement(
+      facts({ ...one, there: (id) => (lastSegment(id) === "net-recovery" ? found : undefined), ...change }),
+    ).resources.find(({ role }) => role === "network")?.adds;
+  const space = { addressPrefixes: ["10.9.0.0/16"], subnetNames: ["a"] };
+  expect(addsWith({ tags, space })).toEqual({ addressPrefixes: ["10.0.0.0/16"], subnets: ["b"] });
+  expect(addsWith({ tags, space: { ...space, addressPrefixes: ["10.0.0.0/16"] } })).toEqual({
+    addressPrefixes: [],
+    subnets: ["b"],
+  });
+  expect(addsWith({ tags, space: { ...space, subnetNames: ["A", "B"] } })).toBeUndefined();
+  expect(addsWith(undefined)).toBeUndefined();
+  const named = { ...WISH, request: { ...WISH.request, network: networkId("x", "net-recovery") } };
+  expect(addsWith({ tags: {}, subnets: ["b"], space }, { item: named })).toBeUndefined();
 });
 
 test("in a network that the caller named, a NIC goes to the subnet of its name, or else to the first one", () => {
@@ -173,7 +202,7 @@ test("in a network that the caller named, a NIC goes to the subnet of its name, 
     facts({
       item: { ...WISH, request },
       source: source(["b", "zzz"].map(nic)),
-      networks: [{ id: here, subnets: [{ name: "b" }, { name: "zzz" }] }],
+      networks: [networkOf(here, "b", "zzz")],
       there: (one) => (one === hall ? { tags: {}, location: "northeurope", subnets: ["b", "a"] } : undefined),
     }),
   );

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lackingPrefixes } from "../../../../engine/azure/address-space.ts";
+import { lackingPrefixes } from "../../../../engine/core/address-prefix.ts";
 
 test("of what is offered the prefix around a subnet is added, once for several subnets", () => {
   expect(lackingPrefixes(["10.1.0.0/16"], ["10.1.3.0/24"], ["10.1.0.0/16"])).toEqual([]);
