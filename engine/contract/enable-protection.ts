@@ -19,9 +19,9 @@ export const managedDiskKind = z.enum([
 ]);
 
 /** Of accounts that enablement makes. A premium cache is an account of block blobs alone. */
-export const cacheKind = z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS"]);
+const cacheKind = z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premium_ZRS"]);
 /** Premium page blobs take a snapshot each ten minutes, and a failover may need one at once. */
-export const replicaKind = z.enum(["Standard_LRS", "Standard_ZRS"]);
+const replicaKind = z.enum(["Standard_LRS", "Standard_ZRS"]);
 
 const managedDisk = z.object({
   diskId: armIdField,
