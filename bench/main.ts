@@ -1,6 +1,7 @@
 /** `npm run bench -- <name>`: each benchmark is a file here that exports `run`. */
 const BENCHMARKS: Record<string, () => Promise<{ run(): Promise<void> }>> = {
   "agent-memory": () => import("./agent-memory.ts"),
+  api: () => import("./api.ts"),
   capture: () => import("./capture.ts"),
   checkpoint: () => import("./checkpoint.ts"),
   delta: () => import("./delta.ts"),

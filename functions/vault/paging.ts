@@ -64,6 +64,8 @@ export interface Page<View> {
 
 /** As many records at most are passed over for one page, since each has to be read. */
 const PASSED_OVER = 200;
+/** As many are read together behind some that did not match. */
+const AT_LEAST = 50;
 
 /**
  * One page of records in the order of their keys, of which no more is read than it takes, however many there are. Where many do
@@ -79,11 +81,17 @@ export async function pageOfRecords<Value, View>(
   const { after, top = PAGE } = pageIn(call);
   const found: Value[] = [];
   for (let at = after, passed = 0; ;) {
-    const read = await records.page(top - found.length, at);
+    // Where some did not match, more will not.
+    const read = await records.page(Math.max(top - found.length, passed > 0 ? AT_LEAST : 0), at);
     const fits = await Promise.all(read.map(async ({ value }) => matches(value)));
-    found.push(...read.flatMap(({ value }, n) => (fits[n] ? [value] : [])));
-    passed += fits.filter((fit) => !fit).length;
     at = read.at(-1)?.key;
+    for (const [n, { key, value }] of read.entries()) {
+      if (fits[n]) found.push(value);
+      else passed++;
+      if (found.length < top) continue;
+      at = key;
+      break;
+    }
     if (at !== undefined && found.length < top && passed < PASSED_OVER) continue;
     const more = at !== undefined && (await records.page(1, at)).length > 0;
     const value = await inParallel(found, AT_ONCE, async (entry) => view(entry));
