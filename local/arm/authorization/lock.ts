@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { ArmPath } from "../arm-path.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { Lock } from "../model.ts";
 import { covers } from "./scope.ts";
 
@@ -30,11 +31,7 @@ function put({ box, path, body }: Call): Reply {
 
 const shown = (lock: Lock) => ({ ...lock, hidden: undefined });
 
-function at({ box, path }: Call): Lock {
-  const found = box.state.locks.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): Lock => existing(call.box.state.locks, TYPE, call);
 
 function remove({ box, path }: Call): Reply {
   const status = box.state.locks.get(path.id) ? 200 : 204;

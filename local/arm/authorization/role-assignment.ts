@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { RoleAssignment } from "../model.ts";
 import { permissionsAt, roleOf } from "./role.ts";
 import { covers } from "./scope.ts";
@@ -53,11 +54,7 @@ function put({ box, path, body }: Call): Reply {
 
 const shown = (assignment: RoleAssignment) => ({ ...assignment, hidden: undefined });
 
-function at({ box, path }: Call): RoleAssignment {
-  const found = box.state.roleAssignments.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): RoleAssignment => existing(call.box.state.roleAssignments, TYPE, call);
 
 function remove({ box, path }: Call): Reply {
   const found = box.state.roleAssignments.get(path.id);

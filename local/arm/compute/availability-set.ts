@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { armId } from "../../../engine/core/ids.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { AvailabilitySet } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
@@ -47,11 +48,7 @@ function put(call: Call): Reply {
   return { status: 200, body: set };
 }
 
-function at({ box, path }: Call): AvailabilitySet {
-  const found = box.state.availabilitySets.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): AvailabilitySet => existing(call.box.state.availabilitySets, TYPE, call);
 
 function remove({ box, path }: Call): Reply {
   const set = box.state.availabilitySets.get(path.id);

@@ -6,9 +6,11 @@ import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { type Bytes, GIB, MIB, bytes } from "../../../engine/core/units.ts";
 import { VHD_FOOTER_BYTES } from "../../../engine/azure/vhd-footer.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { refuseGranted } from "./disk-grant.ts";
+import { existing } from "../resources/existing.ts";
 import type { Disk } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
@@ -140,23 +142,14 @@ function accepted(call: Call, disk: Disk, kind: string): Reply {
 
 const shown = (disk: Disk) => ({ ...disk, hidden: undefined });
 
-function at({ box, path }: Call): Disk {
-  const found = box.state.disks.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): Disk => existing(call.box.state.disks, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const disk = call.box.state.disks.get(call.path.id);
   if (!disk) return { status: 204 };
   if (disk.managedBy)
     throw new ArmError(409, "OperationNotAllowed", `Disk ${disk.name} is attached to VM ${disk.managedBy}.`);
-  if (disk.hidden.grants.length > 0)
-    throw new ArmError(
-      409,
-      "OperationNotAllowed",
-      `There is an active shared access signature outstanding for disk ${disk.name}. Call EndGetAccess before deleting this disk.`,
-    );
+  refuseGranted("disk", disk);
   return begun(call, disk, "disk.delete", { status: 202 });
 }
 

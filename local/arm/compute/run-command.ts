@@ -2,9 +2,11 @@ import { z } from "zod";
 import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { RunCommand } from "../model.ts";
+import { machineOf, runningMachine } from "./vm-child.ts";
 import type { Work } from "../operations.ts";
 import { patchTags } from "../resources/tags.ts";
 
@@ -27,24 +29,10 @@ const commandBody = z.object({
 /** Secrets on their way into a VM, as with extensions: never stored. */
 const secrets = new WeakMap<RunCommand, z.output<typeof parameters>>();
 
-const machineIdOf = (id: string) => armId(id.slice(0, id.toLowerCase().lastIndexOf("/runcommands/")));
-
 function put(call: Call): Reply {
   const { box, path } = call;
   const body = bodyOf(commandBody, call.body);
-  const machine = box.state.virtualMachines.get(machineIdOf(path.id));
-  if (!machine)
-    throw new ArmError(
-      404,
-      "ParentResourceNotFound",
-      `Failed to perform 'write' on resource of type '${TYPE}', because the parent resource '${machineIdOf(path.id)}' could not be found.`,
-    );
-  if (machine.hidden.power !== "running")
-    throw new ArmError(
-      409,
-      "OperationNotAllowed",
-      "The operation requires the VM to be running (or set to run).",
-    );
+  const machine = runningMachine(call, TYPE, "The operation requires the VM to be running (or set to run).");
   const known = box.state.runCommands.get(path.id);
   const { protectedParameters, ...properties } = body.properties;
   const command = box.state.runCommands.put({
@@ -75,7 +63,7 @@ export const runCommand: Work = {
     if (!command) return;
     const { source, parameters: open, treatFailureAsDeploymentFailure } = command.properties;
     const startTime = toIso(box.clock.now());
-    const { exitCode, output, error } = await box.hypervisor.runScript(machineIdOf(command.id), {
+    const { exitCode, output, error } = await box.hypervisor.runScript(machineOf(command.id), {
       script: source.script,
       parameters: [...open, ...(secrets.get(command) ?? [])],
     });
@@ -94,11 +82,7 @@ export const runCommand: Work = {
 
 export const deleteRunCommand: Work = { run: (box, { resource }) => box.state.runCommands.delete(resource) };
 
-function at({ box, path }: Call): RunCommand {
-  const found = box.state.runCommands.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): RunCommand => existing(call.box.state.runCommands, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const command = call.box.state.runCommands.get(call.path.id);

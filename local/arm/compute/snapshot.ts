@@ -5,9 +5,11 @@ import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
 import { GIB } from "../../../engine/core/units.ts";
 import { sha256 } from "../../../engine/core/digest.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { refuseGranted } from "./disk-grant.ts";
+import { existing } from "../resources/existing.ts";
 import type { Image, Snapshot } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
@@ -129,21 +131,12 @@ function shown({ clock, config }: Box, { hidden, ...snapshot }: Snapshot) {
   return { ...snapshot, properties: { ...snapshot.properties, completionPercent } };
 }
 
-function at({ box, path }: Call): Snapshot {
-  const found = box.state.snapshots.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): Snapshot => existing(call.box.state.snapshots, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const snapshot = call.box.state.snapshots.get(call.path.id);
   if (!snapshot) return { status: 204 };
-  if (snapshot.hidden.grants.length > 0)
-    throw new ArmError(
-      409,
-      "OperationNotAllowed",
-      `There is an active shared access signature outstanding for snapshot ${snapshot.name}. Call EndGetAccess before deleting this snapshot.`,
-    );
+  refuseGranted("snapshot", snapshot);
   return begun(call, snapshot, "snapshot.delete", { status: 202 });
 }
 

@@ -3,9 +3,10 @@ import { z } from "zod";
 import { begun } from "../begun.ts";
 import { toIso } from "../../../engine/core/clock.ts";
 import { armId } from "../../../engine/core/ids.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { VirtualMachine } from "../model.ts";
 import { regionOf, sameRegion } from "../region.ts";
 import { patchTags } from "../resources/tags.ts";
@@ -121,11 +122,7 @@ function get(call: Call): Reply {
   return { status: 200, body: { ...body, properties: { ...body.properties, instanceView: view } } };
 }
 
-function at({ box, path }: Call): VirtualMachine {
-  const found = box.state.virtualMachines.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): VirtualMachine => existing(call.box.state.virtualMachines, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const machine = call.box.state.virtualMachines.get(call.path.id);

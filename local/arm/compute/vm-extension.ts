@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { VmExtensionResource } from "../model.ts";
+import { machineOf, runningMachine } from "./vm-child.ts";
 import type { Work } from "../operations.ts";
 import { patchTags } from "../resources/tags.ts";
 
@@ -25,24 +27,14 @@ const extensionBody = z.object({
 /** Secrets on their way into a VM: never stored, so an installation that a restart interrupts goes on without them. */
 const secrets = new WeakMap<VmExtensionResource, Record<string, unknown>>();
 
-const machineIdOf = (id: string) => armId(id.slice(0, id.toLowerCase().lastIndexOf("/extensions/")));
-
 function put(call: Call): Reply {
   const { box, path } = call;
   const body = bodyOf(extensionBody, call.body);
-  const machine = box.state.virtualMachines.get(machineIdOf(path.id));
-  if (!machine)
-    throw new ArmError(
-      404,
-      "ParentResourceNotFound",
-      `Failed to perform 'write' on resource of type '${TYPE}', because the parent resource '${machineIdOf(path.id)}' could not be found.`,
-    );
-  if (machine.hidden.power !== "running")
-    throw new ArmError(
-      409,
-      "OperationNotAllowed",
-      "Cannot modify extensions in the VM when the VM is not running.",
-    );
+  const machine = runningMachine(
+    call,
+    TYPE,
+    "Cannot modify extensions in the VM when the VM is not running.",
+  );
   const known = box.state.vmExtensions.get(path.id);
   refuseSecondScript(box, machine.id, path.id, body.properties);
   const { protectedSettings, ...properties } = body.properties;
@@ -86,7 +78,7 @@ export const writeExtension: Work = {
     const extension = box.state.vmExtensions.get(resource);
     if (!extension) return;
     const { publisher, type, settings } = extension.properties;
-    await box.hypervisor.installExtension(machineIdOf(extension.id), {
+    await box.hypervisor.installExtension(machineOf(extension.id), {
       name: extension.name,
       publisher,
       type,
@@ -103,11 +95,7 @@ export const writeExtension: Work = {
 
 export const deleteExtension: Work = { run: (box, { resource }) => box.state.vmExtensions.delete(resource) };
 
-function at({ box, path }: Call): VmExtensionResource {
-  const found = box.state.vmExtensions.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): VmExtensionResource => existing(call.box.state.vmExtensions, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const extension = call.box.state.vmExtensions.get(call.path.id);

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { begun } from "../begun.ts";
 import { armId } from "../../../engine/core/ids.ts";
-import { ArmError, bodyOf, resourceNotFound } from "../arm-error.ts";
+import { ArmError, bodyOf } from "../arm-error.ts";
 import type { Box } from "../box.ts";
 import type { Call, Family, Reply } from "../call.ts";
+import { existing } from "../resources/existing.ts";
 import type { PublicAddress } from "../model.ts";
 import type { Work } from "../operations.ts";
 import { regionOf, sameRegion } from "../region.ts";
@@ -69,11 +70,7 @@ function free(box: Box): string {
   return textOf(next);
 }
 
-function at({ box, path }: Call): PublicAddress {
-  const found = box.state.publicAddresses.get(path.id);
-  if (!found) throw resourceNotFound(TYPE, path.name, path.group ?? "");
-  return found;
-}
+const at = (call: Call): PublicAddress => existing(call.box.state.publicAddresses, TYPE, call);
 
 function startDelete(call: Call): Reply {
   const address = call.box.state.publicAddresses.get(call.path.id);
