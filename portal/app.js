@@ -1,6 +1,6 @@
 import * as api from "./api.js";
 import { render } from "./dom.js";
-import { enableDialog, resyncDialog } from "./dialogs.js";
+import { resyncDialog } from "./dialogs.js";
 import {
   cancelFailoverDialog,
   changePointDialog,
@@ -8,6 +8,7 @@ import {
   reprotectDialog,
 } from "./after-failover-dialogs.js";
 import { disableDialog } from "./disable-dialog.js";
+import { enableDialog } from "./enable-dialog.js";
 import { failoverDialog, plannedFailoverDialog } from "./failover-dialogs.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
 import { enablement } from "./request-bodies.js";
@@ -101,8 +102,8 @@ const actions = {
   askDeleteGroup: ({ id }) => open({ kind: "deleteGroup", id }),
   close: () => dialog.close(),
   chosen: () => show(),
-  plan: (machine, wish) =>
-    find("plan", () =>
+  plan: (field, machine, wish) =>
+    find(field, () =>
       api.look(
         `${api.itemPath(model.config, wish.name)}/leewardPlan`,
         enablement(model.config, machine, wish),

@@ -1,68 +1,5 @@
 import { h } from "./dom.js";
-import { isRefused, verdictView } from "./verdict.js";
-import { planView } from "./plan.js";
 import { nameOfMachine, regionOf } from "./machine-name.js";
-
-/** Asks where a machine shall come up. */
-export function enableDialog(model, actions) {
-  const { machine, verdict, plan } = model.dialog;
-  const { region } = model.config;
-  const wishIn = (element) => {
-    const form = new FormData(element);
-    const replica = form.get("warm") ? "warm" : "none";
-    return { name: machine.name, group: form.get("group"), replica };
-  };
-  const submit = (event) => {
-    event.preventDefault();
-    void actions.enable(machine, wishIn(event.target));
-  };
-  const show = (event) => {
-    const { form } = event.target;
-    if (form.reportValidity()) void actions.plan(machine, wishIn(form));
-  };
-  return h(
-    "form",
-    { key: `enable ${machine.id}`, onsubmit: submit },
-    h("h2", { id: "dialog-title" }, `Protect ${machine.name}`),
-    h(
-      "p",
-      null,
-      `Its disks are copied from ${machine.region} to ${region} while it runs, then every write follows.`,
-    ),
-    verdictView(verdict),
-    h("label", { for: "group" }, `Resource group in ${region}, made if it is missing`),
-    h("input", {
-      id: "group",
-      name: "group",
-      initial: `${groupOf(machine.id)}-${region}`,
-      required: true,
-      maxlength: 90,
-      pattern: "[A-Za-z0-9_\\(\\)\\-.]*[A-Za-z0-9_\\(\\)\\-]",
-      autocomplete: "off",
-      spellcheck: "false",
-    }),
-    h(
-      "label",
-      { class: "check" },
-      h("input", { type: "checkbox", name: "warm", initial: true }),
-      h(
-        "span",
-        null,
-        "Keep replica disks warm. ",
-        h(
-          "span",
-          { class: "hint" },
-          "A failover is faster; without, the disks are built from the journal alone.",
-        ),
-      ),
-    ),
-    h("button", { type: "button", onclick: show }, "Show what will be made"),
-    planView(plan),
-    dialogButtons(model, actions, "primary", "Enable protection", {
-      disabled: isRefused(verdict),
-    }),
-  );
-}
 
 /** Says what it costs before it is begun. */
 export const resyncDialog = (model, actions) =>
@@ -113,5 +50,3 @@ export function dialogButtons(model, actions, kind, words, { disabled = false, d
     ),
   );
 }
-
-const groupOf = (id) => /\/resourceGroups\/([^/]+)/i.exec(id)?.[1] ?? "recovered";

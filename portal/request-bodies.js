@@ -2,16 +2,58 @@ import { INSTANT, KINDS } from "./point-choice.js";
 
 /** What the API is sent for what was chosen in a dialog. */
 
-export const enablement = ({ subscriptionId }, machine, { group, replica }) => ({
-  properties: {
-    providerSpecificDetails: {
-      instanceType: "A2A",
-      fabricObjectId: machine.id,
-      recoveryResourceGroupId: `/subscriptions/${subscriptionId}/resourceGroups/${group}`,
+/** Only what was chosen: everything else is left to the app. */
+export function enablement({ subscriptionId }, machine, { group, replica, ...wish }) {
+  const target = targetOf(wish, replica);
+  return {
+    properties: {
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        fabricObjectId: machine.id,
+        recoveryResourceGroupId: `/subscriptions/${subscriptionId}/resourceGroups/${group}`,
+        ...said({
+          recoveryAzureNetworkId: wish.network,
+          recoveryAvailabilitySetId: wish.set,
+          recoveryAvailabilityZone: wish.zone,
+          recoveryVirtualMachineScaleSetId: wish.scaleSet,
+          recoveryCapacityReservationGroupId: wish.reservation,
+          recoveryProximityPlacementGroupId: wish.proximity,
+          recoveryBootDiagStorageAccountId: wish.diagnostics,
+          vmManagedDisks: disksOf(wish.disks),
+        }),
+      },
+      leeward: { policy: { replica }, ...(Object.keys(target).length > 0 && { target }) },
     },
-    leeward: { policy: { replica } },
-  },
-});
+  };
+}
+
+const targetOf = ({ nics = [], names = [], ...wish }, replica) =>
+  said({
+    vmName: wish.vmName,
+    size: wish.size,
+    cacheAccount: wish.cacheAccount,
+    cacheAccountSku: wish.cacheSku,
+    ...(replica === "warm" && {
+      replicaAccount: wish.replicaAccount,
+      replicaAccountSku: wish.replicaSku,
+    }),
+    nics: someOf(nics.map(said).filter((nic) => Object.keys(nic).length > 1)),
+    names: someOf(names.filter(({ name }) => name)),
+  });
+
+/** Disks that are not named would not be protected: all of them, or none. */
+function disksOf(disks = []) {
+  if (!disks.some(({ kind, encryptionSet }) => kind || encryptionSet)) return undefined;
+  return disks.map(({ id, kind, encryptionSet }) =>
+    said({ diskId: id, recoveryTargetDiskAccountType: kind, recoveryDiskEncryptionSetId: encryptionSet }),
+  );
+}
+
+const someOf = (list) => (list.length > 0 ? list : undefined);
+
+/** Without what was left empty. */
+const said = (fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 export const failoverBody = ({ point, at, shutDown, ...wish }) => ({
   properties: {
