@@ -19,6 +19,8 @@ export interface Beginning extends Known {
   readonly from: Sequence;
   /** The point that it stands on; empty disks without it. */
   readonly base?: RegisterResponse["base"];
+  /** The disks that it is of; all when absent. */
+  readonly record?: RegisterResponse["record"];
 }
 
 /** What the agent knows of the disks since the generation's base. */
@@ -35,13 +37,13 @@ export interface Known {
  */
 export interface Marked {
   readonly id: BarrierId;
-  /** In index order. */
-  readonly disks: readonly Bitmap[];
+  /** In index order; undefined for a disk of which nothing is known, so that all of it is compared. */
+  readonly disks: readonly (Bitmap | undefined)[];
 }
 
 /** What an earlier generation left in the spool goes. Returns how the new one begins. */
 export function emptySpool(s: RunSettings & Beginning): SpoolState {
-  const { files, base } = s;
+  const { files, base, record } = s;
   forgetState(files, s.spoolDirectory);
   for (const { name, kind } of files.list(s.spoolDirectory))
     if (kind === "directory") files.removeDirectory(join(s.spoolDirectory, name));
@@ -55,7 +57,8 @@ export function emptySpool(s: RunSettings & Beginning): SpoolState {
     cached: startOf(s.generation, s.from, base?.digest),
     uploaded: bytes(0),
     ...(base && { base }),
-    copy: { disk: diskIndex(0), offset: bytes(0) },
+    ...(record && { record }),
+    copy: { disk: record?.[0] ?? diskIndex(0), offset: bytes(0) },
     barriers: [],
   };
 }

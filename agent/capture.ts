@@ -20,6 +20,7 @@ import { ControlClock } from "./control-clock.ts";
 import type { Beginning, Known, Marked } from "./beginning.ts";
 import { Disk } from "./disk.ts";
 import type { Files } from "./files.ts";
+import { FREE_PLACE, pathAt } from "./free-place.ts";
 import { type Freezer, noFreezer } from "./freeze/freezer.ts";
 import { type HashBlocks, hashHere } from "./hash-blocks.ts";
 import { GroupedFlush } from "./grouped-flush.ts";
@@ -46,7 +47,7 @@ const FIRST_POLICY: CapturePolicy = {
 };
 
 export interface CaptureSettings {
-  /** In index order. */
+  /** In index order; `FREE_PLACE` where there was a disk once. */
   readonly diskPaths: readonly string[];
   /** Exists; held by this process alone. */
   readonly spoolDirectory: string;
@@ -76,7 +77,7 @@ export interface Registration extends Destination, Beginning {
  * with, changes pass unrecorded.
  */
 export class Capture {
-  /** One for each disk, in index order: disk0, disk1, … */
+  /** One for each disk, in index order: disk0, disk1, …; none for a place that is kept free. */
   readonly exports: readonly Export[];
   /** To be told what heartbeats show of the control plane's clock. */
   readonly controlClock = new ControlClock();
@@ -95,7 +96,9 @@ export class Capture {
     this.#settings = { ...settings, clock, files };
     this.#pace = new Pace(clock);
     this.#throttle = new Throttle(this.#pace, clock, settings.hashers ?? 1);
-    this.#disks = settings.diskPaths.map((path) => new Disk(files, path));
+    this.#disks = settings.diskPaths.map(
+      (path) => new Disk(files, pathAt(path, settings.spoolDirectory, files)),
+    );
     this.#intent = new WriteIntent({
       files,
       directory: settings.spoolDirectory,
@@ -103,14 +106,21 @@ export class Capture {
       clock,
       ...(settings.markedRegion && { region: settings.markedRegion }),
     });
-    this.exports = this.#disks.map((disk, index) => this.#exportOf(disk, diskIndex(index)));
+    this.exports = this.disks.flatMap(({ index }) => {
+      const disk = this.#disks[index];
+      return disk ? [this.#exportOf(disk, index)] : [];
+    });
     const state = readState(files, settings.spoolDirectory);
     this.#crashed = this.#intent.crashed || (state?.clean === false && state.boot !== bootId(files));
     this.#run = state && this.#resumed(state);
   }
 
-  get sizes(): readonly Bytes[] {
-    return this.#disks.map(({ size }) => size);
+  /** Those that it serves. */
+  get disks(): readonly { readonly index: DiskIndex; readonly size: Bytes }[] {
+    const { diskPaths } = this.#settings;
+    return this.#disks.flatMap(({ size }, n) =>
+      diskPaths[n] === FREE_PLACE ? [] : [{ index: diskIndex(n), size }],
+    );
   }
 
   /** Where the journal can go on without a hole. */
@@ -133,7 +143,7 @@ export class Capture {
    * broke while the registration was under way stays broken: its generation has a history, and never gets a second one.
    */
   begin(registration: Registration): void {
-    const { machine, generation, from, base, policy, store, key } = registration;
+    const { machine, generation, from, base, record, policy, store, key } = registration;
     this.#throttle.limit(policy.resyncRate ?? bytes(0));
     const run = this.#run;
     if (run && run.machine === machine && run.generation === generation) run.setPolicy(policy);
@@ -147,6 +157,7 @@ export class Capture {
         generation,
         from,
         ...(base && { base }),
+        ...(record && { record }),
         ...known,
       });
     }
@@ -220,16 +231,17 @@ export class Capture {
    */
   #resumed(state: SpoolState): Run | undefined {
     const { files } = this.#settings;
-    const sameDisks =
-      state.disks.length === this.#disks.length &&
-      state.disks.every(({ size, changed }, index) => {
-        const disk = this.#disks[index];
-        return disk?.size === size && (changed === undefined || changed === disk.changed);
-      });
+    const sameDisks = state.disks.every(({ size, changed }, index) => {
+      if (state.record?.includes(diskIndex(index)) === false) return true;
+      const disk = this.#disks[index];
+      return disk?.size === size && (changed === undefined || changed === disk.changed);
+    });
+    // One that has come to them is recorded once the control plane says so: in another generation.
+    const record = state.record ?? state.disks.map((_, index) => diskIndex(index));
     if (sameDisks && (state.clean || state.boot === bootId(files))) {
       try {
         const known = state.base && this.#since(state.base, undefined);
-        const run = Run.resume({ ...this.#runSettings(FIRST_POLICY), ...known }, state);
+        const run = Run.resume({ ...this.#runSettings(FIRST_POLICY), ...known }, { ...state, record });
         if (this.#intent.generation !== run.generation) this.#intent.begin(run.generation, undefined, false);
         return run;
       } catch (error) {
@@ -242,8 +254,11 @@ export class Capture {
 
   /** What the run before knows of each block counts, if it is of this base; otherwise the marks, which are coarser. */
   #since(base: NonNullable<Registration["base"]>, known: Marked | undefined): Known {
-    if (known?.id === base.id) return { marked: known };
-    return { marked: this.#intent.since(base), why: this.#intent.whyNot(base) };
+    const found = known?.id === base.id ? known : this.#intent.since(base);
+    const why = found === known ? undefined : this.#intent.whyNot(base);
+    const isNew = (index: number) => base.disks?.includes(diskIndex(index)) === false;
+    const disks = found?.disks.map((marks, index) => (isNew(index) ? undefined : marks));
+    return { marked: found && disks && { ...found, disks }, ...(why !== undefined && { why }) };
   }
 
   #exportOf(disk: Disk, index: DiskIndex): Export {
@@ -266,7 +281,7 @@ export class Capture {
     this.#pace.noteGuest();
     for (const group of together(writes)) {
       for (const { offset, length } of group) this.#mark(index, offset, length);
-      this.#run?.write(index, group);
+      if (this.#run?.records(index)) this.#run.write(index, group);
       this.#change(() => {
         for (const { offset, length, parts } of group) disk.write(offset, length, parts);
       });
@@ -280,7 +295,7 @@ export class Capture {
       const at = bytes(offset + done);
       const part = bytes(Math.min(ZERO_SLICE, length - done));
       this.#mark(index, at, part);
-      this.#run?.zero(index, at, part);
+      if (this.#run?.records(index)) this.#run.zero(index, at, part);
       this.#change(() => disk.zero(at, part));
     }
   }

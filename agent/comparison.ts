@@ -2,16 +2,7 @@ import { DIGEST_BYTES } from "../engine/core/digest.ts";
 import type { Clock } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { SOON, waitAfter } from "../engine/core/retry.ts";
-import {
-  BLOCK,
-  type Bytes,
-  type DiskIndex,
-  KIB,
-  MIB,
-  bytes,
-  diskIndex,
-  millis,
-} from "../engine/core/units.ts";
+import { BLOCK, type Bytes, type DiskIndex, KIB, MIB, bytes, millis } from "../engine/core/units.ts";
 import { zeroDigests } from "../engine/journal/digest-tree.ts";
 import type { BaseDigests } from "../engine/replication/base-digests.ts";
 import type { Known } from "./beginning.ts";
@@ -52,6 +43,8 @@ export interface ComparisonProgress {
 
 export interface ComparisonParts {
   readonly disks: readonly Disk[];
+  /** Those that are compared, ascending. */
+  readonly recorded: readonly DiskIndex[];
   readonly recorder: Recorder;
   /** Of each disk. */
   readonly digests: readonly DiskDigests[];
@@ -113,10 +106,11 @@ export class Comparison {
   }
 
   get progress(): ComparisonProgress {
-    const sizes = this.#s.disks.map(({ size }) => size);
-    const total = sum(sizes);
+    const { disks, recorded } = this.#s;
+    const sizeOf = (some: readonly DiskIndex[]) => some.reduce((all, n) => all + (disks[n]?.size ?? 0), 0);
+    const total = bytes(sizeOf(recorded));
     const place = this.#place;
-    const done = place ? bytes(sum(sizes.slice(0, place.disk)) + place.offset) : total;
+    const done = place ? bytes(sizeOf(recorded.filter((n) => n < place.disk)) + place.offset) : total;
     const rate = place ? this.#rate.perSecond() : bytes(0);
     const { marked, why } = this.#s.known;
     const scope = marked ? "marked" : "all";
@@ -295,7 +289,8 @@ export class Comparison {
   #behind({ index, disk, offset, length }: Flight): ComparisonPlace | undefined {
     const next = bytes(offset + length);
     if (next < disk.size) return { disk: index, offset: next };
-    return index + 1 < this.#s.disks.length ? { disk: diskIndex(index + 1), offset: bytes(0) } : undefined;
+    const other = this.#s.recorded.find((one) => one > index);
+    return other === undefined ? undefined : { disk: other, offset: bytes(0) };
   }
 }
 
@@ -322,5 +317,3 @@ function notYet(error: unknown): false {
   if (error instanceof LeewardError) return false;
   throw error;
 }
-
-const sum = (sizes: readonly Bytes[]): Bytes => bytes(sizes.reduce((all, size) => all + size, 0));

@@ -44,6 +44,8 @@ const MARKS = {
 
 /** A recording is one segment, which holds 64 MiB: it arrives as a whole or not at all. */
 const MOST_IN_SEGMENT = 48 * MIB;
+/** A comparison waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
+const COPY_BACKLOG = 64 * MIB;
 
 interface PressureParts {
   readonly files: Files;
@@ -92,6 +94,11 @@ export class Pressure {
   get rung(): Exclude<Rung, "broken"> {
     this.#look();
     return this.#rung;
+  }
+
+  /** There is no room for a comparison. */
+  get crowded(): boolean {
+    return this.rung === "merging" || this.#s.waiting() > Math.min(COPY_BACKLOG, this.#s.limit / 4);
   }
 
   /** Since when the rung is this one. */

@@ -6,7 +6,6 @@ import {
   type Bytes,
   type DiskIndex,
   type Generation,
-  MIB,
   type Ordinal,
   diskIndex,
   micros,
@@ -33,9 +32,6 @@ import { type RunStatus, statusOf } from "./run-status.ts";
 import { type SpoolState, bootId } from "./spool-state.ts";
 import { type ClosedLog, Spool, generationDirectory } from "./spool.ts";
 import type { Place } from "./unrecorded.ts";
-
-/** The comparison waits while this much, or a quarter of the spool, is not in the cache: the rest is the guest's. */
-const COPY_BACKLOG = 64 * MIB;
 
 /**
  * One generation, live: from the comparison that it begins with until the journal breaks or the process ends. A broken run carries what
@@ -103,6 +99,7 @@ export class Run {
     for (const { disk, offset, length } of changes) digests[disk]?.change(offset, length);
     // The logs that told of them are closed from now on: once they are sealed nobody here can read them.
     for (const disk of digests) disk.save();
+    const { record = disks.map((_, index) => diskIndex(index)) } = state;
     const recorder = (this.#recorder = new Recorder(this.#spool, this.#references, digests, clock));
     this.#rotation = new Rotation({
       spool: this.#spool,
@@ -122,13 +119,14 @@ export class Run {
       hashBlocks: s.hashBlocks,
       base: baseDigests(state, () => this.#destination),
       known: s,
+      recorded: record,
       throttle: s.throttle,
       clock,
       from: state.copy,
     });
     this.#barriers = new Barriers({
       recorder,
-      digests,
+      digests: record.flatMap((index) => digests[index] ?? []),
       pace,
       clock,
       controlClock: s.controlClock,
@@ -228,6 +226,11 @@ export class Run {
   /** Resolves when writes may be acknowledged again; undefined while they may. */
   get holding(): Promise<void> | undefined {
     return this.#barriers.holding;
+  }
+
+  /** Whether the generation is of this disk: only then may `write` and `zero` be told of it. */
+  records(disk: DiskIndex): boolean {
+    return this.#state.now.record?.includes(disk) ?? true;
   }
 
   connect(destination: Destination): void {
@@ -388,10 +391,7 @@ export class Run {
 
   #copyMustWait(): boolean {
     if (this.#rotation.due) this.#rotation.rotate();
-    return (
-      this.#pressure.rung === "merging" ||
-      this.#waiting > Math.min(COPY_BACKLOG, this.#settings.spoolLimit / 4)
-    );
+    return this.#pressure.crowded;
   }
 
   #save(change: Partial<SpoolState>): void {

@@ -176,7 +176,8 @@ export class Session {
         {
           agentVersion: AGENT_VERSION,
           compares: true,
-          disks: capture.sizes.map((size, index) => ({ index: diskIndex(index), size })),
+          chooses: true,
+          disks: [...capture.disks],
           ...(resume && { resume }),
           ...(!resume && status && { ended: endOf(status) }),
           ...(capture.crashed && { crashed: true }),

@@ -2,10 +2,11 @@ import { parseArgs } from "node:util";
 import { LeewardError, messageOf } from "../engine/core/errors.ts";
 import { MOST_DISKS, type Bytes, MIB, bytes } from "../engine/core/units.ts";
 import { type FreezeCommands, freezeCommands } from "../engine/core/freeze.ts";
+import { FREE_PLACE } from "./free-place.ts";
 import type { ListenOn } from "./nbd/server.ts";
 
 export interface AgentSettings {
-  /** In index order. */
+  /** In index order; `-` where a disk was taken away. */
   readonly diskPaths: readonly string[];
   readonly listen: ListenOn;
   readonly spoolDirectory: string;
@@ -20,7 +21,8 @@ export const USAGE = `Usage: node agent/main.ts --disk <path> [--disk <path> ...
 
 Serves the disks over NBD and replicates every write.
 
-  --disk <path>          raw file, or block device that nobody else uses; the first is disk0
+  --disk <path>          raw file, or block device that nobody else uses; the first is disk0;
+                         - keeps the place of a disk that was taken away
   --listen <address>     unix:<path> or tcp:<port> on 127.0.0.1, port 0 for a free one
   --spool <directory>    where writes wait for their upload; made when it is missing
   --spool-limit <MiB>    most it may hold, at least 64 (default 1024)
@@ -42,7 +44,9 @@ export function readSettings(args: readonly string[]): AgentSettings | undefined
   if (help) return undefined;
   if (!disk || disk.length === 0) throw wrong("--disk", "at least one is needed");
   if (disk.length > MOST_DISKS) throw wrong("--disk", `at most ${MOST_DISKS}, not ${disk.length}`);
-  if (new Set(disk).size < disk.length) throw wrong("--disk", "the same disk twice");
+  const paths = disk.filter((path) => path !== FREE_PLACE);
+  if (paths.length === 0) throw wrong("--disk", "at least one is needed");
+  if (new Set(paths).size < paths.length) throw wrong("--disk", "the same disk twice");
   if (!listen) throw wrong("--listen", "is missing");
   if (!spool) throw wrong("--spool", "is missing");
   return {

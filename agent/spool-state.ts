@@ -25,7 +25,17 @@ const spoolState = z.object({
   uploaded: size,
   /** On which point the generation stands; absent when it began with empty disks. */
   base: z
-    .object({ digest: z.string().transform(checked(digestOf)), id: z.string().transform(checked(barrierId)) })
+    .object({
+      digest: z.string().transform(checked(digestOf)),
+      id: z.string().transform(checked(barrierId)),
+      /** Those that the point has; all when absent. */
+      disks: z.array(z.number().transform(checked(diskIndex))).optional(),
+    })
+    .optional(),
+  /** The disks that the generation is of, ascending; all when absent. */
+  record: z
+    .array(z.number().transform(checked(diskIndex)))
+    .min(1)
     .optional(),
   /** Where the comparison goes on; absent when it is complete. */
   copy: z.object({ disk: z.number().transform(checked(diskIndex)), offset: size }).optional(),

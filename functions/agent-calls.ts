@@ -16,9 +16,10 @@ import { grownAmong, withGrown } from "../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
 import type { Reported } from "../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
-import { beginningOn, keepsMarks, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
+import { beginningOn, reasonOf, resyncDue } from "../engine/recovery/resync.ts";
 import { STATES, isLeaving } from "../engine/recovery/state.ts";
 import { type CacheAccess, renewalDue } from "./cache-access.ts";
+import { baseFor, checkDisks, recordedIn } from "./agent-disks.ts";
 import { chooseBase } from "./base-choice.ts";
 import { ensureReplicate, ensureResync, wakeReplicate } from "./durable.ts";
 import { generationFor } from "./generations.ts";
@@ -62,7 +63,7 @@ export async function registerAgent(
 ): Promise<RegisterResponse> {
   if (!STATES[item.state].replicating)
     throw new LeewardError("AgentFenced", `machine ${item.machine} is ${item.state}: its journal is closed`);
-  checkDisks(item, request.disks);
+  checkDisks(item, request);
   const { machine } = item;
   if (grownAmong(item, request.disks).length > 0)
     await services.records.items.update(itemKeyOf(machine), (old) =>
@@ -78,15 +79,19 @@ export async function registerAgent(
   const who = { machine, principal: item.source?.principal };
   const progress = await generationFor(services.records, who, resume, beginning, told);
   const { resync } = progress;
+  // The set of disks may have changed since the call began: that of the generation stands in the record that issued it.
+  const now = (await services.records.items.get(itemKeyOf(machine)))?.value ?? item;
+  checkDisks(now, request);
   const access = await services.cacheAccess(endpointOf(targetOf(item).cache));
-  await noteRegistration(services, machine, request.agentVersion, access);
+  await noteRegistration(services, machine, request, access);
   await ensureReplicate(client, machine);
   if (resyncDue(progress) === "offer") await ensureResync(client, machine);
   return {
     machine,
     generation: progress.arrived.generation,
     from: progress.from,
-    ...(resync?.base && { base: { ...resync.base, marked: keepsMarks(resync.reason) } }),
+    ...(resync?.base && { base: baseFor(now, resync) }),
+    ...(request.chooses && { record: recordedIn(now, progress.arrived.generation) }),
     dataKey: dataKeyBytes(await services.keyOf(machine)).toString("base64"),
     cache: access,
     policy: capturePolicy(item),
@@ -155,17 +160,6 @@ const arrivedOf = (progress: ProgressRecord | undefined, of: Generation) =>
     ...(progress.point?.generation === of && { point: progress.point.id }),
   };
 
-/** The journal's disks are those that were enabled: another set is another machine, and no disk becomes smaller. */
-function checkDisks({ source, machine }: ItemRecord, disks: RegisterRequest["disks"]): void {
-  const enabled = source?.disks ?? [];
-  const same =
-    enabled.length === disks.length &&
-    enabled.every(({ index, size }, at) => disks[at]?.index === index && disks[at].size >= size);
-  if (same) return;
-  const said = enabled.map(({ index, size }) => `${index}: ${size} bytes`).join(", ");
-  throw new LeewardError("InvalidRequest", `disks: machine ${machine} was enabled with these: ${said}`);
-}
-
 const capturePolicy = ({
   policy: { sealBytes, sealAge, heartbeatEvery, retryLadder, resync },
 }: ItemRecord) => ({
@@ -179,7 +173,7 @@ const capturePolicy = ({
 async function noteRegistration(
   { records, clock }: Services,
   machine: MachineId,
-  version: string,
+  { agentVersion: version, disks, chooses }: RegisterRequest,
   { expires: accessUntil }: CacheAccess,
 ): Promise<void> {
   const registeredAt = clock.now();
@@ -190,6 +184,7 @@ async function noteRegistration(
     version,
     registeredAt,
     accessUntil,
+    serves: chooses ? disks : undefined,
   }));
 }
 

@@ -1,7 +1,8 @@
 import { LeewardError } from "../engine/core/errors.ts";
 import type { Generation } from "../engine/core/units.ts";
 import { type PointPlace, pointName } from "../engine/journal/names.ts";
-import { type ItemRecord, sourceOf } from "../engine/recovery/item.ts";
+import { disksIn } from "../engine/recovery/disk-size.ts";
+import type { ItemRecord } from "../engine/recovery/item.ts";
 import type { ProgressRecord } from "../engine/recovery/progress.ts";
 import { type VerificationRecord, standingOf } from "../engine/recovery/verification.ts";
 import {
@@ -69,7 +70,8 @@ async function soundPoint(
     const { target } = services;
     const healed = <Result>(read: () => Promise<Result>) => healing(services, item.machine, read);
     const point = "disks" in place ? place : await healed(() => pointAt(target, place));
-    const { disks } = sourceOf(item);
+    // Those of its own generation: what was added since is copied, what was removed since is left.
+    const disks = disksIn(item, point.generation);
     const same =
       disks.length === point.disks.length &&
       disks.every(({ index, size }, n) => {

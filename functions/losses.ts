@@ -1,6 +1,6 @@
 import type { LossesResource } from "../engine/contract/losses.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import { type ItemRecord, sourceOf } from "../engine/recovery/item.ts";
+import { type ItemRecord, everyDisk } from "../engine/recovery/item.ts";
 import { lostFor } from "../engine/recovery/lost-record.ts";
 import { type LossLedger, findLedger } from "../engine/replication/loss-ledger.ts";
 import { findItem } from "./find-item.ts";
@@ -37,7 +37,7 @@ route("itemLosses", { method: "GET", role: "Reader", versioned: true, path }, as
 function diskView(item: ItemRecord, { index, ranges }: LossLedger["disks"][number]) {
   return {
     index,
-    name: sourceOf(item).disks.find((disk) => disk.index === index)?.name ?? "",
+    name: everyDisk(item).find((disk) => disk.index === index)?.name ?? "",
     bytes: ranges.reduce((sum, [start, end]) => sum + end - start, 0),
     rangeCount: ranges.length,
     ranges: ranges.slice(0, MOST_RANGES).map(([start, end]) => ({ offset: start, length: end - start })),

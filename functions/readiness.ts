@@ -36,7 +36,7 @@ async function look(found: Parameters<typeof checkReadiness>[0], item: ItemRecor
       warm: policy.replica === "warm",
       capture: policy.capture,
     });
-    return judgeProtected(seen, source, request.disks === undefined);
+    return judgeProtected(seen, source, request.disks === undefined && !source.removed);
   } catch (error) {
     if (!hasCode(error, "NotFound")) throw error;
     return [{ code: "SourceGone", message: `there is no virtual machine ${vmId}` }];

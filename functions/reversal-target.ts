@@ -1,5 +1,6 @@
 import { LeewardError } from "../engine/core/errors.ts";
-import { type ItemRecord, lastSegment, sourceOf, targetOf } from "../engine/recovery/item.ts";
+import { copyDisks } from "../engine/recovery/disk-set.ts";
+import { type ItemRecord, lastSegment, targetOf } from "../engine/recovery/item.ts";
 import { mappingKey } from "../engine/recovery/network-mapping.ts";
 import type { Terms } from "../engine/recovery/reversal.ts";
 import { targetDisk } from "../engine/recovery/target-names.ts";
@@ -32,7 +33,7 @@ export async function termsOf(
   const { vm } = targetOf(given);
   if (!failover) throw new LeewardError("NotFound", `${lastSegment(given.id)} was not failed over`);
   // What was added since would be in no base.
-  const built = sourceOf(given).disks.map(({ name }) => targetDisk(targetOf(given), name, failover.point));
+  const built = copyDisks(given, {}).map(({ name }) => targetDisk(targetOf(given), name, failover.point));
   const asked = { ...request, disks: request.disks && built };
   const source = await readSource({ arm, settings }, { vmId: vm, request: asked, policy });
   const there = asking((id) => readPresent(arm, id));

@@ -36,6 +36,8 @@ const CONFIGURED: Record<Configuration, Words> = {
   exportJobs: ["ExportJobs", "Export jobs"],
   putRecoveryPlan: ["SaveRecoveryPlan", "Create or change a recovery plan"],
   removeRecoveryPlan: ["DeleteRecoveryPlan", "Remove a recovery plan"],
+  addDisks: ["AddDisks", "Add disks to a protection"],
+  removeDisks: ["RemoveDisks", "Remove disks from a protection"],
 };
 
 /** Of recovery plans ASR has the words of a single machine. */

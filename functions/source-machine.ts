@@ -1,10 +1,8 @@
 import { getAvailabilitySet } from "../engine/azure/availability-set.ts";
-import { type Disk, getDisk } from "../engine/azure/disk.ts";
 import { type NetworkInterface, getNetworkInterface, getVirtualNetwork } from "../engine/azure/network.ts";
 import { type VirtualMachine, findVirtualMachine } from "../engine/azure/virtual-machine.ts";
-import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
-import { MIB, MOST_DISKS, diskIndex } from "../engine/core/units.ts";
+import { MOST_DISKS, diskIndex } from "../engine/core/units.ts";
 import {
   type ItemRecord,
   type SourceDisk,
@@ -13,6 +11,7 @@ import {
 } from "../engine/recovery/item.ts";
 import type { SourceNic, SourceAddress } from "../engine/recovery/source-nic.ts";
 import type { Services } from "./services.ts";
+import { attachedTo, sourceDisk, unsuitable } from "./source-disk.ts";
 
 /** Reads all that a failover will need of the source. @throws SourceUnsuitable saying what cannot be protected, and why. */
 export async function readSource(
@@ -131,12 +130,7 @@ async function readDisks(
   item: Pick<ItemRecord, "vmId" | "request" | "policy">,
   vm: VirtualMachine,
 ): Promise<SourceDisk[]> {
-  const { osDisk, dataDisks } = vm.properties.storageProfile;
-  const attached = [osDisk, ...dataDisks.toSorted((a, b) => a.lun - b.lun)].map((disk) => {
-    if (!disk.managedDisk)
-      throw unsuitable(`${item.vmId} has a disk that is not a managed one: ${disk.name}`);
-    return { ...disk, id: disk.managedDisk.id };
-  });
+  const attached = attachedTo(vm);
   const wanted = item.request.disks;
   const missing = wanted?.find((id) => !attached.some((disk) => sameArmId(disk.id, id)));
   if (missing) throw unsuitable(`${missing} is not attached to ${item.vmId}`);
@@ -147,37 +141,5 @@ async function readDisks(
     throw unsuitable(
       `${item.vmId} has ${chosen.length} disks, and ${MOST_DISKS} can be protected: name those (vmManagedDisks)`,
     );
-  return Promise.all(
-    chosen.map(async (disk, index): Promise<SourceDisk> => {
-      const found = await getDisk(arm, disk.id);
-      checkSize(found);
-      const { diskEncryptionSetId: encryptionSet } = found.properties.encryption ?? {};
-      return {
-        index: diskIndex(index),
-        id: disk.id,
-        name: found.name,
-        size: found.properties.diskSizeBytes,
-        sku: found.sku?.name ?? "Standard_LRS",
-        caching: disk.caching,
-        hyperVGeneration: found.properties.hyperVGeneration,
-        securityType: found.properties.securityProfile?.securityType ?? undefined,
-        architecture: found.properties.supportedCapabilities?.architecture ?? undefined,
-        controllers: found.properties.supportedCapabilities?.diskControllerTypes ?? undefined,
-        ...(encryptionSet && { encryptionSet: armId(encryptionSet) }),
-        purchasePlan: found.properties.purchasePlan ?? undefined,
-        ...("lun" in disk
-          ? { lun: disk.lun }
-          : { osType: disk.osType ?? found.properties.osType ?? "Linux" }),
-      };
-    }),
-  );
+  return Promise.all(chosen.map((disk, index) => sourceDisk({ arm }, disk, diskIndex(index))));
 }
-
-function checkSize({ id, properties }: Disk): void {
-  const size = properties.diskSizeBytes;
-  if (size === 0 || size % MIB !== 0)
-    throw unsuitable(`${id} has ${size} bytes, which is no whole number of MiB`);
-  if (size > 8 * 1024 ** 4) throw unsuitable(`${id} is larger than 8 TiB`);
-}
-
-export const unsuitable = (message: string): LeewardError => new LeewardError("SourceUnsuitable", message);

@@ -11,7 +11,8 @@ Usage: install.sh [options]            installs, or upgrades and keeps spool and
        install.sh --remove             removes everything that it installed; the disks stay as they are
 
   --config <file>        what the control plane says to the agent (JSON); needed the first time
-  --disk <path>          a disk to serve, in index order; may be repeated. None: those of before
+  --disk <path>          a disk to serve, in index order; may be repeated. None: those of before;
+                         - keeps the place of a disk that was taken away
   --spool-limit <MiB>    most that the spool may hold
   --node <file|https:>   a Node.js archive (tar.gz) for machines without Node 22.18 or newer …
   --node-sha256 <hex>    … and its SHA-256, without which it is not unpacked
@@ -44,7 +45,7 @@ while [ $# -gt 0 ]; do
     --config) config=$2 ;;
     --disk)
       # The unit's line splits them at blanks.
-      case $2 in *[!A-Za-z0-9/._:-]* | '' | [!/]*) fail "--disk: not an absolute path of plain characters: $2" ;; esac
+      case $2 in -) ;; *[!A-Za-z0-9/._:-]* | '' | [!/]*) fail "--disk: not an absolute path of plain characters: $2" ;; esac
       disks="$disks --disk $2" ;;
     --spool-limit)
       case $2 in *[!0-9]* | '') fail "--spool-limit: not a number: $2" ;; esac

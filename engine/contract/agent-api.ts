@@ -57,7 +57,7 @@ const unrecorded = z.object({
 
 export const registerRequest = z.object({
   agentVersion: z.string().max(64),
-  /** The agent's disks in index order: those that were enabled. One that is larger than before begins a generation. */
+  /** The agent's disks in index order, with those that are protected among them. One that is larger than before begins a generation. */
   disks: z
     .array(z.object({ index: z.number().transform(checked(diskIndex)), size }))
     .min(1)
@@ -78,6 +78,8 @@ export const registerRequest = z.object({
     .optional(),
   /** It can begin a generation on a base; absent from those that only copy everything. */
   compares: z.boolean().optional(),
+  /** It records those of its disks only that the answer names; without it they must be exactly those that are protected. */
+  chooses: z.boolean().optional(),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 
@@ -106,7 +108,14 @@ export const registerResponse = z.object({
       sequence: z.number().transform(checked(sequence)).optional(),
       /** What the agent knows to be as it was at that point need not be read; otherwise everything is. */
       marked: z.boolean().optional(),
+      /** Those that the point has: of any other nothing is known. All when absent. */
+      disks: z.array(z.number().transform(checked(diskIndex))).optional(),
     })
+    .optional(),
+  /** The disks that the generation is of, ascending: what others are written nobody records. All when absent. */
+  record: z
+    .array(z.number().transform(checked(diskIndex)))
+    .min(1)
     .optional(),
   /** The machine's data key, 32 bytes in base64. A secret. */
   dataKey: z.base64(),

@@ -23,7 +23,8 @@ const cacheKind = z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premiu
 /** Premium page blobs take a snapshot each ten minutes, and a failover may need one at once. */
 const replicaKind = z.enum(["Standard_LRS", "Standard_ZRS"]);
 
-const managedDisk = z.object({
+/** One disk of ASR's input. */
+export const managedDisk = z.object({
   diskId: armIdField,
   /** The cache account, in the source region; made when it is left out. */
   primaryStagingAzureStorageAccountId: account.optional(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
+import { managedDisk } from "./enable-protection.ts";
 import { armIdField } from "./field.ts";
 
 const details = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -10,12 +11,8 @@ const details = <Shape extends z.ZodRawShape>(shape: Shape) =>
   });
 
 /** Body of `POST …/addDisks`: ASR's AddDisksInput for Azure to Azure. */
-export const addDisksRequest = details({
-  vmManagedDisks: z
-    .array(z.object({ diskId: armIdField }))
-    .min(1)
-    .max(MOST_DISKS),
-});
+export const addDisksRequest = details({ vmManagedDisks: z.array(managedDisk).min(1).max(MOST_DISKS) });
+export type AddedDisk = z.infer<typeof managedDisk>;
 
 /** Body of `POST …/removeDisks`: ASR's RemoveDisksInput for Azure to Azure. */
 export const removeDisksRequest = details({

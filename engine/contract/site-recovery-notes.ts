@@ -70,11 +70,11 @@ export const NOTES: Readonly<Record<string, Note>> = {
   "replicationProtectedItems.resolveHealthErrors": differs(
     "answered at once; only what has happened can be dismissed, not what goes on (400)",
   ),
-  "replicationProtectedItems.addDisks": differs(
-    "409: a journal is of one set of disks; protect anew with the disks that are wanted",
+  "replicationProtectedItems.addDisks": more(
+    "the other disks are not copied again; older points keep the disks that they have. With an agent the disk must be served by it first (409 says as which)",
   ),
-  "replicationProtectedItems.removeDisks": differs(
-    "409: a journal is of one set of disks; protect anew with the disks that are wanted",
+  "replicationProtectedItems.removeDisks": more(
+    "points that have the disk keep it; never the disk that the machine boots from",
   ),
   "replicationProtectedItems.reprotect": differs(
     "409 once the failover is committed: the way back is replicated by an app in the first region, which this one does not know yet",

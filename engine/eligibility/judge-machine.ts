@@ -6,11 +6,16 @@ import type { Survey, SurveyedDisk } from "./survey.ts";
 type Judgement = readonly [code: FindingCode, wrong: boolean, message: string];
 
 /** What is wrong with the source itself. */
-export function judgeMachine(survey: Survey): Found[] {
-  return [...wholes(survey), ...survey.disks.flatMap(ofDisk)]
-    .filter(([, wrong]) => wrong)
-    .map(([code, , message]) => ({ code, message }));
-}
+export const judgeMachine = (survey: Survey): Found[] => [
+  ...foundIn(wholes(survey)),
+  ...survey.disks.flatMap(judgeDisk),
+];
+
+/** What is wrong with one of its disks. */
+export const judgeDisk = (disk: SurveyedDisk): Found[] => foundIn(ofDisk(disk));
+
+const foundIn = (judgements: readonly Judgement[]): Found[] =>
+  judgements.filter(([, wrong]) => wrong).map(([code, , message]) => ({ code, message }));
 
 function wholes({ machine, unmanaged, disks, nics, target, capture }: Survey): Judgement[] {
   const { properties: p, name, identity } = machine;

@@ -2,7 +2,16 @@ import { z } from "zod";
 import { copies } from "../core/copies.ts";
 import { checked } from "../core/schema.ts";
 import { barrierId, machineId } from "../core/ids.ts";
-import { type Micros, bytes, generation, micros, millis, ordinal, sequence } from "../core/units.ts";
+import {
+  type Micros,
+  bytes,
+  diskIndex,
+  generation,
+  micros,
+  millis,
+  ordinal,
+  sequence,
+} from "../core/units.ts";
 import { flow } from "./flow.ts";
 import type { Reported } from "./losses.ts";
 
@@ -57,6 +66,8 @@ export const agentRecord = z.object({
   machine: z.string().transform(checked(machineId)),
   version: z.string(),
   registeredAt: time,
+  /** The disks that it stands before, of which it records those that it is told; absent of one that records all. */
+  serves: z.array(z.object({ index: z.number().transform(checked(diskIndex)), size })).optional(),
   /** When its access to the cache ends. */
   accessUntil: time,
   /** When the last heartbeat came, by our clock. */

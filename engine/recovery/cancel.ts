@@ -2,7 +2,7 @@ import { LeewardError } from "../core/errors.ts";
 import type { BarrierId } from "../core/ids.ts";
 import type { Micros } from "../core/units.ts";
 import { importName } from "../journal/names.ts";
-import { type ItemRecord, lastSegment, move, sourceOf, targetOf } from "./item.ts";
+import { type ItemRecord, everyDisk, lastSegment, move, targetOf } from "./item.ts";
 import { operationFor } from "./job.ts";
 import { endedFor } from "./resync.ts";
 import { STATES } from "./state.ts";
@@ -56,7 +56,7 @@ export function builtBy(item: ItemRecord): Built[] {
   const { failover, machine } = item;
   if (!failover) return [];
   const target = targetOf(item);
-  const { disks } = sourceOf(item);
+  const disks = everyDisk(item);
   const vm: Built = { part: { kind: "vm" }, id: target.vm, role: roleIn(target, "vm") };
   const nics = (failover.nics ?? []).map(({ id }, at): Built => ({
     part: { kind: "nic", at },

@@ -1,5 +1,5 @@
 import { type Bytes, type Generation, generation } from "../core/units.ts";
-import { type ItemRecord, type SourceDisk, sourceOf } from "./item.ts";
+import { type ItemRecord, type SourceDisk, everyDisk, sourceOf } from "./item.ts";
 import { endedFor } from "./resync.ts";
 import type { ResyncReason } from "./resync-request.ts";
 
@@ -13,13 +13,20 @@ export interface FoundSize {
 const sizeIn = ({ size, former = [] }: SourceDisk, of: Generation): Bytes =>
   former.find(({ before }) => of < before)?.size ?? size;
 
-/** The machine's disks as they are in this generation. */
+/** The machine's disks as they are in this generation: those that are in it, in index order. */
 export const disksIn = (item: ItemRecord, of: Generation): SourceDisk[] =>
-  sourceOf(item).disks.map((disk) => ({ ...disk, size: sizeIn(disk, of) }));
+  everyDisk(item)
+    .filter(({ since, until }) => (since ?? 1) <= of && of < (until ?? Infinity))
+    .map((one) => {
+      const { until: _, ...disk } = one;
+      return { ...disk, size: sizeIn(disk, of) };
+    });
 
 /** Whether a disk is of another size in the later generation than in the earlier one; in the first, when that is undefined. */
-export const grewBetween = (item: ItemRecord, earlier: Generation | undefined, later: Generation): boolean =>
-  sourceOf(item).disks.some((disk) => sizeIn(disk, earlier ?? generation(1)) !== sizeIn(disk, later));
+export function grewBetween(item: ItemRecord, earlier: Generation | undefined, later: Generation): boolean {
+  const before = new Map(disksIn(item, earlier ?? generation(1)).map(({ index, size }) => [index, size]));
+  return disksIn(item, later).some(({ index, size }) => size !== (before.get(index) ?? size));
+}
 
 /** The disks that are larger than what is known of them. */
 export const grownAmong = <Found extends FoundSize>(item: ItemRecord, found: readonly Found[]): Found[] =>

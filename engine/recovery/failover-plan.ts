@@ -34,6 +34,8 @@ export interface FailoverFacts {
   readonly again?: boolean;
   /** Other points that it was tried with. */
   readonly tried?: readonly BarrierId[];
+  /** Those points may have had others; `disks` when absent. */
+  readonly everyDisk?: readonly DiskIndex[];
 }
 
 /**
@@ -46,7 +48,7 @@ export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
   const reach: readonly FailoverStep[] =
     road === "import" && !facts.checkpointed ? [{ do: "checkpoint" }] : [];
   const drop = (facts.tried ?? []).flatMap((point) =>
-    facts.disks.map((disk) => ({ do: "drop", disk, point }) as const),
+    (facts.everyDisk ?? facts.disks).map((disk) => ({ do: "drop", disk, point }) as const),
   );
   return [...lookingFirst(facts), ...reach, ...building(facts, road), ...drop];
 }

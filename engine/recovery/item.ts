@@ -12,7 +12,7 @@ import {
   operationId,
   sameArmId,
 } from "../core/ids.ts";
-import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { type Generation, bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
 import { announcement } from "./announce.ts";
 import { buildWish } from "./build-wish.ts";
 import { dismissed } from "./dismissed.ts";
@@ -42,6 +42,8 @@ const sourceDisk = z.object({
   size,
   /** Smaller ones that it had before it grew, each up to where it ended; ascending. */
   former: z.array(z.object({ size, before: z.number().transform(checked(generation)) })).optional(),
+  /** The first generation that it is in; absent for one that was there from the beginning. */
+  since: z.number().transform(checked(generation)).optional(),
   sku: z.string(),
   caching: z.enum(["None", "ReadOnly", "ReadWrite"]),
   /** Absent for the OS disk, which alone has `osType`. */
@@ -60,6 +62,9 @@ const sourceDisk = z.object({
   purchasePlan: z.record(z.string(), z.unknown()).optional(),
 });
 export type SourceDisk = z.infer<typeof sourceDisk>;
+
+/** Points of generations before `until` have it. */
+const formerDisk = sourceDisk.extend({ until: z.number().transform(checked(generation)) });
 
 /** Everything about the source VM that a failover needs, copied while its region is there to ask. */
 const sourceMachine = z.object({
@@ -99,8 +104,10 @@ const sourceMachine = z.object({
     subnets: z.array(z.object({ name: z.string(), addressPrefix: z.string() })),
   }),
   nics: z.array(sourceNic),
-  /** In index order. */
+  /** In index order. An index is never given to another disk. */
   disks: z.array(sourceDisk),
+  /** Disks that were taken out of the protection. */
+  removed: z.array(formerDisk).optional(),
 });
 export type SourceMachine = z.infer<typeof sourceMachine>;
 
@@ -176,6 +183,8 @@ const failoverReport = z.object({
   road: z.enum(["import", "upload"]),
   startTime: time,
   endTime: time.optional(),
+  /** Of the point: its disks are those of that generation. Absent in older records. */
+  generation: z.number().transform(checked(generation)).optional(),
   /** From the request to the running target VM. */
   rtoSeconds: z.number().optional(),
   announced: announcement,
@@ -328,6 +337,12 @@ export const isLenient = (item: ItemRecord): boolean => item.removal?.purge === 
 export function sourceOf(item: ItemRecord): SourceMachine {
   if (!item.source) throw new LeewardError("Unexpected", `${item.id}: its source was not read yet`);
   return item.source;
+}
+
+/** Every disk that a point may have, those that were taken out too, in index order. @throws as `sourceOf` */
+export function everyDisk(item: ItemRecord): (SourceDisk & { readonly until?: Generation })[] {
+  const { disks, removed = [] } = sourceOf(item);
+  return [...disks, ...removed].toSorted((a, b) => a.index - b.index);
 }
 
 /** @throws Unexpected when the account was not made yet. */

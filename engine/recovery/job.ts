@@ -41,6 +41,8 @@ const CONFIGURATIONS = [
   "exportJobs",
   "putRecoveryPlan",
   "removeRecoveryPlan",
+  "addDisks",
+  "removeDisks",
 ] as const;
 export type Configuration = (typeof CONFIGURATIONS)[number];
 

@@ -9,7 +9,7 @@ const id = z.string().transform(checked(barrierId));
 
 /**
  * Why a machine's disks are compared: the agent lost its place (`continuity`), and that in a crash of the machine (`crash`), a point or its base was found bad
- * (`verification`), a disk has grown (`resize`), somebody asked for it (`operator`), or the policy did (`schedule`), or the direction was
+ * (`verification`), a disk has grown (`resize`), disks were added or removed (`disks`), somebody asked for it (`operator`), or the policy did (`schedule`), or the direction was
  * turned around (`reversal`), or a failover was taken back (`cancel`).
  */
 const RESYNC_REASONS = [
@@ -17,6 +17,7 @@ const RESYNC_REASONS = [
   "crash",
   "verification",
   "resize",
+  "disks",
   "operator",
   "schedule",
   "reversal",

@@ -96,4 +96,5 @@ export function reasonOf(
 }
 
 /** The others are there to doubt: then everything is compared, whatever the agent knows. */
-export const keepsMarks = (reason: ResyncReason): boolean => reason === "continuity" || reason === "crash";
+export const keepsMarks = (reason: ResyncReason): boolean =>
+  reason === "continuity" || reason === "crash" || reason === "disks";

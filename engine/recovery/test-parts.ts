@@ -1,5 +1,6 @@
 import type { ArmId } from "../core/ids.ts";
 import { importName } from "../journal/names.ts";
+import { copyDisks } from "./disk-set.ts";
 import { type ItemRecord, sourceOf } from "./item.ts";
 import { roleIn, targetDisk, targetNic, testGuard } from "./target-names.ts";
 import { testOf, testTargetOf } from "./test-target.ts";
@@ -24,7 +25,8 @@ export function madeBy(item: ItemRecord): MadePart[] {
   const target = testTargetOf(item);
   const { network, chosen } = testOf(item);
   const { machine } = item;
-  const { nics, disks } = sourceOf(item);
+  const { nics } = sourceOf(item);
+  const disks = copyDisks(item, { test: true });
   const ours = (part: TestPart, id: ArmId, role: string): MadePart => ({
     part,
     id,

@@ -29,6 +29,11 @@ export class AddressSpace {
     });
   }
 
+  /** False for a disk that an older generation had. */
+  has(disk: DiskIndex): boolean {
+    return this.#disks.some(({ index }) => index === disk);
+  }
+
   /** @throws RangeError for a disk that there is not */
   addressOf(disk: DiskIndex, offset: number): number {
     const found = this.#disks.find(({ index }) => index === disk);

@@ -294,6 +294,8 @@ export class DigestGathering {
     // Those of `since` count as well: digests of an older barrier may lie behind its own, and may not take their place.
     const isNew = stage === "changed" && !past && barrier !== this.#s.since?.id;
     const range = this.#space.rangeOf(disk);
+    // An older generation may have been of more disks.
+    if (!range && this.#at !== this.#s.point.generation) return;
     const changed = isNew ? this.#changed?.get(disk) : undefined;
     for (let n = 0; n < blocks.length; n++) {
       const block = blocks[n] ?? Infinity;

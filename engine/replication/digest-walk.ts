@@ -31,6 +31,7 @@ export class DigestWalk {
   /** Met before the point's barrier, so it is not known yet whose they are. */
   #waiting: DigestsRecord[] = [];
   readonly #later = new Set<BarrierId>();
+  #isOlder = false;
 
   constructor(point: WalkPoint) {
     this.#point = point;
@@ -60,6 +61,7 @@ export class DigestWalk {
   /** What comes next is of an older generation: this is the point of it that the one before stands on. */
   goOn(base: BarrierId): void {
     this.#wanted = base;
+    this.#isOlder = true;
     this.barrier = undefined;
     this.#waiting = [];
     this.#later.clear();
@@ -94,6 +96,8 @@ export class DigestWalk {
   #fold(record: DigestsRecord): void {
     const digests = this.digests.get(record.disk);
     const met = this.#met.get(record.disk);
+    // It may have been of more disks.
+    if (!digests && this.#isOlder) return;
     for (const [i, block] of record.blocks.entries()) {
       if (!digests || !met || block >= met.length)
         throw new LeewardError(

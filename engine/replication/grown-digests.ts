@@ -7,14 +7,14 @@ import type { Blocks, SizedDisk } from "./blocks.ts";
 import type { DigestSink } from "./digest-sheets.ts";
 
 /**
- * Hands on what a point holds, for its disks as they are now: what came behind the end of one is zeros, since a disk that has
- * grown reads so until it is written.
+ * Hands on what a point holds, for the disks as they are now: what came behind the end of one is zeros, since a disk that has
+ * grown reads so until it is written; one that is not in the set any more is passed over.
  */
 export class GrownDigests implements DigestSink {
   readonly #sheets: readonly Sheet[];
   readonly #to: DigestSink;
 
-  /** @param disks as they are now, each at least as large as it was */
+  /** @param disks as they are now, each at least as large as it was if the point has it */
   constructor(disks: readonly SizedDisk[], to: DigestSink) {
     this.#sheets = new BlockSpace(disks).sheets;
     this.#to = to;
@@ -25,11 +25,22 @@ export class GrownDigests implements DigestSink {
     const { index, size: old } = sheet.disk;
     const own = this.#sheets.filter(({ disk }) => disk.index === index);
     const same = own[sheet.nth];
-    if (!same || same.disk.size === old) return this.#to.put(sheet, digests);
+    if (!same) return;
+    if (same.disk.size === old) return this.#to.put(sheet, digests);
     await this.#to.put(same, grown(same, old, digests));
     if (sheet.end < blockCount(old)) return;
     for (const behind of own.slice(sheet.nth + 1)) await this.#to.put(behind, zerosOf(behind));
   }
+}
+
+/** Of disks that the point does not have: they are compared with nothing, and so copied. */
+export async function putNewDisks(
+  disks: readonly SizedDisk[],
+  before: readonly SizedDisk[],
+  to: DigestSink,
+): Promise<void> {
+  const added = disks.filter(({ index }) => !before.some((disk) => disk.index === index));
+  for (const sheet of new BlockSpace(added).sheets) await to.put(sheet, zerosOf(sheet));
 }
 
 /** The block that the old end went through has the digest of a shorter one: see `cutBlocks`. */

@@ -17,7 +17,10 @@ export interface MergeRequest {
   readonly upTo: ReadonlyMap<Generation, Sequence>;
   /** The last write not to take any more; all are taken when absent. */
   readonly above?: Sequence | undefined;
-  /** A write to any other disk, or behind the end of one, is damage. */
+  /**
+   * A write behind the end of one is damage, and so is one to any other disk, but in a generation below the newest, which may
+   * have been of more disks: such a write is passed over.
+   */
   readonly disks: readonly { readonly index: DiskIndex; readonly size: Bytes }[];
   /**
    * Bytes that decoded segments may hold while their data wait for neighbours, 256 MiB when absent. Scattered writes go
@@ -87,11 +90,13 @@ interface OpenedWrites {
  */
 export async function* newestWrites(s: WritesRequest): AsyncGenerator<OpenedWrites> {
   const sizes = new Map(s.disks.map(({ index, size }) => [index, size]));
+  const newest = Math.max(...s.upTo.keys());
   for await (const { segment, records, memory } of mapInOrder(s.segments, OPENING, (each) => open(s, each))) {
     const upTo = lastOf(s, segment);
     const writes = records
       .filter(isWrite)
-      .filter(({ sequence }) => sequence <= upTo && sequence > (s.above ?? -1));
+      .filter(({ sequence }) => sequence <= upTo && sequence > (s.above ?? -1))
+      .filter(({ disk }) => sizes.has(disk) || segment.header.generation === newest);
     for (const record of writes) checkInside(segment, record, sizes.get(record.disk));
     yield { segment, writes: writes.toReversed(), memory };
   }

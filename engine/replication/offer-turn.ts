@@ -4,7 +4,7 @@ import type { ETag, ObjectStore } from "../storage/store.ts";
 import { type OfferRequest, OfferWriter } from "./base-digests.ts";
 import { unionOf } from "./blocks.ts";
 import { DigestGathering, type ProvedPoint, dropGathered } from "./digest-gathering.ts";
-import { GrownDigests, cutBlocks } from "./grown-digests.ts";
+import { GrownDigests, cutBlocks, putNewDisks } from "./grown-digests.ts";
 import { KeptLost } from "./kept-lost.ts";
 import { putKept, readKept } from "./kept-turn.ts";
 
@@ -59,6 +59,7 @@ async function goOn(s: OfferTurnRequest, kept: KeptOffer | undefined): Promise<b
   const writer = new OfferWriter({ ...s, forced: unionOf(disks, [cut, ...(s.forced ? [s.forced] : [])]) });
   const sink = new GrownDigests(disks, writer);
   if ((await gathering.walk(enough)) && (await gathering.order(sink, enough))) {
+    await putNewDisks(disks, point.disks, writer);
     await writer.finish();
     if (kept || gathering.isStored) await endOffer(objects, machine);
     return true;

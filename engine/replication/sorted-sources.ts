@@ -57,7 +57,11 @@ export async function openSource(
     writes: new SortedStream({
       name,
       parts: below ? 0 : writes,
-      read: async (part) => (await read("writes", part)).filter(isWrite).map((one) => writeAt(space, one)),
+      read: async (part) =>
+        (await read("writes", part))
+          .filter(isWrite)
+          .filter(({ disk }) => space.has(disk))
+          .map((one) => writeAt(space, one)),
       at: { from: at.from, part: at.writes },
     }),
     digests: new SortedStream({
@@ -75,7 +79,7 @@ function writeAt(space: AddressSpace, record: WriteRecord): PlacedWrite {
 }
 
 function digestsAt(space: AddressSpace, record: JournalRecord): PlacedDigest[] {
-  if (record.kind !== "digests") return [];
+  if (record.kind !== "digests" || !space.has(record.disk)) return [];
   return [...record.blocks].map((block, i) => {
     const from = space.addressOf(record.disk, block * BLOCK);
     return { from, to: from + 1, digest: record.digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES) };

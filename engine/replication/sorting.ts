@@ -123,9 +123,12 @@ class Sorter {
 
   /** Newest first. */
   #take({ sealed, records }: Met): void {
+    const isOlder = sealed.header.generation < this.work.generation;
     for (const record of records.toReversed()) {
       const { leg } = this;
       if (!leg) return;
+      // An older generation may have been of more disks.
+      if (isOlder && "disk" in record && !this.#sizes.has(record.disk)) continue;
       if (record.kind === "barrier") this.#meet(leg, record.id, record);
       else if (record.kind === "proof") this.#prove(leg, record);
       else if (record.kind === "digests") this.#name(leg, record);

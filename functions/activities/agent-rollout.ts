@@ -29,6 +29,9 @@ const MOST_SAID = 1000;
 
 const extensionOf = ({ vmId }: ItemRecord) => extensionId(vmId, NAME);
 const commandOf = ({ vmId }: ItemRecord) => runCommandId(vmId, NAME);
+/** In place of a path, as the agent takes it. */
+const FREE_PLACE = "-";
+
 const ownerOf = ({ machine }: ItemRecord) => ({ machine, role: "agent" });
 
 export const rolloutActivities = {
@@ -95,9 +98,15 @@ async function scriptFor(services: Pick<Services, "settings">, item: ItemRecord)
   });
 }
 
-/** By their place on the VM, as Azure's own udev rules name them. */
+/** By their place on the VM, as Azure's own udev rules name them; a disk that was removed leaves its place free. */
 function disksOf(item: ItemRecord): string[] {
-  return sourceOf(item).disks.map(({ name, lun, osType }) => {
+  const { disks } = sourceOf(item);
+  const places = Array.from({ length: (disks.at(-1)?.index ?? -1) + 1 }, (_, n) =>
+    disks.find(({ index }) => index === n),
+  );
+  return places.map((disk) => {
+    if (!disk) return FREE_PLACE;
+    const { name, lun, osType } = disk;
     if (osType === "Windows") throw unsuitable(`${item.vmId} runs Windows, for which there is no agent`);
     if (lun === undefined)
       throw unsuitable(

@@ -17,7 +17,7 @@ import { leadsBy, standsOn } from "../../engine/replication/reservation.ts";
 import type { Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { healing } from "./healing.ts";
-import { fitReplicas, isOutgrown } from "./replicas.ts";
+import { createReplicas, dropFormerReplicas, fitReplicas, isOutgrown } from "./replicas.ts";
 import { itemOf, progressOf } from "./tools.ts";
 
 /** Checkpoints that stay beside the newest: older points among them can be imported too. */
@@ -123,6 +123,8 @@ export async function checkpointAt(
   // One that was at work when the replica was found wrong may have left a document.
   if (rebuildSince !== undefined) await dropCheckpoints(target, pages, machine, 0);
   if (outgrown) await fitReplicas({ target, pages }, machine, point.disks);
+  // Disks may have come to the set; what the journal holds of them is behind what the replica holds of the others.
+  else if (applied?.generation !== point.generation) await createReplicas(pages, machine, point.disks);
   const from =
     applied && goesOn === "yes" && rebuildSince === undefined
       ? applied
@@ -143,6 +145,7 @@ export async function checkpointAt(
   const now = await itemOf(services, machine);
   if (STATES[now.state].replicating && !isImporting(now))
     await dropCheckpoints(target, pages, machine, KEEP_CHECKPOINTS, await beingVerified(services, machine));
+  await dropFormerReplicas({ target, pages }, now);
   return turned;
 }
 

@@ -13,10 +13,11 @@ import {
   type SourceDisk,
   type TargetMachine,
   endpointOf,
+  everyDisk,
   lastSegment,
-  sourceOf,
   targetOf,
 } from "../../engine/recovery/item.ts";
+import { copyDisks } from "../../engine/recovery/disk-set.ts";
 import { roleIn, targetDisk } from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
@@ -89,7 +90,7 @@ export const diskActivities = {
     const arm = armFor(services, { test });
     const target = copyOf(item, { test });
     const point = await healing(services, machine, () => placeOf(services, item, id));
-    const built = sourceOf(item).disks.map(({ name }) => targetDisk(target, name, id));
+    const built = copyDisks(item, { test }).map(({ name }) => targetDisk(target, name, id));
     const disks = await Promise.all(built.map((disk) => getDisk(arm, disk)));
     // Disks are closed only after all of them were written: one that is closed says that the point is in all of them.
     const turned = disks.every(waitsForUpload)
@@ -147,7 +148,7 @@ async function sizeAt(services: Services, item: ItemRecord, { disk, point: id }:
 }
 
 const diskOf = (item: ItemRecord, index: DiskIndex): SourceDisk => {
-  const found = sourceOf(item).disks.find((disk) => disk.index === index);
+  const found = everyDisk(item).find((disk) => disk.index === index);
   if (!found) throw new LeewardError("NotFound", `machine ${item.machine} has no disk ${index}`);
   return found;
 };

@@ -1,7 +1,7 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import { IMPATIENT } from "../../engine/storage/attempt.ts";
 import type { BarrierId, OperationId } from "../../engine/core/ids.ts";
-import { MIB, bytes } from "../../engine/core/units.ts";
+import { type DiskIndex, MIB, bytes } from "../../engine/core/units.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { announce } from "../../engine/recovery/announce.ts";
 import { planFailover, roadTo } from "../../engine/recovery/failover-plan.ts";
@@ -9,6 +9,7 @@ import {
   type FailoverReport,
   type ItemRecord,
   endpointOf,
+  everyDisk,
   itemKeyOf,
   sourceOf,
   targetOf,
@@ -17,6 +18,7 @@ import type { Unreadable } from "../../engine/recovery/healing-record.ts";
 import { liveLosses } from "../../engine/recovery/losses.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { sameDisks } from "../../engine/recovery/target-names.ts";
+import { disksIn } from "../../engine/recovery/disk-size.ts";
 import { defaultPoint } from "../../engine/recovery/point-choice.ts";
 import { isProved, withShipped } from "../../engine/recovery/replicating.ts";
 import type { WantedMoment } from "../../engine/recovery/wanted-moment.ts";
@@ -59,14 +61,15 @@ export const failoverActivities = {
       wantedOf(item, { operation, point: wanted, moment }),
     );
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
-    const { disks, nics } = sourceOf(item);
+    const { nics } = sourceOf(item);
     const facts = {
       // Nothing is imported from a replica that was found wrong, or that has other sizes.
       replica:
         progress.rebuildSince === undefined && !isOutgrown(item, progress, point.generation)
           ? item.policy.replica
           : ("none" as const),
-      disks: disks.map(({ index }) => index),
+      disks: disksIn(item, point.generation).map(({ index }) => index),
+      everyDisk: everyDisk(item).map(({ index }) => index),
       nics: nics.length,
       point,
       reserved: progress.reserved,
@@ -81,12 +84,14 @@ export const failoverActivities = {
       point: point.id,
       pointTime: point.time,
       consistency: point.consistency,
+      generation: point.generation,
       road: roadTo(facts),
       startTime: item.job.startTime,
       announced: announce(item.job.startTime, reached, progress, reported),
       moment: between(point),
       losses: liveLosses(item.job.startTime, progress, reported),
       ...(facts.tried.length > 0 && { tried: facts.tried }),
+      ...notesOn(item, facts.disks),
       // What earlier tries were given stays.
       nics: item.failover?.nics,
       passedOver: await passedOver(services, point),
@@ -161,6 +166,26 @@ export async function passedOver(
   if (newer.length === 0) return undefined;
   return newer.map(({ point, code, message }) => ({ point, code, message }));
 }
+
+/** The machine comes up with the disks that the point has: who asked for it may think of those that are protected today. */
+export function otherDisks(item: ItemRecord, built: readonly DiskIndex[]): string | undefined {
+  const { disks } = sourceOf(item);
+  const more = everyDisk(item).filter(({ index, until }) => until !== undefined && built.includes(index));
+  const less = disks.filter(({ index }) => !built.includes(index));
+  const named = (some: readonly { readonly name: string }[]) => some.map(({ name }) => name).join(", ");
+  const said = [
+    ...(less.length > 0 ? [`without ${named(less)}, added since`] : []),
+    ...(more.length > 0 ? [`with ${named(more)}, removed since`] : []),
+  ];
+  return said.length > 0
+    ? `the point is of other disks than are protected now: ${said.join("; ")}`
+    : undefined;
+}
+
+const notesOn = (item: ItemRecord, built: readonly DiskIndex[]) => {
+  const words = otherDisks(item, built);
+  return words === undefined ? {} : { notes: [words] };
+};
 
 /** Undefined for a recovery point, which is found by its id. */
 function between(place: Place): FailoverReport["moment"] {

@@ -10,6 +10,7 @@ import { type Fit, type FitFacts, fitOf } from "../../engine/eligibility/fit.ts"
 import type { Counted } from "../../engine/eligibility/quota.ts";
 import type { SizeNeeds } from "../../engine/eligibility/size-fit.ts";
 import type { Offer } from "../../engine/eligibility/survey.ts";
+import { copyDisks } from "../../engine/recovery/disk-set.ts";
 import { sizeOf, wishOf } from "../../engine/recovery/build-choice.ts";
 import { type ItemRecord, sourceOf, targetOf } from "../../engine/recovery/item.ts";
 import { roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
@@ -111,11 +112,12 @@ function factsOf(item: ItemRecord, copy: Copy, offer: Offer | undefined): Omit<F
   const source = sourceOf(item);
   const target = targetOf(item);
   const size = sizeOf(item, copy);
-  const diskKinds = kindsOf(item);
+  const diskKinds = kindsOf(item, copy);
   const profile = source.securityProfile ?? {};
-  const os = source.disks.find((disk) => disk.osType);
+  const disks = copyDisks(item, copy);
+  const os = disks.find((disk) => disk.osType);
   const needs: SizeNeeds = {
-    dataDisks: source.disks.length - 1,
+    dataDisks: disks.length - 1,
     interfaces: source.nics.length,
     diskKinds,
     ultra: source.ultraDisks === true || diskKinds.some((kind) => kind.startsWith("Ultra")),
@@ -139,8 +141,8 @@ function factsOf(item: ItemRecord, copy: Copy, offer: Offer | undefined): Omit<F
   };
 }
 
-const kindsOf = (item: ItemRecord): string[] =>
-  sourceOf(item).disks.map(
+const kindsOf = (item: ItemRecord, copy: Copy): string[] =>
+  copyDisks(item, copy).map(
     ({ index, sku }) => targetOf(item).disks?.find((one) => one.index === index)?.sku ?? sku,
   );
 
@@ -152,7 +154,8 @@ async function heldOf(
   offer: Offer | undefined,
 ): Promise<Counted> {
   const target = copyOf(item, copy);
-  const { disks, nics } = sourceOf(item);
+  const { nics } = sourceOf(item);
+  const disks = copyDisks(item, copy);
   const vm: VirtualMachine | undefined = await findVirtualMachine(arm, target.vm);
   const size = vm && offer?.sizes.get(vm.properties.hardwareProfile.vmSize.toLowerCase());
   const kinds = await Promise.all(

@@ -1,6 +1,7 @@
 import type { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import type { PointPlace } from "../../engine/journal/names.ts";
+import { everyDisk } from "../../engine/recovery/item.ts";
 import { withHealed } from "../../engine/recovery/healing-record.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import { goneAmong, heal, healAfter, whileHealing } from "../../engine/replication/heal.ts";
@@ -29,7 +30,7 @@ export async function healFor(
   error?: LeewardError,
 ): Promise<readonly Healed[]> {
   const { target: objects, clock } = services;
-  const { source } = await itemOf(services, machine);
+  const item = await itemOf(services, machine);
   const progress = (await services.records.progress.get(machine))?.value;
   if (!progress) return [];
   const { generation, next, chain } = progress.arrived;
@@ -37,7 +38,7 @@ export async function healFor(
     objects,
     key: await services.keyOf(machine),
     machine,
-    names: new Map(source?.disks.map(({ index, name }) => [index, name])),
+    names: new Map(item.source ? everyDisk(item).map(({ index, name }) => [index, name]) : []),
     made: madeIn(progress),
     newest: { generation, digest: next === 0 ? chain : progress.resync?.base?.digest },
     held: progress.seed ? [{ machine, ...progress.seed }] : [],

@@ -7,7 +7,8 @@ import {
 } from "../../engine/azure/tagged-resource.ts";
 import { LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import { type ArmId, groupOf, sameArmId } from "../../engine/core/ids.ts";
-import { type ItemRecord, isLenient, isOver, sourceOf, targetOf } from "../../engine/recovery/item.ts";
+import { copyDisks } from "../../engine/recovery/disk-set.ts";
+import { type ItemRecord, isLenient, isOver, targetOf } from "../../engine/recovery/item.ts";
 import type { LeftThing } from "../../engine/recovery/removed.ts";
 import { targetDisk } from "../../engine/recovery/target-names.ts";
 import type { Services } from "../services.ts";
@@ -109,7 +110,7 @@ export function whyItsUsers(item: ItemRecord, { id, type, found }: Ours): string
     return `${YOURS}: a machine that a failover built uses it`;
   const { failover } = item;
   if (!isOver(item) || !failover) return undefined;
-  const built = sourceOf(item).disks.map(({ name }) => targetDisk(targetOf(item), name, failover.point));
+  const built = copyDisks(item, {}).map(({ name }) => targetDisk(targetOf(item), name, failover.point));
   if (built.some((disk) => sameArmId(disk, id))) return `${YOURS}: the failover built the machine with it`;
   return undefined;
 }

@@ -1,11 +1,12 @@
 import { hasCode } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
 import type { Generation } from "../../engine/core/units.ts";
-import { replicaRebuildName } from "../../engine/journal/names.ts";
+import { replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
 import { grewBetween } from "../../engine/recovery/disk-size.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import type { SizedDisk } from "../../engine/replication/blocks.ts";
+import { listCheckpoints } from "../../engine/replication/checkpoints.ts";
 import { createReplica, deleteReplica } from "../../engine/replication/replica.ts";
 import type { ObjectStore, PageStore } from "../../engine/storage/store.ts";
 import { diskFooter } from "./disk-footer.ts";
@@ -17,6 +18,19 @@ export async function createReplicas(
   disks: readonly SizedDisk[],
 ): Promise<void> {
   for (const disk of disks) await createReplica(pages, machine, disk, diskFooter(machine, disk));
+}
+
+/** Deletes the warm disks that were taken out of the protection, once no checkpoint has them. May run twice. */
+export async function dropFormerReplicas(
+  { target, pages }: { readonly target: ObjectStore; readonly pages: PageStore },
+  { machine, source }: ItemRecord,
+): Promise<void> {
+  const removed = source?.removed ?? [];
+  if (removed.length === 0) return;
+  const held = (await listCheckpoints(target, machine)).flatMap(({ disks }) =>
+    disks.map(({ index }) => index),
+  );
+  for (const { index } of removed) if (!held.includes(index)) await pages.delete(replicaName(machine, index));
 }
 
 /** Whether the replica holds disks of other sizes than those of this generation. It was made for the first. */

@@ -16,7 +16,8 @@ import {
 } from "../../engine/recovery/network-mapping.ts";
 import type { PlanRecord } from "../../engine/recovery/plan-record.ts";
 import { planFor } from "../enablement-plan.ts";
-import { readSource, unsuitable } from "../source-machine.ts";
+import { unsuitable } from "../source-disk.ts";
+import { readSource } from "../source-machine.ts";
 import type { Services } from "../services.ts";
 import { survey } from "../survey.ts";
 import { checkNotRemoved } from "./shared-use.ts";

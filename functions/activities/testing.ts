@@ -3,6 +3,7 @@ import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import type { OperationId } from "../../engine/core/ids.ts";
 import { disksRebuildName } from "../../engine/journal/names.ts";
 import { planTest, testRoadTo } from "../../engine/recovery/failover-plan.ts";
+import { disksIn } from "../../engine/recovery/disk-size.ts";
 import { type ItemRecord, itemKeyOf, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
 import { testGuard } from "../../engine/recovery/target-names.ts";
 import type { Removed } from "../../engine/recovery/removed.ts";
@@ -11,7 +12,8 @@ import type { TestChoice } from "../../engine/recovery/test-report.ts";
 import { testOf, testTargetOf } from "../../engine/recovery/test-target.ts";
 import { readCheckpoint } from "../../engine/replication/checkpoints.ts";
 import type { Services } from "../services.ts";
-import { choose, passedOver } from "./failover.ts";
+import { note } from "./failover-note.ts";
+import { choose, otherDisks, passedOver } from "./failover.ts";
 import { healing } from "./healing.ts";
 import { lookFor, removeMade } from "./made-parts.ts";
 import { type Place, placeOf } from "./place.ts";
@@ -22,12 +24,12 @@ export const testActivities = {
   async planTest({ machine, operation }, { services }) {
     const item = await itemOf(services, machine);
     const place = await healing(services, machine, () => placeFor(services, item));
-    const { disks, nics } = sourceOf(item);
+    const { nics } = sourceOf(item);
     const { rebuildSince } = await progressOf(services, machine);
     const facts = {
       // Nothing is imported from a replica that was found wrong.
       replica: rebuildSince === undefined ? item.policy.replica : ("none" as const),
-      disks: disks.map(({ index }) => index),
+      disks: disksIn(item, place.generation).map(({ index }) => index),
       nics: nics.length,
       checkpointed: (await readCheckpoint(services.target, place)) !== undefined,
       ownNetwork: testOf(item).network.kind !== "named",
@@ -36,6 +38,8 @@ export const testActivities = {
     const newer = await passedOver(services, place);
     const chosen = { ...choiceOf(place), road: testRoadTo(facts), ...(newer && { passedOver: newer }) };
     await noteChoice(services, item, operation, chosen);
+    const words = otherDisks(item, facts.disks);
+    if (words !== undefined) await note(services, { machine, test: true }, words);
     return { point: place.id, steps: planTest(facts) };
   },
 

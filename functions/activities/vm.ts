@@ -10,6 +10,7 @@ import {
 } from "../../engine/azure/virtual-machine.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type BarrierId, sameArmId } from "../../engine/core/ids.ts";
+import { copyDisks } from "../../engine/recovery/disk-set.ts";
 import { sizeOf } from "../../engine/recovery/build-choice.ts";
 import { type ItemRecord, type TargetMachine, lastSegment, sourceOf } from "../../engine/recovery/item.ts";
 import { roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
@@ -80,7 +81,8 @@ async function specOf(services: Services, { machine, test, point }: AtPoint): Pr
 
 function vmSpec(item: ItemRecord, target: TargetMachine, point: BarrierId): VirtualMachineSpec {
   const source = sourceOf(item);
-  const disks = source.disks.map((disk) => ({ ...disk, id: targetDisk(target, disk.name, point) }));
+  const set = copyDisks(item, { test: target.purpose && true });
+  const disks = set.map((disk) => ({ ...disk, id: targetDisk(target, disk.name, point) }));
   const [osDisk] = disks.flatMap(({ id, caching, osType }) => (osType ? [{ id, caching, osType }] : []));
   if (!osDisk) throw new LeewardError("NotFound", `machine ${item.machine} has no OS disk`);
   return {

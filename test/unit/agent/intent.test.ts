@@ -226,7 +226,7 @@ function pointOf({ points }: Scene, n: number): Point {
   return point;
 }
 
-const marks = (scene: Scene, point: Point) => scene.since(point)?.disks.map((disk) => [...disk]);
+const marks = (scene: Scene, point: Point) => scene.since(point)?.disks.map((disk) => [...(disk ?? [])]);
 
 describe("marks", () => {
   test("are all there until the first point of the first generation", async () => {

@@ -84,7 +84,7 @@ test("waits for its settings, registers, copies, and tells how far it is", async
   configure(all);
   await until(() => lastBeat(all)?.mode === "streaming" && lastBeat(all)?.cached.bytes === MIB);
   expect(all.plane.registered).toEqual([
-    { agentVersion: "0.1.0", compares: true, disks: [{ index: 0, size: MIB }] },
+    { agentVersion: "0.1.0", chooses: true, compares: true, disks: [{ index: 0, size: MIB }] },
   ]);
   write(diskOf(all.machine), 0, Buffer.alloc(4096, 7));
   await until(() => lastBeat(all)?.cached.bytes === MIB + 4096);
