@@ -7,7 +7,13 @@ import { diskIndex } from "../engine/core/units.ts";
 import { judgeDisk } from "../engine/eligibility/judge-machine.ts";
 import { nextIndex, withAdded, withRemoved } from "../engine/recovery/disk-set.ts";
 import { isError } from "../engine/recovery/findings.ts";
-import { type ItemRecord, type SourceDisk, itemKeyOf, lastSegment, targetOf } from "../engine/recovery/item.ts";
+import {
+  type ItemRecord,
+  type SourceDisk,
+  itemKeyOf,
+  lastSegment,
+  targetOf,
+} from "../engine/recovery/item.ts";
 import { wakeCapture } from "./durable.ts";
 import { wantedBy } from "./etag.ts";
 import { findItem } from "./find-item.ts";
