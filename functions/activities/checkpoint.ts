@@ -17,7 +17,7 @@ import { leadsBy, standsOn } from "../../engine/replication/reservation.ts";
 import type { Turned } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
 import { healing } from "./healing.ts";
-import { createReplicas, dropFormerReplicas, fitReplicas, isOutgrown } from "./replicas.ts";
+import { cameSince, createReplicas, dropFormerReplicas, fitReplicas, isOutgrown } from "./replicas.ts";
 import { itemOf, progressOf } from "./tools.ts";
 
 /** Checkpoints that stay beside the newest: older points among them can be imported too. */
@@ -124,7 +124,7 @@ export async function checkpointAt(
   if (rebuildSince !== undefined) await dropCheckpoints(target, pages, machine, 0);
   if (outgrown) await fitReplicas({ target, pages }, machine, point.disks);
   // Disks may have come to the set; what the journal holds of them is behind what the replica holds of the others.
-  else if (applied?.generation !== point.generation) await createReplicas(pages, machine, point.disks);
+  else await createReplicas(pages, machine, cameSince(item, before, point));
   const from =
     applied && goesOn === "yes" && rebuildSince === undefined
       ? applied

@@ -1,8 +1,8 @@
 import { hasCode } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
-import type { Generation } from "../../engine/core/units.ts";
+import { type Generation, generation } from "../../engine/core/units.ts";
 import { replicaName, replicaRebuildName } from "../../engine/journal/names.ts";
-import { grewBetween } from "../../engine/recovery/disk-size.ts";
+import { disksIn, grewBetween } from "../../engine/recovery/disk-size.ts";
 import type { ItemRecord } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
 import type { SizedDisk } from "../../engine/replication/blocks.ts";
@@ -19,6 +19,17 @@ export async function createReplicas(
 ): Promise<void> {
   for (const disk of disks) await createReplica(pages, machine, disk, diskFooter(machine, disk));
 }
+
+/** Disks of the point that the replica cannot have yet: they came to the set behind what it holds. */
+export const cameSince = (
+  item: ItemRecord,
+  { applied }: ProgressRecord,
+  { disks }: { readonly disks: readonly SizedDisk[] },
+): SizedDisk[] => {
+  const from = applied?.generation ?? generation(1);
+  const had = disksIn(item, from).map(({ index }) => index);
+  return disks.filter(({ index }) => !had.includes(index));
+};
 
 /** Deletes the warm disks that were taken out of the protection, once no checkpoint has them. May run twice. */
 export async function dropFormerReplicas(
