@@ -21,6 +21,7 @@ import { replicationActivities } from "./activities/replication.ts";
 import { retentionActivities } from "./activities/retention.ts";
 import { resyncActivities } from "./activities/resync.ts";
 import { planActivities } from "./activities/recovery-plan.ts";
+import { reverseActivities } from "./activities/reverse.ts";
 import { shutDownActivities } from "./activities/shut-down.ts";
 import { sourceActivities } from "./activities/source.ts";
 import { testActivities } from "./activities/testing.ts";
@@ -52,6 +53,7 @@ export const activities: Implementations = {
   ...retentionActivities,
   ...rolloutActivities,
   ...planActivities,
+  ...reverseActivities,
   ...shutDownActivities,
   ...sourceActivities,
   ...targetActivities,

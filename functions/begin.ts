@@ -1,6 +1,6 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
-import { type ArmId, sameArmId } from "../engine/core/ids.ts";
+import { type ArmId, type MachineId, sameArmId } from "../engine/core/ids.ts";
 import {
   type Asked,
   type Wish,
@@ -89,8 +89,13 @@ async function carryOut(services: Services, client: DurableClient, job: ItemJob)
   await ensureJob(client, job);
 }
 
-async function checkUnprotected({ records }: Services, wish: Wish): Promise<void> {
+/** @param but whose own item is no other one */
+export async function checkUnprotected(
+  { records }: Pick<Services, "records">,
+  wish: Pick<Wish, "id" | "vmId">,
+  but?: MachineId,
+): Promise<void> {
   for await (const item of records.items.list())
-    if (sameArmId(item.vmId, wish.vmId) && !sameArmId(item.id, wish.id))
+    if (sameArmId(item.vmId, wish.vmId) && !sameArmId(item.id, wish.id) && item.machine !== but)
       throw new LeewardError("Conflict", `${lastSegment(wish.vmId)} is protected already, as ${item.id}`);
 }

@@ -20,6 +20,7 @@ export const ORCHESTRATION = {
   changePoint: "changePoint",
   commit: "commitFailover",
   cancelFailover: "cancelFailover",
+  reverse: "reverseProtection",
   testFailover: "testFailover",
   testFailoverCleanup: "testFailoverCleanup",
   replicate: "replicate",

@@ -15,9 +15,10 @@ import {
 } from "../engine/recovery/item.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
 import { SCENARIO } from "./scenario.ts";
-import { STATES, allowedWith } from "../engine/recovery/state.ts";
+import { STATES } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
+import { allowedHere } from "./allowed-here.ts";
 import { buildView } from "./build-view.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
@@ -61,7 +62,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       protectionStateDescription: words.description,
       activeLocation: isOver(item) ? "Recovery" : "Primary",
       ...testWords(item),
-      allowedOperations: allowedWith(item.state, item.test?.state ?? "none"),
+      allowedOperations: allowedHere(services, item),
       replicationHealth: overall(item, errors),
       failoverHealth: worst(unready),
       healthErrors: [

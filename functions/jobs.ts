@@ -124,6 +124,7 @@ export async function viewJob({ client, services }: DurableCall, record: JobReco
       leewardPlan: null,
       leewardTest: testOf(record),
       leewardDeleted: record.removed ?? null,
+      leewardChanges: record.changes ?? null,
       leewardComments: record.comments ?? null,
       customDetails: record.exported
         ? {

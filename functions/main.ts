@@ -19,6 +19,7 @@ import "./network-mappings.ts";
 import "./openapi.ts";
 import "./operations.ts";
 import "./orchestrations.ts";
+import "./peer-routes.ts";
 import "./plan/actions.ts";
 import "./plan/plans.ts";
 import "./plans.ts";

@@ -15,6 +15,7 @@ import { retain } from "../orchestrations/retain.ts";
 import { replicate } from "../orchestrations/replicate.ts";
 import { testFailover } from "../orchestrations/test-failover.ts";
 import { testFailoverCleanup } from "../orchestrations/test-failover-cleanup.ts";
+import { reverseProtection } from "../orchestrations/reverse-protection.ts";
 import { verify } from "../orchestrations/verify.ts";
 import { uninstallAgent } from "../orchestrations/uninstall-agent.ts";
 import { upgradeAgent } from "../orchestrations/upgrade-agent.ts";
@@ -32,6 +33,7 @@ export const orchestrations: Readonly<Record<string, OrchestrationHandler>> = {
   [ORCHESTRATION.changePoint]: changePoint,
   [ORCHESTRATION.commit]: commitFailover,
   [ORCHESTRATION.cancelFailover]: cancelFailover,
+  [ORCHESTRATION.reverse]: reverseProtection,
   [ORCHESTRATION.replicate]: replicate,
   [ORCHESTRATION.recoveryPlan]: recoveryPlan,
   [ORCHESTRATION.recoveryPoint]: recoveryPoint,

@@ -28,6 +28,7 @@ import { endGeneration } from "./generations.ts";
 import { carryOnGroup } from "./group-failover.ts";
 import { reconcileMember } from "./membership.ts";
 import { carryOnPlan } from "./plan/actions.ts";
+import { tendGiven } from "./reprotect.ts";
 import { type Services, services } from "./services.ts";
 
 /** A thousand machines are tended to well within the minute. */
@@ -58,6 +59,7 @@ app.client.timer("pointTimer", {
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
   await carryOn(found, client, item);
   await reconcileMember(found, item);
+  await tendGiven(found, item);
   if (!STATES[item.state].replicating) {
     const lost = (await found.records.lost.get(item.machine))?.value;
     if (lossesDue(found.clock.now(), item, lost)) await ensureLosses(client, item.machine);

@@ -33,13 +33,24 @@ const SEED_LIMITS: SeedLimits = { segmentBytes: bytes(8 * MIB), maxBytes: bytes(
  * On the side that the machine was failed over to: it is given to the other direction. @throws as `beginReversal`; NotFound
  */
 export async function giveAway(
+  services: Pick<Services, "records" | "clock">,
+  machine: MachineId,
+  wanted: WantedTurn,
+): Promise<ItemRecord> {
+  const turn = await turnFor(services, machine, wanted);
+  return services.records.items.update(itemKeyOf(machine), (old) => beginReversal(old, turn));
+}
+
+type WantedTurn = Pick<Turn, "failover" | "to" | "id" | "asked">;
+
+/** As `giveAway` writes it down. */
+export async function turnFor(
   { records, clock }: Pick<Services, "records" | "clock">,
   machine: MachineId,
-  { failover, to }: Pick<Turn, "failover" | "to">,
-): Promise<ItemRecord> {
+  wanted: WantedTurn,
+): Promise<Turn> {
   const last = (await records.progress.get(machine))?.value.arrived.sequence ?? sequence(0);
-  const turn = { failover, to, sequence: last, now: clock.now() };
-  return records.items.update(itemKeyOf(machine), (old) => beginReversal(old, turn));
+  return { ...wanted, sequence: last, now: clock.now() };
 }
 
 /**

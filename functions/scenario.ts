@@ -16,6 +16,7 @@ export const SCENARIO: Record<JobKind, Words> = {
   disable: ["DisableDr", "Disable replication"],
   configure: ["Configure", "Configuration of the vault"],
   recoveryPlan: ["RecoveryPlan", "Run of a recovery plan"],
+  reverse: ["SwitchProtection", "Protect in the other direction"],
   upgradeAgent: ["UpdateMobilityService", "Upgrade of the agent"],
 };
 

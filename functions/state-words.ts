@@ -28,6 +28,10 @@ const WORDS: Record<ItemState, readonly [state: string, description: string]> = 
   ],
   Reversed: ["UnplannedFailoverCommitted", "Failed over, and protected in the other direction"],
   Reversing: ["Reprotecting", "The old disks become the base of the other direction"],
+  ReversalFailed: [
+    "ReprotectingFailed",
+    "Protecting it in the other direction failed and may be tried again",
+  ],
   Disabling: ["DisablingProtection", "Protection is being taken away"],
   DisableFailed: ["DisablingFailed", "Taking protection away failed and may be tried again"],
 };

@@ -12,6 +12,7 @@ import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
 import type { PlanActivities } from "./recovery-plan-contract.ts";
+import type { ReverseActivities } from "./reverse-contract.ts";
 import type { ShutDownActivities } from "./shut-down-contract.ts";
 import { sleep } from "./timer.ts";
 
@@ -19,7 +20,7 @@ import { sleep } from "./timer.ts";
  * Every activity, by name. Inputs and outputs stand in the history for good: ids and small numbers only, never a SAS,
  * a token or a key. Every activity may run twice.
  */
-export interface Activities extends ShutDownActivities, PlanActivities {
+export interface Activities extends ShutDownActivities, PlanActivities, ReverseActivities {
   // jobs
   /** Writes how the job ended, and with which steps, into its record and its item. */
   endJob: Does<JobEnd>;

@@ -1,12 +1,11 @@
 import type { OrchestrationContext, Task } from "durable-functions";
-import { LeewardError, hasCode } from "../engine/core/errors.ts";
-import { type Millis, millis } from "../engine/core/units.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation, armOperations, finished } from "./arm-operation.ts";
 import { beginCapture } from "./capture.ts";
-import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
-import { type JobSteps, job, secondsSince } from "./job-status.ts";
-import { pollWait, replayedNow, sleep } from "./timer.ts";
+import { type Machine, type SourceFacts, call } from "./contract.ts";
+import { firstPoint, initialCopy } from "./first-copy.ts";
+import { type JobSteps, job } from "./job-status.ts";
+import { oncePermitted } from "./permitted.ts";
 
 const WEIGHTS = {
   "check the source": 1,
@@ -26,9 +25,6 @@ const WEIGHTS = {
   "initial copy": 20,
   "first recovery point": 4,
 };
-
-/** A recovery point comes within this time after the initial copy. */
-const POINT_PATIENCE_SECONDS = 15 * 60;
 
 /** Makes a machine protected: from nothing to its first recovery point. Input: `JobInput`. */
 export function* enableProtection(context: OrchestrationContext): Generator<Task, unknown, never> {
@@ -69,28 +65,6 @@ function* createTarget(
     yield* steps.run("prepare the replica", oncePermitted(context, facts, "prepareReplica", machine));
 }
 
-/** A role that was just given may take so long until the storage knows it. */
-const ROLE_PATIENCE_SECONDS = 10 * 60;
-
-function* oncePermitted(
-  context: OrchestrationContext,
-  { roles }: SourceFacts,
-  name: "prepareJournal" | "prepareReplica",
-  machine: Machine,
-): Generator<Task, void, never> {
-  const start = replayedNow(context);
-  for (;;) {
-    try {
-      yield* call(context, name, machine);
-      return;
-    } catch (error) {
-      const waiting = roles && secondsSince(context, start) < ROLE_PATIENCE_SECONDS;
-      if (!waiting || !hasCode(error, "StorageRefused")) throw error;
-    }
-    yield* sleep(context, millis(20_000));
-  }
-}
-
 /** Rules before what they guard, and what rules name before the rules. */
 function* createNetworks(
   context: OrchestrationContext,
@@ -125,47 +99,4 @@ function* createNetwork(
   const { more = false, ...sent } = yield* call(context, "createNetwork", network);
   yield* finished(context, sent);
   return more;
-}
-
-function* initialCopy(
-  context: OrchestrationContext,
-  machine: Machine,
-  steps: JobSteps,
-): Generator<Task, void, never> {
-  for (let round = 0; ; round++) {
-    const agent = yield* call(context, "observeAgent", machine);
-    if (agent.copied) return;
-    if (agent.problem?.stopped) throw stopped(machine, agent);
-    steps.show(progressOf(agent));
-    yield* sleep(context, copyWait(agent, round));
-  }
-}
-
-/** A few looks over the time that the copy still takes: a short one is not waited out, a long one makes no long history. */
-function copyWait({ done, total, rate }: AgentView, round: number): Millis {
-  if (rate === 0) return pollWait(round, millis(30_000));
-  const left = ((total - done) / rate) * 1000;
-  return millis(Math.round(Math.min(Math.max(left / 4, 1000), 30_000)));
-}
-
-const stopped = ({ machine }: Machine, { problem }: AgentView) =>
-  new LeewardError("AgentSilent", `the agent of ${machine} stopped: ${problem?.code} ${problem?.message}`);
-
-const progressOf = ({ done, total, rate }: AgentView) => ({
-  done,
-  total,
-  rate,
-  ...(rate > 0 && { etaSeconds: Math.ceil((total - done) / rate) }),
-});
-
-function* firstPoint(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
-  const start = replayedNow(context);
-  yield* call(context, "startPoint", machine);
-  for (let round = 0; ; round++) {
-    const { points } = yield* call(context, "countPoints", machine);
-    if (points > 0) return;
-    if (secondsSince(context, start) > POINT_PATIENCE_SECONDS)
-      throw new LeewardError("TimedOut", `no recovery point of ${machine.machine} came`);
-    yield* sleep(context, pollWait(round, millis(3000)));
-  }
 }

@@ -126,8 +126,8 @@ export const CALLS: readonly DeclaredCall[] = [
   },
   {
     call: `POST ${MACHINE}/deallocate`,
-    roles: source,
-    why: "a planned failover, or one that is asked to: shuts the source machine down before its last writes are carried over",
+    roles: both,
+    why: "a planned failover, or one that is asked to: shuts the source machine down before its last writes are carried over; a reprotection: the former machine, before its disks are read",
   },
   {
     call: `POST ${MACHINE}/retrieveBootDiagnosticsData`,
@@ -180,34 +180,34 @@ export const CALLS: readonly DeclaredCall[] = [
   { call: `POST ${DISK}/endGetAccess`, roles: target, why: "ends an upload, and revokes its SAS" },
   {
     call: `GET ${GROUP}/providers/Microsoft.Compute/snapshots`,
-    roles: source,
-    why: "capture by snapshots: which of those in the source's group are ours, and needed by nobody",
+    roles: both,
+    why: "capture by snapshots: which of those in the source's group are ours, and needed by nobody; behind a reprotection the same of the former disks",
   },
   {
     call: `GET ${SNAPSHOT}`,
-    roles: source,
-    why: "capture by snapshots: whether one is there, of which disk and family it is",
+    roles: both,
+    why: "capture by snapshots: whether one is there, of which disk and family it is; at a reprotection the same of a former disk",
   },
   {
     call: `PUT ${SNAPSHOT}`,
-    roles: source,
-    why: "capture by snapshots: takes an incremental one of a source disk",
+    roles: both,
+    why: "capture by snapshots: takes an incremental one of a source disk; at a reprotection one of a disk that the machine had before its failover",
     also: ["Microsoft.Compute/disks/beginGetAccess/action"],
   },
   {
     call: `DELETE ${SNAPSHOT}`,
-    roles: source,
-    why: "capture by snapshots: takes away one that is no longer compared with; only what has our tags",
+    roles: both,
+    why: "capture by snapshots, and reprotection: takes away one that is no longer compared with; only what has our tags",
   },
   {
     call: `POST ${SNAPSHOT}/beginGetAccess`,
-    roles: source,
-    why: "capture by snapshots: opens one for reading what changed",
+    roles: both,
+    why: "capture by snapshots: opens one for reading what changed; at a reprotection for reading the former disk",
   },
   {
     call: `POST ${SNAPSHOT}/endGetAccess`,
-    roles: source,
-    why: "capture by snapshots: revokes every SAS of it, also one that a dead run left",
+    roles: both,
+    why: "capture by snapshots, and reprotection: revokes every SAS of it, also one that a dead run left",
   },
   {
     call: `GET ${SET}`,

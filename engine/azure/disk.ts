@@ -85,6 +85,12 @@ export const ensureDisk = (client: ArmClient, spec: DiskSpec): Promise<Ensured> 
 
 export const getDisk = (client: ArmClient, id: ArmId): Promise<Disk> => read(client, id, disk);
 
+/** Undefined when there is none. */
+export async function findDisk(client: ArmClient, id: ArmId): Promise<Disk | undefined> {
+  const found = await client.find(id);
+  return found === undefined ? undefined : parsed(disk, found, id);
+}
+
 const access = z.object({ accessSAS: z.url() });
 /** The operation's output comes bare from its location and nested from its status document. */
 const granted = z.union([access, z.object({ properties: z.object({ output: access }) })]);

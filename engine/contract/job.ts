@@ -101,6 +101,8 @@ export const job = z.object({
         unnamed: z.object({ deleted: z.number(), left: z.number() }),
       })
       .nullable(),
+    /** Of a reversal: what the machine will have otherwise than before, and what of its old disks could not be compared. */
+    leewardChanges: z.array(z.string()).nullable(),
     /** The user's, of the clean-up of a test. */
     leewardComments: z.string().nullable(),
     customDetails: z.union([

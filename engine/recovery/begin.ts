@@ -152,6 +152,7 @@ export const jobOf = (item: ItemRecord): ItemJob => ({
   point: item.job.point,
   moment: item.job.moment,
   shutDown: item.job.shutDown,
+  ...(item.job.changes && { changes: item.job.changes }),
   state: "InProgress",
   startTime: item.job.startTime,
   steps: [],

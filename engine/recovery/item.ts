@@ -24,7 +24,7 @@ import { recoveryPolicy } from "./policy.ts";
 import { protectionRequest } from "./protection-request.ts";
 import { journalPosition } from "../journal/position.ts";
 import { wantedMoment } from "./wanted-moment.ts";
-import { reversal } from "./reversal-record.ts";
+import { former, reversal } from "./reversal-record.ts";
 import { shutDown } from "./shut-down-wish.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
 import { formerTest, testReport } from "./test-report.ts";
@@ -254,6 +254,7 @@ export const itemRecord = z.object({
       "cancelFailover",
       "disable",
       "upgradeAgent",
+      "reverse",
     ]),
     startTime: time,
     /** What a failover asked for. */
@@ -261,6 +262,8 @@ export const itemRecord = z.object({
     moment: wantedMoment.optional(),
     shutDown: shutDown.optional(),
     ...buildWish.shape,
+    /** Of a reversal: what the machine will have otherwise than before, in words. */
+    changes: z.array(z.string()).optional(),
     /** Its outcome is in this record. */
     ended: z.boolean(),
   }),
@@ -270,6 +273,7 @@ export const itemRecord = z.object({
   formerTest: formerTest.optional(),
   /** While it is `Reversed`, and `Reversing` on the other side. */
   reversal: reversal.optional(),
+  former: former.optional(),
   /** While it is `Disabling` or `DisableFailed`. */
   removal: removal.optional(),
   dismissed: dismissed.optional(),

@@ -59,6 +59,7 @@ export const jobRecord = z.object({
     "groupFailover",
     "disable",
     "upgradeAgent",
+    "reverse",
     "testFailover",
     "testFailoverCleanup",
     "configure",
@@ -108,6 +109,8 @@ export const jobRecord = z.object({
       build: targetBuild.optional(),
     })
     .optional(),
+  /** Of a reversal: what the machine will have otherwise than before, and what could not be compared, in words. */
+  changes: z.array(z.string()).optional(),
   /** What a removal, or the clean-up of a test, has deleted, and what it left. */
   removed: removed.optional(),
   /** Of a failover: newer points that could not be read. */

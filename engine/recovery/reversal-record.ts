@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { armId, operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
-import { generation, micros, sequence } from "../core/units.ts";
+import { bytes, diskIndex, generation, micros, sequence } from "../core/units.ts";
+import { recoveryPolicy } from "./policy.ts";
 
 const arm = z.string().transform(checked(armId));
 
@@ -18,7 +19,10 @@ const reversalWish = z.object({
   proximityPlacementGroup: arm.optional(),
   capacityReservationGroup: arm.optional(),
   scaleSet: arm.optional(),
+  /** What `policyId` says, for the side that does not know it. */
+  policy: recoveryPolicy.optional(),
 });
+export type ReversalWish = z.infer<typeof reversalWish>;
 
 /** The machine was given to the other direction, whose record names what it is from here on. */
 export const reversal = z.object({
@@ -34,4 +38,21 @@ export const reversal = z.object({
   asked: reversalWish.optional(),
   /** The other side has said that it has the machine: the job that it began then. */
   operation: z.string().transform(checked(operationId)).optional(),
+});
+
+/**
+ * The machine that it was failed over from, in the region that it goes back to. It is kept, and so are its disks, until somebody
+ * deletes them.
+ */
+export const former = z.object({
+  vmId: arm,
+  /** That its disks are read into: no point of an older one is of this direction. */
+  generation: z.number().transform(checked(generation)),
+  disks: z.array(
+    z.object({
+      index: z.number().transform(checked(diskIndex)),
+      id: arm,
+      size: z.number().transform(checked(bytes)),
+    }),
+  ),
 });

@@ -9,6 +9,10 @@ import {
   move,
   sourceOf,
 } from "./item.ts";
+import { type Asked, nextJob } from "./begin.ts";
+import { operationFor } from "./job.ts";
+import type { ReversalWish } from "./reversal-record.ts";
+import { STATES } from "./state.ts";
 import type { ProtectionRequest } from "./protection-request.ts";
 
 /*
@@ -26,6 +30,9 @@ export interface Turn {
   readonly to: string;
   /** The last write of this direction that anybody knows of. */
   readonly sequence: Sequence;
+  /** The item's id from then on, and what was asked for with the turn. */
+  readonly id?: ArmId | undefined;
+  readonly asked?: ReversalWish | undefined;
   readonly now: Micros;
 }
 
@@ -34,7 +41,7 @@ export interface Turn {
  * failover. May come twice.
  * @throws StateNotAllowed when it is not failed over, or by another failover
  */
-export function beginReversal(old: ItemRecord, { failover, to, sequence, now }: Turn): ItemRecord {
+export function beginReversal(old: ItemRecord, { failover, to, sequence, id, asked, now }: Turn): ItemRecord {
   // Its commit is a later job.
   if ((old.failover?.operation ?? old.job.operation) !== failover)
     throw notAllowed(old, `${failover} is not the failover that it was moved by`);
@@ -43,7 +50,14 @@ export function beginReversal(old: ItemRecord, { failover, to, sequence, now }: 
   if (from !== to) throw notAllowed(old, `it was failed over from ${from}, not from ${to}`);
   return {
     ...move(old, "reverse"),
-    reversal: { to, generation: generation(old.generation + 1), sequence, at: now },
+    reversal: {
+      to,
+      generation: generation(old.generation + 1),
+      sequence,
+      at: now,
+      ...(id && { id }),
+      ...(asked && { asked }),
+    },
   };
 }
 
@@ -54,6 +68,8 @@ export interface Terms {
   /** The machine that runs now, and how it is to be built; as the giving side has them when left out. */
   readonly vmId?: ArmId | undefined;
   readonly request?: ProtectionRequest | undefined;
+  /** What the machine will have otherwise than before, in words. */
+  readonly changes?: readonly string[] | undefined;
   readonly now: Micros;
 }
 
@@ -66,21 +82,74 @@ export function takeOver(own: ItemRecord | undefined, given: ItemRecord, terms: 
   const { reversal } = given;
   if (given.state !== "Reversed" || !reversal)
     throw notAllowed(given, "it was not given to the other direction");
+  if (own && own.machine !== given.machine)
+    throw new LeewardError("Conflict", `${given.machine} cannot be told from ${own.machine} here`);
   if (own && own.generation >= reversal.generation) return own;
   if (own && own.state !== "Reversed") throw notAllowed(own, "this side has it already");
   checkDisks(given, terms);
-  const { failover: _, failure: __, resync: ___, group: ____, ...kept } = own ?? given;
+  const { policyId, recoveryContainerId, policy } = reversal.asked ?? {};
+  const { failover: _, failure: __, resync: ___, group: ____, test: _____, ...kept } = own ?? given;
+  // Whatever was changed on the other side since holds here as well.
+  const settings = { policy: policy ?? given.policy, ownPolicy: given.ownPolicy };
   return {
     ...kept,
+    ...settings,
+    id: reversal.id ?? kept.id,
+    policyId: policyId ?? given.policyId,
+    recoveryContainerId: recoveryContainerId ?? kept.recoveryContainerId,
     state: "Reversing",
     generation: reversal.generation,
     reversal,
+    former: {
+      vmId: given.vmId,
+      generation: reversal.generation,
+      disks: sourceOf(given).disks.map(({ index, id, size }) => ({ index, id, size })),
+    },
     ...(terms.vmId && { vmId: terms.vmId }),
     ...(terms.request && { request: terms.request }),
     source: terms.source,
     target: terms.target,
-    job: { ...given.job, kind: "enable", startTime: terms.now, ended: false },
+    job: {
+      operation: operationOf(given),
+      kind: "reverse",
+      startTime: terms.now,
+      ended: false,
+      ...(terms.changes && { changes: [...terms.changes] }),
+    },
   };
+}
+
+/** The job of the side that takes it over, however often it is asked to. @throws StateNotAllowed when it was not given away */
+export function operationOf(given: ItemRecord): OperationId {
+  const { reversal, id } = given;
+  if (!reversal) throw notAllowed(given, "it was not given to the other direction");
+  return operationFor(
+    reversal.id ?? id,
+    "reverse",
+    reversal.asked?.token ?? `generation ${reversal.generation}`,
+  );
+}
+
+/** The giving side's item once the other one has said that it has the machine. */
+export const acknowledged = (old: ItemRecord, operation: OperationId): ItemRecord =>
+  old.state === "Reversed" && old.reversal && !old.reversal.operation
+    ? { ...old, reversal: { ...old.reversal, operation } }
+    : old;
+
+/** The taking side's item once what failed is tried again. @throws Conflict, StateNotAllowed */
+export function beginAgain(old: ItemRecord, asked: Asked): ItemRecord {
+  if (asked.token && old.job.operation === operationFor(old.id, "reverse", asked.token)) return old;
+  const { job, state } = old;
+  if (STATES[state].busy)
+    throw new LeewardError(
+      "Conflict",
+      `job ${job.operation} (${job.kind}) is at work on ${lastSegment(old.id)}`,
+    );
+  if (state !== "ReversalFailed") throw notAllowed(old, "SwitchProtection is not possible");
+  // Behind the old disks agents were let in already.
+  const { failure: _, ...kept } = move(old, old.reversal ? "takeOver" : "copying");
+  const { changes } = job;
+  return { ...kept, job: { ...nextJob(old, "reverse", asked), ...(changes && { changes }) } };
 }
 
 /** The item once its old disks are a base: agents may register. The number of the base's generation is over. */
@@ -111,9 +180,9 @@ function checkDisks(given: ItemRecord, { source }: Terms): void {
     );
 }
 
-/** The other side has it: here it is shown nowhere, and what is kept of it stays. */
-export const isGivenAway = ({ state, removal }: Pick<ItemRecord, "state" | "removal">): boolean =>
-  state === "Reversed" || removal?.from === "Reversed";
+/** The other side has it, and has said so: here it is shown nowhere, and what is kept of it stays. */
+export const isGivenAway = ({ state, removal, reversal }: ItemRecord): boolean =>
+  reversal?.operation !== undefined && (state === "Reversed" || removal?.from === "Reversed");
 
 const notAllowed = (item: ItemRecord, why: string): LeewardError =>
   new LeewardError("StateNotAllowed", `${lastSegment(item.id)} is ${item.state}: ${why}`);

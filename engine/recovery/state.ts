@@ -18,6 +18,7 @@ export type ItemEvent =
   | "committed"
   | "reverse"
   | "takeOver"
+  | "reverseFailed"
   | "disable"
   | "disableFailed";
 
@@ -37,6 +38,7 @@ export const ITEM_STATES = [
   "UnplannedFailoverCommitted",
   "Reversed",
   "Reversing",
+  "ReversalFailed",
   "Disabling",
   "DisableFailed",
 ] as const;
@@ -49,6 +51,8 @@ type AllowedOperation =
   | "CancelFailover"
   | "ChangePit"
   | "Commit"
+  | "SwitchProtection"
+  | "ReverseReplicate"
   | "RepairReplication"
   | "DisableProtection"
   | "TestFailover"
@@ -91,6 +95,7 @@ export const STATES: Record<ItemState, StateRow> = {
       copying: "InitialReplication",
       protected: "Protected",
       enableFailed: "EnableFailed",
+      reverseFailed: "ReversalFailed",
       disable: "Disabling",
     },
   },
@@ -203,7 +208,7 @@ export const STATES: Record<ItemState, StateRow> = {
     next: { commitFailed: "CommitFailed", commit: "Committing", disable: "Disabling" },
   },
   UnplannedFailoverCommitted: {
-    allowed: ["DisableProtection"],
+    allowed: ["SwitchProtection", "ReverseReplicate", "DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
@@ -211,7 +216,7 @@ export const STATES: Record<ItemState, StateRow> = {
   },
   // It was failed over, and is protected in the other direction: its record there says how.
   Reversed: {
-    allowed: ["DisableProtection"],
+    allowed: ["SwitchProtection", "ReverseReplicate", "DisableProtection"],
     busy: false,
     replicating: false,
     over: true,
@@ -223,7 +228,20 @@ export const STATES: Record<ItemState, StateRow> = {
     busy: true,
     replicating: false,
     over: false,
-    next: { takeOver: "Reversing", copying: "InitialReplication" },
+    next: { takeOver: "Reversing", copying: "InitialReplication", reverseFailed: "ReversalFailed" },
+  },
+  // The other side has given it away for good: here is where it goes on.
+  ReversalFailed: {
+    allowed: ["SwitchProtection", "ReverseReplicate", "DisableProtection"],
+    busy: false,
+    replicating: false,
+    over: false,
+    next: {
+      reverseFailed: "ReversalFailed",
+      takeOver: "Reversing",
+      copying: "InitialReplication",
+      disable: "Disabling",
+    },
   },
   // Its record goes with the rest: nothing follows but that it could not be done.
   Disabling: {

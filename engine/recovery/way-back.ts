@@ -46,8 +46,8 @@ export interface WayBack {
  */
 export function planWayBack(facts: WayBackFacts): WayBack {
   const { given, now, region, there } = facts;
-  const from = sourceOf(given);
-  const group = groupOf(given.vmId);
+  const group = groupFor(given);
+  const { asked } = given.reversal ?? {};
   const changes: string[] = [];
   const name = freeName(facts, "Microsoft.Compute/virtualMachines", "target-vm", lastSegment(given.vmId), 64);
   const set = setOf(facts, changes);
@@ -57,7 +57,10 @@ export function planWayBack(facts: WayBackFacts): WayBack {
     resourceGroup: group,
     vmName: name,
     ...(set && { availabilitySet: set }),
-    ...(from.zone && !set && { zone: from.zone }),
+    ...zoneOf(given, set),
+    ...(asked?.proximityPlacementGroup && { proximityPlacementGroup: asked.proximityPlacementGroup }),
+    ...(asked?.capacityReservationGroup && { capacityReservationGroup: asked.capacityReservationGroup }),
+    ...(asked?.scaleSet && { scaleSet: asked.scaleSet }),
     ...(size && { size }),
     ...(kinds.length > 0 && { diskKinds: kinds }),
     ...(given.request.freeze && { freeze: given.request.freeze }),
@@ -87,6 +90,17 @@ export function planWayBack(facts: WayBackFacts): WayBack {
       ...new Set(nics.flatMap((nic) => lackingFor(nic, there, region))),
     ],
   };
+}
+
+/** Its own, unless another one was named. */
+const groupFor = ({ reversal, vmId }: ItemRecord): ArmId => reversal?.asked?.resourceGroup ?? groupOf(vmId);
+
+/** Never together with a set. */
+function zoneOf(given: ItemRecord, set: ArmId | undefined): { readonly zone?: string } {
+  const { asked } = given.reversal ?? {};
+  const own = asked?.scaleSet ? undefined : sourceOf(given).zone;
+  const zone = asked?.zone ?? (set ? undefined : own);
+  return zone ? { zone } : {};
 }
 
 /** The NIC that it was before the failover. */
@@ -149,7 +163,7 @@ function freeName(
   name: string,
   most: number,
 ): string {
-  const found = there(inGroup(groupOf(given.vmId), type, name));
+  const found = there(inGroup(groupFor(given), type, name));
   const free = !found || isOwned(found.tags, { machine: given.machine, role });
   return free ? name : `${name.slice(0, most - SUFFIX.length)}${SUFFIX}`;
 }
@@ -157,8 +171,11 @@ function freeName(
 const SUFFIX = "-back";
 
 function setOf({ given, there }: WayBackFacts, changes: string[]): ArmId | undefined {
+  const { asked } = given.reversal ?? {};
+  if (asked?.availabilitySet) return asked.availabilitySet;
   const set = sourceOf(given).availabilitySet;
-  if (!set) return undefined;
+  // In place of a set, as at enablement.
+  if (!set || asked?.zone || asked?.scaleSet || asked?.capacityReservationGroup) return undefined;
   // Azure wants both in one group.
   const id = set.id ?? inGroup(groupOf(given.vmId), "Microsoft.Compute/availabilitySets", set.name);
   if (there(id)) return id;

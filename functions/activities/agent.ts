@@ -68,8 +68,9 @@ export const agentActivities = {
   },
 
   async countPoints({ machine }, { services }) {
-    await stayingItem(services, machine);
-    const found = await services.records.progress.get(machine);
-    return { points: found?.value.point ? 1 : 0 };
+    const { former } = await stayingItem(services, machine);
+    const point = (await services.records.progress.get(machine))?.value.point;
+    // Of the other time that it was protected from there it may have points still.
+    return { points: point && point.generation > (former?.generation ?? 0) ? 1 : 0 };
   },
 } satisfies Partial<Implementations>;

@@ -76,6 +76,7 @@ const EVENTS: Record<ItemRecord["job"]["kind"], readonly [succeeded?: ItemEvent,
   cancelFailover: ["cancelled", "cancelFailed"],
   disable: [undefined, "disableFailed"],
   upgradeAgent: [],
+  reverse: ["protected", "reverseFailed"],
 };
 
 const report = (begun: FailoverReport, end: JobEnd, now: Micros): FailoverReport => ({

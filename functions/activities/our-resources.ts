@@ -50,7 +50,8 @@ export async function ourResources(
       return undefined;
     });
     const owner = found && ownerOf(found);
-    if (found && owner && isOurs(item, type, owner)) ours.push({ id, type, found, owner });
+    if (found && owner && isOurs(item, type, owner) && !isOtherSides(item, id, owner))
+      ours.push({ id, type, found, owner });
   }
   return { ours, silent, refused };
 }
@@ -72,6 +73,16 @@ const isOurs = ({ machine }: ItemRecord, type: string, owner: Ours["owner"]): bo
   owner.machine === "shared"
     ? SHARED[owner.role]?.toLowerCase() === type.toLowerCase()
     : owner.machine === machine;
+
+/**
+ * Two apps have their accounts in the same two groups: caches are made where machines come from, replicas where they go to.
+ * Whether the other app's machines use theirs nobody knows here.
+ */
+function isOtherSides({ vmId, request }: ItemRecord, id: ArmId, { machine, role }: Ours["owner"]): boolean {
+  if (machine !== "shared" || sameArmId(groupOf(vmId), request.resourceGroup)) return false;
+  if (role === "cache") return sameArmId(groupOf(id), request.resourceGroup);
+  return role === "replica" && sameArmId(groupOf(id), groupOf(vmId));
+}
 
 async function listedFor(
   arm: Services["arm"],

@@ -1,12 +1,15 @@
 import type { DurableClient } from "durable-functions";
+import { z } from "zod";
+import { messageOf } from "../../engine/core/errors.ts";
 import { type OperationId, armId, groupOf, resourceTypeOf } from "../../engine/core/ids.ts";
-import { type ItemRecord, isLenient } from "../../engine/recovery/item.ts";
+import { type ItemRecord, isLenient, itemKey } from "../../engine/recovery/item.ts";
 import { withLeft } from "../../engine/recovery/removed.ts";
 import { removingKey } from "../../engine/recovery/removing.ts";
 import { AGENT_CARRIER } from "../../orchestrations/uninstall-agent.ts";
 import { isAtWork, wakeCapture, wakeReplicate, workOf } from "../durable.ts";
 import { dropImages } from "../left-images.ts";
 import { leaveGroup } from "../membership.ts";
+import { peerOf } from "../peer.ts";
 import type { Services } from "../services.ts";
 import { noteRemoved } from "./note-removed.ts";
 import { removeObjects } from "./remove-objects.ts";
@@ -37,7 +40,8 @@ export const removalActivities = {
 
   async forgetMachine({ machine, operation }, { services }) {
     const { records } = services;
-    await dropLastImages(services, await itemOf(services, machine), operation);
+    const item = await itemOf(services, machine);
+    await dropLastImages(services, item, operation);
     const kinds = [
       records.agents,
       records.barriers,
@@ -51,9 +55,26 @@ export const removalActivities = {
     ];
     for (const kind of kinds) await kind.delete(machine);
     await dropMarks({ records }, operation);
+    await forgetThere(services, item, operation);
     return null;
   },
 } satisfies Partial<Implementations>;
+
+/** What the other region's app has of the machine, from when it was protected from there, is of no more use either. */
+async function forgetThere(services: Services, item: ItemRecord, operation: OperationId): Promise<void> {
+  const { machine, former, removal } = item;
+  const alias = itemKey(item.id);
+  await services.records.aliases.deleteIf(alias, (one) => one.machine === machine);
+  if (!former || removal?.from === "Reversed") return;
+  try {
+    const { keepPoints = false } = removal ?? {};
+    await peerOf(services).call("forget", { machine, keepPoints }, z.looseObject({}));
+  } catch (error) {
+    const why = `${messageOf(error)}. Once that app answers, post {"machine":"${machine}"} to its /api/leeward/peer/forget, with the role Leeward.Peer`;
+    const left = { type: "peer", name: `what the other region's app keeps of ${machine}`, why };
+    await noteRemoved(services, operation, (old) => withLeft(old, left));
+  }
+}
 
 /** Where capture could not, since it had stopped or its region did not answer, they are found here once more, or later. */
 async function dropLastImages(services: Services, item: ItemRecord, operation: OperationId): Promise<void> {

@@ -7,6 +7,7 @@ import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { beginCommit } from "../../engine/recovery/commit.ts";
 import { type ItemRecord, itemKeyOf, vaultOf } from "../../engine/recovery/item.ts";
 import type { JobKind, JobRecord } from "../../engine/recovery/job.ts";
+import { beginAgain } from "../../engine/recovery/reversal.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
 import { resumeEvent } from "../../orchestrations/recovery-plan.ts";
 import { type Role, requireRole } from "../auth.ts";
@@ -90,6 +91,7 @@ const ROLE_TO_RESTART: Record<JobKind, Role> = {
   testFailover: "Operator",
   testFailoverCleanup: "Operator",
   upgradeAgent: "Operator",
+  reverse: "Admin",
   failover: "Admin",
   groupFailover: "Admin",
   cancelFailover: "Admin",
@@ -142,6 +144,8 @@ function again(item: ItemRecord, { kind, point, moment, comments }: JobRecord, a
       return beginTestCleanup(item, { ...asked, comments });
     case "upgradeAgent":
       return beginUpgrade(item, asked);
+    case "reverse":
+      return beginAgain(item, asked);
     case "enable":
     case "disable":
     case "groupFailover":

@@ -31,14 +31,14 @@ export async function actionsOf(services: Pick<Services, "records">, job: JobRec
 /** Why it cannot be stopped on its way; undefined when it can. */
 export function notCancellable(job: JobRecord, item: ItemRecord | undefined): string | undefined {
   if (job.state !== "InProgress") return `it has ended (${job.state})`;
-  if (job.kind === "enable")
+  if (job.kind === "enable" || job.kind === "reverse")
     return item?.state === "InitialReplication" && item.job.operation === job.operation
       ? undefined
       : "what it makes in Azure is being made; it can be once the first copy goes on";
   return WHY_NOT[job.kind];
 }
 
-const WHY_NOT: Record<Exclude<JobKind, "enable">, string> = {
+const WHY_NOT: Record<Exclude<JobKind, "enable" | "reverse">, string> = {
   failover:
     "a failover that is half done is neither here nor there; take it back behind its end (failoverCancel)",
   groupFailover: "its members are failed over one by one, each by a job of its own",

@@ -157,6 +157,7 @@ export function job(friendlyName: string): Job {
       leewardPlan: null,
       leewardTest: null,
       leewardDeleted: null,
+      leewardChanges: null,
       leewardComments: null,
       customDetails: { instanceType: "AsrJobDetails" },
     },
