@@ -42,7 +42,7 @@ export async function turnRound(
 }
 
 /** Has the other side take over what was given to it. May run any number of times. */
-export async function handOver(services: Giving, given: ItemRecord): Promise<ItemRecord> {
+async function handOver(services: Giving, given: ItemRecord): Promise<ItemRecord> {
   if (given.reversal?.operation !== undefined) return given;
   const { operation } = await peerOf(services).call("takeOver", { given, dryRun: false }, takenOver);
   return services.records.items.update(itemKeyOf(given.machine), (old) =>

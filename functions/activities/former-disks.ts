@@ -10,7 +10,7 @@ import { type ItemRecord, lastSegment } from "../../engine/recovery/item.ts";
 import type { SeedDisk } from "../../engine/replication/seed-reader.ts";
 import type { DiskReader } from "../../engine/replication/verify.ts";
 import type { Services } from "../services.ts";
-import { sweepImages } from "./image-sweep.ts";
+import { sweepSnapshots } from "./image-sweep.ts";
 import { snapshotReader } from "./snapshot-reader.ts";
 
 /** Azure's SAS ends by itself after this time, should this process die. */
@@ -63,7 +63,7 @@ export async function formerDisks(
 
 /** Whatever access there is to them is of no use any more, and they are gone. May run twice. */
 export const closeFormerDisks = (azure: Azure, item: ItemRecord, { vmId }: Former): Promise<void> =>
-  sweepImages(azure, { ...seedOwner(item), group: groupOf(vmId) });
+  sweepSnapshots(azure, groupOf(vmId), seedOwner(item));
 
 async function taken(
   { arm, settings }: Azure,

@@ -10,12 +10,19 @@ type Azure = Pick<Services, "arm" | "clock">;
 export const imageOwner = (machine: MachineId) => ({ machine, role: "capture" });
 
 /** Deletes every image of the machine's disks but these, and whoever has one open loses it. May run twice. @throws ArmUnavailable, ArmFailed */
-export async function sweepImages(
+export const sweepImages = (
   azure: Azure,
   { machine, group }: { readonly machine: MachineId; readonly group: ArmId },
   needed: readonly ArmId[] = [],
+): Promise<void> => sweepSnapshots(azure, group, imageOwner(machine), needed);
+
+/** The same of an owner's snapshots in a group. */
+export async function sweepSnapshots(
+  azure: Azure,
+  group: ArmId,
+  owner: ReturnType<typeof imageOwner>,
+  needed: readonly ArmId[] = [],
 ): Promise<void> {
-  const owner = imageOwner(machine);
   for (const id of await listSnapshots(azure.arm, group, owner)) {
     if (needed.some((one) => sameArmId(one, id))) continue;
     await closeImage(azure, id);
