@@ -1,7 +1,8 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { switchProtectionRequest } from "../engine/contract/switch-protection.ts";
 import { LeewardError } from "../engine/core/errors.ts";
-import { type ArmId, armId, operationId } from "../engine/core/ids.ts";
+import { type ArmId, armId, operationId, sameArmId } from "../engine/core/ids.ts";
+import { isGivenAway } from "../engine/recovery/reversal.ts";
 import { lookUp } from "./find-item.ts";
 import { forwarded, isForwarded } from "./forward.ts";
 import type { Call, Route } from "./http.ts";
@@ -46,8 +47,12 @@ const JOB_PATHS = [
 
 const isBelow = (path: string, parent: string) => path === parent || path.startsWith(`${parent}/`);
 
-const isUnknownItem = async (services: Services, item: ArmId | undefined): Promise<boolean> =>
-  item !== undefined && (await lookUp(services, item)) === undefined;
+/** One that was given away under the id that it has here is the other app's as well. */
+async function isUnknownItem(services: Services, item: ArmId | undefined): Promise<boolean> {
+  if (item === undefined) return false;
+  const found = (await lookUp(services, item))?.value;
+  return !found || (isGivenAway(found) && sameArmId(found.reversal?.id ?? "", item));
+}
 
 /** One of a malformed name is nowhere: this app says so. */
 async function hasJob({ records }: Services, name: string): Promise<boolean> {

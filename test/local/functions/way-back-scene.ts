@@ -113,7 +113,7 @@ const everything = {
 
 /** An app, in its region, with records and a journal of its own. Accounts are reached by their names from both. */
 export class Side {
-  readonly services: Services;
+  readonly #services: Services;
   readonly target = new MemoryObjectStore();
   /** Called before each activity, with how many there were; what it throws is thrown. */
   fault: (name: ActivityName, nth: number) => void = () => undefined;
@@ -147,12 +147,8 @@ export class Side {
         clock: unhurried,
       }),
     );
-    const side = this;
-    this.services = {
+    this.#services = {
       ...Object.create(null),
-      get peer() {
-        return side.peer;
-      },
       settings: { ...Object.create(null), region, subscription: SUBSCRIPTION, agentRollout: "script" },
       // Nobody waits for the simulator as long as for Azure.
       clock: {
@@ -171,6 +167,10 @@ export class Side {
       keyOf: async () => key,
       offerOf: offers(arm, unhurried),
     } satisfies Services;
+  }
+
+  get services(): Services {
+    return { ...this.#services, peer: this.peer };
   }
 
   get tools() {

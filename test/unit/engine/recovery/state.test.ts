@@ -26,6 +26,7 @@ const EVENTS: readonly ItemEvent[] = [
   "committed",
   "reverse",
   "takeOver",
+  "reverseFailed",
   "disable",
   "disableFailed",
 ];
