@@ -11,7 +11,7 @@ import { carryOn, checkUnprotected } from "./begin.ts";
 import { type TermsFound, termsOf } from "./reversal-target.ts";
 import { receive } from "./reversal.ts";
 import type { Services } from "./services.ts";
-import { unsuitable } from "./source-machine.ts";
+import { unsuitable } from "./source-disk.ts";
 import { survey } from "./survey.ts";
 
 /**
