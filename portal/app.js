@@ -11,6 +11,7 @@ import { disableDialog } from "./disable-dialog.js";
 import { enableDialog } from "./enable-dialog.js";
 import { failoverDialog, plannedFailoverDialog } from "./failover-dialogs.js";
 import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dialogs.js";
+import { runPlanDialog } from "./recovery-plan-dialog.js";
 import { enablement } from "./request-bodies.js";
 import { requestsBy } from "./requests.js";
 import { testCleanupDialog, testDialog } from "./test-dialogs.js";
@@ -38,6 +39,7 @@ const DIALOGS = {
   newGroup: newGroupDialog,
   membership: membershipDialog,
   deleteGroup: deleteGroupDialog,
+  runPlan: runPlanDialog,
 };
 
 /** Everything that the page shows. Only this module changes it. */
@@ -100,6 +102,7 @@ const actions = {
   askNewGroup: () => open({ kind: "newGroup" }),
   askMembership: ({ id }) => open({ kind: "membership", id }),
   askDeleteGroup: ({ id }) => open({ kind: "deleteGroup", id }),
+  askRunPlan: ({ id }, run) => open({ kind: "runPlan", id, run }),
   close: () => dialog.close(),
   chosen: () => show(),
   plan: (field, machine, wish) =>
@@ -174,10 +177,11 @@ async function read() {
   model.config ??= await api.readConfig();
   const vault = api.vaultPath(model.config);
   void readMachines(vault);
-  const [items, jobs, groups] = await Promise.all([
+  const [items, jobs, groups, plans] = await Promise.all([
     api.list(`${vault}/replicationProtectedItems`),
     api.list(`${vault}/replicationJobs`),
     api.list(`${vault}/leewardGroups`),
+    api.list(`${vault}/replicationRecoveryPlans`),
   ]);
   const [points, common] = await Promise.all([
     Promise.all(items.map(({ id }) => api.list(`${id}/recoveryPoints`))),
@@ -185,6 +189,7 @@ async function read() {
   ]);
   return {
     jobs,
+    plans,
     groups: groups.map((group, index) => ({ ...group, points: newestFirst(common[index]) })),
     items: items.map((item, index) => ({ ...item, points: newestFirst(points[index]) })),
   };

@@ -73,11 +73,7 @@ export const plannedFailoverDialog = (model, actions) =>
         `If it cannot be shut down, or not everything has arrived within half an hour, nothing is failed over: the job fails, and ${name} is protected as before. It may be off then, and is to be started by you.`,
       ),
       sizeField(sizesOf(item), model.dialog.size, choosing(model, actions)("size")),
-      h(
-        "div",
-        { class: "notice good", id: "will-be-lost", key: "lost" },
-        h("p", null, h("strong", null, "What will be lost: "), "nothing. ", waiting(item, region)),
-      ),
+      lossView(`nothing. ${waiting(item, region)}`, "good"),
       dialogButtons(model, actions, "danger", `Shut ${name} down now`),
     );
   });
@@ -88,12 +84,12 @@ function waiting({ properties }, region) {
   return `Still to arrive in ${region} now: ${duration(loss.seconds)}, ${count(loss.writes, "write")} (${size(loss.bytes)}).`;
 }
 
-/** @param words after "What will be lost:" */
-export const lossView = (words) =>
+/** @param words after "What will be lost:"; text, or a list */
+export const lossView = (words, kind = "bad") =>
   h(
     "div",
-    { class: "notice bad", id: "will-be-lost", key: "lost" },
-    h("p", null, h("strong", null, "What will be lost: "), words),
+    { class: `notice ${kind}`, id: "will-be-lost", key: "lost" },
+    h(typeof words === "string" ? "p" : "div", null, h("strong", null, "What will be lost: "), words),
   );
 
 const isBegun = (region) =>

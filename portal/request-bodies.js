@@ -80,6 +80,15 @@ export function changePointBody({ point, at, ...wish }) {
   };
 }
 
+/** Of a recovery plan. Without the id of a network a test gets an isolated one. */
+export function planRunBody(run, { shutDown }) {
+  if (run === "TestFailoverCleanup") return { properties: {} };
+  if (run === "TestFailover") return { properties: { networkType: "VmNetworkAsInput" } };
+  if (run === "UnplannedFailover")
+    return { properties: { sourceSiteOperations: shutDown ? "Required" : "NotRequired" } };
+  return run === "PlannedFailover" ? { properties: {} } : undefined;
+}
+
 export const testBody = ({ point, at, network, networkId, ...wish }) => ({
   properties: {
     failoverDirection: "PrimaryToRecovery",

@@ -1,5 +1,13 @@
 import * as api from "./api.js";
-import { changePointBody, enablement, failoverBody, plannedBody, testBody } from "./request-bodies.js";
+import { RUNS } from "./recovery-plans.js";
+import {
+  changePointBody,
+  enablement,
+  failoverBody,
+  planRunBody,
+  plannedBody,
+  testBody,
+} from "./request-bodies.js";
 
 /**
  * What a person can have done. Each sends one request through `request(title, work, message)`.
@@ -8,6 +16,7 @@ import { changePointBody, enablement, failoverBody, plannedBody, testBody } from
 export const requestsBy = (request, configOf) => ({
   ...ofMachines(request, configOf),
   ...ofGroups(request, configOf),
+  ...ofPlans(request),
 });
 
 const ofMachines = (request, configOf) => ({
@@ -102,5 +111,18 @@ const ofGroups = (request, configOf) => ({
       `The group ${group.name} was deleted.`,
       () => api.remove(group.id),
       "Its machines go on as they were.",
+    ),
+});
+
+const ofPlans = (request) => ({
+  runPlan: (plan, run, wish) =>
+    request(`${plan.name} is being run.`, () =>
+      api.post(`${plan.id}/${RUNS[run].path}`, planRunBody(run, wish)),
+    ),
+  resumeJob: ({ id, properties }) =>
+    request(
+      `${properties.targetObjectName} goes on.`,
+      () => api.post(`${id}/resume`, { properties: {} }),
+      "",
     ),
 });

@@ -3,6 +3,7 @@ import { clock, duration, secondsSince } from "./format.js";
 import { groupsView } from "./groups.js";
 import { jobOutcome, jobsView } from "./jobs.js";
 import { machineView } from "./machine.js";
+import { plansView } from "./recovery-plans.js";
 
 const STALE_SECONDS = 12;
 
@@ -69,6 +70,7 @@ export function pageView(model, actions) {
       ? [
           machinesView(model, actions),
           groupsView(data, model, actions),
+          plansView(data, model, actions),
           protectableView(model, actions),
           jobsView(data.jobs),
         ]

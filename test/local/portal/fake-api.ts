@@ -11,6 +11,8 @@ const CONTAINER = `${VAULT}/replicationFabrics/fabric-1/replicationProtectionCon
 export const TOKEN = "token-of-the-test";
 
 export const groupId = (name: string) => `${VAULT}/leewardGroups/${name}`;
+export const planId = (name: string) => `${VAULT}/replicationRecoveryPlans/${name}`;
+export const jobId = (name: string) => `${VAULT}/replicationJobs/${name}`;
 export const itemId = (name: string) => `${CONTAINER}/replicationProtectedItems/${name}`;
 export const vmId = (name: string) =>
   `/subscriptions/sub-1/resourceGroups/shop/providers/Microsoft.Compute/virtualMachines/${name}`;
@@ -28,6 +30,7 @@ export interface Script {
   jobs: unknown[];
   machines: unknown[];
   groups: unknown[];
+  plans: unknown[];
   commonPoints: unknown[];
   /** Of every machine; without it the app cannot say. */
   eligibility?: unknown;
@@ -60,6 +63,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     jobs: [],
     machines: [],
     groups: [],
+    plans: [],
     commonPoints: [],
     received: [],
   };
@@ -164,6 +168,7 @@ function read(script: Script, pathname: string): Answer {
   if (pathname.endsWith("/recoveryPoints")) return json(200, { value: script.points });
   if (pathname === `${VAULT}/replicationProtectedItems`) return json(200, { value: script.items });
   if (pathname === `${VAULT}/leewardGroups`) return json(200, { value: script.groups });
+  if (pathname === `${VAULT}/replicationRecoveryPlans`) return json(200, { value: script.plans });
   if (pathname === `${VAULT}/replicationJobs`) return json(200, { value: script.jobs });
   if (pathname === `${VAULT}/leewardProtectableMachines`)
     return script.noAzure ? failure(script.noAzure) : json(200, { value: script.machines });
