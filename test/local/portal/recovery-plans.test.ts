@@ -80,7 +80,7 @@ describe.skipIf(!present)("recovery plans in the portal", () => {
     await page.close();
   });
 
-  test("test in an isolated network, and commit", async () => {
+  test("are tested in an isolated network, and committed", async () => {
     const { script } = served.api;
     script.plans = [plan(["TestFailover", "Commit"])];
     const page = await served.open();
