@@ -14,7 +14,7 @@ import {
   vaultOf,
 } from "../engine/recovery/item.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
-import { SCENARIO } from "./scenario.ts";
+import { scenarioOf } from "./scenario.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
@@ -107,7 +107,7 @@ function scenario(item: ItemRecord) {
   const jobs = `${vaultOf(item.id)}/replicationJobs`;
   const job = [item.job, item.test?.job].find((each) => each?.ended === false);
   if (!job) return { scenarioName: "None", jobId: `${jobs}/None`, startTime: "1753-01-01T01:01:01Z" };
-  const [scenarioName] = SCENARIO[job.kind];
+  const [scenarioName] = scenarioOf(job);
   return { scenarioName, jobId: `${jobs}/${job.operation}`, startTime: toIso(job.startTime) };
 }
 

@@ -4,7 +4,7 @@ import type { Configuration, JobKind, JobRecord } from "../engine/recovery/job.t
 type Words = readonly [name: string, friendly: string];
 
 /** ASR's word for what a job does, and one for people. */
-export const SCENARIO: Record<JobKind, Words> = {
+const SCENARIO: Record<JobKind, Words> = {
   enable: ["EnableDr", "Enable replication"],
   failover: ["UnplannedFailover", "Unplanned failover"],
   changePoint: ["ApplyRecoveryPoint", "Change of the recovery point"],
@@ -51,9 +51,13 @@ const RUN: Record<RunType, Words> = {
   CancelFailover: ["CancelFailover", "Cancelling of a recovery plan's failover"],
 };
 
-type Named = Pick<JobRecord, "kind" | "configuration" | "run">;
+/** Of a failover that is not carried out unless its source was shut down before. */
+const PLANNED: Words = ["PlannedFailover", "Planned failover"];
 
-export function scenarioOf({ kind, configuration, run }: Named): Words {
+type Named = Pick<JobRecord, "kind" | "configuration" | "run" | "shutDown">;
+
+export function scenarioOf({ kind, configuration, run, shutDown }: Named): Words {
   if (configuration) return CONFIGURED[configuration];
+  if (kind === "failover" && shutDown === "required") return PLANNED;
   return run ? RUN[run] : SCENARIO[kind];
 }

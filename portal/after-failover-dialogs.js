@@ -129,25 +129,29 @@ function lostInRegion(failover, name, region) {
 /** The direction is turned around: what runs now is copied to where it came from. */
 export const reprotectDialog = (model, actions) =>
   ofItem(model, (item, name) => {
-    const region = regionOf(item, model);
-    const from = sourceRegionOf(item);
+    // What failed over there has that side's record: it leads to where this one came from.
+    const again = item.properties.leeward?.state === "ReversalFailed";
+    const ends = [regionOf(item, model), sourceRegionOf(item)];
+    const [here, there] = again ? ends.toReversed() : ends;
     return h(
       "form",
       { key: `reprotect ${item.id}`, onsubmit: submitting(() => actions.reprotect({ id: item.id, name })) },
-      h("h2", { id: "dialog-title" }, `Protect ${name} towards ${from}?`),
+      h("h2", { id: "dialog-title" }, `Protect ${name} towards ${there}?`),
       h(
         "p",
         { key: "what" },
-        `${name} goes on in ${region}, and is replicated to ${from} from now on, by Leeward's app there. Its disks are compared with the old ones in ${from}; only what differs is sent.`,
+        again
+          ? `It goes on where it failed. ${name} runs in ${here} all the while.`
+          : `${name} goes on in ${here}, and is replicated to ${there} from now on, by Leeward's app there. Its disks are compared with the old ones in ${there}; only what differs is sent, and all of a disk that is gone.`,
       ),
       h(
         "p",
         { key: "old", class: "hint" },
-        `The old machine in ${from} is not deleted. Shut it down before: its disks are read while it is off. Until the first point is there, ${name} cannot be failed over to ${from}.`,
+        `The old machine in ${there} is shut down if it runs, and is not deleted. Until the first point is there, ${name} cannot be failed over to ${there}. What it will have otherwise than before is listed by the job.`,
       ),
       lossView(
-        `what the old machine in ${from} wrote and ${region} never got: those writes are in no point of the new direction.`,
+        `what the old machine in ${there} wrote and ${here} never got: those writes are in no point of the new direction.`,
       ),
-      dialogButtons(model, actions, "primary", `Protect ${name} towards ${from}`),
+      dialogButtons(model, actions, "primary", `Protect ${name} towards ${there}`),
     );
   });

@@ -61,6 +61,7 @@ function jobView({ id, name, properties }) {
     ),
     errors.map((error) => errorView(error)),
     removed && removedView(removed, "Deleted", "Left"),
+    properties.leewardChanges?.length > 0 && changesView(properties.leewardChanges),
     tasks.length > 0 &&
       h(
         "details",
@@ -72,6 +73,19 @@ function jobView({ id, name, properties }) {
       ),
   );
 }
+
+/** What a machine that is protected the other way will have otherwise than before. */
+const changesView = (changes) =>
+  h(
+    "details",
+    { key: "changes" },
+    h("summary", null, `Otherwise than before: ${count(changes.length, "thing")}`),
+    h(
+      "ul",
+      null,
+      changes.map((change) => h("li", { key: change }, change)),
+    ),
+  );
 
 /** What the end of a protection deletes, and what it leaves, and why. */
 export function removedView({ deleted, left, unnamed }, deletedWords, leftWords) {

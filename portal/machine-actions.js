@@ -9,7 +9,12 @@ const OPERATIONS = [
   ["CancelFailover", "Cancel the failover…", "askCancelFailover"],
   ["ChangePit", "Change the recovery point…", "askChangePoint"],
   ["Commit", ({ state }) => (state === "CommitFailed" ? "Try the commit again…" : "Commit…"), "askCommit"],
-  ["SwitchProtection", "Protect it the other way…", "askReprotect"],
+  [
+    "SwitchProtection",
+    ({ state }) =>
+      state === "ReversalFailed" ? "Try to protect it back again…" : "Protect it the other way…",
+    "askReprotect",
+  ],
   ["PlannedFailover", "Planned failover…", "askPlannedFailover"],
   [
     "UnplannedFailover",

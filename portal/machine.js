@@ -24,6 +24,7 @@ const STATES = {
   UnplannedFailoverCommitPending: ["done", "Failed over"],
   Reversed: ["done", "Failed over, protected back"],
   Reversing: ["busy", "Old disks become the base"],
+  ReversalFailed: ["bad", "Protecting it back failed"],
   Disabling: ["busy", "Being disabled"],
   DisableFailed: ["bad", "Disabling failed"],
 };

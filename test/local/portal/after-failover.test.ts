@@ -139,6 +139,29 @@ describe.skipIf(!present)("a machine that was failed over, in the portal", () =>
     expect(last()).toMatchObject({ method: "POST", path: `${itemId("ledger")}/reProtect` });
   });
 
+  test("whose way back failed over there goes on with it, and says what it will have otherwise", async () => {
+    const { script } = served.api;
+    const failed = runningItem(["SwitchProtection"], { state: "ReversalFailed" });
+    const { properties } = failed;
+    const providerSpecificDetails = {
+      ...properties.providerSpecificDetails,
+      primaryFabricLocation: "northeurope",
+      recoveryFabricLocation: "westeurope",
+    };
+    script.items = [{ ...failed, properties: { ...properties, providerSpecificDetails } }];
+    const { properties: said, ...rest } = job("Protect in the other direction");
+    script.jobs = [{ ...rest, properties: { ...said, leewardChanges: ["ledger runs, and is shut down"] } }];
+    const page = await served.open();
+    await page.getByText("northeurope → westeurope").waitFor();
+    await page.getByText("Otherwise than before: 1 thing").click();
+    expect(await page.getByText("ledger runs, and is shut down").isVisible()).toBe(true);
+    await page.getByRole("button", { name: "Try to protect it back again… ledger" }).click();
+    await page.getByRole("dialog", { name: "Protect ledger towards westeurope?" }).waitFor();
+    await page.getByText(/ledger runs in northeurope all the while/).waitFor();
+    script.jobs = [];
+    await page.close();
+  });
+
   test("has what only happened dismissed, and not what goes on", async () => {
     const { script } = served.api;
     const error = (errorCode: string, customerResolvability: "Allowed" | "NotAllowed") => ({
