@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { applyRecoveryPointRequest } from "../engine/contract/apply-recovery-point.ts";
 import { addDisksRequest, removeDisksRequest } from "../engine/contract/item-disks.ts";
+import { discoverRequest, switchProviderRequest } from "../engine/contract/other-providers.ts";
 import { plannedFailoverRequest } from "../engine/contract/planned-failover.ts";
 import {
   planCleanupRequest,
@@ -160,8 +161,10 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   failoverCommit: written(),
   patchProtectedItem: { body: updateItemRequest, answer: protectedItem },
   resolveHealthErrors: { body: resolveHealthRequest, answer: protectedItem },
-  addDisks: { body: addDisksRequest },
-  removeDisks: { body: removeDisksRequest },
+  addDisks: written(addDisksRequest),
+  removeDisks: written(removeDisksRequest),
+  switchProvider: { body: switchProviderRequest },
+  discoverProtectableItem: { body: discoverRequest },
   switchProtection: { body: switchProtectionRequest },
   reProtect: { body: reprotectRequest },
   listRecoveryPlans: { answer: listOf(recoveryPlanView) },

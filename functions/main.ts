@@ -10,6 +10,7 @@ import "./failover-commit.ts";
 import "./groups.ts";
 import "./health.ts";
 import "./item-disks.ts";
+import "./other-providers.ts";
 import "./jobs.ts";
 import "./left-images-timer.ts";
 import "./losses.ts";

@@ -9,6 +9,7 @@ import { type ArmId, armId, sameArmId } from "../engine/core/ids.ts";
 import { fabricOf } from "../engine/recovery/fabric.ts";
 import { lastSegment, vaultOf } from "../engine/recovery/item.ts";
 import { type NetworkMapping, mappingKey } from "../engine/recovery/network-mapping.ts";
+import { type Wanted, checkVersion, taggedBy, wantedBy } from "./etag.ts";
 import { type Call, bodyOf, route } from "./http.ts";
 import { PATHS, PLACE, fabricIn, networkMappingIn, vaultIn } from "./paths.ts";
 import type { Services } from "./services.ts";
@@ -30,14 +31,20 @@ route("listMappingsOfNetwork", { ...read, path: ofNetwork }, (call) => {
   return list(call, (row) => isIn(fabric, idOf(vaultIn(call.request), row)));
 });
 
-route("getNetworkMapping", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, networkMappingIn(call.request)),
-}));
+route("getNetworkMapping", { ...read, path: one }, async (call) => {
+  const id = networkMappingIn(call.request);
+  const { source } = await mappingNamed(call.services, lastSegment(id));
+  const tagged = await taggedBy(call.services.records.mappings, mappingKey(source));
+  return { ...tagged, jsonBody: await shown(call, id) };
+});
 
 route("putNetworkMapping", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const body = await bodyOf(call.request, networkMappingRequest);
   const id = networkMappingIn(call.request);
-  return configure(call, id, "putNetworkMapping", () => mapNetwork(call.services, lastSegment(id), body, id));
+  const only = wantedBy(call.request);
+  return configure(call, id, "putNetworkMapping", () =>
+    mapNetwork(call.services, lastSegment(id), body, id, only),
+  );
 });
 
 route(
@@ -46,6 +53,7 @@ route(
   async (call) => {
     const { properties } = await bodyOf(call.request, networkMappingUpdate);
     const id = networkMappingIn(call.request);
+    const only = wantedBy(call.request);
     const old = await mappingNamed(call.services, lastSegment(id));
     const { recoveryNetworkId = old.target, recoveryFabricName = old.recoveryFabric } = properties;
     const { primaryNetworkId = old.source } = properties.fabricSpecificDetails ?? {};
@@ -57,7 +65,7 @@ route(
       leeward: { subnets },
     };
     return configure(call, id, "putNetworkMapping", () =>
-      mapNetwork(call.services, old.name, { properties: whole }, old.id ?? id),
+      mapNetwork(call.services, old.name, { properties: whole }, old.id ?? id, only),
     );
   },
 );
@@ -67,8 +75,10 @@ route(
   { method: "DELETE", path: one, role: "Admin", versioned: true },
   async (call) => {
     const id = networkMappingIn(call.request);
+    const only = wantedBy(call.request);
     return removeConfigured(call, id, "removeNetworkMapping", async () => {
-      await mappingNamed(call.services, lastSegment(id));
+      const { source } = await mappingNamed(call.services, lastSegment(id));
+      await checkVersion(call.services.records.mappings, mappingKey(source), only);
       await unmapNetwork(call.services, lastSegment(id));
     });
   },
@@ -105,6 +115,7 @@ export async function mapNetwork(
   name: string,
   { properties }: NetworkMappingRequest,
   id?: ArmId,
+  only?: Wanted,
 ): Promise<NetworkMapping> {
   const { primaryNetworkId: source } = properties.fabricSpecificDetails;
   for await (const row of records.mappings.list())
@@ -120,7 +131,7 @@ export async function mapNetwork(
     subnets: properties.leeward.subnets,
     by: "caller",
   };
-  return records.mappings.upsert(mappingKey(source), () => row);
+  return records.mappings.upsert(mappingKey(source), () => row, only);
 }
 
 /** Nothing happens when there is none. */

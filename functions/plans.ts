@@ -16,7 +16,7 @@ import { lookUp } from "./find-item.ts";
 import type { Services } from "./services.ts";
 import { readSource } from "./source-machine.ts";
 import { survey } from "./survey.ts";
-import { policyFor } from "./vault/policy-of-item.ts";
+import { policyFor, withMappedPolicy } from "./vault/policy-of-item.ts";
 import { wishOf } from "./wish.ts";
 
 route(
@@ -24,7 +24,8 @@ route(
   { method: "POST", path: `${PATHS.item}/leewardPlan`, role: "Reader", versioned: true },
   async ({ request, services }) => {
     const id = itemIn(request);
-    const body = await bodyOf(request, enableProtectionRequest);
+    const sent = await bodyOf(request, enableProtectionRequest);
+    const body = await withMappedPolicy(services, id, sent);
     const base = await policyFor(services, id, body.properties.policyId);
     const wish = wishOf(services.settings, id, body, base);
     return { jsonBody: await dryRun(services, wish) };

@@ -15,7 +15,7 @@ import { checkDelay } from "./delete-delay.ts";
 import { accepted } from "./lro.ts";
 import { containerIn, itemIn, PATHS, vaultIn } from "./paths.ts";
 import { viewItem } from "./item-view.ts";
-import { policyFor } from "./vault/policy-of-item.ts";
+import { policyFor, withMappedPolicy } from "./vault/policy-of-item.ts";
 import { filterIn } from "./vault/filter.ts";
 import { ITEM_FIELDS } from "./vault/item-filter.ts";
 import { pagesOfBoth } from "./vault/pages-of-both.ts";
@@ -29,7 +29,8 @@ durableRoute(
   { method: "PUT", path: PATHS.item, role: "Operator", versioned: true },
   async (call) => {
     const id = itemIn(call.request);
-    const body = await bodyOf(call.request, enableProtectionRequest);
+    const sent = await bodyOf(call.request, enableProtectionRequest);
+    const body = await withMappedPolicy(call.services, id, sent);
     const base = await policyFor(call.services, id, body.properties.policyId);
     const wish = wishOf(call.services.settings, id, body, base);
     checkDelay(call.services.settings, wish.policy);

@@ -42,7 +42,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
     "another `primaryNetworkId` is refused: a row is of one network",
   ),
   "replicationProtectedItems.create": more(
-    "everything of the target is accepted at enablement; a `policyId` of nothing is refused",
+    "everything of the target is accepted at enablement; a `policyId` of nothing is refused; without one the container mapping's policy holds",
   ),
   "replicationProtectedItems.get": more(
     "live figures, both losses, watermarks and progress in `properties.leeward`",
@@ -69,6 +69,12 @@ export const NOTES: Readonly<Record<string, Note>> = {
   "replicationProtectedItems.failoverCommit": differs("recovery points stay; the job names what was deleted"),
   "replicationProtectedItems.resolveHealthErrors": differs(
     "answered at once; only what has happened can be dismissed, not what goes on (400)",
+  ),
+  "replicationProtectedItems.switchProvider": differs(
+    "409 with the reason: there is one way from Azure to Azure",
+  ),
+  "replicationProtectionContainers.discoverProtectableItem": differs(
+    "409 with the reason: machines of Azure are found without it",
   ),
   "replicationProtectedItems.addDisks": more(
     "the other disks are not copied again; older points keep the disks that they have. With an agent the disk must be served by it first (409 says as which)",

@@ -31,6 +31,9 @@ interface Kept<Value> {
   readonly etag: ETag;
 }
 
+/** Whether this version of a record is one that may be changed. */
+type Only = (etag: ETag | undefined) => boolean;
+
 /** The records of one kind, parsed on the way out. */
 export interface Records<Value> {
   get(key: string): Promise<Kept<Value> | undefined>;
@@ -41,23 +44,19 @@ export interface Records<Value> {
   /**
    * Reads, changes and writes by compare-and-swap, again when someone else was faster. `change` may run several times;
    * what it throws is thrown; returning its argument writes nothing. Returns what stands there now.
-   * @param only the version that is to be changed, and no other
+   * @param only the version that is to be changed, and no other; undefined stands for none
    * @throws NotFound when there is no such record; PreconditionFailed when it is another version; ObjectChanged when others won too many times.
    */
-  update(key: string, change: (old: Value) => Value, only?: (etag: ETag) => boolean): Promise<Value>;
+  update(key: string, change: (old: Value) => Value, only?: Only): Promise<Value>;
   /** As `update`, with `change` called with undefined when there is no record yet. */
-  upsert(
-    key: string,
-    change: (old: Value | undefined) => Value,
-    only?: (etag: ETag) => boolean,
-  ): Promise<Value>;
+  upsert(key: string, change: (old: Value | undefined) => Value, only?: Only): Promise<Value>;
   list(): AsyncIterable<Value>;
   /** As `list`, with their keys. */
   entries(): AsyncIterable<{ readonly key: string; readonly value: Value }>;
   /** The first ones, or the first ones behind a key, ascending by key: at most `limit`, fewer only when there are no more. */
   page(limit: number, after?: string): Promise<{ readonly key: string; readonly value: Value }[]>;
-  /** Nothing happens when there is none. */
-  delete(key: string): Promise<void>;
+  /** Nothing happens when there is none. @throws PreconditionFailed when it is another version */
+  delete(key: string, only?: Only): Promise<void>;
   /** Deletes it if it is such a one, by compare-and-swap: never one that took its place meanwhile. */
   deleteIf(key: string, isOne: (value: Value) => boolean): Promise<void>;
 }
@@ -139,20 +138,22 @@ function records<Schema extends z.ZodType>(
     return found && { value: schema.parse(found.value), etag: found.etag };
   }
 
-  async function upsert(
-    key: string,
-    change: (old: Value | undefined) => Value,
-    only?: (etag: ETag) => boolean,
-  ): Promise<Value> {
+  async function upsert(key: string, change: (old: Value | undefined) => Value, only?: Only): Promise<Value> {
     for (let race = 0; race < RACES; race++) {
       const old = await get(key);
-      if (only && old && !only(old.etag))
-        throw new LeewardError("PreconditionFailed", `${kind} ${key} was changed since it was read`);
+      check(key, old?.etag, only);
       const value = change(old?.value);
       if (old && value === old.value) return value;
       if (await swap(key, value, old?.etag)) return value;
     }
     throw new LeewardError("ObjectChanged", `${kind} ${key}: changed by others ${RACES} times in a row`);
+  }
+
+  const changed = (key: string) =>
+    new LeewardError("PreconditionFailed", `${kind} ${key} is not the version that was asked for`);
+
+  function check(key: string, etag: ETag | undefined, only: Only | undefined): void {
+    if (only && !only(etag)) throw changed(key);
   }
 
   async function swap(key: string, value: Value, etag: ETag | undefined): Promise<boolean> {
@@ -187,7 +188,17 @@ function records<Schema extends z.ZodType>(
         },
         only,
       ),
-    delete: (key) => store.delete(kind, key),
+    async delete(key, only) {
+      if (!only) return store.delete(kind, key);
+      const etag = (await get(key))?.etag;
+      check(key, etag, only);
+      try {
+        if (etag !== undefined) await store.delete(kind, key, etag);
+      } catch (error) {
+        if (!hasCode(error, "ObjectChanged")) throw error;
+        throw changed(key);
+      }
+    },
     async deleteIf(key, isOne) {
       for (let race = 0; race < RACES; race++) {
         const found = await get(key);

@@ -9,6 +9,7 @@ import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type PlanGroup, checkGroups, checkIdle } from "../../engine/recovery/recovery-plan.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { requireRole } from "../auth.ts";
+import { checkVersion, taggedBy, wantedBy } from "../etag.ts";
 import { findItem } from "../find-item.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, recoveryPlanIn, vaultIn } from "../paths.ts";
@@ -32,20 +33,29 @@ route("listRecoveryPlans", { ...read, path: all }, async (call) => {
   );
 });
 
-route("getRecoveryPlan", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, recoveryPlanIn(call.request)),
-}));
+route("getRecoveryPlan", { ...read, path: one }, async (call) => {
+  const id = recoveryPlanIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.plansOfRecovery, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route("putRecoveryPlan", { ...write, method: "PUT", path: one }, async (call) => {
   const id = recoveryPlanIn(call.request);
   const { properties } = await bodyOf(call.request, recoveryPlanRequest);
   const { primaryFabricId, recoveryFabricId } = properties;
   const groups = await checkedGroups(call, id, properties.groups);
+  const only = wantedBy(call.request);
   return configure(call, id, "putRecoveryPlan", () =>
-    call.services.records.plansOfRecovery.upsert(resourceKey(id), (old) => {
-      if (old) checkIdle(old);
-      return { ...(old ?? { format: 1, id }), primaryFabricId, recoveryFabricId, groups };
-    }),
+    call.services.records.plansOfRecovery.upsert(
+      resourceKey(id),
+      (old) => {
+        if (old) checkIdle(old);
+        return { ...(old ?? { format: 1, id }), primaryFabricId, recoveryFabricId, groups };
+      },
+      only,
+    ),
   );
 });
 
@@ -54,18 +64,25 @@ route("patchRecoveryPlan", { ...write, method: "PATCH", path: one }, async (call
   const { properties } = await bodyOf(call.request, recoveryPlanUpdate);
   await findPlan(call.services, id);
   const groups = properties.groups && (await checkedGroups(call, id, properties.groups));
+  const only = wantedBy(call.request);
   return configure(call, id, "putRecoveryPlan", () =>
-    call.services.records.plansOfRecovery.update(resourceKey(id), (old) => {
-      checkIdle(old);
-      return groups ? { ...old, groups } : old;
-    }),
+    call.services.records.plansOfRecovery.update(
+      resourceKey(id),
+      (old) => {
+        checkIdle(old);
+        return groups ? { ...old, groups } : old;
+      },
+      only,
+    ),
   );
 });
 
 route("removeRecoveryPlan", { ...write, method: "DELETE", path: one }, (call) => {
   const id = recoveryPlanIn(call.request);
+  const only = wantedBy(call.request);
   return removeConfigured(call, id, "removeRecoveryPlan", async () => {
     checkIdle(await findPlan(call.services, id));
+    await checkVersion(call.services.records.plansOfRecovery, resourceKey(id), only);
     await call.services.records.plansOfRecovery.deleteIf(
       resourceKey(id),
       ({ run }) => run === undefined || run.ended,

@@ -4,6 +4,7 @@ import { armId } from "../../engine/core/ids.ts";
 import { lastSegment } from "../../engine/recovery/item.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import type { AlertSetting } from "../../engine/recovery/vault-setting.ts";
+import { taggedBy, wantedBy } from "../etag.ts";
 import { bodyOf, route } from "../http.ts";
 import { PATHS, alertSettingIn as idIn, vaultIn } from "../paths.ts";
 import { inVault } from "./inventory.ts";
@@ -26,20 +27,21 @@ route("listAlertSettings", { ...read, path: all }, async (call) => {
 /** ASR's default setting is there before anybody has set it. */
 route("getAlertSetting", { ...read, path: one }, async (call) => {
   const id = idIn(call.request);
+  const tagged = await taggedBy(call.services.records.alertSettings, resourceKey(id));
   const found = (await call.services.records.alertSettings.get(resourceKey(id)))?.value;
   if (!found && lastSegment(id).toLowerCase() !== "defaultalertsetting")
     throw new LeewardError("NotFound", `there is no ${id}`);
-  return { jsonBody: view(found ?? { ...NOBODY, id }) };
+  return { ...tagged, jsonBody: view(found ?? { ...NOBODY, id }) };
 });
 
 route("putAlertSetting", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const id = idIn(call.request);
   const { properties } = await bodyOf(call.request, alertRequest);
-  const saved = await call.services.records.alertSettings.upsert(resourceKey(id), (old) => ({
-    format: 1,
-    id: armId(old?.id ?? id),
-    ...properties,
-  }));
+  const saved = await call.services.records.alertSettings.upsert(
+    resourceKey(id),
+    (old) => ({ format: 1, id: armId(old?.id ?? id), ...properties }),
+    wantedBy(call.request),
+  );
   return { jsonBody: view(saved) };
 });
 

@@ -10,6 +10,7 @@ import type { ContainerMappingRecord } from "../../engine/recovery/container-map
 import { containerOf, fabricOf } from "../../engine/recovery/fabric.ts";
 import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
+import { type Wanted, taggedBy, wantedBy } from "../etag.ts";
 import { type Call, bodyIfAny, bodyOf, route } from "../http.ts";
 import { PATHS, containerIn as containerIdIn, containerMappingIn as idIn, vaultIn } from "../paths.ts";
 import type { Services } from "../services.ts";
@@ -45,9 +46,13 @@ async function list(call: Call, wanted: (row: ContainerMappingRecord) => boolean
   );
 }
 
-route("getContainerMapping", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, idIn(call.request)),
-}));
+route("getContainerMapping", { ...read, path: one }, async (call) => {
+  const id = idIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.containerMappings, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route(
   "putContainerMapping",
@@ -60,9 +65,9 @@ route(
       targetProtectionContainerId: target,
       providerSpecificInput: given,
     } = properties;
-    return configure(call, id, "putContainerMapping", () =>
-      putMapping(call.services, { ...DEFAULTS, ...settingsOf(given), format: 1, id, policy, target }),
-    );
+    const row = { ...DEFAULTS, ...settingsOf(given), format: 1, id, policy, target } as const;
+    const only = wantedBy(call.request);
+    return configure(call, id, "putContainerMapping", () => putMapping(call.services, row, only));
   },
 );
 
@@ -72,12 +77,14 @@ route(
   async (call) => {
     const id = idIn(call.request);
     const { providerSpecificInput: given } = (await bodyOf(call.request, containerMappingUpdate)).properties;
+    const only = wantedBy(call.request);
     await findMapping(call.services, id);
     return configure(call, id, "putContainerMapping", () =>
-      call.services.records.containerMappings.update(resourceKey(id), (old) => ({
-        ...old,
-        ...settingsOf(given),
-      })),
+      call.services.records.containerMappings.update(
+        resourceKey(id),
+        (old) => ({ ...old, ...settingsOf(given) }),
+        only,
+      ),
     );
   },
 );
@@ -88,13 +95,15 @@ route(
   async (call) => {
     await bodyIfAny(call.request, containerMappingRemoval);
     const id = idIn(call.request);
-    return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id));
+    const only = wantedBy(call.request);
+    return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id, only));
   },
 );
 
 route("purgeContainerMapping", { method: "DELETE", path: one, role: "Admin", versioned: true }, (call) => {
   const id = idIn(call.request);
-  return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id));
+  const only = wantedBy(call.request);
+  return removeConfigured(call, id, "removeContainerMapping", () => removeMapping(call.services, id, only));
 });
 
 resultRoute("containerMappingResult", one, idIn, shown);
@@ -138,6 +147,7 @@ async function findMapping(
 export async function putMapping(
   services: Pick<Services, "records">,
   row: ContainerMappingRecord,
+  only?: Wanted,
 ): Promise<ContainerMappingRecord> {
   const inventory = await inventoryOf(services, vaultOf(row.id));
   const source = containerIn(inventory, containerOf(row.id) ?? row.id);
@@ -145,14 +155,15 @@ export async function putMapping(
   await named("targetProtectionContainerId", async () => containerIn(inventory, row.target));
   if (sameArmId(source, row.target))
     throw new LeewardError("InvalidRequest", "properties.targetProtectionContainerId: the container itself");
-  return services.records.containerMappings.upsert(resourceKey(row.id), (old) => {
+  const change = (old: ContainerMappingRecord | undefined): ContainerMappingRecord => {
     if (old && !sameArmId(old.target, row.target))
       throw new LeewardError(
         "Conflict",
         `${lastSegment(row.id)} leads to ${old.target}: choose another name`,
       );
     return { ...row, id: old?.id ?? row.id };
-  });
+  };
+  return services.records.containerMappings.upsert(resourceKey(row.id), change, only);
 }
 
 /** What a body names and is not there is wrong with the body. */
@@ -166,7 +177,11 @@ async function named(field: string, find: () => Promise<unknown>): Promise<void>
 }
 
 /** @throws Conflict while items go this way; NotFound */
-async function removeMapping(services: Pick<Services, "records">, id: ArmId): Promise<void> {
+async function removeMapping(
+  services: Pick<Services, "records">,
+  id: ArmId,
+  only: Wanted | undefined,
+): Promise<void> {
   const row = await findMapping(services, id);
   const source = containerOf(id) ?? id;
   const { items } = await inventoryOf(services, vaultOf(id));
@@ -178,7 +193,7 @@ async function removeMapping(services: Pick<Services, "records">, id: ArmId): Pr
       "Conflict",
       `${lastSegment(id)} is the way of ${naming(using.map((item) => item.id))}`,
     );
-  await services.records.containerMappings.delete(resourceKey(id));
+  await services.records.containerMappings.delete(resourceKey(id), only);
 }
 
 function view(inventory: Inventory, row: ContainerMappingRecord): ContainerMappingView {

@@ -4,6 +4,7 @@ import { type ArmId, sameArmId } from "../../engine/core/ids.ts";
 import { type ContainerRecord, fabricOf } from "../../engine/recovery/fabric.ts";
 import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
+import { type Wanted, taggedBy, wantedBy } from "../etag.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, fabricIn as fabricIdIn, containerIn as idIn, vaultIn } from "../paths.ts";
 import type { Services } from "../services.ts";
@@ -38,14 +39,19 @@ route("listContainersOfFabric", { ...read, path: ofFabric }, async (call) => {
   );
 });
 
-route("getContainer", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, idIn(call.request)),
-}));
+route("getContainer", { ...read, path: one }, async (call) => {
+  const id = idIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.containers, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route("putContainer", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const id = idIn(call.request);
   await bodyOf(call.request, containerRequest);
-  return configure(call, id, "putContainer", () => putContainer(call.services, id));
+  const only = wantedBy(call.request);
+  return configure(call, id, "putContainer", () => putContainer(call.services, id, only));
 });
 
 route(
@@ -53,7 +59,8 @@ route(
   { method: "POST", path: `${one}/remove`, role: "Admin", versioned: true },
   (call) => {
     const id = idIn(call.request);
-    return removeConfigured(call, id, "removeContainer", () => removeContainer(call.services, id));
+    const only = wantedBy(call.request);
+    return removeConfigured(call, id, "removeContainer", () => removeContainer(call.services, id, only));
   },
 );
 
@@ -65,14 +72,22 @@ async function shown({ services }: Call, id: ArmId): Promise<ContainerView> {
 }
 
 /** @throws NotFound when its fabric is not there */
-export async function putContainer(services: Pick<Services, "records">, id: ArmId): Promise<ContainerRecord> {
+export async function putContainer(
+  services: Pick<Services, "records">,
+  id: ArmId,
+  only?: Wanted,
+): Promise<ContainerRecord> {
   const inventory = await inventoryOf(services, vaultOf(id));
   fabricIn(inventory, fabricOf(id) ?? id);
-  return services.records.containers.upsert(resourceKey(id), (old) => old ?? { format: 1, id });
+  return services.records.containers.upsert(resourceKey(id), (old) => old ?? { format: 1, id }, only);
 }
 
 /** @throws Conflict while items or mappings name it; NotFound */
-export async function removeContainer(services: Pick<Services, "records">, id: ArmId): Promise<void> {
+export async function removeContainer(
+  services: Pick<Services, "records">,
+  id: ArmId,
+  only?: Wanted,
+): Promise<void> {
   const inventory = await inventoryOf(services, vaultOf(id));
   containerIn(inventory, id);
   const refused = (what: string, ids: readonly string[]) =>
@@ -89,7 +104,7 @@ export async function removeContainer(services: Pick<Services, "records">, id: A
       "container mappings",
       mappings.map((row) => row.id),
     );
-  await services.records.containers.delete(resourceKey(id));
+  await services.records.containers.delete(resourceKey(id), only);
 }
 
 const isSame = (text: string | undefined, id: ArmId): boolean => text !== undefined && sameArmId(text, id);

@@ -6,6 +6,7 @@ import { regionName } from "../../engine/core/region.ts";
 import type { FabricRecord } from "../../engine/recovery/fabric.ts";
 import { lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
+import { type Wanted, checkVersion, taggedBy, wantedBy } from "../etag.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, fabricIn as idIn, vaultIn } from "../paths.ts";
 import type { Services } from "../services.ts";
@@ -28,14 +29,19 @@ route("listFabrics", { ...read, path: all }, async (call) => {
   );
 });
 
-route("getFabric", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, idIn(call.request)),
-}));
+route("getFabric", { ...read, path: one }, async (call) => {
+  const id = idIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.fabrics, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route("putFabric", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const id = idIn(call.request);
   const { location } = (await bodyOf(call.request, fabricRequest)).properties.customDetails;
-  return configure(call, id, "putFabric", () => putFabric(call.services, id, location));
+  const only = wantedBy(call.request);
+  return configure(call, id, "putFabric", () => putFabric(call.services, id, location, only));
 });
 
 route("removeFabric", { ...taken, method: "POST", path: `${one}/remove` }, (call) => remove(call, false));
@@ -63,17 +69,20 @@ export function putFabric(
   { records }: Pick<Services, "records">,
   id: ArmId,
   location: string,
+  only?: Wanted,
 ): Promise<FabricRecord> {
-  return records.fabrics.upsert(resourceKey(id), (old) => {
+  const change = (old: FabricRecord | undefined): FabricRecord => {
     if (old && old.location !== location)
       throw new LeewardError("Conflict", `${lastSegment(id)} is in ${old.location}: choose another name`);
     return old ?? { format: 1, id, location };
-  });
+  };
+  return records.fabrics.upsert(resourceKey(id), change, only);
 }
 
 function remove(call: Call, purge: boolean) {
   const id = idIn(call.request);
-  return removeConfigured(call, id, "removeFabric", () => removeFabric(call.services, id, purge));
+  const only = wantedBy(call.request);
+  return removeConfigured(call, id, "removeFabric", () => removeFabric(call.services, id, purge, only));
 }
 
 /**
@@ -84,6 +93,7 @@ export async function removeFabric(
   services: Pick<Services, "records">,
   id: ArmId,
   purge: boolean,
+  only?: Wanted,
 ): Promise<void> {
   const { records } = services;
   const inventory = await inventoryOf(services, vaultOf(id));
@@ -98,9 +108,10 @@ export async function removeFabric(
   const mappings = inventory.mappings.filter((one) => names(id, one.id) || names(id, one.target));
   if (!purge && containers.length > 0)
     throw new LeewardError("Conflict", `${lastSegment(id)} has protection containers: ${naming(containers)}`);
+  await checkVersion(records.fabrics, resourceKey(id), only);
   for (const mapping of mappings) await records.containerMappings.delete(resourceKey(mapping.id));
   for (const container of containers) await records.containers.delete(resourceKey(container));
-  await records.fabrics.delete(resourceKey(id));
+  await records.fabrics.delete(resourceKey(id), only);
 }
 
 const names = (fabric: ArmId, id: string | undefined): boolean => id !== undefined && isIn(fabric, id);

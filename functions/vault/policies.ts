@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from "node:util";
 import { requireRole } from "../auth.ts";
 import { policyIn as schemaFor } from "../default-policy.ts";
 import { checkDelay } from "../delete-delay.ts";
+import { type Wanted, taggedBy, wantedBy } from "../etag.ts";
 import { type Call, bodyOf, checkInput, route } from "../http.ts";
 import { PATHS, policyIn as idIn, vaultIn } from "../paths.ts";
 import type { Services } from "../services.ts";
@@ -40,18 +41,23 @@ route("listPolicies", { ...read, path: all }, async (call) => {
   );
 });
 
-route("getPolicy", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, idIn(call.request)),
-}));
+route("getPolicy", { ...read, path: one }, async (call) => {
+  const id = idIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.policies, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route("putPolicy", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const id = idIn(call.request);
   const { providerSpecificInput, leeward } = (await bodyOf(call.request, policyRequest)).properties;
   const { instanceType: _, ...given } = providerSpecificInput;
   const wanted = { a2a: { ...A2A_DEFAULTS, ...given }, own: leeward.policy ?? {} };
+  const only = wantedBy(call.request);
   checkPolicy(call.services, wanted);
   await checkMayChange(call, id, wanted);
-  return configure(call, id, "putPolicy", () => savePolicy(call.services, id, () => wanted));
+  return configure(call, id, "putPolicy", () => savePolicy(call.services, id, () => wanted, only));
 });
 
 /** Admin, since a shorter history deletes points of every machine that goes by it. */
@@ -63,15 +69,17 @@ route("patchPolicy", { method: "PATCH", path: one, role: "Admin", versioned: tru
     a2a: { ...a2a, ...given },
     own: merged(own, leeward.policy ?? {}),
   });
+  const only = wantedBy(call.request);
   checkPolicy(call.services, changed(await findPolicy(call.services, id)));
   return configure(call, id, "putPolicy", () =>
-    savePolicy(call.services, id, (old) => changed(old ?? missing(id))),
+    savePolicy(call.services, id, (old) => changed(old ?? missing(id)), only),
   );
 });
 
 route("deletePolicy", { method: "DELETE", path: one, role: "Admin", versioned: true }, (call) => {
   const id = idIn(call.request);
-  return removeConfigured(call, id, "removePolicy", () => removePolicy(call.services, id));
+  const only = wantedBy(call.request);
+  return removeConfigured(call, id, "removePolicy", () => removePolicy(call.services, id, only));
 });
 
 resultRoute("policyResult", one, idIn, shown);
@@ -111,11 +119,16 @@ export async function savePolicy(
   services: Pick<Services, "records">,
   id: ArmId,
   change: (old: PolicyRecord | undefined) => PolicyContent,
+  only?: Wanted,
 ): Promise<PolicyRecord> {
-  const saved = await services.records.policies.upsert(resourceKey(id), (old) => {
-    const { a2a, own } = change(old);
-    return { format: 1, id: old?.id ?? id, a2a, own };
-  });
+  const saved = await services.records.policies.upsert(
+    resourceKey(id),
+    (old) => {
+      const { a2a, own } = change(old);
+      return { format: 1, id: old?.id ?? id, a2a, own };
+    },
+    only,
+  );
   await applyPolicy(services, saved);
   return saved;
 }
@@ -141,7 +154,11 @@ const differs = (item: ItemRecord, { id }: PolicyRecord, given: PartialPolicy): 
   goesBy(item, id) && withPolicy(item, given) !== item;
 
 /** @throws Conflict while items or container mappings go by it; NotFound */
-async function removePolicy({ records }: Pick<Services, "records">, id: ArmId): Promise<void> {
+async function removePolicy(
+  { records }: Pick<Services, "records">,
+  id: ArmId,
+  only: Wanted | undefined,
+): Promise<void> {
   await findPolicy({ records }, id);
   const vault = vaultOf(id);
   const items = (await inVault(records.items, vault)).filter((item) => goesBy(item, id));
@@ -156,7 +173,7 @@ async function removePolicy({ records }: Pick<Services, "records">, id: ArmId): 
       "Conflict",
       `${lastSegment(id)} is the policy of the mapping ${naming(rows.map((row) => row.id))}`,
     );
-  await records.policies.delete(resourceKey(id));
+  await records.policies.delete(resourceKey(id), only);
 }
 
 function view({ settings }: Pick<PolicyServices, "settings">, { id, a2a, own }: PolicyRecord): PolicyView {

@@ -4,6 +4,7 @@ import type { ArmId } from "../../engine/core/ids.ts";
 import { lastSegment } from "../../engine/recovery/item.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import type { VaultSetting } from "../../engine/recovery/vault-setting.ts";
+import { taggedBy, wantedBy } from "../etag.ts";
 import { type Call, bodyOf, route } from "../http.ts";
 import { PATHS, vaultIn, vaultSettingIn as idIn } from "../paths.ts";
 import { configure } from "./configure.ts";
@@ -20,21 +21,25 @@ route("listVaultSettings", { ...read, path: all }, async (call) => {
   return pageOf(call, found, ({ id }) => id, view);
 });
 
-route("getVaultSetting", { ...read, path: one }, async (call) => ({
-  jsonBody: await shown(call, idIn(call.request)),
-}));
+route("getVaultSetting", { ...read, path: one }, async (call) => {
+  const id = idIn(call.request);
+  return {
+    ...(await taggedBy(call.services.records.vaultSettings, resourceKey(id))),
+    jsonBody: await shown(call, id),
+  };
+});
 
 route("putVaultSetting", { method: "PUT", path: one, role: "Operator", versioned: true }, async (call) => {
   const id = idIn(call.request);
   const { properties } = await bodyOf(call.request, vaultSettingRequest);
+  const only = wantedBy(call.request);
   const { migrationSolutionId = null, vmwareToAzureProviderType = null } = properties;
   return configure(call, id, "putVaultSetting", () =>
-    call.services.records.vaultSettings.upsert(resourceKey(id), (old) => ({
-      format: 1,
-      id: old?.id ?? id,
-      migrationSolutionId,
-      vmwareToAzureProviderType,
-    })),
+    call.services.records.vaultSettings.upsert(
+      resourceKey(id),
+      (old) => ({ format: 1, id: old?.id ?? id, migrationSolutionId, vmwareToAzureProviderType }),
+      only,
+    ),
   );
 });
 
