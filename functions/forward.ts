@@ -52,7 +52,9 @@ export async function forwarded(call: Call, asked: Asked = {}): Promise<HttpResp
     signal: AbortSignal.timeout(asked.patience ?? PATIENCE_MS),
     ...(body?.length && { body }),
   });
-  return { status: answer.status, body: answer.body, headers: answered(answer.headers, peerUrl, publicUrl) };
+  const headers = answered(answer.headers, peerUrl, publicUrl);
+  // A status without content takes not even an empty one.
+  return { status: answer.status, headers, ...(answer.body !== "" && { body: answer.body }) };
 }
 
 function headersOf(request: HttpRequest): Headers {

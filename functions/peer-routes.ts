@@ -8,7 +8,7 @@ const posted = { method: "POST", role: "Peer", versioned: false } as const;
 /** The other region's app gives a machine to this one, or asks whether it could. */
 durableRoute(
   "peerTakeOver",
-  { ...posted, path: "leeward/peer/takeOver" },
+  { ...posted, path: "api/leeward/peer/takeOver" },
   async ({ services, client, request }) => {
     const { given, dryRun } = await bodyOf(request, takeOverRequest);
     if (dryRun) return { jsonBody: { changes: await plannedTakeOver(services, given) } };
@@ -19,7 +19,7 @@ durableRoute(
 /** Its protection was taken away over there. */
 durableRoute(
   "peerForget",
-  { ...posted, path: "leeward/peer/forget" },
+  { ...posted, path: "api/leeward/peer/forget" },
   async ({ services, client, request }) => {
     const operation = await forget(services, client, await bodyOf(request, forgetRequest));
     return { jsonBody: { operation: operation ?? null } };

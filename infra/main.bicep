@@ -49,6 +49,9 @@ param protectByTag bool = false
 @description('Resource id of the group that machines protected by their tag fail over to.')
 param tagTargetGroup string = ''
 
+@description('https address of the app in the other region, to which machines are handed over for their way back; empty without one.')
+param peerUrl string = ''
+
 var tags = { 'azd-env-name': environmentName, 'leeward-role': 'control-plane' }
 var everywhere = subscription().id
 var roles = loadJsonContent('roles.json')
@@ -74,6 +77,7 @@ module controlPlane 'app/control-plane.bicep' = {
     pointSchedule: pointSchedule
     otlpEndpoint: otlpEndpoint
     tagTargetGroup: tagTargetGroup
+    peerUrl: peerUrl
     tags: tags
   }
 }

@@ -29,6 +29,7 @@ export async function runBox(options: Options, terminal: Terminal, signal: Abort
     prepareDisk: (plan) => prepareLedgerDisks(plan.sourceVm, options.seed),
     pointSchedule: BRISK_SCHEDULE,
     spoolMebibytes: SPOOL_MEBIBYTES,
+    wayBack: true,
     onProgress: (what) => line.update(what),
   });
   line.done(`up, in ${options.directory}`);
@@ -114,6 +115,7 @@ const guide = (box: Box, ledgers: readonly string[]) => `
   3. Type "lose" and Enter here: the source region is gone, without a warning.
   4. Press Fail over in the portal, and see the ledger come up again here.
   5. Type "return": the region is back, and the portal says what was really lost, write by write.
+  6. Commit, and protect it the other way round: the app in the returned region takes it over, and it can go home.
 
   Or, while it is protected: "trouble cache full", then "documents 300", and watch what the agent does about it, and what the
   customers notice of it; "trouble cache none" ends it. "help" lists all commands; "npm run box -- COMMAND" takes them from another terminal.

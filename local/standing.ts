@@ -4,6 +4,8 @@ import type { Box } from "./box/box.ts";
 import { mebibytes } from "./demo/terminal.ts";
 
 const items = z.object({
+  /** To what the app of the other region has. */
+  nextLink: z.string().nullish(),
   value: z.array(
     z.object({
       name: z.string(),
@@ -28,8 +30,14 @@ export interface Standing {
 
 /** Of every machine that is protected, as the control plane says it. @throws Error when it does not answer */
 export async function standings(box: Box): Promise<Standing[]> {
-  const { value } = await box.api.get(`${box.plan.vaultPath}/replicationProtectedItems`, items);
-  return value.map(standingOf);
+  const found: Standing[] = [];
+  let next: string | null | undefined = `${box.plan.vaultPath}/replicationProtectedItems`;
+  while (next) {
+    const page: z.infer<typeof items> = await box.api.get(next, items);
+    found.push(...page.value.map(standingOf));
+    next = page.nextLink;
+  }
+  return found;
 }
 
 function standingOf({ name, properties: { healthErrors, leeward } }: Item): Standing {

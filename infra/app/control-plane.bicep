@@ -10,6 +10,7 @@ param alwaysReady int
 param pointSchedule string
 param otlpEndpoint string
 param tagTargetGroup string
+param peerUrl string
 param tags object
 
 var unique = uniqueString(subscription().id, resourceGroup().id, name)
@@ -94,6 +95,7 @@ module app 'function-app.bicep' = {
     pointSchedule: pointSchedule
     otlpEndpoint: otlpEndpoint
     tagTargetGroup: tagTargetGroup
+    peerUrl: peerUrl
     tags: tags
   }
 }

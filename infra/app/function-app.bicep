@@ -15,6 +15,7 @@ param audience string
 param pointSchedule string
 param otlpEndpoint string
 param tagTargetGroup string
+param peerUrl string
 param tags object
 
 var blobEndpoint = 'https://${accountName}.blob.${environment().suffixes.storage}'
@@ -90,6 +91,7 @@ var always = {
   LEEWARD_RESOURCE_GROUP: resourceGroup().name
 }
 var collected = empty(otlpEndpoint) ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint }
+var paired = empty(peerUrl) ? {} : { LEEWARD_PEER_URL: peerUrl }
 var byTag = empty(tagTargetGroup) ? {} : { LEEWARD_TAG_TARGET_GROUP: tagTargetGroup }
 // host.json stays as it is: settings of this form go before it.
 var scheduled = empty(schedulerEndpoint)
@@ -103,7 +105,7 @@ var scheduled = empty(schedulerEndpoint)
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(always, collected, byTag, scheduled)
+  properties: union(always, collected, byTag, paired, scheduled)
 }
 
 // The app checks every token itself, by role; this turns away what has none before an instance wakes up for it.

@@ -76,12 +76,13 @@ export class BoxFixture {
     return this.box.plan.vaultPath;
   }
 
-  /** @param archiveBytes of documents on each machine's disk */
+  /** @param archiveBytes of documents on each machine's disk @param wayBack with a second app, in the source region */
   async open(
     pointSchedule = "*/2 * * * * *",
     machines: BoxOptions["machines"] = [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
     archiveBytes?: number,
     spoolMebibytes?: number,
+    wayBack = false,
   ): Promise<void> {
     this.#box = await openBox({
       directory: this.directory,
@@ -91,6 +92,7 @@ export class BoxFixture {
       },
       pointSchedule,
       spoolMebibytes,
+      wayBack,
       onProgress: () => undefined,
     });
     this.#token = await this.#box.token();

@@ -39,7 +39,10 @@ export async function enrich(box: Box): Promise<void> {
 }
 
 /** Waits for the end of what was begun. */
-async function settled(arm: ArmClient, begun: Promise<Awaited<ReturnType<ArmClient["put"]>>>): Promise<void> {
+export async function settled(
+  arm: ArmClient,
+  begun: Promise<Awaited<ReturnType<ArmClient["put"]>>>,
+): Promise<void> {
   let { operation } = await begun;
   while (operation) {
     await systemClock.sleep(operation.retryAfter);

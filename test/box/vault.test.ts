@@ -1,13 +1,11 @@
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import { SiteRecoveryManagementClient } from "@azure/arm-recoveryservices-siterecovery";
+import type { SiteRecoveryManagementClient } from "@azure/arm-recoveryservices-siterecovery";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { tokenOf } from "../../local/box/identity.ts";
-import { API_AUDIENCE, REGIONS } from "../../local/box/place.ts";
+import { REGIONS } from "../../local/box/place.ts";
 import { leewardItem } from "../../engine/contract/protected-item.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import { BoxFixture, errorOf } from "./fixture.ts";
+import { all, siteRecoveryClient } from "./site-recovery.ts";
 
 /*
  * What a vault has beside its items, driven by Microsoft's own client over https with the client's stock authentication. The
@@ -20,33 +18,11 @@ let names: [vault: string, group: string];
 
 beforeAll(async () => {
   await box.open();
-  client = clientOf();
+  client = siteRecoveryClient(box);
   const [, , , , group = "", , , , vault = ""] = box.vault.split("/");
   names = [vault, group];
 });
 afterAll(() => box.close());
-
-function clientOf(): SiteRecoveryManagementClient {
-  const { plan } = box.box;
-  const credential = {
-    getToken: async () => ({
-      token: await tokenOf(plan, API_AUDIENCE),
-      expiresOnTimestamp: Date.now() + 600_000,
-    }),
-  };
-  const ca = readFileSync(path.join(box.directory, "tls", "ca.pem"), "utf8");
-  return new SiteRecoveryManagementClient(credential, plan.subscription, {
-    endpoint: box.box.endpoint,
-    credentialScopes: `${API_AUDIENCE}/.default`,
-    tlsOptions: { ca },
-  });
-}
-
-const all = async <T>(pages: AsyncIterable<T>): Promise<T[]> => {
-  const found: T[] = [];
-  for await (const one of pages) found.push(one);
-  return found;
-};
 
 test("a fabric is made, read and listed", async () => {
   const fabrics = client.replicationFabrics;

@@ -131,6 +131,13 @@ test("a call that begins something goes there with its body, and the places to a
   ]);
 });
 
+test("an answer without content is one", async () => {
+  says({ status: 204 });
+  const at = `${theirs()}/operationresults/${UNKNOWN}`;
+  expect(await get(at)).toMatchObject({ status: 204, body: undefined });
+  expect(other.heard).toHaveLength(1);
+});
+
 test("a container's call to turn a machine goes where its item is", async () => {
   const turn = (replicationProtectedItemName: string) => ({
     properties: { replicationProtectedItemName, providerSpecificDetails: { instanceType: "A2A" } },
