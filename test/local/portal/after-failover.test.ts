@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { present } from "./browser.ts";
 import { failover, runningItem } from "./failed-over.ts";
 import { itemId } from "./fake-api.ts";
-import { POINTS, iso, job, protectedItem } from "./fixtures.ts";
+import { BUILD, POINTS, iso, job, protectedItem } from "./fixtures.ts";
 import { Served } from "./served.ts";
 
 const [older, newer] = POINTS.map(({ name }) => name);
@@ -26,6 +26,19 @@ describe.skipIf(!present)("a machine that was failed over, in the portal", () =>
     ]);
     script.items = [runningItem([])];
     await expect.poll(() => buttons.count(), { timeout: 15_000 }).toBe(0);
+  });
+
+  test("fits a telephone, with the last lines of its console", async () => {
+    const { script } = served.api;
+    const console = [`{"ready":true,"url":"http://127.0.0.1:35455/${"x".repeat(80)}"}`];
+    const build = { ...failover.build, boot: { ...BUILD.boot, console } };
+    script.items = [runningItem(["Commit"], { failover: { ...failover, build } })];
+    const page = await served.open();
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.getByText(/"ready":true/).waitFor();
+    await served.picture(page, "failed-over-narrow");
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.close();
   });
 
   test("is committed after it was said what that ends, by the keyboard alone", async () => {
