@@ -254,8 +254,9 @@ export class Capture {
 
   /** What the run before knows of each block counts, if it is of this base; otherwise the marks, which are coarser. */
   #since(base: NonNullable<Registration["base"]>, known: Marked | undefined): Known {
-    const found = known?.id === base.id ? known : this.#intent.since(base);
-    const why = found === known ? undefined : this.#intent.whyNot(base);
+    const isOwn = known?.id === base.id;
+    const found = isOwn ? known : this.#intent.since(base);
+    const why = isOwn ? undefined : this.#intent.whyNot(base);
     const isNew = (index: number) => base.disks?.includes(diskIndex(index)) === false;
     const disks = found?.disks.map((marks, index) => (isNew(index) ? undefined : marks));
     return { marked: found && disks && { ...found, disks }, ...(why !== undefined && { why }) };

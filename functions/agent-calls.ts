@@ -11,6 +11,7 @@ import { dataKeyBytes } from "../engine/journal/key.ts";
 import type { BarriersRecord } from "../engine/recovery/agent-record.ts";
 import { withHeartbeat } from "../engine/recovery/agent-record.ts";
 import { type BarrierReport, wantedOf, withReport } from "../engine/recovery/barriers.ts";
+import { sealBytesOf } from "../engine/recovery/churn.ts";
 import { withCounted } from "../engine/recovery/flow.ts";
 import { grownAmong, withGrown } from "../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
@@ -161,10 +162,10 @@ const arrivedOf = (progress: ProgressRecord | undefined, of: Generation) =>
   };
 
 const capturePolicy = ({
-  policy: { sealBytes, sealAge, heartbeatEvery, retryLadder, resync },
+  policy: { sealAge, heartbeatEvery, retryLadder, resync, ...policy },
 }: ItemRecord) => ({
   resyncRate: resync.rate,
-  sealBytes,
+  sealBytes: sealBytesOf(policy),
   sealAge,
   heartbeatEvery,
   retryLadder,

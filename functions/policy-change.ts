@@ -14,7 +14,7 @@ import { PATHS, itemIn } from "./paths.ts";
 import type { Services } from "./services.ts";
 import { targetChangeIn } from "./target-change.ts";
 
-/** What the control plane alone goes by: each run looks at it anew. The rest the agent was told when it was installed. */
+/** What each run of the control plane looks at anew, and what an agent is told with each heartbeat. */
 const leewardChanges = z.strictObject({
   policy: z
     .strictObject({
@@ -23,6 +23,7 @@ const leewardChanges = z.strictObject({
       scrubDays: z.unknown().optional(),
       checkpointInterval: z.unknown().optional(),
       imageInterval: z.unknown().optional(),
+      churn: z.unknown().optional(),
       capture: z.unknown().optional(),
     })
     .prefault({}),

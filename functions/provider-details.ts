@@ -58,7 +58,7 @@ export function providerDetails(
     vmEncryptionType: "NotEncrypted",
     tfoAzureVMName: target ? lastSegment(testMachine(target)) : null,
     autoProtectionOfDataDisk: "Disabled",
-    churnOptionSelected: null,
+    churnOptionSelected: item.policy.churn,
   };
 }
 

@@ -30,6 +30,8 @@ export const recoveryPolicy = z.strictObject({
   /** A segment is sealed when it holds this much, or when its oldest write is this old. */
   sealBytes: size(64 * KIB, 64 * MIB, 8 * MIB),
   sealAge: seconds(0.2, 300, 5),
+  /** `High` takes larger segments, and more of them at a time: see `churn.ts`. */
+  churn: z.enum(["Normal", "High"]).default("Normal"),
   heartbeatEvery: seconds(0.5, 60, 3),
   /** Waits between tries while the cache takes nothing, for what may pass; the last one repeats. */
   retryLadder: z

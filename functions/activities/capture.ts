@@ -9,6 +9,7 @@ import { type Micros, bytes, millis, sequence } from "../../engine/core/units.ts
 import { markOf, startOf } from "../../engine/journal/position.ts";
 import type { AgentRecord, BarriersRecord, Heartbeat } from "../../engine/recovery/agent-record.ts";
 import { wantedOf, withReport } from "../../engine/recovery/barriers.ts";
+import { sealBytesOf } from "../../engine/recovery/churn.ts";
 import { disksIn, withGrown } from "../../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, itemKeyOf, targetOf } from "../../engine/recovery/item.ts";
 import type { ProgressRecord } from "../../engine/recovery/progress.ts";
@@ -114,7 +115,7 @@ async function turn(services: Services, item: ItemRecord, progress: ProgressReco
     interval: policy.imageInterval,
     wanted: wantedBarrier(barriers, progress),
     newBarrier: () => barrierId(randomUUID()),
-    segmentBytes: policy.sealBytes,
+    segmentBytes: sealBytesOf(policy),
     enough: turnOf(clock),
   });
 }

@@ -1,9 +1,10 @@
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { MachineId } from "../../engine/core/ids.ts";
-import { MIB, type Micros, bytes } from "../../engine/core/units.ts";
+import { type Micros, bytes } from "../../engine/core/units.ts";
 import type { BarrierRecord } from "../../engine/journal/record.ts";
 import { reportedBy } from "../../engine/recovery/agent-record.ts";
 import { withMade } from "../../engine/recovery/barriers.ts";
+import { carriedOf } from "../../engine/recovery/churn.ts";
 import { disksIn } from "../../engine/recovery/disk-size.ts";
 import { type ItemRecord, endpointOf, targetOf } from "../../engine/recovery/item.ts";
 import { losses } from "../../engine/recovery/losses.ts";
@@ -27,9 +28,6 @@ import { checkHole, mend } from "./mend.ts";
 import { type Implementations, itemOf, progressOf } from "./tools.ts";
 import { turnOf } from "./turn.ts";
 
-/** One round stays well below an activity's time-out, and its memory small. */
-const LIMITS: ShipLimits = { objectBytes: bytes(16 * MIB), maxBytes: bytes(128 * MIB), parallel: 6 };
-
 export const replicationActivities = {
   async ship({ machine }, { services }) {
     const item = await itemOf(services, machine);
@@ -39,8 +37,8 @@ export const replicationActivities = {
     if (!found || shipping !== "go") return { ...nothing, state: shipping === "end" ? "ended" : "idle" };
     const cache = services.objectsAt(cacheOf(item));
     const place = { cache, item, progress: found.value };
-    const shipped = await shipFrom(services, cache, found.value, LIMITS).catch((error: unknown) =>
-      mend(services, place, error),
+    const shipped = await shipFrom(services, cache, found.value, carriedOf(item.policy)).catch(
+      (error: unknown) => mend(services, place, error),
     );
     if (shipped.segments === 0 && shipped.hole !== undefined) await checkHole(services, place);
     const progress = await services.records.progress.update(machine, (old) => withShipped(old, shipped));

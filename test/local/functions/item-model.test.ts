@@ -166,6 +166,17 @@ test("where it comes up can be changed, and a change that cannot be made is refu
   expect((await app.call("GET", id)).headers.get("etag")).toBe(tag);
 });
 
+test("its churn is changed while it is protected, and shown as ASR shows it", async () => {
+  const patch = (churn: unknown) =>
+    app.call("PATCH", app.item.id, { properties: { leeward: { policy: { churn } } } });
+  expect((await patch("Low")).status).toBe(400);
+  for (const churn of ["High", "Normal"]) {
+    expect((await patch(churn)).status).toBe(200);
+    const { providerSpecificDetails: details } = (await look()).properties;
+    expect(details["churnOptionSelected"]).toBe(churn);
+  }
+});
+
 test("a change of another version than the one that is there is refused, and nothing has changed", async () => {
   const tag = (await app.call("GET", app.item.id)).headers.get("etag") ?? "";
   expect(tag).toMatch(/^"[0-9a-f]+"$/);
