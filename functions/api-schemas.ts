@@ -14,6 +14,7 @@ import { recoveryPlanView } from "../engine/contract/recovery-plan-view.ts";
 import { resolveHealthRequest } from "../engine/contract/resolve-health.ts";
 import { reprotectRequest, switchProtectionRequest } from "../engine/contract/switch-protection.ts";
 import { updateItemRequest } from "../engine/contract/update-item.ts";
+import { forgetRequest, takeOverPlan, takeOverRequest } from "../engine/recovery/peer-call.ts";
 import { armError } from "../engine/contract/arm-error.ts";
 import {
   containerMappingRemoval,
@@ -165,8 +166,10 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   removeDisks: written(removeDisksRequest),
   switchProvider: { body: switchProviderRequest },
   discoverProtectableItem: { body: discoverRequest },
-  switchProtection: { body: switchProtectionRequest },
-  reProtect: { body: reprotectRequest },
+  switchProtection: written(switchProtectionRequest),
+  reProtect: written(reprotectRequest),
+  peerTakeOver: { body: takeOverRequest, answer: takeOverPlan },
+  peerForget: { body: forgetRequest },
   listRecoveryPlans: { answer: listOf(recoveryPlanView) },
   getRecoveryPlan: { answer: recoveryPlanView },
   putRecoveryPlan: written(recoveryPlanRequest),

@@ -11,7 +11,13 @@ import { LeewardError } from "../../../engine/core/errors.ts";
 import { type ArmId, type MachineId, armId, machineId } from "../../../engine/core/ids.ts";
 import { MIB, bytes, micros, millis } from "../../../engine/core/units.ts";
 import { newDataKey } from "../../../engine/journal/key.ts";
-import { type Asked, beginEnable, beginFailover, jobOf } from "../../../engine/recovery/begin.ts";
+import {
+  type Asked,
+  beginDisable,
+  beginEnable,
+  beginFailover,
+  jobOf,
+} from "../../../engine/recovery/begin.ts";
 import { beginCommit } from "../../../engine/recovery/commit.ts";
 import {
   type ItemRecord,
@@ -115,8 +121,8 @@ const everything = {
 export class Side {
   readonly #services: Services;
   readonly target = new MemoryObjectStore();
-  /** Called before each activity, with how many there were; what it throws is thrown. */
-  fault: (name: ActivityName, nth: number) => void = () => undefined;
+  /** Called before each activity; what it throws is thrown. */
+  fault: (name: ActivityName) => void = () => undefined;
   /** Each activity is run a second time at once. */
   twice = false;
   readonly name: string;
@@ -149,7 +155,13 @@ export class Side {
     );
     this.#services = {
       ...Object.create(null),
-      settings: { ...Object.create(null), region, subscription: SUBSCRIPTION, agentRollout: "script" },
+      settings: {
+        ...Object.create(null),
+        region,
+        subscription: SUBSCRIPTION,
+        agentRollout: "script",
+        targetBlobEndpoint: "https://target",
+      },
       // Nobody waits for the simulator as long as for Azure.
       clock: {
         ...systemClock,
@@ -210,11 +222,18 @@ export class Side {
   }
   async failOver(machine: MachineId) {
     await this.#begin(machine, beginFailover);
-    return this.#run(machine, failover);
+    const played = await this.#run(machine, failover);
+    // Whoever captures it sees that it is over, and takes away what it has.
+    await captureActivities.capture({ machine }, this.tools);
+    return played;
   }
   async commit(machine: MachineId) {
     await this.#begin(machine, beginCommit);
     return this.#run(machine, commitFailover);
+  }
+  async beginDisable(machine: MachineId): Promise<void> {
+    const terms = { purge: false, keepPoints: false };
+    await this.#begin(machine, (old, asked) => beginDisable(old, terms, asked));
   }
   /** The job that its item has now. */
   disable(machine: MachineId) {
@@ -229,9 +248,8 @@ export class Side {
   async #run(machine: MachineId, orchestrator: typeof enableProtection) {
     const job = jobOf(await this.item(machine));
     await this.services.records.jobs.ensure(job.operation, job);
-    let nth = 0;
     return play(orchestrator, jobInput(job), async (name, input) => {
-      this.fault(name, nth++);
+      this.fault(name);
       if (name === "observeAgent" || name === "countPoints") await this.#background(machine);
       if (this.twice && name !== "seedFormer") await this.#act(name, input);
       return this.#act(name, input);

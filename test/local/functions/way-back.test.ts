@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findVirtualMachine, powerStateOf } from "../../../engine/azure/virtual-machine.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import { BLOCK, MIB } from "../../../engine/core/units.ts";
 import { itemKeyOf, targetOf } from "../../../engine/recovery/item.ts";
+import { beginAgain } from "../../../engine/recovery/reversal.ts";
 import { findItem, lookUp } from "../../../functions/find-item.ts";
 import { recoveryContainerFor, tendGiven, turnRound } from "../../../functions/reprotect.ts";
+import { finished } from "../arm/fixture.ts";
 import {
   DISK,
   SIZE,
@@ -135,5 +138,65 @@ test(
     await tendGiven(north.services, await north.item(machine));
     expect((await north.item(machine)).reversal?.operation).toBe(operation);
     expect((await west.item(machine)).generation).toBe((await north.item(machine)).reversal?.generation);
+  },
+);
+
+test(
+  "a reprotection that fails anywhere is asked for again and goes on, each of its steps may run twice, and nothing stays open",
+  { timeout: PATIENCE },
+  async () => {
+    const { north, west, machine } = scene;
+    await away();
+    const built = builtDisk(await north.item(machine));
+    scene.write(built, MIB, randomBytes(BLOCK));
+    await turn(north);
+    west.twice = true;
+    const failed: string[] = [];
+    west.fault = (name) => {
+      if (name === "endJob" || name === "closeFormer" || failed.includes(name)) return;
+      failed.push(name);
+      throw new LeewardError("ArmFailed", `${name} fails`);
+    };
+    while ((await west.reverse(machine)).error !== undefined) {
+      expect((await west.item(machine)).state).toBe("ReversalFailed");
+      expect((await scene.snapshots()).filter((id) => id.includes("leeward-seed"))).toEqual([]);
+      await west.services.records.items.update(itemKeyOf(machine), (old) =>
+        beginAgain(old, { now: west.services.clock.now() }),
+      );
+    }
+    expect((await west.item(machine)).state).toBe("Protected");
+    expect(failed).toEqual(
+      expect.arrayContaining(["stopFormer", "seedFormer", "startCapture", "countPoints"]),
+    );
+    expect((await west.newest(machine)).equals(scene.disk(built))).toBe(true);
+  },
+);
+
+test(
+  "where an old disk is gone all of it is copied, which the job says; disable ends both sides",
+  { timeout: PATIENCE },
+  async () => {
+    const { north, west, machine, box } = scene;
+    await away();
+    const built = builtDisk(await north.item(machine));
+    const { vm: runs } = targetOf(await north.item(machine));
+    await finished(box.client, await box.client.delete(VM));
+    await finished(box.client, await box.client.delete(DISK));
+    const { reversal } = await turn(north);
+    expect((await west.reverse(machine)).error).toBeUndefined();
+    const job = reversal?.operation && (await west.services.records.jobs.get(reversal.operation));
+    expect(job && job.value.changes).toContain("the former disk ledger-os is gone: all of it is copied");
+    expect((await west.newest(machine)).equals(scene.disk(built))).toBe(true);
+
+    await west.beginDisable(machine);
+    expect((await west.disable(machine)).error).toBeUndefined();
+    expect(await lookUp(west.services, itemIn("north"))).toBeUndefined();
+    expect(await north.item(machine)).toMatchObject({ state: "Disabling", removal: { from: "Reversed" } });
+    await expect(findItem(north.services, itemIn("west"))).rejects.toMatchObject({ code: "NotFound" });
+    expect((await north.disable(machine)).error).toBeUndefined();
+    expect(await lookUp(north.services, itemIn("west"))).toBeUndefined();
+    // What runs is the user's.
+    const vm = await findVirtualMachine(north.services.arm, runs);
+    expect(vm && powerStateOf(vm)).toBe("running");
   },
 );
