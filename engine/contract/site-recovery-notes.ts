@@ -82,11 +82,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   "replicationProtectedItems.removeDisks": more(
     "points that have the disk keep it; never the disk that the machine boots from",
   ),
-  "replicationProtectedItems.reprotect": differs(
-    "409 once the failover is committed: the way back is replicated by an app in the first region, which this one does not know yet",
-  ),
-  "replicationProtectionContainers.switchProtection": differs(
-    "409 once the failover is committed: the way back is replicated by an app in the first region, which this one does not know yet",
+  "replicationProtectedItems.reprotect": more("as `switchprotection`; ASR has it for unmanaged disks only"),
+  "replicationProtectionContainers.switchProtection": more(
+    "only what differs from the former disks is copied; the app of the other region takes the machine over ([reprotect.md](reprotect.md)), without one 409",
   ),
   "replicationRecoveryPlans.create": differs(
     "20 groups; scripts are https addresses, runbooks are refused; machines are in groups of the type `Boot`",
