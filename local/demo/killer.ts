@@ -1,9 +1,14 @@
 import { seededRandom } from "../machine/seeded-random.ts";
 
-export type Phase = "enable" | "replicate" | "failover";
+export type Phase = "enable" | "replicate" | "failover" | "home";
 
 /** About how long each phase takes: a kill is drawn in this span after the phase began. */
-const SPAN_MILLIS: Record<Phase, number> = { enable: 12_000, replicate: 12_000, failover: 8_000 };
+const SPAN_MILLIS: Record<Phase, number> = {
+  enable: 12_000,
+  replicate: 12_000,
+  failover: 8_000,
+  home: 20_000,
+};
 const PHASES = Object.keys(SPAN_MILLIS).filter((name): name is Phase => name in SPAN_MILLIS);
 
 /**

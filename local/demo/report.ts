@@ -53,6 +53,8 @@ export interface Report {
   readonly point: { readonly id: string; readonly time: string };
   readonly ledgerUrl: string;
   readonly proofs: readonly Proof[];
+  /** Of the failback, which loses nothing. */
+  readonly home: { readonly rtoSeconds: number; readonly ledgerUrl: string };
   readonly seconds: number;
 }
 
@@ -106,6 +108,7 @@ export function render(report: Report): string {
     row("real", `${loss(real)}, and ${real.after.writes} writes, ${mebibytes(real.after.bytes)} after that`),
     "",
     `RPO ${report.rpoSeconds.toFixed(1)} s (point of ${report.point.time})   RTO ${report.rtoSeconds.toFixed(1)} s (request to ledger answering)`,
+    `The way home: ${report.home.rtoSeconds.toFixed(1)} s from the request to the ledger answering, nothing lost`,
     "",
     "What was proved",
     ...report.proofs.map(

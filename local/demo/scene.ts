@@ -16,12 +16,15 @@ export interface Scene {
   item(): Promise<ItemView>;
 }
 
-export function sceneIn(box: Box): Scene {
-  const itemPath =
-    `${box.plan.vaultPath}/replicationFabrics/${REGIONS.source}/replicationProtectionContainers/` +
-    `${REGIONS.source}-container/replicationProtectedItems/ledger`;
+/** @param side where the machine runs that is protected: the item is in that region's container */
+export function sceneIn(box: Box, side: keyof typeof REGIONS = "source"): Scene {
+  const itemPath = `${containerOf(box, side)}/replicationProtectedItems/ledger`;
   return { box, itemPath, item: () => box.api.get(itemPath, itemView) };
 }
+
+/** The protection container of a region. */
+export const containerOf = (box: Box, side: keyof typeof REGIONS): string =>
+  `${box.plan.vaultPath}/replicationFabrics/${REGIONS[side]}/replicationProtectionContainers/${REGIONS[side]}-container`;
 
 /** Seconds rather than minutes everywhere: a story is told in a minute. Durations in milliseconds. */
 const BRISK = {
@@ -41,6 +44,7 @@ export function enableBody(box: Box, replica: "warm" | "none", more: Readonly<Re
       providerSpecificDetails: {
         instanceType: "A2A",
         fabricObjectId: box.plan.sourceVm.id,
+        recoveryContainerId: containerOf(box, "target"),
         recoveryResourceGroupId: `${group}/shop-recovery`,
       },
       leeward: { policy: { ...BRISK, replica, ...more } },

@@ -1,40 +1,32 @@
 import { rmSync } from "node:fs";
-import { z } from "zod";
-import { armId } from "../../engine/core/ids.ts";
 import { type Box, openBox } from "../box/box.ts";
-import type { Operation } from "../box/api.ts";
 import type { Customers } from "../machine/customers.ts";
 import type { Options } from "../options.ts";
 
-import { type ItemView, jobView, pointsView } from "./item-view.ts";
+import { comeHome } from "./home.ts";
+import { type ItemView, pointsView } from "./item-view.ts";
 import { TROUBLED_LADDER, TROUBLED_SPOOL_MEBIBYTES, troubleCache } from "./cache-trouble.ts";
 import { HostKiller } from "./killer.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "./ledger-disk.ts";
 import { type Evidence, proveAll } from "./proofs.ts";
-import type { LossReport, Report, StepReport } from "./report.ts";
+import type { LossReport, Report } from "./report.ts";
 import {
   BRISK_SCHEDULE,
   type Scene,
   customersAt,
   enableBody,
   failoverBody,
-  ledgerOf,
   sceneIn,
   sourceLedger,
 } from "./scene.ts";
-import { type Step, type Terminal, mebibytes } from "./terminal.ts";
+import { type Told, answering, finished, partsOf, progressOf, step } from "./telling.ts";
+import type { Terminal } from "./terminal.ts";
 import { waitFor } from "./wait.ts";
 
 const POINTS_WANTED = 4;
 const ENABLE_LIMIT = 150_000;
 const POINTS_LIMIT = 90_000;
 const FAILOVER_LIMIT = 150_000;
-
-/** Everything that the story leaves for its report. */
-interface Told {
-  readonly steps: StepReport[];
-  readonly terminal: Terminal;
-}
 
 /** Tells the whole story in a box of its own, and reports it. The box is gone afterwards, unless it is to be kept. */
 export async function tellStory(options: Options, terminal: Terminal, signal: AbortSignal): Promise<Report> {
@@ -47,10 +39,11 @@ export async function tellStory(options: Options, terminal: Terminal, signal: Ab
       machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
       prepareDisk: (plan) => prepareLedgerDisks(plan.sourceVm, options.seed),
       pointSchedule: BRISK_SCHEDULE,
+      wayBack: true,
       spoolMebibytes: options.trouble ? TROUBLED_SPOOL_MEBIBYTES : undefined,
       onProgress: (what) => line.update(what),
     });
-    return { value: opened, detail: "two regions, Resource Manager, Functions host, a machine" };
+    return { value: opened, detail: "two regions with an app in each, Resource Manager, a machine" };
   });
   try {
     signal.throwIfAborted();
@@ -86,6 +79,7 @@ async function play(options: Options, told: Told, box: Box, begun: number): Prom
       const held = value.proofs.filter(({ holds }) => holds).length;
       return { value, detail: `${held} of ${value.proofs.length} proofs hold` };
     });
+    const home = await killer.during("home", () => comeHome(told, scene, options, failedOver.url));
     return {
       seed: options.seed,
       replica: options.replica,
@@ -97,29 +91,12 @@ async function play(options: Options, told: Told, box: Box, begun: number): Prom
       rtoSeconds: failedOver.rtoSeconds,
       point: proved.point,
       ledgerUrl: failedOver.url,
-      proofs: proved.proofs,
+      proofs: [...proved.proofs, ...home.proofs],
+      home: { rtoSeconds: home.rtoSeconds, ledgerUrl: home.url },
       seconds: (performance.now() - begun) / 1000,
     };
   } finally {
     await customers.stop();
-  }
-}
-
-async function step<T>(
-  told: Told,
-  title: string,
-  work: (line: Step) => Promise<{ value: T; detail: string; parts?: StepReport["parts"] }>,
-): Promise<T> {
-  const begun = performance.now();
-  const line = told.terminal.step(title);
-  try {
-    const { value, detail, parts } = await work(line);
-    line.done(detail);
-    told.steps.push({ title, detail, seconds: (performance.now() - begun) / 1000, ...(parts && { parts }) });
-    return value;
-  } catch (error) {
-    line.failed(error instanceof Error ? error.message : String(error));
-    throw error;
   }
 }
 
@@ -158,39 +135,6 @@ const protect = (told: Told, scene: Scene, options: Options, customers: Customer
       parts: await partsOf(scene.box, operation),
     };
   });
-
-/** Looks at an operation until it is done; the page that a person sees is refreshed beside it. */
-async function finished(
-  { box }: Scene,
-  operation: Operation,
-  limit: number,
-  refresh: () => Promise<void>,
-): Promise<void> {
-  await waitFor(
-    `operation ${operation.id}`,
-    async () => {
-      const { status, error } = await box.api.state(operation);
-      if (/^succeeded$/i.test(status)) return true;
-      if (error) throw new Error(`${error.code}: ${error.message}`);
-      if (/^(failed|canceled)$/i.test(status)) throw new Error(`the operation has ${status}`);
-      await refresh();
-      return undefined;
-    },
-    limit,
-  );
-}
-
-function progressOf(item: ItemView): [string, number | undefined] {
-  const { progress, state } = item.properties.leeward;
-  if (!progress) return [state, undefined];
-  const { phase, done, total, rate, etaSeconds } = progress;
-  if (done === undefined || !total) return [phase, undefined];
-  // Only what moves bytes has a rate; elsewhere `done` counts parts.
-  if (rate === undefined) return [`${phase}: ${done + 1} of ${total}`, undefined];
-  const speed = rate ? `, ${mebibytes(rate)}/s` : "";
-  const left = etaSeconds === undefined ? "" : `, ${Math.ceil(etaSeconds)} s left`;
-  return [`${phase}: ${mebibytes(done)} of ${mebibytes(total)}${speed}${left}`, done / total];
-}
 
 interface Before {
   readonly losses: { readonly vm: LossReport; readonly region: LossReport };
@@ -249,25 +193,3 @@ const failOver = (told: Told, scene: Scene): Promise<{ url: string; item: ItemVi
       parts: await partsOf(scene.box, operation),
     };
   });
-
-/** The steps of the job behind an operation, with their durations. */
-async function partsOf(box: Box, { id }: Operation): Promise<StepReport["parts"]> {
-  const { properties } = await box.api.get(`${box.plan.vaultPath}/replicationJobs/${id}`, jobView);
-  return properties.tasks.map(({ friendlyName, startTime, endTime }) => ({
-    name: friendlyName,
-    seconds: startTime && endTime ? (Date.parse(endTime) - Date.parse(startTime)) / 1000 : 0,
-  }));
-}
-
-const health = z.object({ status: z.literal("up") });
-
-async function answering(box: Box, vm: string): Promise<string | undefined> {
-  const url = await ledgerOf(box, armId(vm));
-  if (!url) return undefined;
-  try {
-    const response = await fetch(new URL("/health", url));
-    return health.safeParse(await response.json()).success ? url : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -78,7 +78,7 @@ async function storyThatHolds(args: readonly string[]): Promise<z.infer<typeof r
   expect({ code, errors: code === 0 ? "" : errors }).toEqual({ code: 0, errors: "" });
   const told = report.parse(JSON.parse(output));
   expect(told.proofs.filter(({ holds }) => !holds)).toEqual([]);
-  expect(told.proofs.length).toBeGreaterThanOrEqual(7);
+  expect(told.proofs.length).toBeGreaterThanOrEqual(9);
   expect(told.losses.real.writes).toBe(told.losses.announced.writes);
   expect(told.hostKills).toBe(args.includes("--kill-host") ? 2 : 0);
   expect(processesOf(box)).toEqual([]);
