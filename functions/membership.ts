@@ -54,7 +54,7 @@ async function putMember(
  * nothing new. Earlier points keep it. A joining beside it may have put the row back meanwhile, so it goes once more behind the
  * item's record, which decides.
  */
-export async function leaveGroup({ records }: Services, item: ItemRecord): Promise<void> {
+export async function leaveGroup({ records }: Pick<Services, "records">, item: ItemRecord): Promise<void> {
   const { group, machine } = item;
   if (group === undefined) return;
   await records.members(group).delete(machine);

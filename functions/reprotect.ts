@@ -7,6 +7,7 @@ import { takeOverPlan, takenOver } from "../engine/recovery/peer-call.ts";
 import { acknowledged, beginReversal } from "../engine/recovery/reversal.ts";
 import type { ReversalWish } from "../engine/recovery/reversal-record.ts";
 import { STATES } from "../engine/recovery/state.ts";
+import { leaveGroup } from "./membership.ts";
 import { peerOf } from "./peer.ts";
 import { giveAway, turnFor } from "./reversal.ts";
 import type { Services } from "./services.ts";
@@ -45,6 +46,8 @@ export async function turnRound(
 async function handOver(services: Giving, given: ItemRecord): Promise<ItemRecord> {
   if (given.reversal?.operation !== undefined) return given;
   const { operation } = await peerOf(services).call("takeOver", { given, dryRun: false }, takenOver);
+  // It is in no group over there, and takes part in nothing here: before it is said to be over there, so that a death repeats it.
+  await leaveGroup(services, given);
   return services.records.items.update(itemKeyOf(given.machine), (old) =>
     old.generation === given.generation ? acknowledged(old, operation) : old,
   );
