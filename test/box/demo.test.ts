@@ -63,7 +63,7 @@ test.each([
   { name: "built from the journal with no replica at all", args: ["--replica", "none"] },
 ])("the story holds, its disk $name", async ({ args }) => {
   expect((await storyThatHolds(args)).ok).toBe(true);
-});
+}, 900_000);
 
 // It takes minutes, most of them the waits of the ladder: `test/box/pressure.test.ts` has its rungs without the story.
 test.runIf(process.env["LEEWARD_DEMO_TROUBLE"] === "1")(
