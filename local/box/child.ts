@@ -32,12 +32,12 @@ export interface Child {
 export const flags = (values: Readonly<Record<string, string | number>>): string[] =>
   Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
-const READY_MILLIS = 60_000;
+const READY_MILLIS = 120_000;
 
 /**
  * Starts a Node process of the box and waits for the one JSON line by which it says that it is ready. Its standard error
  * goes to `logs/<name>.log`.
- * @throws Error with the end of the log when it dies or is silent for a minute.
+ * @throws Error with the end of the log when it dies or is silent for two minutes.
  */
 export async function startChild(box: string, spec: ChildSpec): Promise<Child> {
   const out = openLog(box, spec.name);
@@ -71,7 +71,10 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 
 function firstLine(child: ChildProcess, exited: Promise<void>, name: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${name} was not ready after a minute`)), READY_MILLIS);
+    const timer = setTimeout(
+      () => reject(new Error(`${name} was not ready after two minutes`)),
+      READY_MILLIS,
+    );
     const settle = (act: () => void) => {
       clearTimeout(timer);
       act();

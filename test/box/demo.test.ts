@@ -61,9 +61,13 @@ function processesOf(directory: string): string[] {
 test.each([
   { name: "imported from the replica, while the host is killed twice", args: ["--kill-host", "2"] },
   { name: "built from the journal with no replica at all", args: ["--replica", "none"] },
-])("the story holds, its disk $name", async ({ args }) => {
-  expect((await storyThatHolds(args)).ok).toBe(true);
-}, 900_000);
+])(
+  "the story holds, its disk $name",
+  async ({ args }) => {
+    expect((await storyThatHolds(args)).ok).toBe(true);
+  },
+  900_000,
+);
 
 // It takes minutes, most of them the waits of the ladder: `test/box/pressure.test.ts` has its rungs without the story.
 test.runIf(process.env["LEEWARD_DEMO_TROUBLE"] === "1")(
