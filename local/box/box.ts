@@ -56,8 +56,6 @@ export interface Box {
   readonly storage: Readonly<Record<Account, Pick<RegionStorage, "trouble" | "make">>>;
   /** SIGKILL of the target region's Functions host, and a new one over the same state. */
   killHost(): Promise<void>;
-  /** The same with the source region's. */
-  killHostThere(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -128,7 +126,6 @@ async function assemble(
     },
     storage: { cache: source, target },
     killHost: () => hosts.again("target"),
-    killHostThere: () => hosts.again("source"),
     stop,
   };
 }
