@@ -8,6 +8,7 @@ import { bootActivities } from "./activities/boot.ts";
 import { captureActivities } from "./activities/capture.ts";
 import { cancelActivities } from "./activities/cancel.ts";
 import { commitActivities } from "./activities/commit.ts";
+import { diskRoadActivities } from "./activities/disk-road.ts";
 import { diskActivities } from "./activities/disks.ts";
 import { lossActivities } from "./activities/losses.ts";
 import { failoverActivities } from "./activities/failover.ts";
@@ -40,6 +41,7 @@ export const activities: Implementations = {
   ...cancelActivities,
   ...commitActivities,
   ...diskActivities,
+  ...diskRoadActivities,
   ...failoverActivities,
   ...fitActivities,
   ...groupActivities,

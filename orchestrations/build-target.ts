@@ -5,6 +5,7 @@ import { millis } from "../engine/core/units.ts";
 import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import { armOperation, armOperations } from "./arm-operation.ts";
 import { decodeFailure } from "./failure.ts";
+import { givingUp, imported, importsOf } from "./other-road.ts";
 import { type ArmSent, type AtPoint, type BootView, type Copy, call } from "./contract.ts";
 import { type JobSteps, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
@@ -41,10 +42,33 @@ export function* buildTarget(scene: Scene, plan: readonly FailoverStep[]): Gener
   // Plans of an older Leeward did not ask the region, and histories hold what followed.
   const asks = plan.some((step) => step.do === "fit");
   for (const { name, part } of stagesOf(plan)) {
+    if (importsOf(part).length > 0) {
+      yield* imports(scene, name, part);
+      continue;
+    }
     const work = stage(scene, part);
     const builds = asks && part.some((step) => step.do === "vm");
     yield* scene.steps.run(name, builds ? withOffer(scene, work) : work);
   }
+}
+
+/** Disks of the replica, and what is asked for with them; rebuilt from the journal where that avoids what went wrong. */
+function* imports(
+  scene: Scene,
+  name: StageName,
+  part: readonly FailoverStep[],
+): Generator<Task, void, never> {
+  const { context, steps, at } = scene;
+  const asked = part.flatMap((step) => {
+    const doing = doingOf(scene, step);
+    return "send" in doing ? [{ step, send: doing.send }] : [];
+  });
+  const refused = yield* steps.attempt(name, imported(context, asked));
+  if (!refused) return;
+  const uploads = importsOf(part).map(({ disk }) => call(context, "createUploadDisk", { ...at, disk }));
+  yield* steps.run("give up the import", givingUp(context, at, part, refused));
+  yield* steps.run("create disks to rebuild into", armOperations(context, uploads));
+  yield* steps.run("rebuild from the journal", inTurns(scene, "restoreDisks"));
 }
 
 /** A region says only when it is asked whether it has room: then what would do is said with the refusal. */
@@ -66,6 +90,7 @@ type StageName = keyof typeof BUILD_WEIGHTS | "make the isolated network";
 const STAGE_OF: Record<FailoverStep["do"], StageName> = {
   fit: "check the target region",
   clear: "clear what an earlier try left",
+  reset: "clear what an earlier try left",
   guard: "make the isolated network",
   network: "make the isolated network",
   checkpoint: "bring the replica to the point",
@@ -116,6 +141,8 @@ function doingOf(scene: Scene, step: FailoverStep): Doing {
       return { send: call(context, "clearVm", at) };
     case "boot":
       return { work: booted(context, copy, at.point) };
+    case "reset":
+      return { send: call(context, "clearDisk", { ...at, disk: step.disk, road: step.road }) };
     case "drop":
       return { send: call(context, "dropDisk", { machine: at.machine, point: step.point, disk: step.disk }) };
     case "guard":

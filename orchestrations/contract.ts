@@ -11,6 +11,7 @@ import type { FailoverStep } from "../engine/recovery/failover-plan.ts";
 import type { TestPart } from "../engine/recovery/test-parts.ts";
 import type { WantedMoment } from "../engine/recovery/wanted-moment.ts";
 import { decodeFailure } from "./failure.ts";
+import type { DiskRoadActivities } from "./disk-road-contract.ts";
 import type { PlanActivities } from "./recovery-plan-contract.ts";
 import type { ReverseActivities } from "./reverse-contract.ts";
 import type { ShutDownActivities } from "./shut-down-contract.ts";
@@ -20,7 +21,8 @@ import { sleep } from "./timer.ts";
  * Every activity, by name. Inputs and outputs stand in the history for good: ids and small numbers only, never a SAS,
  * a token or a key. Every activity may run twice.
  */
-export interface Activities extends ShutDownActivities, PlanActivities, ReverseActivities {
+export interface Activities
+  extends DiskRoadActivities, ShutDownActivities, PlanActivities, ReverseActivities {
   // jobs
   /** Writes how the job ended, and with which steps, into its record and its item. */
   endJob: Does<JobEnd>;
@@ -210,7 +212,7 @@ export interface Copy extends Machine {
 export interface AtPoint extends Copy {
   readonly point: BarrierId;
 }
-interface DiskAtPoint extends AtPoint {
+export interface DiskAtPoint extends AtPoint {
   readonly disk: DiskIndex;
 }
 

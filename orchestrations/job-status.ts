@@ -1,4 +1,5 @@
 import type { OrchestrationContext, Task } from "durable-functions";
+import type { LeewardError } from "../engine/core/errors.ts";
 import type { JobInput } from "../engine/recovery/job.ts";
 import type { JobEnd, StepReport } from "./contract.ts";
 import { call } from "./contract.ts";
@@ -45,11 +46,27 @@ export class JobSteps {
 
   /** Runs one step. Its failure passes through, and the step is marked as failed. */
   *run<Result>(name: string, body: Generator<Task, Result, never>): Generator<Task, Result, never> {
+    return yield* this.#step(name, body, () => "Succeeded");
+  }
+
+  /** Runs a step that the job may outlive. @returns why it failed, which the body returns; any other failure passes through */
+  *attempt(
+    name: string,
+    body: Generator<Task, LeewardError | undefined, never>,
+  ): Generator<Task, LeewardError | undefined, never> {
+    return yield* this.#step(name, body, (failure) => (failure ? "Failed" : "Succeeded"));
+  }
+
+  *#step<Result>(
+    name: string,
+    body: Generator<Task, Result, never>,
+    ended: (result: Result) => "Succeeded" | "Failed",
+  ): Generator<Task, Result, never> {
     this.#steps.push({ name, state: "InProgress", startTime: this.#now() });
     this.show();
     try {
       const result = yield* body;
-      this.#end("Succeeded");
+      this.#end(ended(result));
       return result;
     } catch (error) {
       this.#end("Failed");

@@ -20,6 +20,7 @@ const disk = resource.extend({
     osType: z.enum(["Linux", "Windows"]).optional(),
     hyperVGeneration: z.string().optional(),
     uniqueId: z.string().optional(),
+    creationData: z.object({ createOption: z.string() }).optional(),
     maxShares: z.number().nullish(),
     supportedCapabilities: z
       .object({ architecture: z.string().nullish(), diskControllerTypes: z.string().nullish() })
@@ -82,6 +83,15 @@ const capabilities = ({ architecture, controllers }: DiskSpec) => ({
 /** The source counts only at creation, so an existing disk of ours is kept as it is. */
 export const ensureDisk = (client: ArmClient, spec: DiskSpec): Promise<Ensured> =>
   ensure(client, { id: spec.id, owner: spec.owner, body: diskBody(spec), again: "keep" });
+
+export async function findDisk(client: ArmClient, id: ArmId): Promise<Disk | undefined> {
+  const body = await client.find(id);
+  return body === undefined ? undefined : parsed(disk, body, id);
+}
+
+/** How a disk of ours was made. */
+export const isMadeBy = (from: "import" | "upload", { properties }: Disk): boolean =>
+  properties.creationData?.createOption.toLowerCase() === from;
 
 export const getDisk = (client: ArmClient, id: ArmId): Promise<Disk> => read(client, id, disk);
 

@@ -1,12 +1,19 @@
 import type { BarrierId } from "../core/ids.ts";
 import type { DiskIndex, Generation, Sequence } from "../core/units.ts";
 
+/** How disks are made: imported from the replica, or rebuilt from the journal. */
+type Road = "import" | "upload";
+
 /** One thing to do, as data; `orchestrations/failover.ts` does them in order. */
 export type FailoverStep =
   /** Brings the replica to exactly the point. */
   | { readonly do: "checkpoint" }
-  /** Builds a managed disk of the replica's snapshot; then deletes the blob that the snapshot was made for it. */
-  | { readonly do: "import" | "discard"; readonly disk: DiskIndex }
+  /** Builds a managed disk of the replica's snapshot. `orUpload`: where that fails it is rebuilt from the journal; older plans lack it. */
+  | { readonly do: "import"; readonly disk: DiskIndex; readonly orUpload?: true }
+  /** Deletes the blob that the snapshot was made for an import. */
+  | { readonly do: "discard"; readonly disk: DiskIndex }
+  /** Deletes a disk that an earlier try made in the other way. */
+  | { readonly do: "reset"; readonly disk: DiskIndex; readonly road: Road }
   /** Creates an empty managed disk that waits for its bytes. */
   | { readonly do: "upload"; readonly disk: DiskIndex }
   /** Rebuilds the point from the journal into all upload disks. */
@@ -50,11 +57,16 @@ export function planFailover(facts: FailoverFacts): readonly FailoverStep[] {
   const drop = (facts.tried ?? []).flatMap((point) =>
     (facts.everyDisk ?? facts.disks).map((disk) => ({ do: "drop", disk, point }) as const),
   );
-  return [...lookingFirst(facts), ...reach, ...building(facts, road), ...drop];
+  return [...lookingFirst(facts, road), ...reach, ...building(facts, road), ...drop];
 }
 
-const lookingFirst = ({ again }: Pick<FailoverFacts, "again">): readonly FailoverStep[] =>
-  again ? [{ do: "fit" }, { do: "clear" }] : [{ do: "fit" }];
+const lookingFirst = (
+  { again, disks }: Pick<FailoverFacts, "again" | "disks">,
+  road: Road,
+): readonly FailoverStep[] =>
+  again
+    ? [{ do: "fit" }, { do: "clear" }, ...disks.map((disk) => ({ do: "reset", disk, road }) as const)]
+    : [{ do: "fit" }];
 
 /** What a test failover is planned by: it leaves the replica where it is. */
 export interface TestFacts extends Pick<FailoverFacts, "replica" | "disks" | "nics" | "checkpointed"> {
@@ -67,26 +79,28 @@ export interface TestFacts extends Pick<FailoverFacts, "replica" | "disks" | "ni
 /** How to build a test: from a checkpoint that is there, otherwise from the journal. */
 export function planTest(facts: TestFacts): readonly FailoverStep[] {
   const isolated: readonly FailoverStep[] = facts.ownNetwork ? [{ do: "guard" }, { do: "network" }] : [];
-  return [...lookingFirst(facts), ...isolated, ...building(facts, testRoadTo(facts))];
+  const road = testRoadTo(facts);
+  return [...lookingFirst(facts, road), ...isolated, ...building(facts, road)];
 }
 
-export const testRoadTo = ({ replica, checkpointed }: TestFacts): "import" | "upload" =>
+export const testRoadTo = ({ replica, checkpointed }: TestFacts): Road =>
   replica === "warm" && checkpointed ? "import" : "upload";
 
 /** Everything behind the replica: disks and NICs, then the machine. */
 function building(
   { disks, nics: count }: Pick<FailoverFacts, "disks" | "nics">,
-  road: "import" | "upload",
+  road: Road,
 ): readonly FailoverStep[] {
-  const each = <Do extends "import" | "upload" | "discard">(what: Do) =>
+  const each = <Do extends "upload" | "discard">(what: Do) =>
     disks.map((disk) => ({ do: what, disk }) as const);
+  const imports = disks.map((disk) => ({ do: "import", disk, orUpload: true }) as const);
   const nics = Array.from({ length: count }, (_, nic) => ({ do: "nic", nic }) as const);
   const start: readonly FailoverStep[] = [{ do: "vm" }, { do: "boot" }];
   if (road === "upload") return [...each("upload"), ...nics, { do: "restore" }, ...start];
-  return [...each("import"), ...nics, ...start, ...each("discard")];
+  return [...imports, ...nics, ...start, ...each("discard")];
 }
 
-export function roadTo(facts: FailoverFacts): "import" | "upload" {
+export function roadTo(facts: FailoverFacts): Road {
   if (facts.replica === "none") return "upload";
   return facts.checkpointed || ahead(facts) ? "import" : "upload";
 }

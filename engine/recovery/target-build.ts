@@ -48,6 +48,8 @@ export const targetBuild = z.object({
   fit: fitReport.optional(),
   /** What somebody should know although it went on. */
   notes: z.array(z.string()).optional(),
+  /** Why nothing could be imported from the replica: the disks are rebuilt from the journal, however often this point is tried. */
+  importRefused: z.string().optional(),
   nics: z.array(builtNic).optional(),
   boot: bootReport.optional(),
 });

@@ -29,6 +29,7 @@ import type { ShipLimits } from "../../engine/replication/ship.ts";
 import type { Services } from "../services.ts";
 import { bytesAtBarrier } from "./barrier-bytes.ts";
 import { healing, listHealed } from "./healing.ts";
+import { importWords } from "./disk-road.ts";
 import { type Place, placeOf } from "./place.ts";
 import { isOutgrown } from "./replicas.ts";
 import { cutArrived, shipFrom } from "./replication.ts";
@@ -62,10 +63,13 @@ export const failoverActivities = {
     );
     const checkpointed = (await readCheckpoint(services.target, point)) !== undefined;
     const { nics } = sourceOf(item);
+    const importRefused = refusedBefore(item, point.id);
     const facts = {
-      // Nothing is imported from a replica that was found wrong, or that has other sizes.
+      // Nothing is imported from a replica that was found wrong, that has other sizes, or whose import failed before.
       replica:
-        progress.rebuildSince === undefined && !isOutgrown(item, progress, point.generation)
+        progress.rebuildSince === undefined &&
+        !isOutgrown(item, progress, point.generation) &&
+        importRefused === undefined
           ? item.policy.replica
           : ("none" as const),
       disks: disksIn(item, point.generation).map(({ index }) => index),
@@ -91,9 +95,10 @@ export const failoverActivities = {
       moment: between(point),
       losses: liveLosses(item.job.startTime, progress, reported),
       ...(facts.tried.length > 0 && { tried: facts.tried }),
-      ...notesOn(item, facts.disks),
+      ...notesOn(item, facts.disks, importRefused),
       // What earlier tries were given stays.
       nics: item.failover?.nics,
+      ...(importRefused !== undefined && { importRefused }),
       passedOver: await passedOver(services, point),
       steps: [],
     };
@@ -114,6 +119,10 @@ function triesBefore({ failover }: ItemRecord, operation: OperationId, point: Ba
   const tried = [...new Set(known)].filter((one) => !sameDisks(one, point));
   return { again: tried.length > 0 || (failover !== undefined && failover.operation !== operation), tried };
 }
+
+/** Why an earlier try could not import the disks of this point. */
+const refusedBefore = ({ failover }: ItemRecord, point: BarrierId): string | undefined =>
+  failover && sameDisks(failover.point, point) ? failover.importRefused : undefined;
 
 interface Wanted {
   readonly point: BarrierId | undefined;
@@ -182,10 +191,11 @@ export function otherDisks(item: ItemRecord, built: readonly DiskIndex[]): strin
     : undefined;
 }
 
-const notesOn = (item: ItemRecord, built: readonly DiskIndex[]) => {
-  const words = otherDisks(item, built);
-  return words === undefined ? {} : { notes: [words] };
-};
+function notesOn(item: ItemRecord, built: readonly DiskIndex[], importRefused: string | undefined) {
+  const refused = importRefused === undefined ? undefined : importWords(importRefused);
+  const notes = [otherDisks(item, built), refused].filter((words) => words !== undefined);
+  return notes.length === 0 ? {} : { notes };
+}
 
 /** Undefined for a recovery point, which is found by its id. */
 function between(place: Place): FailoverReport["moment"] {

@@ -1,6 +1,6 @@
 import type { ArmOperation } from "../../engine/azure/operation.ts";
 import { remove } from "../../engine/azure/resource.ts";
-import { release } from "../../engine/azure/tagged-resource.ts";
+import { findOwned, ownerOf, release } from "../../engine/azure/tagged-resource.ts";
 import { LeewardError, hasCode } from "../../engine/core/errors.ts";
 import { type OperationId, armId, sameArmId } from "../../engine/core/ids.ts";
 import { millis } from "../../engine/core/units.ts";
@@ -162,7 +162,9 @@ async function fateOf(services: Services, item: ItemRecord, one: Dooming): Promi
       const { operation } = await release(arm, one.id, one.found);
       return { operation, why };
     } catch (error) {
-      await noteRemoved(services, one.operation, (old) => withoutLeft(old, one.id));
+      const released = await isReleased(arm, one);
+      if (released) return { why };
+      if (released === false) await noteRemoved(services, one.operation, (old) => withoutLeft(old, one.id));
       throw error;
     }
   }
@@ -171,4 +173,15 @@ async function fateOf(services: Services, item: ItemRecord, one: Dooming): Promi
   if (one.type.toLowerCase() === "microsoft.compute/snapshots") await closeImage(services, one.id);
   const { operation } = await remove(arm, one.id, { machine: item.machine, role: one.owner.role });
   return { operation, deleted: true };
+}
+
+/** Behind a reply that was lost it may be; undefined while that cannot be seen, and then it stays on the list. */
+async function isReleased(arm: Services["arm"], { id, owner }: Ours): Promise<boolean | undefined> {
+  try {
+    const found = await findOwned(arm, id);
+    return found === undefined || ownerOf(found)?.machine !== owner.machine;
+  } catch (error) {
+    if (hasCode(error, "ArmUnavailable")) return undefined;
+    throw error;
+  }
 }

@@ -27,8 +27,11 @@ export const testActivities = {
     const { nics } = sourceOf(item);
     const { rebuildSince } = await progressOf(services, machine);
     const facts = {
-      // Nothing is imported from a replica that was found wrong.
-      replica: rebuildSince === undefined ? item.policy.replica : ("none" as const),
+      // Nothing is imported from a replica that was found wrong, or whose import failed before.
+      replica:
+        rebuildSince === undefined && testOf(item).importRefused === undefined
+          ? item.policy.replica
+          : ("none" as const),
       disks: disksIn(item, place.generation).map(({ index }) => index),
       nics: nics.length,
       checkpointed: (await readCheckpoint(services.target, place)) !== undefined,

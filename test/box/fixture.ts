@@ -11,8 +11,12 @@ import { customersAt, sourceLedger } from "../../local/demo/scene.ts";
 import { waitFor } from "../../local/demo/wait.ts";
 import { logFile } from "../../local/process/log-file.ts";
 import type { Customers } from "../../local/machine/customers.ts";
+import { AZURE_SPECS } from "../fixtures/azure-specs.ts";
 
 const API_VERSION = "2025-08-01";
+
+// The simulator of Resource Manager compares each call and answer where the descriptions are there.
+if (AZURE_SPECS !== undefined) process.env["LEEWARD_AZURE_SPECS"] = AZURE_SPECS;
 
 export interface Answer {
   readonly status: number;
@@ -108,7 +112,7 @@ export class BoxFixture {
       throw new Error(`Calls of Azure are not as published:\n${[...new Set(strange)].join("\n")}`);
   }
 
-  /** What the simulator of Resource Manager found wrong, where `LEEWARD_AZURE_SPECS` has it compare. */
+  /** What the simulator of Resource Manager found that is not as published; it compares where the descriptions are there. */
   #strangeCalls(): string[] {
     const log = logFile(this.directory, "arm");
     if (!existsSync(log)) return [];

@@ -110,6 +110,7 @@ const FLEETING = new Set([
   "generation",
   "heartbeat",
   "how",
+  "importRefused",
   "losses",
   "merged",
   // What went wrong on the way, and was told.

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BarrierId, OperationId } from "../../engine/core/ids.ts";
 import { type Asked, jobOf } from "../../engine/recovery/begin.ts";
@@ -19,7 +21,7 @@ process.env["LEEWARD_POINT_SCHEDULE"] ??= "0 0 0 1 1 *";
 const { openStage } = await import("./stage.ts");
 const { openWorld } = await import("./world.ts");
 const { achieve } = await import("./achieve.ts");
-const { enablement } = await import("./steps.ts");
+const { enablement, testFailover } = await import("./steps.ts");
 const { ensureJob } = await import("../../functions/durable.ts");
 const { failOver } = await import("../../functions/begin.ts");
 const { ITEM, TARGET_GROUP } = await import("./place.ts");
@@ -110,6 +112,19 @@ async function made({ box, accounts }: World): Promise<string[]> {
   return found.toSorted();
 }
 
+/** Of the disks that were built, each by name: how, and the digest of its bytes. */
+const built = ({ box }: World) =>
+  box.state.disks
+    .under(TARGET_GROUP)
+    .map(({ name, properties, hidden }) => [
+      name,
+      properties.creationData.createOption,
+      hash("sha256", readFileSync(hidden.file)),
+    ]);
+
+const stepsOf = async (world: World, operation: OperationId) =>
+  (await world.eye.records.jobs.get(operation))?.value.steps.map(({ name, state }) => `${name}: ${state}`);
+
 const leftovers = async (world: World) =>
   (await made(world)).filter((name) => !name.startsWith("/subscriptions/"));
 
@@ -151,7 +166,7 @@ test("with an older point it is built from the journal, and what was imported go
 });
 
 test.each([
-  ["a disk's import", () => failing("PUT", disk("data", newest))],
+  ["an interface", () => failing("PUT", inTarget("Microsoft.Network/networkInterfaces", "shop-data"))],
   ["the machine's start", () => failing("PUT", VM)],
 ])(
   "one that failed at %s is taken back without a trace, and the replica serves the next one",
@@ -175,5 +190,94 @@ test("one that runs is taken back as well, at the second try", async () => {
   expect((await cancel(world)).state).toBe("CancelFailed");
   expect((await cancel(world)).state).toBe("Protected");
   expect(await made(world)).toEqual([]);
+  world.close();
+});
+
+const CREATE = "create disks and network interfaces";
+const REBUILT = [
+  `${CREATE}: Failed`,
+  "give up the import: Succeeded",
+  "create disks to rebuild into: Succeeded",
+  "rebuild from the journal: Succeeded",
+  "create the virtual machine: Succeeded",
+  "wait until it runs: Succeeded",
+  "tidy up: Succeeded",
+];
+
+test.each([
+  ["that fails when it was accepted", { kind: "operation-fails" } as const],
+  ["that is refused", { kind: "status", status: 409, code: "Conflict", times: 1 } as const],
+])("disks are rebuilt from the journal within the same failover behind an import %s", async (_, mishap) => {
+  const undisturbed = await protectedWorld();
+  await failover(undisturbed);
+  const call = failing("PUT", disk("data", newest)).call;
+  const world = await protectedWorld({ call, mishap });
+  const item = await failover(world);
+  expect(item).toMatchObject({
+    state: "UnplannedFailoverCommitPending",
+    failover: {
+      road: "upload",
+      point: newest,
+      importRefused: expect.stringContaining("shop-data"),
+      notes: [expect.stringContaining("could not be imported from the replica, and are rebuilt")],
+    },
+  });
+  expect((await stepsOf(world, item.job.operation))?.slice(-REBUILT.length)).toEqual(REBUILT);
+  const asImported = built(undisturbed);
+  expect(asImported.map(([, how]) => how)).toEqual(["Import", "Import"]);
+  expect(built(world)).toEqual(asImported.map(([name, , digest]) => [name, "Upload", digest]));
+  expect(await leftovers(world)).toEqual([]);
+  undisturbed.close();
+  world.close();
+});
+
+test("a refusal that would meet any disk ends the failover, and what was imported stays for the next try", async () => {
+  const { call } = failing("PUT", disk("data", newest));
+  const refused = { kind: "status", status: 403, code: "RequestDisallowedByPolicy", times: 1 } as const;
+  const world = await protectedWorld({ call, mishap: refused });
+  const first = await failover(world);
+  expect(first).toMatchObject({ state: "FailoverFailed", failover: { road: "import" } });
+  expect((await stepsOf(world, first.job.operation))?.at(-1)).toBe(`${CREATE}: Failed`);
+  const before = idOfDisk(world, disk("os", newest));
+  const item = await failover(world);
+  expect(item).toMatchObject({ state: "UnplannedFailoverCommitPending", failover: { road: "import" } });
+  expect(idOfDisk(world, disk("os", newest))).toBe(before);
+  world.close();
+});
+
+test("a test failover rebuilds what it cannot import as well", async () => {
+  const world = await protectedWorld(failing("PUT", `${disk("data", newest)}-test`));
+  await achieve(world, testFailover);
+  const { test: made } = await itemOf(world);
+  expect(world.calls.struck).toBe(true);
+  expect(made).toMatchObject({
+    state: "ready",
+    chosen: { road: "upload" },
+    notes: [expect.stringContaining("are rebuilt from the journal")],
+  });
+  if (!made) throw new Error("there is no test");
+  const job = (await world.eye.records.jobs.get(made.operation))?.value;
+  expect(job).toMatchObject({ state: "Succeeded", test: { road: "upload" } });
+  expect(built(world).map(([, how]) => how)).toEqual(["Upload", "Upload"]);
+  expect(await leftovers(world)).toEqual([]);
+  world.close();
+});
+
+test("a replica that is found wrong between two tries: what was imported of it goes, and every disk is rebuilt", async () => {
+  const { call } = failing("PUT", disk("data", newest));
+  const refused = { kind: "status", status: 403, code: "RequestDisallowedByPolicy", times: 1 } as const;
+  const world = await protectedWorld({ call, mishap: refused });
+  await failover(world);
+  expect(built(world).map(([, how]) => how)).toEqual(["Import"]);
+  await world.eye.records.progress.update(stage.story.machine, (old) => ({
+    ...old,
+    rebuildSince: world.clock.now(),
+  }));
+  const item = await failover(world);
+  expect(item).toMatchObject({ state: "UnplannedFailoverCommitPending", failover: { road: "upload" } });
+  const undisturbed = await protectedWorld();
+  await failover(undisturbed);
+  expect(built(world)).toEqual(built(undisturbed).map(([name, , digest]) => [name, "Upload", digest]));
+  undisturbed.close();
   world.close();
 });

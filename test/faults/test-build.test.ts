@@ -4,4 +4,6 @@ const { surroundings } = await import("./strangers.ts");
 const { enablement, testFailover } = await import("./steps.ts");
 
 const before = [enablement("warm"), surroundings];
-tableOf("test failover by import", 2, { before, step: testFailover });
+// What cannot be imported is rebuilt from the journal: no managed disk that is uploaded is smaller.
+const otherwise = /^PUT .*\/disks\//;
+tableOf("test failover by import", 20, { before, step: testFailover, otherwise });

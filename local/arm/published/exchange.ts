@@ -33,7 +33,9 @@ export function publishedCheck(directory: string): (exchange: Exchange) => strin
   const search = (method: string, pathname: string) =>
     operations
       .filter((operation) => operation.method === method && operation.pattern.test(pathname))
-      .toSorted((a, b) => b.fixed - a.fixed);
+      .toSorted((a, b) => b.fixed - a.fixed)
+      // What is described for resources of any type counts only where its own type is not described.
+      .filter(({ fixed }, _, [closest]) => fixed === closest?.fixed);
   return (exchange) => {
     const { method, pathname, query } = exchange;
     if (UNDESCRIBED.test(pathname) || NOT_AT_HAND.test(pathname)) return [];

@@ -84,6 +84,14 @@ describe.skipIf(!arePublished)("the check against the published descriptions", (
     expect(violations({ ...right, ...change }).join("\n")).toMatch(said);
   });
 
+  test("compares a resource of another api-version with its own type, not with what is said of any resource", () => {
+    const query = new URLSearchParams({ "api-version": "2024-07-01" });
+    const network = { id: `${GROUP}/providers/Microsoft.Network/virtualNetworks/n`, etag: 'W/"1"' };
+    const asked = { ...ofVm, pathname: network.id, query, status: 200, headers: {}, answer: network };
+    expect(violations(asked)).toEqual([]);
+    expect(violations({ ...asked, answer: { ...network, tag: 1 } }).join("\n")).toMatch(/tag/);
+  });
+
   test("says nothing of a request that was refused: tests send wrong ones on purpose", () => {
     const answer = { error: { code: "InvalidParameter", message: "No." } };
     expect(violations({ ...right, body: { nonsense: true }, status: 400, answer })).toEqual([]);

@@ -72,7 +72,7 @@ test("a point that no checkpoint holds is rebuilt from the journal, and the repl
     "vm",
     "boot",
   ]);
-  expect(planTest({ ...facts, ownNetwork: false })[1]).toEqual({ do: "import", disk: 0 });
+  expect(planTest({ ...facts, ownNetwork: false })[1]).toEqual({ do: "import", disk: 0, orUpload: true });
   expect(planTest({ ...facts, again: true })[1]).toEqual({ do: "clear" });
 });
 

@@ -77,14 +77,19 @@ test("every disk and every NIC appears once, and the VM comes after all of them"
   const before = plan.slice(0, vm);
   expect(before.filter((step) => step.do === "nic")).toEqual([0, 1, 2].map((nic) => ({ do: "nic", nic })));
   expect(before.filter((step) => step.do === "import")).toEqual(
-    [0, 1].map((n) => ({ do: "import", disk: n })),
+    [0, 1].map((n) => ({ do: "import", disk: n, orUpload: true })),
   );
 });
 
 test("a failover that is tried again clears the way first, and the disks of its other points last", () => {
   const first = barrierId("00000000-0000-4000-8000-0000000000aa");
   const plan = planFailover(facts({ again: true, tried: [first] }));
-  expect(plan.slice(0, 2)).toEqual([{ do: "fit" }, { do: "clear" }]);
+  expect(plan.slice(0, 4)).toEqual([
+    { do: "fit" },
+    { do: "clear" },
+    { do: "reset", disk: 0, road: "import" },
+    { do: "reset", disk: 1, road: "import" },
+  ]);
   expect(plan.slice(-2)).toEqual([
     { do: "drop", disk: 0, point: first },
     { do: "drop", disk: 1, point: first },
