@@ -29,6 +29,7 @@ import { bootActivities } from "../../../functions/activities/boot.ts";
 import { cancelActivities } from "../../../functions/activities/cancel.ts";
 import { commitActivities } from "../../../functions/activities/commit.ts";
 import { removalActivities } from "../../../functions/activities/removal.ts";
+import { diskRoadActivities } from "../../../functions/activities/disk-road.ts";
 import { diskActivities } from "../../../functions/activities/disks.ts";
 import { fitActivities } from "../../../functions/activities/fit.ts";
 import { jobActivities } from "../../../functions/activities/jobs.ts";
@@ -302,7 +303,7 @@ async function act(scene: Scene, name: ActivityName, input: unknown): Promise<un
     ...cancelActivities,
     ...commitActivities,
     ...removalActivities,
-    ...diskActivities,
+    ...{ ...diskActivities, ...diskRoadActivities },
     ...fitActivities,
     ...jobActivities,
     ...nicActivities,
