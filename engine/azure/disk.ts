@@ -84,11 +84,6 @@ const capabilities = ({ architecture, controllers }: DiskSpec) => ({
 export const ensureDisk = (client: ArmClient, spec: DiskSpec): Promise<Ensured> =>
   ensure(client, { id: spec.id, owner: spec.owner, body: diskBody(spec), again: "keep" });
 
-export async function findDisk(client: ArmClient, id: ArmId): Promise<Disk | undefined> {
-  const body = await client.find(id);
-  return body === undefined ? undefined : parsed(disk, body, id);
-}
-
 /** How a disk of ours was made. */
 export const isMadeBy = (from: "import" | "upload", { properties }: Disk): boolean =>
   properties.creationData?.createOption.toLowerCase() === from;
