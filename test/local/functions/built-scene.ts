@@ -64,6 +64,7 @@ export const POINT = barrierId("10000000-0000-4000-8000-000000000001");
 export const OTHER = barrierId("20000000-0000-4000-8000-000000000002");
 export const USER = `${groupId("shop")}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ledger-id`;
 const SIZE = bytes(GIB);
+const PLACE = { generation: generation(1), sequence: sequence(1) };
 const net = (name: string) => idOf("shop", "Microsoft.Network/virtualNetworks", name);
 const nic = (name: string) => idOf("shop", "Microsoft.Network/networkInterfaces", name);
 const disk = (name: string) => idOf("shop", "Microsoft.Compute/disks", name);
@@ -303,7 +304,8 @@ async function act(scene: Scene, name: ActivityName, input: unknown): Promise<un
     ...cancelActivities,
     ...commitActivities,
     ...removalActivities,
-    ...{ ...diskActivities, ...diskRoadActivities },
+    ...diskActivities,
+    ...diskRoadActivities,
     ...fitActivities,
     ...jobActivities,
     ...nicActivities,
@@ -346,12 +348,11 @@ async function planned({ services, machine }: Scene) {
   };
   await services.records.items.update(key, (old) => ({ ...old, failover: report }));
   const { disks, nics } = sourceOf(item);
-  const place = { generation: generation(1), sequence: sequence(1) };
   const steps = planFailover({
     replica: "none",
     disks: disks.map(({ index }) => index),
     nics: nics.length,
-    point: place,
+    point: PLACE,
     checkpointed: false,
     again: before !== undefined,
     tried,
@@ -362,9 +363,8 @@ async function planned({ services, machine }: Scene) {
 /** As `planTest` does, in an isolated network. */
 async function testPlanned({ services, machine }: Scene) {
   const key = itemKeyOf(machine);
-  const place = { generation: generation(1), sequence: sequence(1) };
   const chosen = {
-    ...place,
+    ...PLACE,
     point: POINT,
     pointTime: micros(1),
     consistency: "crash",
