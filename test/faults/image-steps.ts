@@ -1,22 +1,31 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { pointsPrefix } from "../../engine/journal/names.ts";
+import { parsePointName, pointsPrefix } from "../../engine/journal/names.ts";
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
 import { enable } from "../../functions/begin.ts";
+import { ensureCapture } from "../../functions/durable.ts";
 import type { Step } from "./achieve.ts";
 import { ENABLEMENT, ITEM, MACHINE, START, TARGET_BLOB, TARGET_GROUP, VM, imageOf } from "./place.ts";
 import type { World } from "./world.ts";
 
 const GOES_ON = /^(replicate|capture)-/;
 
-/** Points that have arrived. */
-async function points({ accounts }: World): Promise<number> {
-  let found = 0;
-  for await (const _ of accounts.at(TARGET_BLOB).objects.list(pointsPrefix(MACHINE))) found++;
-  return found;
+/** States of the disks that have arrived as points: what was written between two of them tells them apart. */
+async function states({ accounts }: World): Promise<number> {
+  const found = new Set<number | undefined>();
+  for await (const { name } of accounts.at(TARGET_BLOB).objects.list(pointsPrefix(MACHINE)))
+    found.add(parsePointName(name)?.sequence);
+  return found.size;
 }
 
-const rests = (least: number) => async (world: World) =>
-  world.hub.live().every((id) => GOES_ON.test(id)) && (await points(world)) >= least;
+const rests = (least: number) => async (world: World) => {
+  const live = world.hub.live();
+  return live.every((id) => GOES_ON.test(id)) && (await states(world)) >= least;
+};
+
+/** What stopped is begun again by a timer, which has no part in the story. */
+async function tended({ hub }: World): Promise<void> {
+  if (!hub.live().some((id) => id.startsWith("capture-"))) await ensureCapture(hub.client(), MACHINE);
+}
 
 /** Without an agent: the first image is the first point. */
 export const enablementByImages: Step = {
@@ -38,7 +47,10 @@ export const nextImage: Step = {
     write(world, 1_048_576, "between two images");
     return "done";
   },
-  rests: rests(2),
+  async rests(world) {
+    await tended(world);
+    return rests(2)(world);
+  },
 };
 
 /** The same however often it is written. */
