@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type ArmId, armId, barrierId, operationId } from "../engine/core/ids.ts";
+import { type ArmId, type MachineId, armId, barrierId, operationId } from "../engine/core/ids.ts";
 import { micros, sequence } from "../engine/core/units.ts";
 import { type RecoveryPoint, encodeManifest } from "../engine/journal/manifest.ts";
 import { CONTAINER, pointName } from "../engine/journal/names.ts";
@@ -35,19 +35,30 @@ export class FullVault {
     return new FullVault(records, objects, first.value);
   }
 
-  /** Machines, and as many jobs of theirs and points of the first one. */
+  /** Machines, and as many jobs of theirs; each has a point. */
   async grow(machines: number): Promise<void> {
     const before = this.#machines;
     this.#machines = machines;
-    await inTurns(before, machines, (at) => this.#machine(at));
-    const places = (await listPoints(this.#objects, this.#first.machine)).slice(-1);
-    for (const { machine, id } of places) {
-      const newest = await readPoint(this.#objects, machine, id);
-      await inTurns(before, machines, (at) => this.#point(newest, at));
-    }
+    const newest = await this.#newest();
+    await inTurns(before, machines, async (at) => {
+      const machine = await this.#machine(at);
+      await this.#point({ ...newest, machine }, at);
+    });
   }
 
-  async #machine(at: number): Promise<void> {
+  /** As many points of the first machine. */
+  async age(points: number): Promise<void> {
+    const newest = await this.#newest();
+    await inTurns(0, points, (at) => this.#point(newest, at));
+  }
+
+  async #newest(): Promise<RecoveryPoint> {
+    const last = (await listPoints(this.#objects, this.#first.machine)).at(-1);
+    if (!last) throw new RangeError("the machine has no point");
+    return readPoint(this.#objects, last.machine, last.id);
+  }
+
+  async #machine(at: number): Promise<MachineId> {
     const id = idOf(this.#first.id, at);
     const vmId = armId(`${this.#first.vmId}-${at}`);
     const machine = machineIdFor(id, vmId, `${at}`);
@@ -71,6 +82,7 @@ export class FullVault {
       steps: [],
     };
     await records.jobs.create(job.operation, ended);
+    return machine;
   }
 
   async #point(like: RecoveryPoint, at: number): Promise<void> {

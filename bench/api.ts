@@ -90,10 +90,13 @@ async function measured(box: Box, empty: Child, vault: FullVault): Promise<void>
   const idle: Row = { name: "empty function", target: get(`${url}/numbers/x`, "") };
   const token = await box.token();
   await vault.grow(FEW);
+  await vault.age(FEW);
   const lists = [idle, ...listsOf(box, token)];
   const few = await rounds(lists);
   await vault.grow(MANY);
   const many = await rounds(lists);
+  await vault.age(MANY);
+  const aged = await rounds(lists.slice(-1));
   // Behind the lists: each PUT is a job.
   const single = await rounds([idle, ...calls(box, token)]);
   console.log(
@@ -113,6 +116,7 @@ async function measured(box: Box, empty: Child, vault: FullVault): Promise<void>
   printTable([
     ["a page of 10", `${FEW} machines, ms`, `${MANY} machines, ms`, "ratio", "p99 ms", "p99 ms"],
     ...few.map(({ name, at }, n) => rowOf(name, at, many[n]?.at ?? at)),
+    ...few.slice(-1).map(({ at }) => rowOf(`points, ${MANY} of one machine`, at, aged[0]?.at ?? at)),
   ]);
 }
 

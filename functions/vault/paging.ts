@@ -62,10 +62,8 @@ export interface Page<View> {
   readonly nextLink: string | null;
 }
 
-/** As many records at most are passed over for one page, since each has to be read. */
-const PASSED_OVER = 200;
-/** As many are read together behind some that did not match. */
-const AT_LEAST = 50;
+/** So many records at most are passed over for one page, since each has to be read. */
+const PASSED_OVER = 40;
 
 /**
  * One page of records in the order of their keys, of which no more is read than it takes, however many there are. Where many do
@@ -81,8 +79,8 @@ export async function pageOfRecords<Value, View>(
   const { after, top = PAGE } = pageIn(call);
   const found: Value[] = [];
   for (let at = after, passed = 0; ;) {
-    // Where some did not match, more will not.
-    const read = await records.page(Math.max(top - found.length, passed > 0 ? AT_LEAST : 0), at);
+    // Where some did not match, more will not: as many again as were read.
+    const read = await records.page(Math.max(top - found.length, found.length + passed), at);
     const fits = await Promise.all(read.map(async ({ value }) => matches(value)));
     at = read.at(-1)?.key;
     for (const [n, { key, value }] of read.entries()) {

@@ -114,22 +114,27 @@ async function checkMayChange({ services, caller }: Call, id: ArmId, wanted: Pol
 const isSameContent = (one: PolicyContent, other: PolicyContent): boolean =>
   isDeepStrictEqual({ ...one.a2a }, { ...other.a2a }) && isDeepStrictEqual({ ...one.own }, { ...other.own });
 
-/** The policy first, then every item that goes by it: what a process that dies between leaves behind the timer makes up for. */
+/**
+ * The policy first, then every item that goes by it: what a process that dies between leaves behind the timer makes up for. What
+ * was not changed by this call has nothing to give to any item.
+ */
 export async function savePolicy(
   services: Pick<Services, "records">,
   id: ArmId,
   change: (old: PolicyRecord | undefined) => PolicyContent,
   only?: Wanted,
 ): Promise<PolicyRecord> {
+  let isChange = false;
   const saved = await services.records.policies.upsert(
     resourceKey(id),
     (old) => {
       const { a2a, own } = change(old);
-      return { format: 1, id: old?.id ?? id, a2a, own };
+      isChange = !old || !isSameContent(old, { a2a, own });
+      return old && !isChange ? old : { format: 1, id: old?.id ?? id, a2a, own };
     },
     only,
   );
-  await applyPolicy(services, saved);
+  if (isChange) await applyPolicy(services, saved);
   return saved;
 }
 
