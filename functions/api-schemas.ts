@@ -180,6 +180,7 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   "recoveryPlan-plannedFailover": written(planFailoverRequest),
   "recoveryPlan-failoverCommit": written(),
   "recoveryPlan-failoverCancel": written(),
+  "recoveryPlan-reProtect": written(),
   "recoveryPlan-testFailover": written(planTestRequest),
   "recoveryPlan-testFailoverCleanup": written(planCleanupRequest),
   beginTestFailover: written(testFailoverRequest),

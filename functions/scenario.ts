@@ -49,6 +49,7 @@ const RUN: Record<RunType, Words> = {
   TestFailoverCleanup: ["TestFailoverCleanup", "Clean-up of a recovery plan's test failover"],
   Commit: ["CommitFailover", "Commit of a recovery plan's failover"],
   CancelFailover: ["CancelFailover", "Cancelling of a recovery plan's failover"],
+  ReverseReplicate: ["SwitchProtection", "Protection of a recovery plan's machines the other way"],
 };
 
 /** Of a failover that is not carried out unless its source was shut down before. */

@@ -33,6 +33,11 @@ const WORDS = {
     "All machines stay where they are for good: no other recovery point, and no cancelling. Points and journals stay.",
     "Commit them",
   ],
+  ReverseReplicate: [
+    "Protect, the other way, all of",
+    "Each machine is handed to the app of the region that it came from. What its former disks have already is not copied again; there, an old machine that still runs is switched off. Followed over there, under the machines' new ids.",
+    "Hand them over",
+  ],
   CancelFailover: [
     "Cancel the failovers of",
     "What the failovers built is deleted, and the sources are protected again, all their disks compared first.",

@@ -9,6 +9,7 @@ export const RUNS = {
   TestFailover: { words: "Test failover…", path: "testFailover" },
   CancelFailover: { words: "Cancel the failovers…", path: "failoverCancel" },
   Commit: { words: "Commit…", path: "failoverCommit" },
+  ReverseReplicate: { words: "Protect the other way…", path: "reProtect" },
   PlannedFailover: { words: "Planned failover…", path: "plannedFailover" },
   UnplannedFailover: { words: "Fail over…", path: "unplannedFailover", kind: "danger" },
 };

@@ -89,6 +89,9 @@ export const NOTES: Readonly<Record<string, Note>> = {
   "replicationRecoveryPlans.create": differs(
     "20 groups; scripts are https addresses, runbooks are refused; machines are in groups of the type `Boot`",
   ),
+  "replicationRecoveryPlans.reprotect": differs(
+    "a machine is done once the other region's app has it: its job goes on over there. The way home is a plan of that app",
+  ),
   "replicationRecoveryPlans.unplannedFailover": more(
     "a machine that is there already is passed over, so a run is asked for again until it succeeds",
   ),

@@ -44,6 +44,7 @@ export const RUNS = [
   "TestFailoverCleanup",
   "Commit",
   "CancelFailover",
+  "ReverseReplicate",
 ] as const;
 export type RunType = (typeof RUNS)[number];
 

@@ -34,6 +34,7 @@ action("plannedFailover", "PlannedFailover", "Admin", async (call) => {
 });
 action("failoverCommit", "Commit", "Admin", none);
 action("failoverCancel", "CancelFailover", "Admin", none);
+action("reProtect", "ReverseReplicate", "Admin", none);
 action("testFailover", "TestFailover", "Operator", async ({ request }) => {
   const { properties } = await bodyOf(request, planTestRequest);
   const { networkType, networkId, providerSpecificDetails: details } = properties;

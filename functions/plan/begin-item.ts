@@ -5,10 +5,12 @@ import { beginCommit } from "../../engine/recovery/commit.ts";
 import { type ItemRecord, targetOf } from "../../engine/recovery/item.ts";
 import type { ItemJob } from "../../engine/recovery/job.ts";
 import type { PlanRun, RunType } from "../../engine/recovery/recovery-plan.ts";
+import { isGivenAway } from "../../engine/recovery/reversal.ts";
 import { STATES } from "../../engine/recovery/state.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
 import { beginJob } from "../begin.ts";
 import { type FailoverChoice, chosenFor } from "../failover-choice.ts";
+import { recoveryContainerFor, turnRound } from "../reprotect.ts";
 import type { Services } from "../services.ts";
 import { subnetsOf } from "../target-network.ts";
 
@@ -20,10 +22,12 @@ export const JOB_OF: Record<RunType, ItemJob["kind"]> = {
   TestFailoverCleanup: "testFailoverCleanup",
   Commit: "commit",
   CancelFailover: "cancelFailover",
+  ReverseReplicate: "reverse",
 };
 
 /** The item is where the run is to bring it: by an earlier run, or by somebody's own hand. */
-export function isThere(type: RunType, { state, test }: ItemRecord): boolean {
+export function isThere(type: RunType, item: ItemRecord): boolean {
+  const { state, test } = item;
   switch (type) {
     case "UnplannedFailover":
     case "PlannedFailover":
@@ -36,6 +40,8 @@ export function isThere(type: RunType, { state, test }: ItemRecord): boolean {
       return state === "UnplannedFailoverCommitted" || state === "Reversed";
     case "CancelFailover":
       return state === "Protected";
+    case "ReverseReplicate":
+      return isGivenAway(item);
   }
 }
 
@@ -47,15 +53,22 @@ export async function beginItem(
   run: PlanRun,
   token: string,
 ): Promise<void> {
+  // Its job is one of the other region's app.
+  const { type } = run;
+  if (type === "ReverseReplicate") {
+    const recoveryContainerId = recoveryContainerFor(item, undefined);
+    await turnRound(services, item, { token, recoveryContainerId });
+    return;
+  }
   const asked = { now: services.clock.now(), token };
-  const begin = await beginning(services, item, run, asked);
+  const begin = await beginning(services, item, { ...run, type }, asked);
   await beginJob(services, client, item.id, begin);
 }
 
 async function beginning(
   services: Services,
   item: ItemRecord,
-  run: PlanRun,
+  run: PlanRun & { readonly type: Exclude<RunType, "ReverseReplicate"> },
   asked: { readonly now: ReturnType<Services["clock"]["now"]>; readonly token: string },
 ): Promise<(old: ItemRecord) => ItemRecord> {
   const choice = (recoveryPointType: FailoverChoice["recoveryPointType"]) =>

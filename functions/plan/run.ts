@@ -81,7 +81,9 @@ async function lookAtItem(services: Services, client: DurableClient, id: ArmId, 
   } catch (error) {
     if (!(error instanceof LeewardError)) throw error;
     // Somebody else's job ends; what passes by itself is tried at the next look.
-    const passes = error.class === "retry" || hasCode(error, "Conflict");
+    // A region that is lost may stay so for long, and no other run could begin meanwhile.
+    const isSilent = hasCode(error, "PeerUnreachable");
+    const passes = (error.class === "retry" && !isSilent) || hasCode(error, "Conflict");
     return passes ? { state: "atWork" } : { state: "failed", why: `${lastSegment(id)}: ${messageOf(error)}` };
   }
 }

@@ -6,8 +6,8 @@ import { type Micros } from "../../engine/core/units.ts";
 import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { type PlanAction, RUNS, type RecoveryPlan } from "../../engine/recovery/recovery-plan.ts";
 import { resourceKey } from "../../engine/recovery/resource-key.ts";
-import { allowedWith } from "../../engine/recovery/state.ts";
 import { scenarioOf } from "../scenario.ts";
+import { allowedHere } from "../allowed-here.ts";
 import { lookUp } from "../find-item.ts";
 import type { Services } from "../services.ts";
 
@@ -20,9 +20,10 @@ export async function findPlan({ records }: Pick<Services, "records">, id: ArmId
 
 /** ASR's RecoveryPlan. */
 export async function planView(
-  { records }: Pick<Services, "records">,
+  services: Pick<Services, "records" | "peer">,
   plan: RecoveryPlan,
 ): Promise<RecoveryPlanView> {
+  const { records } = services;
   const { id, primaryFabricId, recoveryFabricId, groups, succeeded = {} } = plan;
   const wanted = groups.flatMap(({ items }) => items);
   const found = await Promise.all(wanted.map((item) => lookUp({ records }, item)));
@@ -41,7 +42,7 @@ export async function planView(
       recoveryFabricFriendlyName: lastSegment(recoveryFabricId),
       failoverDeploymentModel: "ResourceManager",
       replicationProviders: ["A2A"],
-      allowedOperations: allowedOf(plan, [...items.values()]),
+      allowedOperations: allowedOf(services, plan, [...items.values()]),
       lastPlannedFailoverTime: timeOf(succeeded.PlannedFailover),
       lastUnplannedFailoverTime: timeOf(succeeded.UnplannedFailover),
       lastTestFailoverTime: timeOf(succeeded.TestFailover),
@@ -79,9 +80,13 @@ function actionView(action: PlanAction) {
 }
 
 /** What some item allows: those that are there already are passed over. */
-function allowedOf(plan: RecoveryPlan, items: readonly ItemRecord[]): string[] {
+function allowedOf(
+  services: Pick<Services, "peer">,
+  plan: RecoveryPlan,
+  items: readonly ItemRecord[],
+): string[] {
   if (plan.run && !plan.run.ended) return [];
-  const all = new Set<string>(items.flatMap((item) => allowedWith(item.state, item.test?.state ?? "none")));
+  const all = new Set<string>(items.flatMap((item) => allowedHere(services, item)));
   return RUNS.filter((type) => all.has(type));
 }
 
