@@ -15,11 +15,13 @@ const PATIENCE = 120_000;
 let scene: Scene;
 beforeEach(async () => {
   scene = await twoSides(Buffer.concat([randomBytes(65_536), Buffer.alloc(SIZE - 65_536)]));
-  const { north, machine } = scene;
-  expect(await north.enable(machine)).not.toHaveProperty("error");
-  expect(await north.failOver(machine)).not.toHaveProperty("error");
 }, PATIENCE);
 afterEach(() => scene.box.close());
+
+async function failedOver(): Promise<void> {
+  expect(await scene.north.enable(scene.machine)).not.toHaveProperty("error");
+  expect(await scene.north.failOver(scene.machine)).not.toHaveProperty("error");
+}
 
 const run: PlanRun = {
   operation: operationId("c0ffee00-0000-4000-8000-000000000001"),
@@ -47,6 +49,7 @@ test(
   { timeout: PATIENCE },
   async () => {
     const { north, west, machine } = scene;
+    await failedOver();
     await north.commit(machine);
     expect(await look()).toEqual({ atWork: 1, failed: 0, why: "" });
     expect(await look()).toEqual({ atWork: 0, failed: 0, why: "" });
@@ -59,6 +62,7 @@ test(
   { timeout: PATIENCE },
   async () => {
     const { north, machine } = scene;
+    await failedOver();
     const name = lastSegment((await north.item(machine)).id);
     expect(await look()).toMatchObject({
       failed: 1,
