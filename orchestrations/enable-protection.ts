@@ -1,11 +1,10 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation, armOperations, finished } from "./arm-operation.ts";
-import { beginCapture } from "./capture.ts";
 import { type Machine, type SourceFacts, call } from "./contract.ts";
-import { firstPoint, initialCopy } from "./first-copy.ts";
+import { firstCopy } from "./first-copy.ts";
 import { type JobSteps, job } from "./job-status.ts";
-import { oncePermitted } from "./permitted.ts";
+import { createStorage } from "./storage.ts";
 
 const WEIGHTS = {
   "check the source": 1,
@@ -39,10 +38,7 @@ function* protect(
   const machine: Machine = { machine: id };
   const facts = yield* steps.run("check the source", call(context, "checkSource", machine));
   yield* createTarget(context, machine, steps, facts);
-  yield* beginCapture(facts.capture, context, machine, steps);
-  yield* steps.run("start replication", call(context, "startReplicate", machine));
-  yield* steps.run("initial copy", initialCopy(context, machine, steps));
-  yield* steps.run("first recovery point", firstPoint(context, machine));
+  yield* firstCopy(context, facts, machine, steps);
 }
 
 /** Everything that the target lacks. Each name is fixed, so that a second run finds what the first one made. */
@@ -56,13 +52,7 @@ function* createTarget(
   yield* createNetworks(context, machine, steps, facts);
   if (facts.availabilitySet)
     yield* steps.run("create the availability set", armOperation(context, "createAvailabilitySet", machine));
-  yield* steps.run("create the cache account", armOperation(context, "createCacheAccount", machine));
-  if (facts.warm)
-    yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
-  if (facts.roles) yield* steps.run("assign roles", call(context, "assignRoles", machine));
-  yield* steps.run("prepare the journal", oncePermitted(context, facts, "prepareJournal", machine));
-  if (facts.warm)
-    yield* steps.run("prepare the replica", oncePermitted(context, facts, "prepareReplica", machine));
+  yield* createStorage(context, facts, machine, steps);
 }
 
 /** Rules before what they guard, and what rules name before the rules. */

@@ -1,12 +1,26 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type Millis, millis } from "../engine/core/units.ts";
-import { type AgentView, type Machine, call } from "./contract.ts";
+import { beginCapture } from "./capture.ts";
+import { type AgentView, type Machine, type SourceFacts, call } from "./contract.ts";
 import { type JobSteps, secondsSince } from "./job-status.ts";
 import { pollWait, replayedNow, sleep } from "./timer.ts";
 
+/** From capture, by what the machine is captured by, to its first recovery point. @throws AgentSilent, TimedOut */
+export function* firstCopy(
+  context: OrchestrationContext,
+  { capture }: Pick<SourceFacts, "capture">,
+  machine: Machine,
+  steps: JobSteps,
+): Generator<Task, void, never> {
+  yield* beginCapture(capture, context, machine, steps);
+  yield* steps.run("start replication", call(context, "startReplicate", machine));
+  yield* steps.run("initial copy", initialCopy(context, machine, steps));
+  yield* steps.run("first recovery point", firstPoint(context, machine));
+}
+
 /** Waits until the target holds all of the disks. @throws AgentSilent when the agent has stopped */
-export function* initialCopy(
+function* initialCopy(
   context: OrchestrationContext,
   machine: Machine,
   steps: JobSteps,
@@ -41,7 +55,7 @@ const progressOf = ({ done, total, rate }: AgentView) => ({
 const POINT_PATIENCE_SECONDS = 15 * 60;
 
 /** @throws TimedOut */
-export function* firstPoint(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
+function* firstPoint(context: OrchestrationContext, machine: Machine): Generator<Task, void, never> {
   const start = replayedNow(context);
   yield* call(context, "startPoint", machine);
   for (let round = 0; ; round++) {

@@ -1,11 +1,10 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { JobInput } from "../engine/recovery/job.ts";
 import { armOperation } from "./arm-operation.ts";
-import { beginCapture } from "./capture.ts";
 import { type Machine, call } from "./contract.ts";
-import { firstPoint, initialCopy } from "./first-copy.ts";
+import { firstCopy } from "./first-copy.ts";
 import { type JobSteps, job } from "./job-status.ts";
-import { oncePermitted } from "./permitted.ts";
+import { createStorage } from "./storage.ts";
 import { sleep } from "./timer.ts";
 
 const WEIGHTS = {
@@ -40,19 +39,10 @@ function* reverse(
 ): Generator<Task, void, never> {
   const machine: Machine = { machine: input.machine };
   const facts = yield* steps.run("look at the machine", call(context, "prepareReversal", machine));
-  yield* steps.run("create the cache account", armOperation(context, "createCacheAccount", machine));
-  if (facts.warm)
-    yield* steps.run("create the replica account", armOperation(context, "createReplicaAccount", machine));
-  if (facts.roles) yield* steps.run("assign roles", call(context, "assignRoles", machine));
-  yield* steps.run("prepare the journal", oncePermitted(context, facts, "prepareJournal", machine));
-  if (facts.warm)
-    yield* steps.run("prepare the replica", oncePermitted(context, facts, "prepareReplica", machine));
+  yield* createStorage(context, facts, machine, steps);
   yield* steps.run("shut the former machine down", armOperation(context, "stopFormer", machine));
   yield* steps.run("read the former disks", seeded(context, input, steps));
-  yield* beginCapture(facts.capture, context, machine, steps);
-  yield* steps.run("start replication", call(context, "startReplicate", machine));
-  yield* steps.run("initial copy", initialCopy(context, machine, steps));
-  yield* steps.run("first recovery point", firstPoint(context, machine));
+  yield* firstCopy(context, facts, machine, steps);
 }
 
 /** Nothing stays open behind it, however it ends. */
