@@ -68,6 +68,7 @@ export const MUTATIONS_OF_HEALING: Readonly<Record<string, Mutation>> = {
     what: "nobody writes down which points there are",
     caught: /^healing: a point's manifest/,
     rots: "healable",
+    rotting: /\/points\//,
     stores: (stores) => without(stores, /\/registers\//),
   },
   "no-twin": {

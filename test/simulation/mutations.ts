@@ -46,6 +46,8 @@ export interface Mutation {
   readonly thins?: boolean;
   /** Objects rot in these lives. */
   readonly rots?: "healable" | "all";
+  /** Of these, where there are any. */
+  readonly rotting?: RegExp;
   /** Machines are failed back, and so on, between two regions in these lives. */
   readonly turns?: true;
   /** Lives are as long as others' without it. */

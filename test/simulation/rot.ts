@@ -67,7 +67,9 @@ export async function rot(world: World): Promise<void> {
   const stores = world.storesOf(side);
   const all = await collect(stores.target.list(`machines/${machine.id}/`));
   if (world.group) all.push(...(await collect(stores.target.list(groupPointsPrefix(world.group.key)))));
-  const kinds = KINDS_OF_NAMES.filter(([, pattern]) => all.some((each) => pattern.test(each.name)));
+  const wanted = world.mutation?.rotting;
+  const able = wanted ? all.filter(({ name }) => wanted.test(name)) : all;
+  const kinds = KINDS_OF_NAMES.filter(([, pattern]) => able.some((each) => pattern.test(each.name)));
   const [kind, pattern] = dice.pick(kinds) ?? KINDS_OF_NAMES[0];
   const name = dice.pick(all.filter((each) => pattern.test(each.name)))?.name;
   const before = name && (await stores.target.get(name))?.body;

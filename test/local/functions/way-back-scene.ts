@@ -87,7 +87,7 @@ const TRUSTED = tls.getCACertificates("default");
 export const SIZE = bytes(20 * MIB);
 export const VM = idOf("shop", "Microsoft.Compute/virtualMachines", "ledger");
 export const DISK = idOf("shop", "Microsoft.Compute/disks", "ledger-os");
-const NIC = idOf("shop", "Microsoft.Network/networkInterfaces", "ledger-nic");
+export const NIC = idOf("shop", "Microsoft.Network/networkInterfaces", "ledger-nic");
 const VAULT = `${groupId("leeward")}/providers/Microsoft.RecoveryServices/vaults/v`;
 const container = (fabric: string) =>
   `${VAULT}/replicationFabrics/${fabric}/replicationProtectionContainers/c`;
@@ -121,6 +121,8 @@ const everything = {
 export class Side {
   readonly #services: Services;
   readonly target = new MemoryObjectStore();
+  /** Microseconds that its clock was put forward by. */
+  ahead = 0;
   /** Called before each activity; what it throws is thrown. */
   fault: (name: ActivityName) => void = () => undefined;
   /** Each activity is run a second time at once. */
@@ -165,6 +167,7 @@ export class Side {
       // Nobody waits for the simulator as long as for Azure.
       clock: {
         ...systemClock,
+        now: () => micros(systemClock.now() + this.ahead),
         sleep: (time, signal) => systemClock.sleep(millis(Math.min(time, 20)), signal),
       },
       arm,
@@ -250,14 +253,14 @@ export class Side {
     await this.services.records.jobs.ensure(job.operation, job);
     return play(orchestrator, jobInput(job), async (name, input) => {
       this.fault(name);
-      if (name === "observeAgent" || name === "countPoints") await this.#background(machine);
+      if (name === "observeAgent" || name === "countPoints") await this.background(machine);
       if (this.twice && name !== "seedFormer") await this.#act(name, input);
       return this.#act(name, input);
     });
   }
 
   /** What goes on beside the job. */
-  async #background(machine: MachineId): Promise<void> {
+  async background(machine: MachineId): Promise<void> {
     await captureActivities.capture({ machine }, this.tools);
     await resyncActivities.tendResync({ machine }, this.tools);
     await replicationActivities.ship({ machine }, this.tools);
