@@ -25,25 +25,30 @@ const CLIENTS = 4;
 export async function load(target: Target, calls: number): Promise<Load> {
   const agent = new https.Agent({ keepAlive: true, maxSockets: CLIENTS });
   try {
-    await Promise.all(Array.from({ length: CLIENTS }, () => ask(agent, target)));
-    const times: number[] = [];
-    const began = performance.now();
-    const client = async () => {
-      while (times.length < calls) {
-        const at = performance.now();
-        const slot = times.push(0) - 1;
-        await ask(agent, target);
-        times[slot] = performance.now() - at;
-      }
-    };
-    await Promise.all(Array.from({ length: CLIENTS }, client));
-    const seconds = (performance.now() - began) / 1000;
-    const sorted = times.toSorted((a, b) => a - b);
-    const at = (part: number) => sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
-    return { perSecond: times.length / seconds, median: at(0.5), p99: at(0.99) };
+    return await timed(() => ask(agent, target), calls);
   } finally {
     agent.destroy();
   }
+}
+
+/** So many of these, by `CLIENTS` at once. */
+export async function timed(call: () => Promise<void>, calls: number): Promise<Load> {
+  await Promise.all(Array.from({ length: CLIENTS }, call));
+  const times: number[] = [];
+  const began = performance.now();
+  const client = async () => {
+    while (times.length < calls) {
+      const at = performance.now();
+      const slot = times.push(0) - 1;
+      await call();
+      times[slot] = performance.now() - at;
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
+  const seconds = (performance.now() - began) / 1000;
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (part: number) => sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
+  return { perSecond: times.length / seconds, median: at(0.5), p99: at(0.99) };
 }
 
 function ask(agent: https.Agent, { method, url, headers, body }: Target): Promise<void> {

@@ -52,6 +52,16 @@ export class FullVault {
     await inTurns(0, points, (at) => this.#point(newest, at));
   }
 
+  /** Records of a page, straight from the storage: Azurite looks at all rows of a table, however few are asked for. */
+  async readPage(): Promise<void> {
+    await this.#records.groups.page(10);
+  }
+
+  /** The points of one machine, straight from the storage, which looks at all names of the container. */
+  async readNames(): Promise<void> {
+    await listPoints(this.#objects, this.#first.machine);
+  }
+
   async #newest(): Promise<RecoveryPoint> {
     const last = (await listPoints(this.#objects, this.#first.machine)).at(-1);
     if (!last) throw new RangeError("the machine has no point");

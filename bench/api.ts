@@ -9,7 +9,7 @@ import { type Child, flags, startChild } from "../local/box/child.ts";
 import { LEDGER_DISK_BYTES, prepareLedgerDisks } from "../local/demo/ledger-disk.ts";
 import { BRISK_SCHEDULE, enableBody, sceneIn } from "../local/demo/scene.ts";
 import { waitFor } from "../local/demo/wait.ts";
-import { type Load, type Target, load } from "./api-load.ts";
+import { type Load, type Target, load, timed } from "./api-load.ts";
 import { FullVault, OTHER_FABRIC } from "./api-vault.ts";
 import { median, printTable } from "./measure.ts";
 
@@ -82,7 +82,7 @@ async function protectedVault(box: Box): Promise<FullVault> {
 
 interface Row {
   readonly name: string;
-  readonly target: Target;
+  readonly target: Target | (() => Promise<void>);
 }
 
 async function measured(box: Box, empty: Child, vault: FullVault): Promise<void> {
@@ -91,7 +91,11 @@ async function measured(box: Box, empty: Child, vault: FullVault): Promise<void>
   const token = await box.token();
   await vault.grow(FEW);
   await vault.age(FEW);
-  const lists = [idle, ...listsOf(box, token)];
+  const straight: Row[] = [
+    { name: "a page of no records, straight from Azurite", target: () => vault.readPage() },
+    { name: "names of a machine's points, straight", target: () => vault.readNames() },
+  ];
+  const lists = [idle, ...straight, ...listsOf(box, token)];
   const few = await rounds(lists);
   await vault.grow(MANY);
   const many = await rounds(lists);
@@ -133,7 +137,8 @@ async function rounds(rows: readonly Row[]): Promise<{ name: string; at: Load }[
   const samples = new Map<Row, Load[]>(rows.map((row) => [row, []]));
   for (let round = 0; round <= ROUNDS; round++)
     for (const row of rows) {
-      const sample = await load(row.target, CALLS);
+      const { target } = row;
+      const sample = await (typeof target === "function" ? timed(target, CALLS) : load(target, CALLS));
       if (round > 0) samples.get(row)?.push(sample);
     }
   return rows.map((row) => {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ensureDisk, findDisk } from "../../../engine/azure/disk.ts";
 import { findVirtualMachine, virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
+import { LeewardError } from "../../../engine/core/errors.ts";
 import type { ArmId } from "../../../engine/core/ids.ts";
 import { BLOCK, MIB, bytes, diskIndex } from "../../../engine/core/units.ts";
 import type { RecoveryPoint } from "../../../engine/journal/manifest.ts";
@@ -51,17 +52,21 @@ async function attach(): Promise<void> {
 /** Between two images of a machine, however soon they are wanted; microseconds. */
 const LEAST_PAUSE = 60e6;
 
-/** The point of the generation that its item is of, once it came. */
+/** Its orchestration would try again. */
+function unlessItPasses(error: unknown): void {
+  if (!(error instanceof LeewardError) || error.class !== "retry") throw error;
+}
+
+/** The point of the generation that its item is of, once it came and the comparison has ended. */
 async function caughtUp(): Promise<RecoveryPoint> {
   const { north, machine } = scene;
   const { records, target } = north.services;
-  for (let rounds = 0; rounds < 60; rounds++) {
-    await north.background(machine);
-    await north.background(machine);
+  for (let rounds = 0; rounds < 120; rounds++) {
+    await north.background(machine).catch(unlessItPasses);
     north.ahead += LEAST_PAUSE;
-    const { point } = (await records.progress.get(machine))?.value ?? {};
-    if (point?.generation === (await north.item(machine)).generation)
-      return readPoint(target, machine, point.id);
+    const { point, resync } = (await records.progress.get(machine))?.value ?? {};
+    const isThere = point?.generation === (await north.item(machine)).generation;
+    if (point && isThere && resync?.endedAt !== undefined) return readPoint(target, machine, point.id);
   }
   throw new Error(`no point of ${machine} came`);
 }
