@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { parsePointName, pointsPrefix } from "../../engine/journal/names.ts";
+import type { Micros } from "../../engine/core/units.ts";
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
+import { listPoints, readPoint } from "../../engine/replication/points.ts";
 import { enable } from "../../functions/begin.ts";
 import { ensureCapture } from "../../functions/durable.ts";
 import type { Step } from "./achieve.ts";
@@ -9,18 +10,18 @@ import type { World } from "./world.ts";
 
 const GOES_ON = /^(replicate|capture)-/;
 
-/** States of the disks that have arrived as points: what was written between two of them tells them apart. */
-async function states({ accounts }: World): Promise<number> {
-  const found = new Set<number | undefined>();
-  for await (const { name } of accounts.at(TARGET_BLOB).objects.list(pointsPrefix(MACHINE)))
-    found.add(parsePointName(name)?.sequence);
-  return found.size;
+/** Whether a point of the disks as they were at this time, or later, has arrived. */
+async function hasPoint({ accounts }: World, since: Micros): Promise<boolean> {
+  const { objects } = accounts.at(TARGET_BLOB);
+  for (const { machine, id } of (await listPoints(objects, MACHINE)).toReversed())
+    if ((await readPoint(objects, machine, id)).time >= since) return true;
+  return false;
 }
 
-const rests = (least: number) => async (world: World) => {
-  const live = world.hub.live();
-  return live.every((id) => GOES_ON.test(id)) && (await states(world)) >= least;
-};
+const goesOn = ({ hub }: World): boolean => hub.live().every((id) => GOES_ON.test(id));
+
+/** When the machine wrote last. */
+const written = new WeakMap<World, Micros>();
 
 /** What stopped is begun again by a timer, which has no part in the story. */
 async function tended({ hub }: World): Promise<void> {
@@ -37,7 +38,7 @@ export const enablementByImages: Step = {
     const wish = { id: ITEM, vmId: VM, policy, request: { resourceGroup: TARGET_GROUP } };
     return (await enable(services, client, wish, { now: START, token })).job.operation;
   },
-  rests: rests(1),
+  rests: async (world) => goesOn(world) && hasPoint(world, START),
 };
 
 /** The machine writes, and an image has it a few minutes later. */
@@ -45,11 +46,13 @@ export const nextImage: Step = {
   name: "the next image",
   async begin(world) {
     write(world, 1_048_576, "between two images");
+    written.set(world, world.eye.clock.now());
     return "done";
   },
   async rests(world) {
     await tended(world);
-    return rests(2)(world);
+    const since = written.get(world);
+    return since !== undefined && goesOn(world) && hasPoint(world, since);
   },
 };
 
