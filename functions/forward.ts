@@ -24,6 +24,8 @@ const PLACES = ["azure-asyncoperation", "location"] as const;
 
 /** Longer than the app lets any other wait before it answers a call of its own. */
 const PATIENCE_MS = 100_000;
+/** For what only adds to an answer that this app has already: nobody is kept waiting for a region that is gone. */
+export const BRIEF_MS = 4_000;
 
 export interface Asked {
   /** What is asked instead of what the client asked. */

@@ -3,18 +3,15 @@ import { type HealthSummary, type VaultHealthView, vaultHealthView } from "../..
 import { toIso } from "../../engine/core/clock.ts";
 import { CATALOGUE, LeewardError, hasCode, messageOf } from "../../engine/core/errors.ts";
 import type { z } from "zod";
-import { forwarded, isForwarded } from "../forward.ts";
+import { BRIEF_MS, forwarded, isForwarded } from "../forward.ts";
 import type { Call } from "../http.ts";
 import { causesOf } from "../health-view.ts";
-
-/** Milliseconds: the health of this side is known, and is not kept waiting. */
-const PATIENCE = 4_000;
 
 /** The vault's health with that of the machines that the other region's app has; that it does not answer is an error of the vault. */
 export async function healthOfBoth(call: Call, own: VaultHealthView): Promise<VaultHealthView> {
   if (call.services.settings.peerUrl === undefined || isForwarded(call.request)) return own;
   try {
-    const answer = await forwarded(call, { patience: PATIENCE });
+    const answer = await forwarded(call, { patience: BRIEF_MS });
     const there = vaultHealthView.safeParse(jsonOf(answer.body));
     if (answer.status === 200 && there.success) return merged(own, there.data);
     throw new LeewardError("PeerUnreachable", `the other region's app answered ${answer.status}`);

@@ -1,14 +1,13 @@
 import type { HttpResponseInit } from "@azure/functions";
 import { z } from "zod";
 import { hasCode } from "../../engine/core/errors.ts";
-import { forwarded, isForwarded } from "../forward.ts";
+import { BRIEF_MS, forwarded, isForwarded } from "../forward.ts";
 import type { Call } from "../http.ts";
+import { linkTo, tokenIn, withToken } from "./page-token.ts";
 import type { Page } from "./paging.ts";
 
 /** A page that is of the other app's list: its own token follows, if it has one. Base64url knows no point. */
 const THERE = "peer.";
-/** Milliseconds. Whoever reads a list has pages of this app already, and is not kept waiting for a region that is gone. */
-const PATIENCE = 4_000;
 
 /**
  * A list that goes on in the other region's app: behind this app's last page come the other one's, through this app. Where it
@@ -31,7 +30,7 @@ const page = z.object({ value: z.array(z.unknown()), nextLink: z.string().nullis
 
 async function pageThere(call: Call, token: string): Promise<HttpResponseInit> {
   const query = withToken(call.request.query, token);
-  const answer = await forwarded(call, { query, patience: PATIENCE }).catch((error: unknown) => {
+  const answer = await forwarded(call, { query, patience: BRIEF_MS }).catch((error: unknown) => {
     if (hasCode(error, "PeerUnreachable")) return undefined;
     throw error;
   });
@@ -40,21 +39,4 @@ async function pageThere(call: Call, token: string): Promise<HttpResponseInit> {
   const { value, nextLink } = page.parse(JSON.parse(text));
   const next = nextLink ? tokenIn(new URL(nextLink).searchParams) : undefined;
   return { jsonBody: { value, nextLink: next === undefined ? null : linkTo(call, `${THERE}${next}`) } };
-}
-
-const isToken = (name: string) => name.replace("$", "").toLowerCase() === "skiptoken";
-
-const tokenIn = (query: URLSearchParams): string | undefined =>
-  [...query].find(([name]) => isToken(name))?.[1];
-
-/** @param token none of its own where it is empty */
-function withToken(query: URLSearchParams, token: string): URLSearchParams {
-  const asked = new URLSearchParams([...query].filter(([name]) => !isToken(name)));
-  if (token !== "") asked.set("$skipToken", token);
-  return asked;
-}
-
-function linkTo({ request, services }: Call, token: string): string {
-  const { pathname } = new URL(request.url);
-  return `${services.settings.publicUrl}${pathname}?${withToken(request.query, token)}`;
 }

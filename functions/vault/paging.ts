@@ -3,6 +3,7 @@ import { z } from "zod";
 import { inParallel } from "../../engine/core/in-order.ts";
 import type { Records } from "../../engine/recovery/records.ts";
 import { type Call, checkInput } from "../http.ts";
+import { linkTo } from "./page-token.ts";
 
 /** Entries of a page where nobody says how many. */
 const PAGE = 100;
@@ -63,7 +64,7 @@ export interface Page<View> {
 }
 
 /** So many records at most are passed over for one page, since each has to be read. */
-const PASSED_OVER = 40;
+const PASSED_OVER = 20;
 
 /**
  * One page of records in the order of their keys, of which no more is read than it takes, however many there are. Where many do
@@ -79,19 +80,23 @@ export async function pageOfRecords<Value, View>(
   const { after, top = PAGE } = pageIn(call);
   const found: Value[] = [];
   for (let at = after, passed = 0; ;) {
-    // Where some did not match, more will not: as many again as were read.
-    const read = await records.page(Math.max(top - found.length, found.length + passed), at);
+    // Where some did not match, more will not: as many again as were read. And one, to know whether there are more behind.
+    const wanted = Math.max(top - found.length, found.length + passed) + 1;
+    const read = await records.page(wanted, at);
     const fits = await Promise.all(read.map(async ({ value }) => matches(value)));
-    at = read.at(-1)?.key;
+    let left = 0;
     for (const [n, { key, value }] of read.entries()) {
+      if (found.length === top) {
+        left = read.length - n;
+        break;
+      }
+      at = key;
       if (fits[n]) found.push(value);
       else passed++;
-      if (found.length < top) continue;
-      at = key;
-      break;
     }
-    if (at !== undefined && found.length < top && passed < PASSED_OVER) continue;
-    const more = at !== undefined && (await records.page(1, at)).length > 0;
+    const isEnd = read.length < wanted;
+    if (!isEnd && found.length < top && passed < PASSED_OVER) continue;
+    const more = left > 0 || (!isEnd && (await records.page(1, at)).length > 0);
     const value = await inParallel(found, AT_ONCE, async (entry) => view(entry));
     return { value, nextLink: more && at !== undefined ? linkBehind(call, at) : null };
   }
@@ -109,14 +114,8 @@ function pageIn({ request }: Pick<Call, "request">): { after: string | undefined
   return { after, top: top ?? take ?? taketoken };
 }
 
-/** The same request, for what is behind this key. Absolute: clients may reach the app through a path of its own. */
-function linkBehind({ request, services }: Pick<Call, "request" | "services">, key: string): string {
-  const { pathname, searchParams } = new URL(request.url);
-  const isToken = (name: string) => name.replace("$", "").toLowerCase() === "skiptoken";
-  const asked = new URLSearchParams([...searchParams].filter(([name]) => !isToken(name)));
-  asked.set("$skipToken", Buffer.from(key).toString("base64url"));
-  return `${services.settings.publicUrl}${pathname}?${asked}`;
-}
+const linkBehind = (call: Pick<Call, "request" | "services">, key: string): string =>
+  linkTo(call, Buffer.from(key).toString("base64url"));
 
 function decoded(token: string, context: z.RefinementCtx): string {
   const key = Buffer.from(token, "base64url").toString("utf8");
