@@ -27,21 +27,18 @@ const folder = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta
  */
 export async function run(): Promise<void> {
   const directory = await mkdtemp(path.join(tmpdir(), "bench-api-"));
-  // Once the machine has its points, nothing else is at work: a timer would look after a thousand machines that do not run.
-  const options = { pointSchedule: BRISK_SCHEDULE };
-  const box = await openBox(
-    Object.assign(options, {
-      directory,
-      machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }] as const,
-      prepareDisk: ({ sourceVms }: Box["plan"]) => prepareLedgerDisks(sourceVms[0], 1, 0),
-      onProgress: () => undefined,
-    }),
-  );
+  const box = await openBox({
+    directory,
+    machines: [{ name: "ledger", disks: [LEDGER_DISK_BYTES] }],
+    prepareDisk: ({ sourceVms }) => prepareLedgerDisks(sourceVms[0], 1, 0),
+    pointSchedule: BRISK_SCHEDULE,
+    onProgress: () => undefined,
+  });
   const empty = await emptyHost(box, directory);
   try {
     const vault = await protectedVault(box);
-    options.pointSchedule = NEVER;
-    await box.killHost();
+    // The machine has its points: from here on nothing else is at work, least of all a look at a thousand machines every two seconds.
+    await box.killHost(NEVER);
     await measured(box, empty, vault);
   } finally {
     await empty.stop();

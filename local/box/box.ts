@@ -54,8 +54,8 @@ export interface Box {
   restoreSource(): Promise<void>;
   /** The cache account's storage and the target account's, which one can get into trouble. */
   readonly storage: Readonly<Record<Account, Pick<RegionStorage, "trouble" | "make">>>;
-  /** SIGKILL of the target region's Functions host, and a new one over the same state. */
-  killHost(): Promise<void>;
+  /** SIGKILL of the target region's Functions host, and a new one over the same state. @param pointSchedule of the new one's timers */
+  killHost(pointSchedule?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -125,7 +125,7 @@ async function assemble(
       await hosts.start();
     },
     storage: { cache: source, target },
-    killHost: () => hosts.again("target"),
+    killHost: (schedule) => hosts.again("target", schedule),
     stop,
   };
 }

@@ -39,10 +39,10 @@ export class Hosts {
     this.#running.delete(side);
   }
 
-  /** SIGKILL, and a new one over the same state. */
-  async again(side: Side): Promise<void> {
+  /** SIGKILL, and a new one over the same state. @param pointSchedule of the new one */
+  async again(side: Side, pointSchedule?: string): Promise<void> {
     await this.kill(side);
-    await this.#start(side);
+    await this.#start(side, pointSchedule);
   }
 
   async stop(): Promise<void> {
@@ -50,8 +50,8 @@ export class Hosts {
     this.#running.clear();
   }
 
-  async #start(side: Side): Promise<void> {
-    const spec = specOf(this.#plan, this.#certificates, side, this.#pointSchedule);
+  async #start(side: Side, pointSchedule = this.#pointSchedule): Promise<void> {
+    const spec = specOf(this.#plan, this.#certificates, side, pointSchedule);
     this.#running.set(side, await startChild(this.#plan.directory, spec));
   }
 }
