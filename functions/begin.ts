@@ -46,37 +46,39 @@ export async function failOver(
 ): Promise<ItemRecord> {
   const known = await findItem(services, id);
   const chosen = await chosenFor(services, known, asked, choice);
-  return beginJob(services, client, id, (old) => beginFailover(old, { ...asked, ...chosen }));
+  return beginJob(services, client, known, (old) => beginFailover(old, { ...asked, ...chosen }));
 }
 
 /**
- * Begins a job of an item that there is, in the same order.
+ * Begins a job of an item that was found, in the same order.
  * @param begin the item once it has begun: the engine's, which decides
  * @param only the version of the item that the caller has seen
- * @throws NotFound, PreconditionFailed, and what `begin` throws: nothing changed
+ * @throws PreconditionFailed, and what `begin` throws: nothing changed
  */
 export async function beginJob(
   services: Services,
   client: DurableClient,
-  id: ArmId,
+  { machine }: Pick<ItemRecord, "machine">,
   begin: (old: ItemRecord) => ItemRecord,
   only?: Wanted,
 ): Promise<ItemRecord> {
-  const { machine } = await findItem(services, id);
   const item = await services.records.items.update(itemKeyOf(machine), begin, only);
   await carryOn(services, client, item);
   return item;
 }
 
 /** Begins to take a protection away. @throws NotFound, PreconditionFailed, Conflict, StateNotAllowed: nothing changed */
-export const disable = (
+export async function disable(
   services: Services,
   client: DurableClient,
   id: ArmId,
   asked: Asked,
   terms: Pick<Removal, "purge" | "keepPoints">,
   only?: Wanted,
-): Promise<ItemRecord> => beginJob(services, client, id, (old) => beginDisable(old, terms, asked), only);
+): Promise<ItemRecord> {
+  const known = await findItem(services, id);
+  return beginJob(services, client, known, (old) => beginDisable(old, terms, asked), only);
+}
 
 /** Has the item's newest job run, and that of its test, if they have not ended. May run any number of times. */
 export async function carryOn(services: Services, client: DurableClient, item: ItemRecord): Promise<void> {

@@ -33,14 +33,13 @@ export function jobRoute(
   const path = `${PATHS.item}/${name}`;
   durableRoute(name, { method: "POST", path, role, versioned: true }, async (call) => {
     const { services, client, request } = call;
-    const id = itemIn(request);
     const asked = askedIn(call);
     const only = wantedBy(request);
-    const item = await findItem(services, id);
+    const item = await findItem(services, itemIn(request));
     const answered = await repeated(call, item, kind, asked);
     if (answered) return answered;
     const begin = await prepare(call, item, asked);
-    return accepted(call, await beginJob(services, client, id, begin, only));
+    return accepted(call, await beginJob(services, client, item, begin, only));
   });
 }
 

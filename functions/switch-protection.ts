@@ -47,7 +47,7 @@ async function turned(
   if (answered) return answered;
   const item = await findItem(services, id);
   if (item.state === "ReversalFailed" || item.job.kind === "reverse")
-    return accepted(call, await beginJob(services, client, item.id, (old) => beginAgain(old, asked)));
+    return accepted(call, await beginJob(services, client, item, (old) => beginAgain(old, asked)));
   const given = await turnRound(services, item, await wishOf(call, item, asked.token, details));
   return handedOver(call, given);
 }

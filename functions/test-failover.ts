@@ -3,10 +3,10 @@ import {
   testFailoverCleanupRequest,
   testFailoverRequest,
 } from "../engine/contract/test-failover.ts";
-import { type ItemRecord, itemKeyOf, targetOf } from "../engine/recovery/item.ts";
+import { type ItemRecord, targetOf } from "../engine/recovery/item.ts";
 import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
 import type { TestNetwork } from "../engine/recovery/test-report.ts";
-import { carryOn } from "./begin.ts";
+import { beginJob } from "./begin.ts";
 import { findItem } from "./find-item.ts";
 import { buildWish, checkReadable, chosenFor } from "./failover-choice.ts";
 import { type DurableCall, bodyOf, durableRoute } from "./http.ts";
@@ -30,9 +30,8 @@ durableRoute(
     const { properties } = await bodyOf(call.request, testFailoverCleanupRequest);
     const id = itemIn(call.request);
     const known = await findItem(call.services, id);
-    const item = await begun(call, known, (old) =>
-      beginTestCleanup(old, { ...askedIn(call), ...properties }),
-    );
+    const asked = { ...askedIn(call), ...properties };
+    const item = await beginJob(call.services, call.client, known, (old) => beginTestCleanup(old, asked));
     return accepted(call, item, item.test?.job.operation ?? item.formerTest?.cleanup);
   },
 );
@@ -49,19 +48,9 @@ async function testFailOver(call: DurableCall, properties: TestFailoverRequest["
   beginTest(item, asked);
   if (point) await checkReadable(services, item, point);
   const chosen = await chosenFor(services, item, asked, properties.leeward);
-  const now = await begun(call, item, (old) => beginTest(old, { ...asked, ...chosen }));
+  const now = await beginJob(services, call.client, item, (old) => beginTest(old, { ...asked, ...chosen }));
   // A request that comes once more is told of the job that it began, though that be over.
   return accepted(call, now, now.test?.operation ?? now.formerTest?.operation);
-}
-
-async function begun(
-  { services, client }: DurableCall,
-  { machine }: ItemRecord,
-  begin: (old: ItemRecord) => ItemRecord,
-): Promise<ItemRecord> {
-  const item = await services.records.items.update(itemKeyOf(machine), begin);
-  await carryOn(services, client, item);
-  return item;
 }
 
 interface Network {

@@ -62,7 +62,7 @@ export async function beginItem(
   }
   const asked = { now: services.clock.now(), token };
   const begin = await beginning(services, item, { ...run, type }, asked);
-  await beginJob(services, client, item.id, begin);
+  await beginJob(services, client, item, begin);
 }
 
 async function beginning(

@@ -5,13 +5,13 @@ import { type ArmId, armId } from "../../engine/core/ids.ts";
 import { beginFailover, beginUpgrade } from "../../engine/recovery/begin.ts";
 import { beginCancel } from "../../engine/recovery/cancel.ts";
 import { beginCommit } from "../../engine/recovery/commit.ts";
-import { type ItemRecord, itemKeyOf, vaultOf } from "../../engine/recovery/item.ts";
+import { type ItemRecord, vaultOf } from "../../engine/recovery/item.ts";
 import type { JobKind, JobRecord } from "../../engine/recovery/job.ts";
 import { beginAgain } from "../../engine/recovery/reversal.ts";
 import { beginTest, beginTestCleanup } from "../../engine/recovery/test-failover.ts";
 import { resumeEvent } from "../../orchestrations/recovery-plan.ts";
 import { type Role, requireRole } from "../auth.ts";
-import { carryOn, disable, enable, failOver } from "../begin.ts";
+import { beginJob, disable, enable, failOver } from "../begin.ts";
 import { bodyIfAny, bodyOf, durableRoute } from "../http.ts";
 import { findJob, viewJob } from "../jobs.ts";
 import { acceptedAt } from "../lro.ts";
@@ -122,9 +122,7 @@ async function restart(
   // A point may have turned out to be bad since.
   if (job.kind === "failover" && !job.moment)
     return failOver(services, client, id, { ...asked, point: job.point }, { acceptBadPoint: false });
-  const begun = await services.records.items.update(itemKeyOf(item.machine), (old) => again(old, job, asked));
-  await carryOn(services, client, begun);
-  return begun;
+  return beginJob(services, client, item, (old) => again(old, job, asked));
 }
 
 function again(item: ItemRecord, { kind, point, moment, comments }: JobRecord, asked: Asked): ItemRecord {

@@ -65,7 +65,7 @@ test.each(cases)(
     const through = recordsIn(failing(store, { calls: 0, at: one.at, when: one.when }));
     const run = (to: typeof records) => {
       const services: Services = Object.assign(Object.create(null), { records: to });
-      return beginJob(services, client, item.id, begin);
+      return beginJob(services, client, item, begin);
     };
     await run(through).catch((error: unknown) => {
       if (!(error instanceof LeewardError)) throw error;
