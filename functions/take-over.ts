@@ -1,12 +1,12 @@
 import type { DurableClient } from "durable-functions";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type OperationId, sameArmId } from "../engine/core/ids.ts";
-import { findVirtualMachine, powerStateOf } from "../engine/azure/virtual-machine.ts";
+import { findVirtualMachine, isOff } from "../engine/azure/virtual-machine.ts";
 import { judge } from "../engine/eligibility/verdict.ts";
 import { isError } from "../engine/recovery/findings.ts";
 import { type ItemRecord, itemKey, itemKeyOf, lastSegment, sourceOf } from "../engine/recovery/item.ts";
 import { operationOf, takeOver } from "../engine/recovery/reversal.ts";
-import { whyUnreadable } from "./activities/former-disks.ts";
+import { copiedWhole, whyUnreadable } from "./activities/former-disks.ts";
 import { carryOn, checkUnprotected } from "./begin.ts";
 import { type TermsFound, termsOf } from "./reversal-target.ts";
 import { receive } from "./reversal.ts";
@@ -80,11 +80,11 @@ async function termsFor(services: Services, given: ItemRecord): Promise<TermsFou
 /** What becomes of the machine that it was, and of its disks. */
 async function formerly(services: Services, given: ItemRecord): Promise<string[]> {
   const machine = await findVirtualMachine(services.arm, given.vmId);
-  const runs = machine && !["deallocated", "stopped"].includes(powerStateOf(machine) ?? "");
+  const runs = machine && !isOff(machine);
   const disks = await Promise.all(sourceOf(given).disks.map((disk) => whyUnreadable(services, disk)));
   return [
     ...(runs ? [`${lastSegment(given.vmId)} runs in ${services.settings.region}, and is shut down`] : []),
-    ...disks.flatMap((why) => (why === undefined ? [] : [`${why}: all of it is copied`])),
+    ...copiedWhole(disks),
   ];
 }
 

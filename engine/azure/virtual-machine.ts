@@ -99,6 +99,10 @@ export function powerStateOf(machine: VirtualMachine): string | undefined {
   return found?.code.slice("PowerState/".length);
 }
 
+/** Azure charges for a machine that is `stopped` only, and nobody can start it without being seen either way. */
+export const isOff = (machine: VirtualMachine): boolean =>
+  ["deallocated", "stopped"].includes(powerStateOf(machine) ?? "");
+
 /** Of Azure's VM agent: `Ready`, `Not Ready` …; undefined while nothing was heard of it. */
 export const vmAgentOf = ({ properties }: VirtualMachine): string | undefined =>
   properties.instanceView?.vmAgent?.statuses[0]?.displayStatus;

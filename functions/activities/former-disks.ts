@@ -37,6 +37,16 @@ export async function whyUnreadable(
   return now === size ? undefined : `the former disk ${lastSegment(id)} has ${now} bytes by now, not ${size}`;
 }
 
+/** What that comes to, in words, for those of them with which anything is wrong. */
+export const copiedWhole = (found: readonly (string | undefined)[]): string[] =>
+  found.flatMap((why) => (why === undefined ? [] : [`${why}: all of it is copied`]));
+
+interface FormerDisks {
+  readonly disks: readonly SeedDisk[];
+  /** Which of them are copied whole, and why. */
+  readonly whole: readonly string[];
+}
+
 /**
  * The former machine's disks as they are now, to be read: a snapshot of each, taken once. One that is no base any more reads as
  * empty, so that all of it is copied.
@@ -46,19 +56,20 @@ export async function formerDisks(
   azure: Azure,
   item: ItemRecord,
   former: Former,
-): Promise<readonly SeedDisk[] | Millis> {
-  const looked = await inParallel(former.disks, PARALLEL, async (disk) => ({
-    disk,
-    snapshot: (await whyUnreadable(azure, disk)) === undefined ? await taken(azure, item, disk) : undefined,
-  }));
+): Promise<FormerDisks | Millis> {
+  const looked = await inParallel(former.disks, PARALLEL, async (disk) => {
+    const why = await whyUnreadable(azure, disk);
+    return { disk, why, snapshot: why === undefined ? await taken(azure, item, disk) : undefined };
+  });
   if (looked.some(({ snapshot }) => snapshot === "pending")) return SOON;
-  return inParallel(looked, PARALLEL, async ({ disk, snapshot }): Promise<SeedDisk> => {
+  const disks = await inParallel(looked, PARALLEL, async ({ disk, snapshot }): Promise<SeedDisk> => {
     const { index, size } = disk;
     if (snapshot === undefined || snapshot === "pending") return { index, size, read: nothing };
     const grant = { access: "Read", seconds: ACCESS_SECONDS } as const;
     const sas = await openDisk(azure.arm, snapshot, grant, azure.clock);
     return { index, size, read: sparse(snapshotReader(sas, undefined, lastSegment(snapshot)), size) };
   });
+  return { disks, whole: copiedWhole(looked.map(({ why }) => why)) };
 }
 
 /** Whatever access there is to them is of no use any more, and they are gone. May run twice. */

@@ -1,15 +1,11 @@
-import {
-  deallocateVirtualMachine,
-  findVirtualMachine,
-  powerStateOf,
-} from "../../engine/azure/virtual-machine.ts";
+import { deallocateVirtualMachine, findVirtualMachine, isOff } from "../../engine/azure/virtual-machine.ts";
 import { bytes } from "../../engine/core/units.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import type { OperationId } from "../../engine/core/ids.ts";
 import { type ItemRecord, sourceOf } from "../../engine/recovery/item.ts";
 import { seedTurn } from "../reversal.ts";
 import type { Services } from "../services.ts";
-import { closeFormerDisks, formerDisks, whyUnreadable } from "./former-disks.ts";
+import { closeFormerDisks, formerDisks } from "./former-disks.ts";
 import { checkNotRemoved } from "./shared-use.ts";
 import { sent } from "./target.ts";
 import { type Implementations, itemOf } from "./tools.ts";
@@ -35,7 +31,7 @@ export const reverseActivities = {
     if (item.state !== "Reversing") return {};
     const { vmId } = formerOf(item);
     const found = await findVirtualMachine(services.arm, vmId);
-    if (!found || OFF.has(powerStateOf(found) ?? "")) return {};
+    if (!found || isOff(found)) return {};
     return sent(await deallocateVirtualMachine(services.arm, vmId));
   },
 
@@ -44,9 +40,10 @@ export const reverseActivities = {
     const total = bytes(sourceOf(item).disks.reduce((sum, { size }) => sum + size, 0));
     if (item.state !== "Reversing") return { state: "ended", compared: bytes(0), total };
     const former = formerOf(item);
-    const disks = await formerDisks(services, item, former);
-    if (typeof disks === "number") return { state: "more", compared: bytes(0), total, wait: disks };
-    await noteUnreadable(services, operation, former);
+    const found = await formerDisks(services, item, former);
+    if (typeof found === "number") return { state: "more", compared: bytes(0), total, wait: found };
+    const { disks, whole } = found;
+    await noteWhole(services, operation, whole);
     const { state, compared } = await seedTurn(services, machine, disks);
     return { state, compared: bytes(compared), total };
   },
@@ -58,22 +55,13 @@ export const reverseActivities = {
   },
 } satisfies Partial<Implementations>;
 
-/** Azure charges for a machine that is `stopped` only, and nobody can start it without being seen either way. */
-const OFF: ReadonlySet<string> = new Set(["deallocated", "stopped"]);
-
 function formerOf({ former, machine }: ItemRecord): NonNullable<ItemRecord["former"]> {
   if (former) return former;
   throw new LeewardError("Unexpected", `machine ${machine} was taken over without its former disks`);
 }
 
 /** What is no base is copied whole: whoever pays for that should know. */
-async function noteUnreadable(
-  services: Services,
-  operation: OperationId,
-  { disks }: NonNullable<ItemRecord["former"]>,
-): Promise<void> {
-  const found = await Promise.all(disks.map((disk) => whyUnreadable(services, disk)));
-  const said = found.flatMap((why) => (why === undefined ? [] : [`${why}: all of it is copied`]));
+async function noteWhole(services: Services, operation: OperationId, said: readonly string[]): Promise<void> {
   if (said.length === 0) return;
   await services.records.jobs.update(operation, (old) => {
     const known = old.changes ?? [];
