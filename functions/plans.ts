@@ -101,7 +101,7 @@ const machineView = ({ target }: EnablementPlan, source: SourceMachine): Plan["p
 /** By an enablement of this item that has begun. */
 async function plannedBefore({ records }: Pick<Services, "records">, { id, vmId }: Wish) {
   const item = (await lookUp({ records }, id))?.value;
-  if (!item || !sameArmId(item.id, id) || !sameArmId(item.vmId, vmId)) return undefined;
+  if (!item || !sameArmId(item.vmId, vmId)) return undefined;
   return (await records.plans.get(item.machine))?.value.resources;
 }
 

@@ -51,5 +51,5 @@ export function* finished(
 const operationIn = ({ operation }: ArmSent): ArmOperation[] => (operation ? [operation] : []);
 
 /** Nobody is asked sooner than he wants to be. */
-const longest = (operations: readonly ArmOperation[]): Millis =>
+export const longest = (operations: readonly ArmOperation[]): Millis =>
   millis(Math.max(...operations.map(({ retryAfter }) => retryAfter)));

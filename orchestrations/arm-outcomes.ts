@@ -1,7 +1,7 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { ArmOperation } from "../engine/azure/operation.ts";
 import type { LeewardError } from "../engine/core/errors.ts";
-import { millis } from "../engine/core/units.ts";
+import { longest } from "./arm-operation.ts";
 import { type ArmSent, call } from "./contract.ts";
 import { decodeFailure } from "./failure.ts";
 import { sleep } from "./timer.ts";
@@ -18,7 +18,7 @@ export function* armOutcomes(
   let running: readonly Running[] = [];
   for (const [at, send] of sends.entries()) running = [...running, ...(yield* looked(at, send, failures))];
   while (running.length > 0) {
-    yield* sleep(context, millis(Math.max(...running.map(({ operation }) => operation.retryAfter))));
+    yield* sleep(context, longest(running.map(({ operation }) => operation)));
     const still: Running[] = [];
     for (const { at, operation } of running)
       still.push(...(yield* looked(at, call(context, "pollArm", { operation }), failures)));

@@ -85,7 +85,7 @@ const unfold = ({ target }) => {
   target.closest("details").open = true;
 };
 
-const text = (name, label, placeholder, pattern) =>
+const text = (name, label, placeholder, pattern, more) =>
   h(
     "div",
     { key: name },
@@ -99,27 +99,15 @@ const text = (name, label, placeholder, pattern) =>
       oninvalid: unfold,
       autocomplete: "off",
       spellcheck: "false",
+      ...more,
     }),
   );
 
 const idField = (name, label, placeholder, type, required = false) =>
-  h(
-    "div",
-    { key: name },
-    h("label", { for: name }, label),
-    h("input", {
-      id: name,
-      name,
-      initial: "",
-      placeholder,
-      required,
-      title: `The id of one of ${type}, as in /subscriptions/…/${type}/name`,
-      pattern: `/subscriptions/.+/${type}/[^\\/]+`,
-      oninvalid: unfold,
-      autocomplete: "off",
-      spellcheck: "false",
-    }),
-  );
+  text(name, label, placeholder, `/subscriptions/.+/${type}/[^\\/]+`, {
+    required,
+    title: `The id of one of ${type}, as in /subscriptions/…/${type}/name`,
+  });
 
 const choice = (name, label, usual, others, onchange) =>
   h(

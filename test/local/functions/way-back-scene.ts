@@ -35,26 +35,7 @@ import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { readPoint } from "../../../engine/replication/points.ts";
 import { restorePoint } from "../../../engine/replication/restore.ts";
 import { MemoryObjectStore, MemoryRecordStore } from "../../../engine/storage/memory.ts";
-import { agentActivities } from "../../../functions/activities/agent.ts";
-import { bootActivities } from "../../../functions/activities/boot.ts";
-import { captureActivities } from "../../../functions/activities/capture.ts";
-import { commitActivities } from "../../../functions/activities/commit.ts";
-import { diskActivities } from "../../../functions/activities/disks.ts";
-import { failoverActivities } from "../../../functions/activities/failover.ts";
-import { fitActivities } from "../../../functions/activities/fit.ts";
-import { jobActivities } from "../../../functions/activities/jobs.ts";
-import { journalActivities } from "../../../functions/activities/journal.ts";
-import { lossActivities } from "../../../functions/activities/losses.ts";
-import { networkActivities } from "../../../functions/activities/network.ts";
-import { nicActivities } from "../../../functions/activities/nic.ts";
-import { rolloutActivities } from "../../../functions/activities/agent-rollout.ts";
-import { removalActivities } from "../../../functions/activities/removal.ts";
-import { replicationActivities } from "../../../functions/activities/replication.ts";
-import { resyncActivities } from "../../../functions/activities/resync.ts";
-import { reverseActivities } from "../../../functions/activities/reverse.ts";
-import { sourceActivities } from "../../../functions/activities/source.ts";
-import { targetActivities } from "../../../functions/activities/target.ts";
-import { vmActivities } from "../../../functions/activities/vm.ts";
+import { activities } from "../../../functions/activities.ts";
 import { forget } from "../../../functions/forget.ts";
 import { offers } from "../../../functions/offer.ts";
 import type { Peer } from "../../../functions/peer.ts";
@@ -93,29 +74,6 @@ const container = (fabric: string) =>
   `${VAULT}/replicationFabrics/${fabric}/replicationProtectionContainers/c`;
 export const itemIn = (fabric: string) => armId(`${container(fabric)}/replicationProtectedItems/ledger`);
 export const containerIn = (fabric: string) => armId(container(fabric));
-
-const everything = {
-  ...agentActivities,
-  ...bootActivities,
-  ...captureActivities,
-  ...commitActivities,
-  ...diskActivities,
-  ...failoverActivities,
-  ...fitActivities,
-  ...jobActivities,
-  ...journalActivities,
-  ...lossActivities,
-  ...networkActivities,
-  ...nicActivities,
-  ...rolloutActivities,
-  ...removalActivities,
-  ...replicationActivities,
-  ...resyncActivities,
-  ...reverseActivities,
-  ...sourceActivities,
-  ...targetActivities,
-  ...vmActivities,
-};
 
 /** An app, in its region, with records and a journal of its own. Accounts are reached by their names from both. */
 export class Side {
@@ -227,7 +185,7 @@ export class Side {
     await this.#begin(machine, beginFailover);
     const played = await this.#run(machine, failover);
     // Whoever captures it sees that it is over, and takes away what it has.
-    await captureActivities.capture({ machine }, this.tools);
+    await activities.capture({ machine }, this.tools);
     return played;
   }
   async commit(machine: MachineId) {
@@ -261,14 +219,14 @@ export class Side {
 
   /** What goes on beside the job. */
   async background(machine: MachineId): Promise<void> {
-    await captureActivities.capture({ machine }, this.tools);
-    await resyncActivities.tendResync({ machine }, this.tools);
-    await replicationActivities.ship({ machine }, this.tools);
-    await replicationActivities.cut({ machine }, this.tools);
+    await activities.capture({ machine }, this.tools);
+    await activities.tendResync({ machine }, this.tools);
+    await activities.ship({ machine }, this.tools);
+    await activities.cut({ machine }, this.tools);
   }
 
   async #act(name: ActivityName, input: unknown): Promise<unknown> {
-    const all: Record<string, unknown> = everything;
+    const all: Record<string, unknown> = activities;
     const found = all[name];
     if (typeof found !== "function") throw new Error(`the scene has no activity ${name}`);
     return Reflect.apply(found, undefined, [input, this.tools]);
