@@ -1,6 +1,6 @@
 import { MIB } from "../engine/core/units.ts";
 import type { Known } from "../engine/recovery/health.ts";
-import { type SourceDisk, isOver } from "../engine/recovery/item.ts";
+import { type ItemRecord, type SourceDisk, isOver, lastSegment } from "../engine/recovery/item.ts";
 import { ACCOUNT_SKU } from "../engine/recovery/protection-request.ts";
 import { targetDisk } from "../engine/recovery/target-names.ts";
 import { copyOf } from "../engine/recovery/test-target.ts";
@@ -17,11 +17,7 @@ export function diskDetails(known: Known, disk: SourceDisk, monitoring: Monitori
   const { target, request } = item;
   const own = target?.disks?.find(({ index }) => index === disk.index);
   const kind = own?.sku ?? disk.sku;
-  const built = item.failover && target ? targetDisk(target, disk.name, item.failover.point) : undefined;
-  const tested =
-    item.test?.chosen && target
-      ? targetDisk(copyOf(item, { test: true }), disk.name, item.test.chosen.point)
-      : undefined;
+  const { built, tested } = disksOf(item, disk);
   return {
     diskId: disk.id,
     recoveryResourceGroupId: request.resourceGroup,
@@ -49,8 +45,18 @@ export function diskDetails(known: Known, disk: SourceDisk, monitoring: Monitori
     isDiskKeyEncrypted: false,
     keyIdentifier: null,
     kekKeyVaultArmId: null,
-    failoverDiskName: built ? nameOf(built) : null,
-    tfoDiskName: tested ? nameOf(tested) : null,
+    failoverDiskName: built ? lastSegment(built) : null,
+    tfoDiskName: tested ? lastSegment(tested) : null,
+  };
+}
+
+/** What a failover, and a test, made of a disk; undefined before that. */
+export function disksOf(item: ItemRecord, { name }: SourceDisk) {
+  const { target, failover, test } = item;
+  return {
+    built: failover && target ? targetDisk(target, name, failover.point) : undefined,
+    tested:
+      test?.chosen && target ? targetDisk(copyOf(item, { test: true }), name, test.chosen.point) : undefined,
   };
 }
 
@@ -85,5 +91,3 @@ function stateOf({ item, progress }: Known): string {
   if (item.state !== "Protected") return "Unavailable";
   return progress?.resync && progress.resync.endedAt === undefined ? "ResyncInProgress" : "Protected";
 }
-
-const nameOf = (id: string): string => id.slice(id.lastIndexOf("/") + 1);

@@ -74,7 +74,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
       currentScenario: scenario(item),
       failoverRecoveryPointId: recoveryPointOf(item),
       recoveryContainerId: item.recoveryContainerId ?? null,
-      providerSpecificDetails: providerDetails(known, now, job, group),
+      providerSpecificDetails: providerDetails(known, now, job, { group, readiness }),
       leeward: {
         ...leewardOf(known, now, job, group),
         test: testView(item, testJob),

@@ -6,6 +6,7 @@ import { sizeOf } from "../engine/recovery/build-choice.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
 import type { Known } from "../engine/recovery/health.ts";
 import { type ItemRecord, isOver, lastSegment } from "../engine/recovery/item.ts";
+import type { ReadinessRecord } from "../engine/recovery/readiness.ts";
 import { STATES } from "../engine/recovery/state.ts";
 import { testMachine } from "../engine/recovery/target-names.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
@@ -21,7 +22,10 @@ export function providerDetails(
   known: Known,
   now: Micros,
   job: JobStatus | undefined,
-  group: GroupRecord | undefined,
+  {
+    group,
+    readiness,
+  }: { readonly group: GroupRecord | undefined; readonly readiness: ReadinessRecord | undefined },
 ): Details {
   const { item, agent } = known;
   const { source, target } = item;
@@ -34,7 +38,9 @@ export function providerDetails(
     ...groupDetails(group),
     managementId: idFrom(item.machine),
     protectedDisks: null,
-    unprotectedDisks: null,
+    unprotectedDisks:
+      readiness?.unprotected?.map((diskLunId) => ({ diskLunId, diskAutoProtectionStatus: "Disabled" })) ??
+      null,
     protectedManagedDisks: source?.disks.map((disk) => diskDetails(known, disk, monitoring)) ?? [],
     ...targetOf(item),
     osType: source?.disks[0]?.osType ?? null,
@@ -67,7 +73,7 @@ function directionOf({ source, target }: ItemRecord) {
   const from = source?.region ?? null;
   const to = target?.region ?? null;
   return {
-    initialPrimaryZone: "",
+    initialPrimaryZone: source?.zone ?? "",
     initialPrimaryFabricLocation: from,
     initialRecoveryZone: target?.zone ?? "",
     initialPrimaryExtendedLocation: null,
@@ -75,7 +81,7 @@ function directionOf({ source, target }: ItemRecord) {
     initialRecoveryFabricLocation: to,
     primaryFabricLocation: from,
     recoveryFabricLocation: to,
-    primaryAvailabilityZone: null,
+    primaryAvailabilityZone: source?.zone ?? null,
     recoveryAvailabilityZone: target?.zone ?? null,
     primaryExtendedLocation: null,
     recoveryExtendedLocation: null,
@@ -87,7 +93,8 @@ function targetOf(item: ItemRecord) {
   const { source, target, request } = item;
   const size = source && target ? sizeOf(item) : (request.size ?? source?.vmSize ?? null);
   return {
-    recoveryBootDiagStorageAccountId: null,
+    recoveryBootDiagStorageAccountId:
+      target?.bootDiagnosticsAccount ?? request.bootDiagnosticsAccount ?? null,
     recoveryAzureVMSize: size,
     recoveryAzureVMName: target ? lastSegment(target.vm) : (request.vmName ?? lastSegment(item.vmId)),
     recoveryAzureResourceGroupId: request.resourceGroup,
@@ -96,8 +103,8 @@ function targetOf(item: ItemRecord) {
     selectedRecoveryAzureNetworkId: target?.network ?? null,
     recoveryAzureGeneration: source?.disks[0]?.hyperVGeneration ?? null,
     recoveryProximityPlacementGroupId: target?.proximityPlacementGroup ?? null,
-    recoveryVirtualMachineScaleSetId: null,
-    recoveryCapacityReservationGroupId: null,
+    recoveryVirtualMachineScaleSetId: target?.scaleSet ?? null,
+    recoveryCapacityReservationGroupId: target?.capacityReservationGroup ?? null,
   };
 }
 

@@ -1,10 +1,11 @@
 import { LeewardError, hasCode, messageOf } from "../engine/core/errors.ts";
-import { judgeProtected } from "../engine/eligibility/verdict.ts";
+import { judgeProtected, unprotectedDisks } from "../engine/eligibility/verdict.ts";
 import type { Found } from "../engine/recovery/findings.ts";
 import type { ItemRecord } from "../engine/recovery/item.ts";
 import { withFound, withProblem } from "../engine/recovery/readiness.ts";
 import type { Services } from "./services.ts";
 import { survey } from "./survey.ts";
+import { placementNow } from "./target-placement.ts";
 
 /** May run twice. What fails is noted in the record, and tried again sooner. */
 export async function checkReadiness(
@@ -15,8 +16,8 @@ export async function checkReadiness(
   const note = (change: Parameters<typeof found.records.readiness.upsert>[1]) =>
     found.records.readiness.upsert(machine, change);
   try {
-    const judged = await look(found, item);
-    await note((old) => withFound(old, machine, judged, found.clock.now()));
+    const { judged, unprotected } = await look(found, item);
+    await note((old) => withFound(old, machine, judged, found.clock.now(), unprotected));
   } catch (error) {
     const { code, message } =
       error instanceof LeewardError ? error : new LeewardError("Unexpected", messageOf(error));
@@ -24,21 +25,25 @@ export async function checkReadiness(
   }
 }
 
-async function look(found: Parameters<typeof checkReadiness>[0], item: ItemRecord): Promise<Found[]> {
-  const { vmId, request, source, policy } = item;
-  if (!source) return [];
+async function look(found: Parameters<typeof checkReadiness>[0], item: ItemRecord) {
+  const { vmId, request, source, target, policy } = item;
+  if (!source) return { judged: [] };
   // Quotas and kinds are of the protected disks only.
   const disks = source.disks.map(({ id }) => id);
   try {
     const seen = await survey(found, {
       vmId,
-      request: { ...request, disks },
+      request: { ...request, ...placementNow(item), size: target?.size ?? request.size, disks },
       warm: policy.replica === "warm",
       capture: policy.capture,
     });
-    return judgeProtected(seen, source, request.disks === undefined && !source.removed);
+    return {
+      judged: judgeProtected(seen, source, request.disks === undefined),
+      unprotected: unprotectedDisks(seen.machine, source).map(({ lun }) => lun),
+    };
   } catch (error) {
     if (!hasCode(error, "NotFound")) throw error;
-    return [{ code: "SourceGone", message: `there is no virtual machine ${vmId}` }];
+    const gone: Found = { code: "SourceGone", message: `there is no virtual machine ${vmId}` };
+    return { judged: [gone] };
   }
 }

@@ -1,65 +1,85 @@
 import type { UpdateItemRequest } from "../engine/contract/update-item.ts";
-import { LeewardError } from "../engine/core/errors.ts";
-import { sameArmId } from "../engine/core/ids.ts";
+import type { VmNic } from "../engine/contract/vm-nic.ts";
+import type { ArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, lastSegment, targetOf } from "../engine/recovery/item.ts";
-import type { TargetChange } from "../engine/recovery/retarget.ts";
+import { type TargetChange, retargeted } from "../engine/recovery/retarget.ts";
+import { checkFixed } from "./fixed-fields.ts";
+import { isNamed, primaryFirst } from "./fixed-nic.ts";
 import type { Services } from "./services.ts";
 import { subnetsOf } from "./target-network.ts";
+import { bootDiagnosticsIn, checkPlaces } from "./target-placement.ts";
+import { vmNics } from "./vm-nics.ts";
+
+type Nic = NonNullable<UpdateItemRequest["properties"]["vmNics"]>[number];
 
 /**
  * What the request wants of the target; undefined when it wants nothing of it.
- * @throws InvalidRequest for a network that is not there, or is in another region
+ * @throws StateNotAllowed; InvalidRequest for what cannot be changed, is not there, or would not take the copy
  */
 export async function targetChangeIn(
   services: Services,
   item: ItemRecord,
   asked: UpdateItemRequest["properties"],
 ): Promise<TargetChange | undefined> {
+  checkFixed(item, asked);
   const details = asked.providerSpecificDetails ?? undefined;
-  const group = details?.recoveryResourceGroupId;
-  if (group && !sameArmId(group, item.request.resourceGroup))
-    throw new LeewardError(
-      "InvalidRequest",
-      "properties.providerSpecificDetails.recoveryResourceGroupId: what was made there stays there; enable anew for another group",
-    );
   const network = asked.selectedRecoveryAzureNetworkId ?? undefined;
+  const size = asked.recoveryAzureVMSize ?? undefined;
+  const places = {
+    proximityPlacementGroup: details?.recoveryProximityPlacementGroupId ?? undefined,
+    capacityReservationGroup: details?.recoveryCapacityReservationGroupId ?? undefined,
+    scaleSet: details?.recoveryVirtualMachineScaleSetId ?? undefined,
+  };
+  const account = details?.recoveryBootDiagStorageAccountId ?? undefined;
   const change: TargetChange = {
     vmName: asked.recoveryAzureVMName ?? undefined,
-    size: asked.recoveryAzureVMSize ?? undefined,
+    size,
     availabilitySet: asked.recoveryAvailabilitySetId ?? undefined,
-    proximityPlacementGroup: details?.recoveryProximityPlacementGroupId ?? undefined,
-    nics: (asked.vmNics ?? []).map(nicIn),
+    ...places,
+    nics: (asked.vmNics ?? []).map((nic) => nicIn(item, nic)),
     disks: (details?.managedDiskUpdateDetails ?? []).flatMap(
       ({ diskId: id, recoveryTargetDiskAccountType: sku }) => (sku ? [{ id, sku }] : []),
     ),
-    ...(network && {
-      network: {
-        id: network,
-        subnets: await subnetsOf(
-          services,
-          network,
-          targetOf(item).region,
-          "properties.selectedRecoveryAzureNetworkId",
-        ),
-      },
-    }),
   };
   const { nics, disks, ...rest } = change;
-  const wants = nics.length + disks.length > 0 || Object.values(rest).some((value) => value !== undefined);
-  return wants ? change : undefined;
+  const all = [...nics, ...disks, ...Object.values(rest), network, account];
+  if (all.every((value) => value === undefined)) return undefined;
+  // What cannot be changed now is refused for that, whatever is asked for.
+  retargeted(item, change);
+  await checkPlaces(services, item, { size, ...places, bootDiagnosticsAccount: account });
+  return {
+    ...change,
+    ...(account && { bootDiagnostics: await bootDiagnosticsIn(services, account) }),
+    ...(network && { network: await networkIn(services, item, network) }),
+  };
 }
 
-function nicIn({
-  nicId,
-  ipConfigs,
-  recoveryNetworkSecurityGroupId,
-}: NonNullable<UpdateItemRequest["properties"]["vmNics"]>[number]): TargetChange["nics"][number] {
-  const config = ipConfigs.find(({ isPrimary }) => isPrimary) ?? ipConfigs[0];
-  const subnet = config?.recoverySubnetName ?? undefined;
+async function networkIn(services: Services, item: ItemRecord, id: ArmId): Promise<TargetChange["network"]> {
+  const field = "properties.selectedRecoveryAzureNetworkId";
+  return { id, subnets: await subnetsOf(services, id, targetOf(item).region, field) };
+}
+
+function nicIn(item: ItemRecord, nic: Nic): TargetChange["nics"][number] {
+  const [config] = primaryFirst(nic.ipConfigs ?? []);
+  const subnet = config?.recoverySubnetName || undefined;
   return {
-    name: lastSegment(nicId),
+    name: lastSegment(nic.nicId),
     subnet: subnet === undefined ? undefined : lastSegment(subnet),
     address: config?.recoveryStaticIPAddress ?? undefined,
-    networkSecurityGroup: recoveryNetworkSecurityGroupId ?? undefined,
+    networkSecurityGroup: nic.recoveryNetworkSecurityGroupId ?? undefined,
+    ...newOf(
+      nic,
+      vmNics(item).find(({ nicId }) => isNamed(nicId, nic.nicId)),
+    ),
+  };
+}
+
+/** What says otherwise than before: clients send both names back. */
+function newOf(nic: Nic, shown: VmNic | undefined) {
+  const names = [nic.recoveryNicName ?? undefined, nic.targetNicName ?? undefined];
+  const faster = nic.enableAcceleratedNetworkingOnRecovery ?? undefined;
+  return {
+    recoveryName: names.find((name) => name !== undefined && name !== shown?.recoveryNicName),
+    acceleratedNetworking: faster === shown?.enableAcceleratedNetworkingOnRecovery ? undefined : faster,
   };
 }

@@ -3,7 +3,13 @@ import { groupOf } from "../engine/core/ids.ts";
 import { type ItemRecord, type TargetMachine, type TargetNic, lastSegment } from "../engine/recovery/item.ts";
 import { type SourceAddress, type SourceNic, addressesOf } from "../engine/recovery/source-nic.ts";
 import type { BuiltAddress } from "../engine/recovery/target-build.ts";
-import { networkOf, placeOf, targetNic, wantedAddresses } from "../engine/recovery/target-names.ts";
+import {
+  accelerates,
+  networkOf,
+  placeOf,
+  targetNic,
+  wantedAddresses,
+} from "../engine/recovery/target-names.ts";
 
 /** ASR's details of each interface; empty before enablement has read the source. */
 export function vmNics(item: ItemRecord): VmNic[] {
@@ -48,7 +54,7 @@ function vmNic(item: ItemRecord, target: TargetMachine, nic: SourceNic): VmNic {
     selectionType: chosen ? "SelectedByUser" : "SelectedByDefault",
     recoveryNetworkSecurityGroupId: place.networkSecurityGroup ?? null,
     enableAcceleratedNetworkingOnRecovery:
-      nic.acceleratedNetworking && item.failover?.fit?.accelerates !== false,
+      accelerates(nic, place) && item.failover?.fit?.accelerates !== false,
     tfoVMNetworkId: item.test?.place.network ?? null,
     // The copy has none of the groups that it would share with others; an isolated network's subnets have their own.
     tfoNetworkSecurityGroupId: null,

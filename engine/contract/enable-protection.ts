@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
 import { copyNameList, interfaceName } from "./copy-names.ts";
+import { PLACES, excludedAmong } from "../core/placement.ts";
 import { armIdField, idOfType } from "./field.ts";
 import { groupName } from "./group.ts";
 
@@ -32,30 +33,6 @@ export const managedDisk = z.object({
   recoveryTargetDiskAccountType: managedDiskKind.optional(),
   recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
 });
-
-/** What Azure does not take together. */
-const EXCLUDED = [
-  [
-    "recoveryAvailabilityZone",
-    "recoveryAvailabilitySetId",
-    "a machine is in a zone or in an availability set, never in both",
-  ],
-  [
-    "recoveryVirtualMachineScaleSetId",
-    "recoveryAvailabilitySetId",
-    "a machine is in a scale set or in an availability set, never in both",
-  ],
-  [
-    "recoveryCapacityReservationGroupId",
-    "recoveryAvailabilitySetId",
-    "Azure has no reserved capacity for machines in availability sets",
-  ],
-  [
-    "recoveryCapacityReservationGroupId",
-    "recoveryProximityPlacementGroupId",
-    "Azure has no reserved capacity in proximity placement groups",
-  ],
-] as const;
 
 /**
  * Body of `PUT …/replicationProtectedItems/{name}`: ASR's EnableProtectionInput for Azure to Azure. As ARM does, fields
@@ -94,8 +71,8 @@ export const enableProtectionRequest = z.object({
       .superRefine((details, context) => {
         const wrong = (path: (string | number)[], message: string) =>
           context.addIssue({ code: "custom", path, message });
-        for (const [field, other, why] of EXCLUDED)
-          if (details[field] !== undefined && details[other] !== undefined) wrong([field], why);
+        for (const [place, , why] of excludedAmong((one) => details[PLACES[one]] !== undefined))
+          wrong([PLACES[place]], why);
         const disks = details.vmManagedDisks ?? [];
         const cache = disks.find(
           (disk) => disk.primaryStagingAzureStorageAccountId,

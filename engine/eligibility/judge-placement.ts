@@ -14,11 +14,27 @@ export interface SurveyedPlacement {
   readonly reservations?: readonly Reservation[] | undefined;
 }
 
+/** What of a machine and its copy decides where it may be. */
+export interface PlacementFacts {
+  readonly region: string;
+  readonly zone: string | undefined;
+  readonly size: string;
+  readonly ultra: boolean;
+  readonly placements: readonly SurveyedPlacement[];
+}
+
+export function judgePlacement({ machine: { properties }, disks, target }: Survey): Found[] {
+  const ultra =
+    properties.additionalCapabilities?.ultraSSDEnabled === true ||
+    disks.some(({ disk }) => disk.sku?.name.startsWith("Ultra"));
+  return judgePlaces({ ...target, size: properties.hardwareProfile.vmSize, ultra });
+}
+
 /** Whether Azure would take the copy where the caller wants it, by its published rules. */
-export function judgePlacement(survey: Survey): Found[] {
-  return survey.target.placements.flatMap((one) => {
+export function judgePlaces(facts: PlacementFacts): Found[] {
+  return facts.placements.flatMap((one) => {
     const { field, id, found } = one;
-    const { region } = survey.target;
+    const { region } = facts;
     if (!found) return [{ code: "PlacementMissing" as const, message: `there is no ${id} (${field})` }];
     if (found.location.toLowerCase() !== region.toLowerCase())
       return [
@@ -27,14 +43,14 @@ export function judgePlacement(survey: Survey): Found[] {
           message: `${id} is in ${found.location}, not in ${region} (${field})`,
         },
       ];
-    return RULES[one.kind](survey, one, found).map(({ code, message }) => ({
+    return RULES[one.kind](facts, one, found).map(({ code, message }) => ({
       code,
       message: `${message} (${field})`,
     }));
   });
 }
 
-type Rule = (survey: Survey, one: SurveyedPlacement, found: Placement) => Found[];
+type Rule = (facts: PlacementFacts, one: SurveyedPlacement, found: Placement) => Found[];
 
 const RULES: Readonly<Record<SurveyedPlacement["kind"], Rule>> = {
   proximity: ofZone,
@@ -45,29 +61,28 @@ const RULES: Readonly<Record<SurveyedPlacement["kind"], Rule>> = {
       ? [{ code: "DiagnosticsAccountUnfit", message: `${id} is a ${name} account` }]
       : [];
   },
-  scaleSet: (survey, one, found) => {
+  scaleSet: (facts, one, found) => {
     const { orchestrationMode, proximityPlacementGroup: group } = found.properties;
     if (orchestrationMode !== "Flexible")
       return [{ code: "ScaleSetUniform", message: `${one.id} is ${orchestrationMode ?? "Uniform"}` }];
-    const wanted = survey.target.placements.find(({ kind }) => kind === "proximity")?.id;
+    const wanted = facts.placements.find(({ kind }) => kind === "proximity")?.id;
     const other = group && wanted && !sameArmId(group.id, wanted);
     return [
-      ...ofZone(survey, one, found),
+      ...ofZone(facts, one, found),
       ...(other ? [excluded(`${one.id} is in the proximity group ${group.id}, not in ${wanted}`)] : []),
     ];
   },
-  reservations: (survey, one, found) => [
-    ...ofZone(survey, one, found),
-    ...ofReservations(survey, one),
-    ...ofCompany(survey, one),
+  reservations: (facts, one, found) => [
+    ...ofZone(facts, one, found),
+    ...ofReservations(facts, one),
+    ...ofCompany(facts, one),
   ],
 };
 
 const excluded = (message: string): Found => ({ code: "PlacementExcluded", message });
 
 /** What is pinned to zones takes machines that are pinned to one of them, and reservations without zones take no others. */
-function ofZone({ target }: Survey, { kind, id }: SurveyedPlacement, { zones }: Placement): Found[] {
-  const { zone } = target;
+function ofZone({ zone }: PlacementFacts, { kind, id }: SurveyedPlacement, { zones }: Placement): Found[] {
   const wrong = (message: string): Found[] => [{ code: "PlacementZone", message }];
   if (zones.length > 0 && (zone === undefined || !zones.includes(zone)))
     return wrong(`${id} is for zone ${zones.join(", ")}, the copy ${inWords(zone)}`);
@@ -79,9 +94,7 @@ function ofZone({ target }: Survey, { kind, id }: SurveyedPlacement, { zones }: 
 const inWords = (zone: string | undefined): string =>
   zone === undefined ? "is to be in none" : `is to be in zone ${zone}`;
 
-function ofReservations({ machine, target }: Survey, { id, reservations }: SurveyedPlacement): Found[] {
-  const size = machine.properties.hardwareProfile.vmSize;
-  const { zone } = target;
+function ofReservations({ size, zone }: PlacementFacts, { id, reservations }: SurveyedPlacement): Found[] {
   const fits =
     !reservations ||
     reservations.some(
@@ -93,11 +106,8 @@ function ofReservations({ machine, target }: Survey, { id, reservations }: Surve
 }
 
 /** Azure's list of what cannot be had together with reserved capacity; what the request alone tells is refused before. */
-function ofCompany({ machine, disks, target }: Survey, { id }: SurveyedPlacement): Found[] {
-  const ultra =
-    machine.properties.additionalCapabilities?.ultraSSDEnabled === true ||
-    disks.some(({ disk }) => disk.sku?.name.startsWith("Ultra"));
-  const set = target.placements.find(({ kind }) => kind === "scaleSet");
+function ofCompany({ ultra, placements }: PlacementFacts, { id }: SurveyedPlacement): Found[] {
+  const set = placements.find(({ kind }) => kind === "scaleSet");
   return [
     ...(ultra ? [excluded(`${id} takes no machine with ultra disks`)] : []),
     ...(set?.found?.properties.singlePlacementGroup === true

@@ -1,4 +1,4 @@
-import { sameArmId } from "../core/ids.ts";
+import { type ArmId, sameArmId } from "../core/ids.ts";
 import { FINDINGS, type Found, isError } from "../recovery/findings.ts";
 import { type SourceDisk, lastSegment } from "../recovery/item.ts";
 import { judgeLoss } from "./judge-loss.ts";
@@ -18,7 +18,23 @@ export const judge = (survey: Survey): Found[] =>
 export const judgeProtected = (survey: Survey, source: Disks, all: boolean): Found[] =>
   sorted([...judge(survey), ...changes(survey, source, all)]);
 
-type Disks = { readonly disks: readonly Pick<SourceDisk, "id" | "name" | "size">[] };
+type Disks = {
+  readonly disks: readonly Pick<SourceDisk, "id" | "name" | "size">[];
+  /** Taken out of the protection on purpose. */
+  readonly removed?: readonly Pick<SourceDisk, "id">[] | undefined;
+};
+
+/** Data disks of the machine that are not protected, whether somebody wants it so or not. */
+export const unprotectedDisks = (
+  { properties }: Survey["machine"],
+  { disks }: { readonly disks: readonly Pick<SourceDisk, "id">[] },
+): { readonly lun: number; readonly id: ArmId | undefined }[] =>
+  properties.storageProfile.dataDisks
+    .map(({ lun, managedDisk }) => ({ lun, id: managedDisk?.id }))
+    .filter(({ id }) => !id || !isAmong(disks, id));
+
+const isAmong = (disks: readonly Pick<SourceDisk, "id">[], id: ArmId): boolean =>
+  disks.some((disk) => sameArmId(disk.id, id));
 
 const sorted = (found: readonly Found[]): Found[] =>
   found.toSorted((a, b) => Number(isError(b)) - Number(isError(a)) || order(a) - order(b));
@@ -34,7 +50,8 @@ function changes({ machine, disks }: Survey, source: Disks, all: boolean): Found
     const now = disks.find(({ disk }) => sameArmId(disk.id, old.id))?.disk.properties.diskSizeBytes;
     return now === undefined || now === old.size ? [] : `${old.name} had ${old.size} bytes and has ${now}`;
   });
-  const added = attached.filter((one) => all && !source.disks.some(({ id }) => sameArmId(one, id)));
+  const known = [...source.disks, ...(source.removed ?? [])];
+  const added = attached.filter((id) => all && !isAmong(known, id));
   return [
     ...added.map((id): Found => ({ code: "DisksChanged", message: `${lastSegment(id)} is not protected` })),
     ...gone.map(({ name }): Found => ({ code: "DiskDetached", message: `${name} is not attached any more` })),

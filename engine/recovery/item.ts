@@ -122,6 +122,8 @@ const targetNic = z.object({
   address: z.string().optional(),
   /** In place of the source's. */
   recoveryName: z.string().optional(),
+  /** In place of what the source has. */
+  acceleratedNetworking: z.boolean().optional(),
 });
 export type TargetNic = z.infer<typeof targetNic>;
 
@@ -145,6 +147,8 @@ const targetMachine = z.object({
   scaleSet: arm.optional(),
   /** Of the account that boot diagnostics are kept in; Azure's own when absent. */
   bootDiagnosticsUri: z.string().optional(),
+  /** Older records lack it: it is the request's. */
+  bootDiagnosticsAccount: arm.optional(),
   /** In place of the source's. */
   size: z.string().optional(),
   /** What is to be other than at the source, of some disks. */

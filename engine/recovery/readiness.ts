@@ -17,6 +17,8 @@ export const readinessRecord = z.object({
   machine: z.string().transform(checked(machineId)),
   /** What the last look that succeeded found; `since` is when it was first found. */
   found: z.array(z.object({ code, message: z.string(), since: time })),
+  /** Where the data disks are attached that are not protected. Older records lack it. */
+  unprotected: z.array(z.number().int()).optional(),
   checkedAt: time.optional(),
   /** When somebody last looked, well or not. */
   attemptedAt: time,
@@ -35,17 +37,18 @@ export function readinessDue(now: Micros, item: ItemRecord, known: ReadinessReco
   return !known || now - known.attemptedAt >= (known.problem ? AGAIN : EVERY);
 }
 
-/** The record after a look that succeeded. */
+/** The record after a look that succeeded. @param unprotected as the record has it */
 export function withFound(
   old: ReadinessRecord | undefined,
   machine: MachineId,
   found: readonly Found[],
   now: Micros,
+  unprotected?: ReadinessRecord["unprotected"],
 ): ReadinessRecord {
   const since = ({ code: of, message }: Found): Micros =>
     old?.found.find((one) => one.code === of && one.message === message)?.since ?? now;
   const all = found.map((one) => ({ ...one, since: since(one) }));
-  return { format: 1, machine, found: all, checkedAt: now, attemptedAt: now };
+  return { format: 1, machine, found: all, unprotected, checkedAt: now, attemptedAt: now };
 }
 
 export function withProblem(

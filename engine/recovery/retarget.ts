@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { LeewardError } from "../core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../core/ids.ts";
+import { PLACES, excludedAmong } from "../core/placement.ts";
 import {
   type ItemRecord,
   type TargetMachine,
@@ -16,6 +18,10 @@ export interface TargetChange {
   readonly size?: string | undefined;
   readonly availabilitySet?: ArmId | undefined;
   readonly proximityPlacementGroup?: ArmId | undefined;
+  readonly capacityReservationGroup?: ArmId | undefined;
+  readonly scaleSet?: ArmId | undefined;
+  /** An account, and where Azure finds it. */
+  readonly bootDiagnostics?: { readonly id: ArmId; readonly uri: string } | undefined;
   /** Of the network, the names of its subnets as well. */
   readonly network?: { readonly id: ArmId; readonly subnets: readonly string[] } | undefined;
   /** By the source's interface. */
@@ -24,6 +30,8 @@ export interface TargetChange {
     readonly subnet?: string | undefined;
     readonly address?: string | undefined;
     readonly networkSecurityGroup?: ArmId | undefined;
+    readonly recoveryName?: string | undefined;
+    readonly acceleratedNetworking?: boolean | undefined;
   }[];
   /** By the source's disk. */
   readonly disks: readonly { readonly id: ArmId; readonly sku: string }[];
@@ -44,20 +52,35 @@ export function retargeted(item: ItemRecord, change: TargetChange): ItemRecord {
       `${lastSegment(item.id)} is ${item.state}: where it comes up cannot be changed`,
     );
   const old = targetOf(item);
-  const { vmName, size, availabilitySet, proximityPlacementGroup, network } = change;
-  if (availabilitySet && old.zone)
-    throw refused("recoveryAvailabilitySetId: it comes up in a zone, and so in no availability set");
+  const { vmName, size, network, bootDiagnostics: account } = change;
   const target: TargetMachine = {
     ...old,
     ...(vmName !== undefined && { vm: armId(`${parentOf(old.vm)}/${vmName}`) }),
     ...(size !== undefined && { size }),
-    ...(availabilitySet && { availabilitySet }),
-    ...(proximityPlacementGroup && { proximityPlacementGroup }),
+    ...placesOf(old, change),
+    ...(account && { bootDiagnosticsAccount: account.id, bootDiagnosticsUri: account.uri }),
     ...(network && { network: network.id }),
     nics: nicsOf(item, old, change),
     ...disksOf(item, old, change),
   };
-  return { ...item, target };
+  return isDeepStrictEqual(target, old) ? item : { ...item, target };
+}
+
+function placesOf(old: TargetMachine, change: TargetChange) {
+  const { availabilitySet, proximityPlacementGroup, capacityReservationGroup, scaleSet } = change;
+  const places = {
+    ...(availabilitySet && { availabilitySet }),
+    ...(proximityPlacementGroup && { proximityPlacementGroup }),
+    ...(capacityReservationGroup && { capacityReservationGroup }),
+    ...(scaleSet && { scaleSet }),
+  };
+  const now = { ...old, ...places };
+  const [excluded] = excludedAmong((place) => now[place] !== undefined);
+  if (excluded && Object.keys(places).length > 0) {
+    const [one, other, why] = excluded;
+    throw refused(`${PLACES[one in places ? one : other]}: ${why}`);
+  }
+  return places;
 }
 
 function nicsOf(item: ItemRecord, old: TargetMachine, { network, nics }: TargetChange): TargetNic[] {
@@ -65,7 +88,7 @@ function nicsOf(item: ItemRecord, old: TargetMachine, { network, nics }: TargetC
   for (const { name } of nics)
     if (!source.nics.some((nic) => isNamed(nic.name, name)))
       throw refused(`vmNics: the machine has no network interface ${name}`);
-  return source.nics.map((nic) => {
+  const placed = source.nics.map((nic) => {
     const before = placeOf(old, nic);
     const wish = nics.find(({ name }) => isNamed(nic.name, name));
     const own = networkOf(before.subnet);
@@ -76,8 +99,21 @@ function nicsOf(item: ItemRecord, old: TargetMachine, { network, nics }: TargetC
       subnet: inNetwork(place, network ? subnetIn(network.subnets, name, wish?.subnet) : name),
       ...(wish?.address !== undefined && { address: wish.address }),
       ...(wish?.networkSecurityGroup && { networkSecurityGroup: wish.networkSecurityGroup }),
+      ...(wish?.recoveryName !== undefined && { recoveryName: wish.recoveryName }),
+      ...(wish?.acceleratedNetworking !== undefined && {
+        acceleratedNetworking: wish.acceleratedNetworking,
+      }),
     };
   });
+  return distinctNames(placed);
+}
+
+/** Two interfaces cannot have one name in one group. */
+function distinctNames(nics: TargetNic[]): TargetNic[] {
+  const names = nics.map(({ name, recoveryName }) => (recoveryName ?? name).toLowerCase());
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw refused(`vmNics: two interfaces would be called ${twice}`);
+  return nics;
 }
 
 /** The one of this name; where none was named, otherwise the first. */

@@ -102,6 +102,10 @@ export const placeOf = (
 export const wantedAddresses = (nic: SourceNic, place: TargetNic): SourceAddress[] =>
   addressesOf(nic).map((one) => (one.primary && place.address ? { ...one, address: place.address } : one));
 
+/** Where the size of the copy allows it. */
+export const accelerates = (nic: SourceNic, place: TargetNic): boolean =>
+  place.acceleratedNetworking ?? nic.acceleratedNetworking;
+
 export const networkOf = (subnet: ArmId): ArmId =>
   armId(subnet.slice(0, subnet.toLowerCase().lastIndexOf("/subnets/")));
 

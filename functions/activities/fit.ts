@@ -13,7 +13,7 @@ import type { Offer } from "../../engine/eligibility/survey.ts";
 import { copyDisks } from "../../engine/recovery/disk-set.ts";
 import { sizeOf, wishOf } from "../../engine/recovery/build-choice.ts";
 import { type ItemRecord, sourceOf, targetOf } from "../../engine/recovery/item.ts";
-import { roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
+import { accelerates, placeOf, roleIn, targetDisk, targetNic } from "../../engine/recovery/target-names.ts";
 import { copyOf } from "../../engine/recovery/test-target.ts";
 import type { AtPoint, Copy } from "../../orchestrations/contract.ts";
 import type { Services } from "../services.ts";
@@ -126,7 +126,7 @@ function factsOf(item: ItemRecord, copy: Copy, offer: Offer | undefined): Omit<F
     controller: source.diskController,
     trustedLaunch: profile["securityType"] === "TrustedLaunch",
     hostEncryption: profile["encryptionAtHost"] === true,
-    acceleratedNetworking: source.nics.some((nic) => nic.acceleratedNetworking),
+    acceleratedNetworking: source.nics.some((nic) => accelerates(nic, placeOf(target, nic))),
     zone: target.zone,
   };
   return {

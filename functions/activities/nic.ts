@@ -15,6 +15,7 @@ import type { SourceAddress } from "../../engine/recovery/source-nic.ts";
 import type { BuiltAddress, BuiltNic } from "../../engine/recovery/target-build.ts";
 import {
   networkOf,
+  accelerates,
   placeOf,
   roleIn,
   targetNic,
@@ -52,8 +53,7 @@ export const nicActivities = {
       addresses: wanted.map(({ name, version }, n) => ({ name, version, address: addresses[n]?.given })),
       networkSecurityGroup: place.networkSecurityGroup,
       applicationSecurityGroups: place.applicationSecurityGroups,
-      enableAcceleratedNetworking:
-        nic.acceleratedNetworking && builtOf(item, copy)?.fit?.accelerates !== false,
+      enableAcceleratedNetworking: accelerates(nic, place) && builtOf(item, copy)?.fit?.accelerates !== false,
       enableIpForwarding: nic.ipForwarding,
       dnsServers: nic.dnsServers,
       owner: { machine, role: roleIn(target, "nic") },

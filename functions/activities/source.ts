@@ -63,7 +63,8 @@ export async function settlePlan(services: Services, item: ItemRecord) {
 async function diagnosticsOf({ arm }: Services, { request }: ItemRecord) {
   const { bootDiagnosticsAccount: id } = request;
   if (!id) return {};
-  return { bootDiagnosticsUri: (await getStorageAccount(arm, id)).properties.primaryEndpoints.blob };
+  const { primaryEndpoints } = (await getStorageAccount(arm, id)).properties;
+  return { bootDiagnosticsAccount: id, bootDiagnosticsUri: primaryEndpoints.blob };
 }
 
 /** Two enablements may come to one network, or to one name, at the same time: the first row decides for both. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ensureDisk } from "../../../engine/azure/disk.ts";
 import { virtualMachineBody } from "../../../engine/azure/virtual-machine.ts";
-import type { ArmId } from "../../../engine/core/ids.ts";
+import { type ArmId, armId } from "../../../engine/core/ids.ts";
 import { GIB, bytes } from "../../../engine/core/units.ts";
 import { itemKeyOf, sourceOf, targetOf } from "../../../engine/recovery/item.ts";
 import type { ProtectionRequest } from "../../../engine/recovery/protection-request.ts";
@@ -9,6 +9,7 @@ import { targetDisk } from "../../../engine/recovery/target-names.ts";
 import { nicActivities } from "../../../functions/activities/nic.ts";
 import { vmActivities } from "../../../functions/activities/vm.ts";
 import { dryRun } from "../../../functions/plans.ts";
+import { checkReadiness } from "../../../functions/readiness.ts";
 import type { ArmSent } from "../../../orchestrations/contract.ts";
 import { POINT } from "../../unit/engine/recovery/fixture.ts";
 import { appAt, asked, makeMachine, makeNetwork, makeTarget, wishFor } from "./enabling.ts";
@@ -199,4 +200,21 @@ test.each([
   });
   const making = box.client.put(id, { ...body, properties: { ...body.properties, ...properties } });
   await expect(making).rejects.toMatchObject({ code: "ArmFailed", message: expect.stringContaining(code) });
+});
+
+test("where a machine was sent since it was enabled is what is looked at from then on", async () => {
+  const services = appAt(box);
+  const machine = await asked(services, vm, { scaleSet: SCALE, zone: "2" });
+  await makeTarget(services, machine);
+  const gone = armId(`${SCALE}-gone`);
+  const item = await services.records.items.update(itemKeyOf(machine), (old) => ({
+    ...old,
+    state: "Protected",
+    target: { ...targetOf(old), scaleSet: gone },
+  }));
+  await checkReadiness(services, item);
+  const { found } = (await services.records.readiness.get(machine))?.value ?? {};
+  expect(found?.filter(({ code }) => code === "PlacementMissing")).toMatchObject([
+    { message: expect.stringContaining(gone) },
+  ]);
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { GIB, bytes } from "../../../../engine/core/units.ts";
-import { judge, judgeProtected } from "../../../../engine/eligibility/verdict.ts";
+import { judge, judgeProtected, unprotectedDisks } from "../../../../engine/eligibility/verdict.ts";
 import { FINDINGS, type FindingCode, isError } from "../../../../engine/recovery/findings.ts";
 import type { Placement } from "../../../../engine/azure/placement.ts";
 import type { SurveyedPlacement } from "../../../../engine/eligibility/judge-placement.ts";
@@ -268,6 +268,24 @@ test("what has changed since a machine was protected is found", () => {
   const other = idOf("Microsoft.Compute/disks", "new");
   expect(of(now(other), true)).toEqual(expect.arrayContaining(["DiskDetached", "DisksChanged"]));
   expect(of(now(other), false)).not.toContain("DisksChanged");
+  const removed = judgeProtected(now(other), { disks: [first], removed: [{ id: other }] }, true);
+  expect(removed.map(({ code }) => code)).not.toContain("DisksChanged");
+});
+
+test("data disks that are not protected are told by where they are attached", () => {
+  const kept = idOf("Microsoft.Compute/disks", "data");
+  const other = idOf("Microsoft.Compute/disks", "new");
+  const attached = profile({ managedDisk: { id: other } });
+  const dataDisks = [{ managedDisk: { id: kept } }, { managedDisk: { id: other } }, {}].map((disk, lun) => ({
+    ...disk,
+    lun,
+    caching: "None" as const,
+  }));
+  attached.properties.storageProfile.dataDisks = dataDisks;
+  expect(unprotectedDisks(attached, { disks: [{ id: kept }] })).toEqual([
+    { lun: 1, id: other },
+    { lun: 2, id: undefined },
+  ]);
 });
 
 test("every code of the catalogue has a case here", () => {

@@ -24,7 +24,7 @@ test("what is not named stays, and the same change once more changes nothing", (
     network: old.target?.network,
   });
   expect(once.request).toEqual(old.request);
-  expect(retargeted(once, { ...NOTHING, vmName: "ledger-b", size: "Standard_E4s_v5" })).toEqual(once);
+  expect(retargeted(once, { ...NOTHING, vmName: "ledger-b", size: "Standard_E4s_v5" })).toBe(once);
 });
 
 test("an interface gets the subnet, the address and the rules that are named, and the others keep theirs", () => {
@@ -63,5 +63,17 @@ test("what does not fit is refused by name, and so is a machine that is being bu
   const zoned = item();
   const target = zoned.target && { ...zoned.target, zone: "1" };
   const set = { ...NOTHING, availabilitySet: NET };
-  expect(() => retargeted({ ...zoned, target }, set)).toThrow("it comes up in a zone");
+  expect(() => retargeted({ ...zoned, target }, set)).toThrow(
+    "recoveryAvailabilitySetId: a machine is in a zone or in an availability set",
+  );
+});
+
+test("two interfaces cannot have one name, in whatever casing", () => {
+  const nics = [{ name: "front", recoveryName: "BACK" }];
+  expect(() => retargeted(item(), { ...NOTHING, nics })).toThrow("two interfaces would be called back");
+  const swapped = [...nics, { name: "back", recoveryName: "front" }];
+  expect(retargeted(item(), { ...NOTHING, nics: swapped }).target?.nics).toMatchObject([
+    { name: "front", recoveryName: "BACK" },
+    { name: "back", recoveryName: "front" },
+  ]);
 });
