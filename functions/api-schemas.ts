@@ -6,6 +6,7 @@ import { plannedFailoverRequest } from "../engine/contract/planned-failover.ts";
 import {
   planCleanupRequest,
   planFailoverRequest,
+  planPlannedFailoverRequest,
   planTestRequest,
   recoveryPlanRequest,
   recoveryPlanUpdate,
@@ -177,7 +178,7 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   removeRecoveryPlan: written(),
   recoveryPlanResult: { answer: recoveryPlanView },
   "recoveryPlan-unplannedFailover": written(planFailoverRequest),
-  "recoveryPlan-plannedFailover": written(planFailoverRequest),
+  "recoveryPlan-plannedFailover": written(planPlannedFailoverRequest),
   "recoveryPlan-failoverCommit": written(),
   "recoveryPlan-failoverCancel": written(),
   "recoveryPlan-reProtect": written(),

@@ -81,7 +81,7 @@ export async function groupWanted(
 ): Promise<ArmId | undefined> {
   const { multiVmGroupName: name, multiVmGroupId: wanted } = properties.providerSpecificDetails;
   if (name !== undefined) return groupNamed(item, name);
-  if (wanted === undefined || wanted === "") return undefined;
+  if (wanted === undefined) return undefined;
   for await (const { group, id } of services.records.groups.list())
     if (group === wanted.toLowerCase() && sameArmId(vaultOf(id), vaultOf(item))) return id;
   throw new LeewardError(

@@ -62,7 +62,7 @@ export async function tendGiven(services: Giving, item: ItemRecord): Promise<voi
 
 /** The container that it goes back to, unless another one is named, is the one that it is in now. */
 export function recoveryContainerFor(item: ItemRecord, named: string | undefined): ArmId {
-  if (named === undefined || named === "") return containerAbove(item.id);
+  if (named === undefined) return containerAbove(item.id);
   const found = containerId.safeParse(named);
   if (found.success) return found.data;
   throw new LeewardError(

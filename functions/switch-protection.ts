@@ -71,7 +71,7 @@ async function wishOf(
   token: string | undefined,
   details: WayBackRequest | undefined,
 ): Promise<ReversalWish> {
-  const policyId = details?.policyId || undefined;
+  const policyId = details?.policyId;
   const { policy } = withPolicy(item, await policyFor(services, item.id, policyId));
   return {
     token,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { armIdField } from "./field.ts";
+import { armIdField, sparse } from "./field.ts";
 
 /** The id of something in a vault, as in `replicationPolicies`. */
 const idInVault = (type: string) =>
@@ -7,32 +7,36 @@ const idInVault = (type: string) =>
     message: `not the id of one of a vault's ${type}`,
   });
 
-const settings = z.object({
-  instanceType: z.literal("A2A"),
+/** Kept and shown: agents are upgraded when somebody asks for it. */
+export const updateSettings = {
   agentAutoUpdateStatus: z.enum(["Enabled", "Disabled"]).optional(),
-  automationAccountArmId: z.string().max(2048).nullish(),
+  automationAccountArmId: z.string().max(2048).optional(),
   automationAccountAuthenticationType: z.enum(["RunAsAccount", "SystemAssignedIdentity"]).optional(),
-});
+};
+
+const settings = sparse(z.object({ instanceType: z.literal("A2A"), ...updateSettings }));
 
 /** Body of `PUT …/replicationProtectionContainerMappings/{name}`: ASR's CreateProtectionContainerMappingInput. */
 export const containerMappingRequest = z.object({
-  properties: z.object({
-    policyId: idInVault("replicationPolicies"),
-    targetProtectionContainerId: idInVault("replicationProtectionContainers"),
-    providerSpecificInput: settings.prefault({ instanceType: "A2A" }),
-  }),
+  properties: sparse(
+    z.object({
+      policyId: idInVault("replicationPolicies"),
+      targetProtectionContainerId: idInVault("replicationProtectionContainers"),
+      providerSpecificInput: settings.prefault({ instanceType: "A2A" }),
+    }),
+  ),
 });
 
 /** Body of `PATCH …`: ASR's UpdateProtectionContainerMappingInput. */
 export const containerMappingUpdate = z.object({
-  properties: z.object({ providerSpecificInput: settings.optional() }).prefault({}),
+  properties: sparse(z.object({ providerSpecificInput: settings.optional() })).prefault({}),
 });
 
 /** Body of `POST …/remove`: ASR's RemoveProtectionContainerMappingInput. */
 export const containerMappingRemoval = z.object({
-  properties: z
-    .object({ providerSpecificInput: z.object({ instanceType: z.string().optional() }).optional() })
-    .prefault({}),
+  properties: sparse(
+    z.object({ providerSpecificInput: sparse(z.object({ instanceType: z.string().optional() })).optional() }),
+  ).prefault({}),
 });
 
 /** ASR's container mapping. */

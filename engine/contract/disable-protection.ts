@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { sparse } from "./field.ts";
 
 /** Body of `POST …/remove`: ASR's DisableProtectionInput. */
 export const disableProtectionRequest = z.object({
-  properties: z
-    .object({
+  properties: sparse(
+    z.object({
       disableProtectionReason: z.enum(["NotSpecified", "MigrationComplete"]).optional(),
       replicationProviderInput: z.object({ instanceType: z.string() }).optional(),
       /** Ours, and strict. */
@@ -13,11 +14,11 @@ export const disableProtectionRequest = z.object({
           keepPoints: z.boolean().default(false),
         })
         .prefault({}),
-    })
-    .prefault({}),
+    }),
+  ).prefault({}),
 });
 
 /** Body of `POST …/updateMobilityService`: ASR's. An account to log on with is nothing that Leeward needs. */
 export const updateMobilityServiceRequest = z.object({
-  properties: z.object({ runAsAccountId: z.string().optional() }).prefault({}),
+  properties: sparse(z.object({ runAsAccountId: z.string().optional() })).prefault({}),
 });

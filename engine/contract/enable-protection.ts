@@ -2,8 +2,9 @@ import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
 import { copyNameList, interfaceName } from "./copy-names.ts";
 import { PLACES, excludedAmong } from "../core/placement.ts";
-import { armIdField, idOfType } from "./field.ts";
+import { armIdField, idOfType, sparse } from "./field.ts";
 import { groupName } from "./group.ts";
+import { autoProtection, cloudService, diskKeys, notHere, unmanagedDisks } from "./refused-field.ts";
 
 const network = idOfType("Microsoft.Network/virtualNetworks");
 const account = idOfType("Microsoft.Storage/storageAccounts");
@@ -25,73 +26,90 @@ const cacheKind = z.enum(["Standard_LRS", "Standard_ZRS", "Premium_LRS", "Premiu
 const replicaKind = z.enum(["Standard_LRS", "Standard_ZRS"]);
 
 /** One disk of ASR's input. */
-export const managedDisk = z.object({
-  diskId: armIdField,
-  /** The cache account, in the source region; made when it is left out. */
-  primaryStagingAzureStorageAccountId: account.optional(),
-  recoveryResourceGroupId: armIdField.optional(),
-  recoveryTargetDiskAccountType: managedDiskKind.optional(),
-  recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
-});
+export const managedDisk = sparse(
+  z.object({
+    diskId: armIdField,
+    /** The cache account, in the source region; made when it is left out. */
+    primaryStagingAzureStorageAccountId: account.optional(),
+    recoveryResourceGroupId: armIdField.optional(),
+    recoveryTargetDiskAccountType: managedDiskKind.optional(),
+    /** Of a managed disk that Leeward has not: its replica is a page blob. Terraform always sends it. */
+    recoveryReplicaDiskAccountType: managedDiskKind.optional(),
+    recoveryDiskEncryptionSetId: idOfType("Microsoft.Compute/diskEncryptionSets").optional(),
+    diskEncryptionInfo: diskKeys,
+  }),
+);
+
+/** ASR's A2AEnableProtectionInput. */
+const input = z
+  .object({
+    instanceType: z.literal("A2A"),
+    /** The source VM. */
+    fabricObjectId: armIdField,
+    recoveryContainerId: z.string().max(2048).optional(),
+    recoveryResourceGroupId: armIdField,
+    recoveryAzureNetworkId: network.optional(),
+    recoverySubnetName: z.string().min(1).max(2048).optional(),
+    recoveryAvailabilitySetId: idOfType("Microsoft.Compute/availabilitySets").optional(),
+    recoveryAvailabilityZone: z
+      .string()
+      .regex(/^[1-9]$/, "not a zone, as in 1")
+      .optional(),
+    recoveryProximityPlacementGroupId: idOfType("Microsoft.Compute/proximityPlacementGroups").optional(),
+    recoveryCapacityReservationGroupId: idOfType("Microsoft.Compute/capacityReservationGroups").optional(),
+    /** A flexible one. */
+    recoveryVirtualMachineScaleSetId: idOfType("Microsoft.Compute/virtualMachineScaleSets").optional(),
+    recoveryBootDiagStorageAccountId: account.optional(),
+    /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
+    multiVmGroupName: groupName.optional(),
+    multiVmGroupId: z.string().max(2048).optional(),
+    multiVmGroupCreateOption: z
+      .literal("UserSpecified", "a group has the name that multiVmGroupName gives")
+      .optional(),
+    vmManagedDisks: z.array(managedDisk).max(MOST_DISKS).optional(),
+    vmDisks: unmanagedDisks,
+    autoProtectionOfDataDisk: autoProtection,
+    diskEncryptionInfo: diskKeys,
+    recoveryCloudServiceId: cloudService,
+    recoveryExtendedLocation: notHere("machines come up in regions, not in edge zones: leave it out"),
+    protectionClusterId: notHere("there are no protection clusters: name a group (multiVmGroupName)"),
+  })
+  .superRefine((details, context) => {
+    const wrong = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: "custom", path, message });
+    for (const [place, , why] of excludedAmong((one) => details[PLACES[one]] !== undefined))
+      wrong([PLACES[place]], why);
+    const disks = details.vmManagedDisks ?? [];
+    const cache = disks.find(
+      (disk) => disk.primaryStagingAzureStorageAccountId,
+    )?.primaryStagingAzureStorageAccountId;
+    for (const [at, { primaryStagingAzureStorageAccountId: other }] of disks.entries())
+      if (other !== undefined && !same(other, cache))
+        wrong(
+          ["vmManagedDisks", at, "primaryStagingAzureStorageAccountId"],
+          "all disks of a machine have one cache account",
+        );
+    for (const [at, { recoveryResourceGroupId: group }] of disks.entries())
+      if (group !== undefined && !same(group, details.recoveryResourceGroupId))
+        wrong(
+          ["vmManagedDisks", at, "recoveryResourceGroupId"],
+          "the disks of a machine are made in the group that it comes up in",
+        );
+  });
 
 /**
  * Body of `PUT …/replicationProtectedItems/{name}`: ASR's EnableProtectionInput for Azure to Azure. As ARM does, fields
- * that are not known are let pass, except in `leeward`, whose content is checked by its owner.
+ * that ASR does not know are let pass, except in `leeward`, whose content is checked by its owner.
  */
 export const enableProtectionRequest = z.object({
-  properties: z.object({
-    policyId: z.string().max(2048).optional(),
-    providerSpecificDetails: z
-      .object({
-        instanceType: z.literal("A2A"),
-        /** The source VM. */
-        fabricObjectId: armIdField,
-        recoveryContainerId: z.string().max(2048).optional(),
-        recoveryResourceGroupId: armIdField,
-        recoveryAzureNetworkId: network.optional(),
-        recoverySubnetName: z.string().min(1).max(2048).optional(),
-        recoveryAvailabilitySetId: idOfType("Microsoft.Compute/availabilitySets").optional(),
-        recoveryAvailabilityZone: z
-          .string()
-          .regex(/^[1-9]$/, "not a zone, as in 1")
-          .optional(),
-        recoveryProximityPlacementGroupId: idOfType("Microsoft.Compute/proximityPlacementGroups").optional(),
-        recoveryCapacityReservationGroupId: idOfType(
-          "Microsoft.Compute/capacityReservationGroups",
-        ).optional(),
-        /** A flexible one. */
-        recoveryVirtualMachineScaleSetId: idOfType("Microsoft.Compute/virtualMachineScaleSets").optional(),
-        recoveryBootDiagStorageAccountId: account.optional(),
-        /** Machines of one group have common recovery points. By name, or by the id of a group that there is. */
-        multiVmGroupName: groupName.optional(),
-        multiVmGroupId: z.string().max(2048).optional(),
-        multiVmGroupCreateOption: z.enum(["AutoCreated", "UserSpecified"]).optional(),
-        vmManagedDisks: z.array(managedDisk).max(MOST_DISKS).optional(),
-      })
-      .superRefine((details, context) => {
-        const wrong = (path: (string | number)[], message: string) =>
-          context.addIssue({ code: "custom", path, message });
-        for (const [place, , why] of excludedAmong((one) => details[PLACES[one]] !== undefined))
-          wrong([PLACES[place]], why);
-        const disks = details.vmManagedDisks ?? [];
-        const cache = disks.find(
-          (disk) => disk.primaryStagingAzureStorageAccountId,
-        )?.primaryStagingAzureStorageAccountId;
-        for (const [at, { primaryStagingAzureStorageAccountId: other }] of disks.entries())
-          if (other !== undefined && !same(other, cache))
-            wrong(
-              ["vmManagedDisks", at, "primaryStagingAzureStorageAccountId"],
-              "all disks of a machine have one cache account",
-            );
-        for (const [at, { recoveryResourceGroupId: group }] of disks.entries())
-          if (group !== undefined && !same(group, details.recoveryResourceGroupId))
-            wrong(
-              ["vmManagedDisks", at, "recoveryResourceGroupId"],
-              "the disks of a machine are made in the group that it comes up in",
-            );
-      }),
-    leeward: z.unknown().optional(),
-  }),
+  properties: sparse(
+    z.object({
+      policyId: z.string().max(2048).optional(),
+      protectableItemId: notHere("the machine is named by providerSpecificDetails.fabricObjectId"),
+      providerSpecificDetails: sparse(input),
+      leeward: z.unknown().optional(),
+    }),
+  ),
 });
 export type EnableProtectionRequest = z.infer<typeof enableProtectionRequest>;
 

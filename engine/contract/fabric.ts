@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { regionOf } from "../core/region.ts";
+import { sparse } from "./field.ts";
 
 /** Body of `PUT …/replicationFabrics/{name}`: ASR's FabricCreationInput for Azure. */
 export const fabricRequest = z.object({
@@ -45,14 +46,14 @@ export type FabricView = z.infer<typeof fabricView>;
 
 /** Body of `PUT …/replicationProtectionContainers/{name}`: ASR's CreateProtectionContainerInput. */
 export const containerRequest = z.object({
-  properties: z
-    .object({
+  properties: sparse(
+    z.object({
       providerSpecificInput: z
         .array(z.object({ instanceType: z.enum(["A2A", "A2ACrossClusterMigration"]) }))
         .max(1)
         .optional(),
-    })
-    .prefault({}),
+    }),
+  ).prefault({}),
 });
 
 /** ASR's protection container. */

@@ -15,6 +15,17 @@ export const idOfType = (type: string) =>
     message: `not the id of a ${type}`,
   });
 
+/**
+ * An object of a request whose fields may be sent as "" or null for "not set", as clients in Go and in .NET do: those count as left
+ * out. One that is needed is missing then.
+ */
+export const sparse = <Schema extends z.ZodType>(schema: Schema) => z.preprocess(withoutBlanks, schema);
+
+function withoutBlanks(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, given]) => given !== null && given !== ""));
+}
+
 export const barrierIdField = z
   .string()
   .max(2048)

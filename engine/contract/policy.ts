@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { a2aPolicy } from "../core/a2a-policy.ts";
+import { sparse } from "./field.ts";
 
 const input = a2aPolicy.partial().extend({ instanceType: z.literal("A2A") });
 
@@ -9,14 +10,16 @@ const leeward = z.strictObject({ policy: z.record(z.string(), z.unknown()).optio
 /** Body of `PUT …/replicationPolicies/{name}`: ASR's CreatePolicyInput for Azure to Azure. */
 export const policyRequest = z.object({
   properties: z.object({
-    providerSpecificInput: input.required({ multiVmSyncStatus: true }),
+    providerSpecificInput: sparse(input.required({ multiVmSyncStatus: true })),
     leeward,
   }),
 });
 
 /** Body of `PATCH …/replicationPolicies/{name}`: ASR's UpdatePolicyInput. What is left out stays as it is. */
 export const policyUpdate = z.object({
-  properties: z.object({ replicationProviderSettings: input.optional(), leeward }).prefault({}),
+  properties: sparse(z.object({ replicationProviderSettings: sparse(input).optional(), leeward })).prefault(
+    {},
+  ),
 });
 
 /** ASR's policy. */

@@ -122,7 +122,7 @@ export const NOTES: Readonly<Record<string, Note>> = {
   ),
   "replicationVaultHealth.refresh": differs("health is read anew each time it is asked for"),
   "replicationProtectionIntents.create": differs(
-    "makes fabrics, containers, policy and mapping under ASR's default names and begins the enablement. Into the app's own region only; what is `New` is made where it is needed and named by Leeward",
+    "makes fabrics, containers, policy and mapping under ASR's default names and begins the enablement. Into the app's own region only; what is `New` is made where it is needed and named by Leeward; a name for it is refused",
   ),
   "supportedOperatingSystemsOperations.get": differs(
     "any: no driver of ours is in the guest, so there is no list of kernels",

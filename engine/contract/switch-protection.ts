@@ -1,38 +1,63 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
-import { armIdField } from "./field.ts";
+import { managedDiskKind } from "./enable-protection.ts";
+import { armIdField, idOfType, sparse } from "./field.ts";
+import { cloudService, diskKeys, notHere, unmanagedDisks } from "./refused-field.ts";
 
-/** ASR's client may send an empty one. */
-const notHere = (why: string) => z.unknown().refine(isNothing, why).optional();
+const keptSets = notHere("the disks keep the encryption sets that they had");
 
-function isNothing(value: unknown): boolean {
-  if (value === undefined || value === null || value === "") return true;
-  return Array.isArray(value) && value.length === 0;
-}
+/** Which disks go back is known; what ASR's client sends of them is looked at, so that nobody counts on it in vain. */
+const formerDisk = sparse(
+  z.object({
+    diskId: armIdField,
+    /** Needed in ASR, and made by Leeward where the machine runs now. */
+    primaryStagingAzureStorageAccountId: idOfType("Microsoft.Storage/storageAccounts").optional(),
+    recoveryResourceGroupId: armIdField.optional(),
+    recoveryTargetDiskAccountType: notHere(
+      "the disks keep the kinds that they had: change them by PATCH of the item afterwards",
+    ),
+    recoveryReplicaDiskAccountType: managedDiskKind.optional(),
+    recoveryDiskEncryptionSetId: keptSets,
+    diskEncryptionInfo: diskKeys,
+  }),
+);
 
-const wayBack = z.object({
-  instanceType: z.literal("A2A"),
-  recoveryContainerId: z.string().max(2048).optional(),
-  recoveryResourceGroupId: armIdField.optional(),
-  policyId: z.string().max(2048).optional(),
-  recoveryAvailabilitySetId: armIdField.optional(),
-  recoveryAvailabilityZone: z
-    .string()
-    .regex(/^[1-9]$/)
-    .optional(),
-  recoveryProximityPlacementGroupId: armIdField.optional(),
-  recoveryCapacityReservationGroupId: armIdField.optional(),
-  recoveryVirtualMachineScaleSetId: armIdField.optional(),
-  /** Said to be impossible, rather than passed over. */
-  recoveryBootDiagStorageAccountId: notHere("boot diagnostics go to Azure's own account"),
-  recoveryCloudServiceId: notHere("there are no cloud services any more"),
-  diskEncryptionInfo: notHere("the disks keep the encryption sets that they had"),
-  vmDisks: notHere("it has managed disks: name those (vmManagedDisks)"),
-  vmManagedDisks: z
-    .array(z.object({ diskId: armIdField }))
-    .max(MOST_DISKS)
-    .optional(),
-});
+const wayBack = sparse(
+  z
+    .object({
+      instanceType: z.literal("A2A"),
+      recoveryContainerId: z.string().max(2048).optional(),
+      recoveryResourceGroupId: armIdField.optional(),
+      policyId: z.string().max(2048).optional(),
+      recoveryAvailabilitySetId: armIdField.optional(),
+      recoveryAvailabilityZone: z
+        .string()
+        .regex(/^[1-9]$/)
+        .optional(),
+      recoveryProximityPlacementGroupId: armIdField.optional(),
+      recoveryCapacityReservationGroupId: armIdField.optional(),
+      recoveryVirtualMachineScaleSetId: armIdField.optional(),
+      /** Said to be impossible, rather than passed over. */
+      recoveryBootDiagStorageAccountId: notHere("boot diagnostics go to Azure's own account"),
+      recoveryCloudServiceId: cloudService,
+      diskEncryptionInfo: keptSets,
+      vmDisks: unmanagedDisks,
+      vmManagedDisks: z.array(formerDisk).max(MOST_DISKS).optional(),
+    })
+    .superRefine(({ recoveryResourceGroupId: group, vmManagedDisks = [] }, context) => {
+      if (group === undefined) return;
+      for (const [at, disk] of vmManagedDisks.entries())
+        if (
+          disk.recoveryResourceGroupId &&
+          disk.recoveryResourceGroupId.toLowerCase() !== group.toLowerCase()
+        )
+          context.addIssue({
+            code: "custom",
+            path: ["vmManagedDisks", at, "recoveryResourceGroupId"],
+            message: "the disks of a machine are made in the group that it comes up in",
+          });
+    }),
+);
 
 export type WayBackRequest = z.output<typeof wayBack>;
 
@@ -46,8 +71,10 @@ export const switchProtectionRequest = z.object({
 
 /** Body of `POST …/reProtect`: ASR's ReverseReplicationInput, in which it knows no managed disks. */
 export const reprotectRequest = z.object({
-  properties: z.object({
-    failoverDirection: z.enum(["PrimaryToRecovery", "RecoveryToPrimary"]).optional(),
-    providerSpecificDetails: wayBack.optional(),
-  }),
+  properties: sparse(
+    z.object({
+      failoverDirection: z.enum(["PrimaryToRecovery", "RecoveryToPrimary"]).optional(),
+      providerSpecificDetails: wayBack.optional(),
+    }),
+  ),
 });

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { checked } from "../core/schema.ts";
 import { sequence } from "../core/units.ts";
-import { barrierIdField, instantField } from "./field.ts";
+import { barrierIdField, instantField, sparse } from "./field.ts";
+import { cloudServiceOption } from "./refused-field.ts";
 
 /** What to fail over to, and whether that may be bad: of a failover, and of its test. */
 export const choiceFields = {
@@ -36,18 +37,21 @@ export const buildFields = {
 
 /** Body of `POST …/unplannedFailover`: ASR's UnplannedFailoverInput for Azure to Azure. */
 export const unplannedFailoverRequest = z.object({
-  properties: z.object({
-    failoverDirection: z.literal("PrimaryToRecovery").default("PrimaryToRecovery"),
-    /** `Required`: the source is shut down before, if that can be done; it is failed over in any case. */
-    sourceSiteOperations: z.enum(["Required", "NotRequired"]).default("NotRequired"),
-    providerSpecificDetails: z
-      .object({
-        instanceType: z.literal("A2A"),
-        /** The newest point when it is left out. */
-        recoveryPointId: barrierIdField.optional(),
-      })
-      .optional(),
-    /** Ours, and strict. */
-    leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
-  }),
+  properties: sparse(
+    z.object({
+      failoverDirection: z.literal("PrimaryToRecovery").default("PrimaryToRecovery"),
+      /** `Required`: the source is shut down before, if that can be done; it is failed over in any case. */
+      sourceSiteOperations: z.enum(["Required", "NotRequired"]).default("NotRequired"),
+      providerSpecificDetails: sparse(
+        z.object({
+          instanceType: z.literal("A2A"),
+          /** The newest point when it is left out. */
+          recoveryPointId: barrierIdField.optional(),
+          cloudServiceCreationOption: cloudServiceOption,
+        }),
+      ).optional(),
+      /** Ours, and strict. */
+      leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
+    }),
+  ),
 });

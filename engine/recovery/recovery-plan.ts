@@ -117,12 +117,25 @@ export const actionsFor = (actions: readonly PlanAction[], type: RunType): reado
       failoverTypes.includes(type) && failoverDirections.includes("PrimaryToRecovery"),
   );
 
-/** @throws InvalidRequest for an item that is named twice */
+/** @throws InvalidRequest for an item that is named twice, or an action that no run carries out */
 export function checkGroups(groups: readonly PlanGroup[]): void {
+  for (const [at, { start, end }] of groups.entries()) {
+    checkActions(`properties.groups.${at}.startGroupActions`, start);
+    checkActions(`properties.groups.${at}.endGroupActions`, end);
+  }
   const all: ArmId[] = [];
   for (const id of groups.flatMap(({ items }) => items)) {
     if (all.some((one) => sameArmId(one, id)))
       throw new LeewardError("InvalidRequest", `properties.groups: ${lastSegment(id)} is named twice`);
     all.push(id);
   }
+}
+
+function checkActions(field: string, actions: readonly PlanAction[]): void {
+  for (const [at, action] of actions.entries())
+    if (!RUNS.some((type) => actionsFor([action], type).length > 0))
+      throw new LeewardError(
+        "InvalidRequest",
+        `${field}.${at}: no run would carry it out: failoverDirections is to have PrimaryToRecovery, and failoverTypes one of ${RUNS.join(", ")}`,
+      );
 }

@@ -3,6 +3,7 @@ import type { DurableClient } from "durable-functions";
 import {
   planCleanupRequest,
   planFailoverRequest,
+  planPlannedFailoverRequest,
   planTestRequest,
 } from "../../engine/contract/recovery-plan.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
@@ -28,8 +29,8 @@ type Choice = Omit<PlanRun, "operation" | "type" | "startTime" | "ended">;
 const none = () => Promise.resolve({});
 
 action("unplannedFailover", "UnplannedFailover", "Admin", failoverChoice);
-action("plannedFailover", "PlannedFailover", "Admin", async (call) => {
-  await failoverChoice(call);
+action("plannedFailover", "PlannedFailover", "Admin", async ({ request }) => {
+  await bodyOf(request, planPlannedFailoverRequest);
   return {};
 });
 action("failoverCommit", "Commit", "Admin", none);

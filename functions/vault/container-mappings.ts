@@ -65,7 +65,7 @@ route(
       targetProtectionContainerId: target,
       providerSpecificInput: given,
     } = properties;
-    const row = { ...DEFAULTS, ...settingsOf(given), format: 1, id, policy, target } as const;
+    const row = { ...MAPPING_DEFAULTS, ...settingsOf(given), format: 1, id, policy, target } as const;
     const only = wantedBy(call.request);
     return configure(call, id, "putContainerMapping", () => putMapping(call.services, row, only));
   },
@@ -108,19 +108,22 @@ route("purgeContainerMapping", { method: "DELETE", path: one, role: "Admin", ver
 
 resultRoute("containerMappingResult", one, idIn, shown);
 
-const DEFAULTS = {
+export const MAPPING_DEFAULTS = {
   agentAutoUpdateStatus: "Disabled",
   automationAccountAuthenticationType: "RunAsAccount",
 } as const;
 
-type Given = NonNullable<
-  ReturnType<typeof containerMappingUpdate.parse>["properties"]["providerSpecificInput"]
+type Settings = Pick<
+  Partial<ContainerMappingRecord>,
+  "agentAutoUpdateStatus" | "automationAccountArmId" | "automationAccountAuthenticationType"
 >;
 
-function settingsOf(given: Given | undefined) {
-  const { agentAutoUpdateStatus, automationAccountArmId, automationAccountAuthenticationType } = given ?? {
-    instanceType: "A2A",
-  };
+/** What was given of them, and nothing else. */
+export function settingsOf({
+  agentAutoUpdateStatus,
+  automationAccountArmId,
+  automationAccountAuthenticationType,
+}: { readonly [Name in keyof Settings]: Settings[Name] | undefined } = {}): Settings {
   return {
     ...(agentAutoUpdateStatus && { agentAutoUpdateStatus }),
     ...(automationAccountArmId && { automationAccountArmId }),

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { enableProtectionRequest } from "../../engine/contract/enable-protection.ts";
 import {
   type IntentDetails,
   type IntentView,
@@ -16,14 +15,15 @@ import { resourceKey } from "../../engine/recovery/resource-key.ts";
 import { requireRole } from "../auth.ts";
 import { enable } from "../begin.ts";
 import { checkDelay } from "../delete-delay.ts";
-import { type DurableCall, bodyOf, checkInput, durableRoute } from "../http.ts";
+import { type DurableCall, bodyOf, durableRoute } from "../http.ts";
 import { joinGroup } from "../membership.ts";
 import { PATHS, intentIn as idIn, vaultIn } from "../paths.ts";
 import { askedIn, groupWanted } from "../protected-items.ts";
 import { wishOf } from "../wish.ts";
-import { putMapping } from "./container-mappings.ts";
+import { MAPPING_DEFAULTS, putMapping, settingsOf } from "./container-mappings.ts";
 import { putContainer } from "./containers.ts";
 import { putFabric } from "./fabrics.ts";
+import { enablementOf } from "./intent-enablement.ts";
 import { inVault } from "./inventory.ts";
 import { pageOf } from "./paging.ts";
 import { lookUp } from "../find-item.ts";
@@ -74,7 +74,7 @@ async function protect(
     throw new LeewardError("Conflict", `${lastSegment(id)} is of ${known.vmId}: choose another name`);
   const places = placesFor(vaultOf(id), vmId, details);
   const policy = await policyWanted(call, vaultOf(id), details);
-  const body = enablement(details, places.recovery, policy?.id, leeward);
+  const body = enablementOf(details, places.recovery, policy?.id, leeward);
   const wish = wishOf(services.settings, places.item, body, policy && givenBy(policy));
   checkDelay(services.settings, wish.policy);
   if (wish.request.freeze) requireRole(call.caller, "Admin");
@@ -144,56 +144,6 @@ async function policyWanted(
   return known ?? { id, a2a, own: {} };
 }
 
-/** What `PUT` of an item would be told. */
-function enablement(details: IntentDetails, recovery: ArmId, policyId: string | undefined, leeward: unknown) {
-  const network = existing(details.recoveryVirtualNetworkCustomInput);
-  const set = existing(details.recoveryAvailabilitySetCustomInput)?.recoveryAvailabilitySetId;
-  const placement = existing(details.recoveryProximityPlacementGroupCustomInput);
-  const account = details.primaryStagingStorageAccountCustomInput?.azureStorageAccountId;
-  return checkInput(enableProtectionRequest, {
-    properties: {
-      policyId,
-      providerSpecificDetails: {
-        instanceType: "A2A",
-        fabricObjectId: details.fabricObjectId,
-        recoveryContainerId: recovery,
-        recoveryResourceGroupId: details.recoveryResourceGroupId,
-        recoveryAzureNetworkId: network?.recoveryVirtualNetworkId,
-        recoverySubnetName: network?.recoverySubnetName,
-        recoveryAvailabilitySetId: set,
-        recoveryAvailabilityZone: details.recoveryAvailabilityZone,
-        recoveryProximityPlacementGroupId: placement?.recoveryProximityPlacementGroupId,
-        multiVmGroupName: details.multiVmGroupName,
-        multiVmGroupId: details.multiVmGroupId,
-        vmManagedDisks: details.vmManagedDisks?.map(
-          ({ primaryStagingStorageAccountCustomInput: own, ...disk }) => ({
-            ...disk,
-            primaryStagingAzureStorageAccountId: own?.azureStorageAccountId ?? account,
-          }),
-        ),
-      },
-      leeward: withCache(leeward, details.vmManagedDisks ? undefined : account),
-    },
-  });
-}
-
-/** The cache account where no disks are named that could name it. */
-function withCache(leeward: unknown, cacheAccount: ArmId | undefined): unknown {
-  if (cacheAccount === undefined || (leeward !== undefined && !isObject(leeward))) return leeward;
-  const { target, ...rest }: { target?: unknown } = leeward ?? {};
-  return { ...rest, target: { cacheAccount, ...(isObject(target) ? target : {}) } };
-}
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-const existing = <One extends { readonly resourceType: string }>(
-  input: One | undefined,
-): Extract<One, { readonly resourceType: "Existing" }> | undefined => (isExisting(input) ? input : undefined);
-
-const isExisting = <One extends { readonly resourceType: string }>(
-  input: One | undefined,
-): input is Extract<One, { readonly resourceType: "Existing" }> => input?.resourceType === "Existing";
-
 /** As if somebody had made them one by one. */
 async function makePlaces(
   services: DurableCall["services"],
@@ -215,13 +165,16 @@ async function makePlaces(
   const { id } = await findPolicy(services, policy.id);
   if (sameArmId(primary, recovery)) return;
   const mapping = `${details.primaryLocation}-${details.recoveryLocation}-${lastSegment(id)}`;
+  const row = armId(`${primary}/replicationProtectionContainerMappings/${mapping}`);
+  const known = (await services.records.containerMappings.get(resourceKey(row)))?.value;
   await putMapping(services, {
     format: 1,
-    id: armId(`${primary}/replicationProtectionContainerMappings/${mapping}`),
+    id: row,
     policy: id,
     target: recovery,
-    agentAutoUpdateStatus: "Disabled",
-    automationAccountAuthenticationType: "RunAsAccount",
+    ...MAPPING_DEFAULTS,
+    ...settingsOf(known),
+    ...settingsOf(details),
   });
 }
 
