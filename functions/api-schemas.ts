@@ -188,6 +188,7 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   beginTestFailoverCleanup: written(testFailoverCleanupRequest),
   updateMobilityService: written(updateMobilityServiceRequest),
   repairReplication: { answer: protectedItem },
+  verifyItem: { answer: protectedItem },
   planProtection: { body: enableProtectionRequest, answer: plan },
   itemLosses: { answer: lossesResource },
   listRecoveryPoints: {

@@ -57,3 +57,4 @@ import "./vault/target-sizes.ts";
 import "./vault/upkeep-timer.ts";
 import "./vault/vault-health.ts";
 import "./vault/vault-settings.ts";
+import "./verify.ts";

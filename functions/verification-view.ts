@@ -14,6 +14,7 @@ export function verificationOf(item: ItemRecord, known: VerificationRecord | und
   const { point } = known.journal;
   const total = totalBlocks(item.source?.disks ?? []);
   return {
+    requestedTime: isoOf(known.wish?.at),
     verifiedPoint: point?.id ?? null,
     verifiedTime: isoOf(point?.time),
     coverage: coverageOf(known.journal, total),

@@ -22,6 +22,8 @@ const coverage = z.object({
 });
 
 const verification = z.object({
+  /** When a comparison of the newest point was asked for; null when there is none that waits. */
+  requestedTime: z.string().nullable(),
   verifiedPoint: z.string().nullable(),
   verifiedTime: z.string().nullable(),
   coverage,

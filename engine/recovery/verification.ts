@@ -35,7 +35,7 @@ const road = z.object({
 });
 export type RoadState = z.infer<typeof road>;
 
-/** What is known of the truth of a machine's points. Kind `verification`; written by verification alone. */
+/** What is known of the truth of a machine's points. Kind `verification`; but for the wish written by verification alone. */
 export const verificationRecord = z.object({
   format: z.literal(1),
   machine: z.string().transform(checked(machineId)),
@@ -55,6 +55,8 @@ export const verificationRecord = z.object({
   resync: z
     .object({ generation: z.number().transform(checked(generation)), requestedAt: time, begun: z.boolean() })
     .optional(),
+  /** Someone asked for a comparison of the point of this write before it is due; gone once the journal was compared so far. */
+  wish: z.object({ at: time, sequence: z.number().transform(checked(sequence)) }).optional(),
 });
 export type VerificationRecord = z.infer<typeof verificationRecord>;
 
@@ -70,7 +72,7 @@ export function verificationFor(
 ): VerificationRecord {
   if (old && old.generation >= of) return old;
   const fresh = () => ({ scrub: newScrub(now) });
-  const { problem: _, ...kept } = old ?? { format: 1 as const, machine, verified: [], bad: [] };
+  const { problem: _, wish: __, ...kept } = old ?? { format: 1 as const, machine, verified: [], bad: [] };
   return { ...kept, generation: of, journal: fresh(), replica: fresh() };
 }
 
@@ -119,7 +121,9 @@ export function withGood(
     };
   const verified = [...old.verified.filter((one) => one !== id), id].slice(-MOST_VERIFIED);
   const bad = old.bad.filter((one) => one.road !== "journal" || one.point !== id);
-  return { ...rest, journal: state, verified, bad, attemptedAt: now };
+  const { wish, ...plain } = rest;
+  const open = wish && wish.sequence > at;
+  return { ...plain, ...(open && { wish }), journal: state, verified, bad, attemptedAt: now };
 }
 
 /**
@@ -134,7 +138,8 @@ export function withBad(old: VerificationRecord, found: BadPoint): VerificationR
   const next = { ...rest, journal, bad, attemptedAt: found.foundAt };
   if (found.road === "replica")
     return { ...next, journal: old.journal, replica: { scrub: newScrub(found.foundAt) } };
-  return { ...next, verified: old.verified.filter((one) => one !== found.point) };
+  const { wish: ___, ...answered } = next;
+  return { ...answered, verified: old.verified.filter((one) => one !== found.point) };
 }
 
 const isSame = (a: BadPoint, b: BadPoint): boolean => a.road === b.road && a.point === b.point;

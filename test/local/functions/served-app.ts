@@ -82,6 +82,8 @@ export interface Served {
 }
 
 interface Wanted {
+  /** What the machine wrote; what comes behind the last but one `seal` is in the cache. */
+  readonly events?: readonly Event[];
   /** The host's; the system's when it is left out. */
   readonly clock?: Clock;
   /** Seconds that Resource Manager wants to be left alone between two questions. */
@@ -114,7 +116,7 @@ export async function serveApp(wanted: Wanted = {}): Promise<Served> {
   });
   await wanted.prepare?.(arm, path.join(folder, "tls"));
   const scene = new Scene(folder, azurite, arm, () => writes);
-  await scene.set();
+  await scene.set(wanted.events);
   Object.assign(process.env, scene.settings());
   const host = await startHost({
     app: path.join(import.meta.dirname, "../../.."),
@@ -176,9 +178,9 @@ class Scene {
     this.#item = itemAtWork(azurite);
   }
 
-  async set(): Promise<void> {
+  async set(events: readonly Event[] = EVENTS): Promise<void> {
     await this.#targetRegion();
-    this.#story = await tell(EVENTS, { machine: this.#item.machine, disks: DISKS });
+    this.#story = await tell(events, { machine: this.#item.machine, disks: DISKS });
     for (const name of ["cache", "target", "replica"] as const) await this.#objectsAt(name).ensureContainer();
     await this.#journal(this.#story);
     const pages = new AzurePageStore(this.#container("replica"));

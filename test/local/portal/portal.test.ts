@@ -208,7 +208,7 @@ describe.skipIf(!present)("the portal in a browser", () => {
   test("says what is proved, names what is not, and fails over to the newest that was verified", async () => {
     const coverage = { fraction: 0.25, since: iso(100), wholeTime: iso(600) };
     const verified = { verifiedPoint: POINTS[0]?.name ?? null, verifiedTime: iso(65), coverage };
-    const verification = { ...verified, replica: verified, bad: [], resync: null };
+    const verification = { ...verified, replica: verified, requestedTime: null, bad: [], resync: null };
     script.items = [protectedItem({ verification })];
     const [old, newest] = POINTS.map(({ properties, ...rest }, n) => ({
       ...rest,
