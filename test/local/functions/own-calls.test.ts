@@ -10,18 +10,20 @@ const POINT: Event[] = [{ kind: "barrier" }, { kind: "prove" }, { kind: "seal" }
 const writes = (disk: number, count: number): Event[] =>
   Array.from({ length: count }, (_, n) => ({ kind: "write", disk, sector: n * 16, sectors: 8, fill: n + 1 }));
 
+const EVENTS: Event[] = [
+  ...writes(0, 3),
+  ...POINT,
+  ...writes(1, 40),
+  ...POINT,
+  ...writes(0, 20),
+  { kind: "seal" },
+  ...writes(1, 1),
+  { kind: "seal" },
+];
+
 let app: Served;
 beforeAll(async () => {
-  app = await serveApp({
-    events: [
-      ...writes(0, 3),
-      ...POINT,
-      ...writes(1, 40),
-      ...POINT,
-      ...writes(0, 20),
-      { kind: "seal" },
-    ].concat(writes(1, 1), { kind: "seal" }),
-  });
+  app = await serveApp({ events: EVENTS });
 });
 afterAll(() => app.close());
 
