@@ -14,24 +14,20 @@ type Asked = UpdateItemRequest["properties"];
  * @throws InvalidRequest naming the field
  */
 export function checkFixed(item: ItemRecord, asked: Asked): void {
-  const all = [
-    ...machineFields(item, asked),
-    ...nicFields(item, asked.vmNics ?? []),
-    ...diskFields(item, asked),
-  ];
+  const all = [...machineFields(item, asked), ...nicFields(item, asked.vmNics), ...diskFields(item, asked)];
   const wrong = all.find(isOther);
   if (wrong) throw new LeewardError("InvalidRequest", `properties.${wrong.field}: ${wrong.why}`);
 }
 
 function isOther({ sent, shown }: Fixed): boolean {
-  if (sent === undefined || sent === null || sent === "") return false;
+  if (sent === undefined) return false;
   if (Array.isArray(sent)) return sent.length > 0;
   return typeof sent === "string" ? sent.toLowerCase() !== String(shown ?? "").toLowerCase() : sent !== shown;
 }
 
 function machineFields(item: ItemRecord, asked: Asked): Fixed[] {
   const { source, target } = item;
-  const details = asked.providerSpecificDetails ?? undefined;
+  const details = asked.providerSpecificDetails;
   const licence = source?.licenseType === "Windows_Server" ? "WindowsServer" : "NoLicenseType";
   const fixed = (field: string, sent: unknown, shown: Fixed["shown"], why: string): Fixed => ({
     field,

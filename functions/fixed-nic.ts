@@ -3,8 +3,8 @@ import type { VmNic } from "../engine/contract/vm-nic.ts";
 import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
 import { vmNics } from "./vm-nics.ts";
 
-type Nic = NonNullable<UpdateItemRequest["properties"]["vmNics"]>[number];
-type IpConfig = NonNullable<Nic["ipConfigs"]>[number];
+type Nic = UpdateItemRequest["properties"]["vmNics"][number];
+type IpConfig = Nic["ipConfigs"][number];
 
 /** A field of ASR's that cannot be changed here: what was sent, and what there is. */
 export interface Fixed {
@@ -25,7 +25,7 @@ export const nicFields = (item: ItemRecord, sent: readonly Nic[]): Fixed[] =>
 
 function fieldsOf(nic: Nic, shown: VmNic): Fixed[] {
   const unselected = nic.selectionType?.toLowerCase() === "notselected" ? nic.selectionType : undefined;
-  const [primary] = primaryFirst(nic.ipConfigs ?? []);
+  const [primary] = primaryFirst(nic.ipConfigs);
   const kept = ["recoveryNicResourceGroupName", "reuseExistingNic"] as const;
   const tests = [
     "tfoReuseExistingNic",
@@ -48,7 +48,7 @@ function fieldsOf(nic: Nic, shown: VmNic): Fixed[] {
       shown: shown.tfoRecoveryNicResourceGroupName,
       why: TEST,
     },
-    ...(nic.ipConfigs ?? []).flatMap((config, at) =>
+    ...nic.ipConfigs.flatMap((config, at) =>
       addressFields(config, shown, config === primary ? undefined : (primary?.recoverySubnetName ?? "")).map(
         (one) => ({ ...one, field: `ipConfigs.${at}.${one.field}` }),
       ),

@@ -65,6 +65,9 @@ export function providerDetails(
     tfoAzureVMName: target ? lastSegment(testMachine(target)) : null,
     autoProtectionOfDataDisk: "Disabled",
     churnOptionSelected: item.policy.churn,
+    // Of shared disks, which are not supported.
+    protectionClusterId: null,
+    isClusterInfraReady: null,
   };
 }
 

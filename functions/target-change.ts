@@ -10,7 +10,7 @@ import { subnetsOf } from "./target-network.ts";
 import { bootDiagnosticsIn, checkPlaces } from "./target-placement.ts";
 import { vmNics } from "./vm-nics.ts";
 
-type Nic = NonNullable<UpdateItemRequest["properties"]["vmNics"]>[number];
+type Nic = UpdateItemRequest["properties"]["vmNics"][number];
 
 /**
  * What the request wants of the target; undefined when it wants nothing of it.
@@ -22,21 +22,21 @@ export async function targetChangeIn(
   asked: UpdateItemRequest["properties"],
 ): Promise<TargetChange | undefined> {
   checkFixed(item, asked);
-  const details = asked.providerSpecificDetails ?? undefined;
-  const network = asked.selectedRecoveryAzureNetworkId ?? undefined;
-  const size = asked.recoveryAzureVMSize ?? undefined;
+  const details = asked.providerSpecificDetails;
+  const network = asked.selectedRecoveryAzureNetworkId;
+  const size = asked.recoveryAzureVMSize;
   const places = {
-    proximityPlacementGroup: details?.recoveryProximityPlacementGroupId ?? undefined,
-    capacityReservationGroup: details?.recoveryCapacityReservationGroupId ?? undefined,
-    scaleSet: details?.recoveryVirtualMachineScaleSetId ?? undefined,
+    proximityPlacementGroup: details?.recoveryProximityPlacementGroupId,
+    capacityReservationGroup: details?.recoveryCapacityReservationGroupId,
+    scaleSet: details?.recoveryVirtualMachineScaleSetId,
   };
-  const account = details?.recoveryBootDiagStorageAccountId ?? undefined;
+  const account = details?.recoveryBootDiagStorageAccountId;
   const change: TargetChange = {
-    vmName: asked.recoveryAzureVMName ?? undefined,
+    vmName: asked.recoveryAzureVMName,
     size,
-    availabilitySet: asked.recoveryAvailabilitySetId ?? undefined,
+    availabilitySet: asked.recoveryAvailabilitySetId,
     ...places,
-    nics: (asked.vmNics ?? []).map((nic) => nicIn(item, nic)),
+    nics: asked.vmNics.map((nic) => nicIn(item, nic)),
     disks: (details?.managedDiskUpdateDetails ?? []).flatMap(
       ({ diskId: id, recoveryTargetDiskAccountType: sku }) => (sku ? [{ id, sku }] : []),
     ),
@@ -60,13 +60,13 @@ async function networkIn(services: Services, item: ItemRecord, id: ArmId): Promi
 }
 
 function nicIn(item: ItemRecord, nic: Nic): TargetChange["nics"][number] {
-  const [config] = primaryFirst(nic.ipConfigs ?? []);
-  const subnet = config?.recoverySubnetName || undefined;
+  const [config] = primaryFirst(nic.ipConfigs);
+  const subnet = config?.recoverySubnetName;
   return {
     name: lastSegment(nic.nicId),
     subnet: subnet === undefined ? undefined : lastSegment(subnet),
-    address: config?.recoveryStaticIPAddress ?? undefined,
-    networkSecurityGroup: nic.recoveryNetworkSecurityGroupId ?? undefined,
+    address: config?.recoveryStaticIPAddress,
+    networkSecurityGroup: nic.recoveryNetworkSecurityGroupId,
     ...newOf(
       nic,
       vmNics(item).find(({ nicId }) => isNamed(nicId, nic.nicId)),
@@ -76,8 +76,8 @@ function nicIn(item: ItemRecord, nic: Nic): TargetChange["nics"][number] {
 
 /** What says otherwise than before: clients send both names back. */
 function newOf(nic: Nic, shown: VmNic | undefined) {
-  const names = [nic.recoveryNicName ?? undefined, nic.targetNicName ?? undefined];
-  const faster = nic.enableAcceleratedNetworkingOnRecovery ?? undefined;
+  const names = [nic.recoveryNicName, nic.targetNicName];
+  const faster = nic.enableAcceleratedNetworkingOnRecovery;
   return {
     recoveryName: names.find((name) => name !== undefined && name !== shown?.recoveryNicName),
     acceleratedNetworking: faster === shown?.enableAcceleratedNetworkingOnRecovery ? undefined : faster,

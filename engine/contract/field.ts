@@ -32,7 +32,3 @@ export const barrierIdField = z
   // Clients send the bare id, or the ARM id of the recovery point.
   .transform((text) => text.slice(text.lastIndexOf("/") + 1).toLowerCase())
   .transform(checked(barrierId));
-
-/** A field that may be left out. Clients send null for what they do not set, or, those in Go, an empty text. */
-export const unset = <Schema extends z.ZodType>(schema: Schema) =>
-  z.preprocess((sent) => (sent === "" ? null : sent), schema.nullish()).optional();

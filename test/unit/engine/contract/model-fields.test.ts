@@ -9,6 +9,7 @@ import { planFailoverRequest, recoveryPlanRequest } from "../../../../engine/con
 import { reprotectRequest, switchProtectionRequest } from "../../../../engine/contract/switch-protection.ts";
 import { testFailoverRequest } from "../../../../engine/contract/test-failover.ts";
 import { unplannedFailoverRequest } from "../../../../engine/contract/unplanned-failover.ts";
+import { updateItemRequest } from "../../../../engine/contract/update-item.ts";
 
 /*
  * Zod drops what a schema does not name, and whoever sent it would not be told. So each field of Microsoft's models for Azure to
@@ -35,6 +36,36 @@ test.each<[model: string, schema: z.ZodType, at: string, fields: string]>([
     "policyId protectableItemId providerSpecificDetails",
   ],
   ["A2AVmManagedDiskInputDetails", enableProtectionRequest, `${DETAILS}.vmManagedDisks`, DISK],
+  [
+    "UpdateReplicationProtectedItemInputProperties",
+    updateItemRequest,
+    "properties",
+    "recoveryAzureVMName recoveryAzureVMSize selectedRecoveryAzureNetworkId selectedTfoAzureNetworkId selectedSourceNicId enableRdpOnTargetOption vmNics licenseType recoveryAvailabilitySetId providerSpecificDetails",
+  ],
+  [
+    "A2AUpdateReplicationProtectedItemInput",
+    updateItemRequest,
+    DETAILS,
+    "recoveryCloudServiceId recoveryResourceGroupId managedDiskUpdateDetails recoveryBootDiagStorageAccountId diskEncryptionInfo tfoAzureVMName recoveryProximityPlacementGroupId recoveryVirtualMachineScaleSetId recoveryCapacityReservationGroupId",
+  ],
+  [
+    "A2AVmManagedDiskUpdateDetails",
+    updateItemRequest,
+    `${DETAILS}.managedDiskUpdateDetails`,
+    "diskId recoveryTargetDiskAccountType recoveryReplicaDiskAccountType diskEncryptionInfo failoverDiskName tfoDiskName",
+  ],
+  [
+    "VMNicInputDetails",
+    updateItemRequest,
+    "properties.vmNics",
+    "nicId ipConfigs selectionType recoveryNetworkSecurityGroupId enableAcceleratedNetworkingOnRecovery tfoNetworkSecurityGroupId enableAcceleratedNetworkingOnTfo recoveryNicName recoveryNicResourceGroupName reuseExistingNic tfoNicName tfoNicResourceGroupName tfoReuseExistingNic targetNicName",
+  ],
+  [
+    "IPConfigInputDetails",
+    updateItemRequest,
+    "properties.vmNics.ipConfigs",
+    "ipConfigName isPrimary isSeletedForFailover recoverySubnetName recoveryStaticIPAddress recoveryPublicIPAddressId recoveryLBBackendAddressPoolIds tfoSubnetName tfoStaticIPAddress tfoPublicIPAddressId tfoLBBackendAddressPoolIds",
+  ],
   ["A2AAddDisksInput", addDisksRequest, DETAILS, "vmDisks vmManagedDisks"],
   ["A2ARemoveDisksInput", removeDisksRequest, DETAILS, "vmDisksUris vmManagedDisksIds"],
   ["A2ATestFailoverInput", testFailoverRequest, DETAILS, "recoveryPointId cloudServiceCreationOption"],
