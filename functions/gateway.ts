@@ -1,12 +1,15 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
+import type { z } from "zod";
+import { intentRequest } from "../engine/contract/protection-intent.ts";
 import { switchProtectionRequest } from "../engine/contract/switch-protection.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { type ArmId, armId, operationId, sameArmId } from "../engine/core/ids.ts";
+import { resourceKey } from "../engine/recovery/resource-key.ts";
 import { isGivenAway } from "../engine/recovery/reversal.ts";
 import { lookUp } from "./find-item.ts";
 import { forwarded, isForwarded } from "./forward.ts";
 import type { Call, Route } from "./http.ts";
-import { PATHS, containerIn, itemIn } from "./paths.ts";
+import { PATHS, containerIn, intentIn, itemIn } from "./paths.ts";
 import { limitedBody } from "./request-body.ts";
 import type { Services } from "./services.ts";
 
@@ -25,6 +28,8 @@ export async function answerOfPeer(
 ): Promise<HttpResponseInit | undefined> {
   if (call.services.settings.peerUrl === undefined || isForwarded(call.request)) return undefined;
   if (method === "PUT" && path === PATHS.item) return (await isOfPeer(call)) ? forwarded(call) : undefined;
+  if (method === "PUT" && path === PATHS.intent)
+    return (await leadsThere(call)) ? forwarded(call) : undefined;
   return (await isUnknown(call, path)) ? forwarded(call) : undefined;
 }
 
@@ -35,6 +40,7 @@ async function isUnknown(call: Call, path: string): Promise<boolean> {
   const job = call.param("operation") || call.param("job");
   if (job) return JOB_PATHS.some((one) => path.startsWith(one)) && !(await hasJob(services, job));
   if (path === SWITCH) return isUnknownItem(services, await itemToSwitch(request));
+  if (path === PATHS.intent) return !(await services.records.intents.get(resourceKey(intentIn(request))));
   return isBelow(path, PATHS.item) && isUnknownItem(services, itemIn(request));
 }
 
@@ -64,12 +70,25 @@ async function hasJob({ records }: Services, name: string): Promise<boolean> {
   }
 }
 
+/** An app protects into its own region alone. */
+async function leadsThere({ request, services }: Call): Promise<boolean> {
+  const asked = await bodyIn(request, intentRequest);
+  const to = asked?.properties.providerSpecificDetails.recoveryLocation;
+  return to !== undefined && to !== services.settings.region;
+}
+
 /** Undefined where the body does not say it as it should: this app's own answer says what is wrong. */
+async function bodyIn<Schema extends z.ZodType>(
+  request: HttpRequest,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  return schema.safeParse(jsonIn((await limitedBody(request.clone())).toString("utf8"))).data;
+}
+
 async function itemToSwitch(request: HttpRequest): Promise<ArmId | undefined> {
-  const text = (await limitedBody(request.clone())).toString("utf8");
-  const found = switchProtectionRequest.safeParse(jsonIn(text));
-  if (!found.success) return undefined;
-  const { replicationProtectedItemName: name } = found.data.properties;
+  const asked = await bodyIn(request, switchProtectionRequest);
+  if (!asked) return undefined;
+  const { replicationProtectedItemName: name } = asked.properties;
   try {
     return armId(`${containerIn(request)}/replicationProtectedItems/${name}`);
   } catch {

@@ -8,6 +8,7 @@ import {
 import { toIso } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
+import { inParallel } from "../../engine/core/in-order.ts";
 import type { IntentRecord } from "../../engine/recovery/intent.ts";
 import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { A2A_DEFAULTS, type PolicyRecord, givenBy } from "../../engine/recovery/replication-policy.ts";
@@ -25,7 +26,8 @@ import { putContainer } from "./containers.ts";
 import { putFabric } from "./fabrics.ts";
 import { enablementOf } from "./intent-enablement.ts";
 import { inVault } from "./inventory.ts";
-import { pageOf } from "./paging.ts";
+import { pagesOfBoth } from "./pages-of-both.ts";
+import { sliceOf } from "./paging.ts";
 import { lookUp } from "../find-item.ts";
 import { findPolicy, savePolicy } from "./policies.ts";
 
@@ -33,14 +35,15 @@ const read = { method: "GET", role: "Reader", versioned: true } as const;
 const { intents: all, intent: one } = PATHS;
 
 durableRoute("listIntents", { ...read, path: all }, async (call) => {
-  const found = await inVault(call.services.records.intents, vaultIn(call.request));
-  return pageOf(
-    call,
-    found,
-    ({ id }) => id,
-    (intent) => view(call, intent),
-  );
+  return pagesOfBoth(call, async () => {
+    const found = await inVault(call.services.records.intents, vaultIn(call.request));
+    const { page, nextLink } = sliceOf(call, found, ({ id }) => id, {});
+    return { value: await inParallel(page, AT_ONCE, (intent) => view(call, intent)), nextLink };
+  });
 });
+
+/** Intents of a page that are looked at together. */
+const AT_ONCE = 16;
 
 durableRoute("getIntent", { ...read, path: one }, async (call) => {
   const id = idIn(call.request);
@@ -98,7 +101,7 @@ function checkRegion({ services: { settings } }: DurableCall, { recoveryLocation
   if (recoveryLocation === settings.region) return;
   throw new LeewardError(
     "InvalidRequest",
-    `properties.providerSpecificDetails.recoveryLocation: this Leeward protects into ${settings.region}; ask the one in ${recoveryLocation}`,
+    `properties.providerSpecificDetails.recoveryLocation: this Leeward protects into ${settings.region}: ask one in ${recoveryLocation}`,
   );
 }
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { registry, triggerOf } from "../../../local/functions-host/core-api.ts";
+import { NORTH, WEST, groupId } from "../arm/fixture.ts";
 import { VirtualClock } from "../functions-host/virtual-clock.ts";
 import { type OtherApp, type Said, otherApp } from "./other-app.ts";
 import { type Served, serveApp } from "./served-app.ts";
@@ -262,7 +263,37 @@ test("the health of the vault counts the machines of both", async () => {
   expect(both.properties.protectedItemsHealth.resourceCount).toBe(2);
 });
 
-test("2,000 calls with tricks in their paths reach nothing of the other app but items, jobs and operations", async () => {
+test("an intent goes to the app that protects into its region, and is read from the one that has it", async () => {
+  const intents = `${vault}/replicationProtectionIntents`;
+  const intent = (recoveryLocation: string) => ({
+    properties: {
+      providerSpecificDetails: {
+        instanceType: "A2A",
+        fabricObjectId: app.item.vmId,
+        primaryLocation: NORTH,
+        recoveryLocation,
+        recoverySubscriptionId: vault.split("/")[2],
+        recoveryAvailabilityType: "Single",
+        recoveryResourceGroupId: groupId("shop"),
+      },
+    },
+  });
+  says({ status: 200, body: { name: "Wish", value: [{ name: "Wish" }], nextLink: null } });
+  const there = intent(WEST);
+  expect((await app.call("PUT", `${intents}/Wish`, there)).body).toMatchObject({ name: "Wish" });
+  expect(other.heard).toMatchObject([{ method: "PUT", body: JSON.stringify(there) }]);
+  expect((await get(`${intents}/Wish`)).body).toMatchObject({ name: "Wish" });
+  const { value, nextLink } = page.parse((await get(intents)).body);
+  expect(value).toEqual([]);
+  expect(page.parse((await get(nextLink ?? "")).body)).toMatchObject({ value: [{ name: "Wish" }] });
+  other.heard.length = 0;
+  // Into this app's own region: refused here, since the machine is protected already, and not asked of anybody.
+  expect((await app.call("PUT", `${intents}/Wish`, intent(NORTH))).status).toBe(409);
+  expect((await app.call("PUT", `${intents}/Wish`, { properties: {} })).status).toBe(400);
+  expect(other.heard).toEqual([]);
+});
+
+test("2,000 calls with tricks in their paths reach nothing of the other app but items, jobs, operations and intents", async () => {
   const trigger = z.object({ route: z.string(), methods: z.array(z.string()) });
   const endpoints = [...registry.functions.values()].flatMap((fn) => {
     const { type, options } = triggerOf(fn);
@@ -280,6 +311,7 @@ test("2,000 calls with tricks in their paths reach nothing of the other app but 
     item: ["Shop"],
     job: [UNKNOWN],
     operation: [UNKNOWN],
+    intent: ["Wish"],
   };
   other.answer = () => ({ status: 404, body: { error: { code: "NotFound", message: "none" } } });
   const calls = fc.sample(surfaceCalls(endpoints, known, [{}]), { numRuns: 2000, seed: 1 });
@@ -293,7 +325,7 @@ test("2,000 calls with tricks in their paths reach nothing of the other app but 
   const places = new RegExp(
     "^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.RecoveryServices/vaults/[^/]+/" +
       `(replicationFabrics/[^/]+/replicationProtectionContainers/[^/]+/(switchprotection|replicationProtectedItems(/[^/]+.*)?)|` +
-      `replicationProtectedItems|replicationJobs(/[^/]+.*)?|replicationOperationStatus/[^/]+|replicationVaultHealth)$`,
+      `replicationProtectedItems|replicationJobs(/[^/]+.*)?|replicationOperationStatus/[^/]+|replicationProtectionIntents(/[^/]+)?|replicationVaultHealth)$`,
     "i",
   );
   const strange = other.heard.filter(({ target }) => {
