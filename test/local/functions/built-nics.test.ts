@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { vmNic } from "../../../engine/contract/vm-nic.ts";
+import { itemKeyOf } from "../../../engine/recovery/item.ts";
+import { retargeted } from "../../../engine/recovery/retarget.ts";
 import { vmNics } from "../../../functions/vm-nics.ts";
 import { NORTH, type TestBox, groupId, idOf, startBox } from "../arm/fixture.ts";
 import { VM, cancel, failOver, made, makeSource, protect } from "./built-scene.ts";
@@ -121,4 +123,20 @@ test("the source's primary interface is the copy's, wherever it stands among the
       },
     },
   });
+});
+
+test("an interface that was given another name and no acceleration is made so", async () => {
+  const scene = await protect(box);
+  const nics = [{ name: "front", recoveryName: "front-2", acceleratedNetworking: false }];
+  await scene.services.records.items.update(itemKeyOf(scene.item.machine), (old) =>
+    retargeted(old, { nics, disks: [] }),
+  );
+  const { item } = await failOver(scene);
+  expect(vmNics(item)[0]).toMatchObject({
+    replicaNicId: target(NIC, "front-2"),
+    recoveryNicName: "front-2",
+    enableAcceleratedNetworkingOnRecovery: false,
+  });
+  const { body } = await box.client.get(target(NIC, "front-2"));
+  expect(body).toMatchObject({ properties: { enableAcceleratedNetworking: false } });
 });
