@@ -7,13 +7,21 @@ import { toIso } from "../engine/core/clock.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { checked } from "../engine/core/schema.ts";
 import { MIB, type Bytes, millis } from "../engine/core/units.ts";
-import { type Moment, findMoment, momentAfter, statesAround, writeOf } from "../engine/replication/moment.ts";
+import {
+  type Mark,
+  fieldOf,
+  groundOf,
+  markOf,
+  nextState,
+  writeBetween,
+} from "../engine/replication/bisection.ts";
+import { type Moment, momentAfter } from "../engine/replication/moment.ts";
 import { moveImages } from "../engine/replication/move.ts";
 import { type Ground, groundsOf } from "../engine/replication/reach.ts";
 import { changedImage } from "../engine/replication/raw-image.ts";
 import type { Sink } from "../engine/replication/restore.ts";
+import { describeWrite } from "../engine/replication/write-line.ts";
 import { type BisectState, changesOf, readState, writeState } from "./bisect-state.ts";
-import { type Field, type Mark, isBefore, nextMark } from "./bisection.ts";
 import { passes } from "./probe.ts";
 import {
   type KeyedSource,
@@ -26,7 +34,6 @@ import {
   unwrapKey,
 } from "./source.ts";
 import { parseOptions } from "./usage.ts";
-import { describeWrite } from "./write-line.ts";
 
 export const help = `leeward bisect --from URL|DIR [--machine ID] --key-file FILE --probe COMMAND --work DIR [--good S] [--bad S]
 
@@ -126,9 +133,8 @@ class Bisect {
 
   /** The newest state that passes. @throws NoStatePasses */
   async search(): Promise<Moment> {
-    const field = this.#field();
     const newest = this.grounds.at(-1)?.reach;
-    const oldest = field.points[0];
+    const [oldest] = fieldOf(this.grounds).points;
     if (!oldest || !newest) throw new RangeError("nothing to search in");
     if (
       !this.#state.bad &&
@@ -139,34 +145,14 @@ class Bisect {
       throw new LeewardError("NoStatePasses", "the probe does not pass for the oldest recovery point either");
     for (;;) {
       const { good = oldest, bad = oldest } = this.#state;
-      const middle = nextMark(field, good, bad);
-      const next = middle && (await this.#stateBetween(middle, good, bad));
+      const next = await nextState(this.grounds, good, bad);
       if (!next) return this.#moment(good);
       await this.#try(next);
     }
   }
 
-  #field(): Field {
-    const points = this.grounds.flatMap(({ places }) => places);
-    return { points: points.map(markOf), reaches: this.grounds.map(({ reach }) => reach) };
-  }
-
-  /** Within what is one change there is nothing to try but what is before and behind it. */
-  async #stateBetween(middle: Mark, good: Mark, bad: Mark): Promise<Mark | undefined> {
-    const { before, after } = await statesAround(this.#ground(middle), middle.sequence);
-    return [before, after]
-      .map((sequence) => ({ ...middle, sequence }))
-      .find((state) => isBefore(good, state) && isBefore(state, bad));
-  }
-
   async #moment(mark: Mark): Promise<Moment> {
-    return momentAfter(this.#ground(mark), this.#source.key, mark.sequence);
-  }
-
-  #ground({ generation }: Mark): Ground {
-    const ground = this.grounds.find((each) => each.generation === generation);
-    if (ground) return ground;
-    throw new LeewardError("MomentUnreachable", `generation ${generation} cannot be restored any more`);
+    return momentAfter(groundOf(this.grounds, mark), this.#source.key, mark.sequence);
   }
 
   async #try(mark: Mark): Promise<boolean> {
@@ -220,22 +206,14 @@ class Bisect {
   }
 }
 
-const markOf = ({ generation, sequence }: Mark): Mark => ({ generation, sequence });
-
 const stepLine = (step: number, moment: Moment, written: Bytes, good: boolean, untouched: boolean): string =>
   `${String(step).padStart(3)}  ${moment.point ? "point" : "write"} ${String(moment.sequence).padEnd(12)} ${toIso(moment.time)}` +
   `  ${(written / MIB).toFixed(2).padStart(10)} MiB written  ${good ? "passes" : "does not pass"}` +
   (untouched ? "" : "  (the probe changed an image)");
 
-async function report(
-  source: KeyedSource,
-  { bad, steps }: Bisect,
-  good: Moment,
-  json: boolean,
-): Promise<void> {
-  const next = bad?.generation === good.generation && bad.sequence === good.sequence + 1;
-  const first = next ? await findMoment(source, { kind: "write", sequence: bad.sequence }) : undefined;
-  const write = first && (await writeOf(source, first));
+async function report(source: KeyedSource, bisect: Bisect, good: Moment, json: boolean): Promise<void> {
+  const { bad, steps } = bisect;
+  const write = bad && (await writeBetween(bisect.grounds, source.key, good, bad));
   const culprit = write && describeWrite(write);
   const { generation, sequence, time, point } = good;
   if (json) {

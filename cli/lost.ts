@@ -8,6 +8,7 @@ import { findLedger } from "../engine/replication/loss-ledger.ts";
 import { type OldJournal, lostWrites, newestGeneration } from "../engine/replication/lost-writes.ts";
 import type { Moment } from "../engine/replication/moment.ts";
 import { pointBefore } from "../engine/replication/written.ts";
+import { describeWrite } from "../engine/replication/write-line.ts";
 import { Extraction } from "./extraction.ts";
 import { type LostLine, LostRanges } from "./lost-ranges.ts";
 import {
@@ -23,7 +24,6 @@ import {
   unwrapKey,
 } from "./source.ts";
 import { UsageError, parseOptions } from "./usage.ts";
-import { describeWrite } from "./write-line.ts";
 
 export const help = `leeward lost --from URL|DIR [--cache URL|DIR] [--machine ID] (--job ID | --point ID | --at INSTANT | --sequence N)
              --key-file FILE [--extract DIR [--kept]]

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Field, type Mark, isBefore, nextMark } from "../../../cli/bisection.ts";
-import { generation, sequence } from "../../../engine/core/units.ts";
+import { generation, sequence } from "../../../../engine/core/units.ts";
+import {
+  type Field,
+  type Mark,
+  effortOf,
+  isBefore,
+  nextMark,
+} from "../../../../engine/replication/bisection.ts";
 
 const mark = (of: number, at: number): Mark => ({ generation: generation(of), sequence: sequence(at) });
 
@@ -42,6 +48,8 @@ test("the search ends at the last state that passes, whichever it is, and never 
       let bad = states.at(-1);
       if (!last || !good || !bad || border === states.length - 1) return;
       const tried: Mark[] = [];
+      const { left, trials } = effortOf(where, good, bad);
+      expect(left).toBe(states.length - 2);
       for (let next = nextMark(where, good, bad); next; next = nextMark(where, good, bad)) {
         expect(tried).not.toContainEqual(next);
         expect(states).toContainEqual(next);
@@ -51,6 +59,8 @@ test("the search ends at the last state that passes, whichever it is, and never 
       }
       expect(good).toEqual(last);
       expect(bad).toEqual(states[border + 1]);
+      expect(effortOf(where, good, bad)).toEqual({ left: 0, trials: 0 });
+      expect(tried.length).toBeLessThanOrEqual(trials);
       expect(tried.length).toBeLessThanOrEqual(2 + 2 * Math.ceil(Math.log2(states.length)));
     }),
   );
