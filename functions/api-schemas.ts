@@ -17,6 +17,7 @@ import { reprotectRequest, switchProtectionRequest } from "../engine/contract/sw
 import { updateItemRequest } from "../engine/contract/update-item.ts";
 import { forgetRequest, takeOverPlan, takeOverRequest } from "../engine/recovery/peer-call.ts";
 import { armError } from "../engine/contract/arm-error.ts";
+import { bisectRequest, bisectResult } from "../engine/contract/bisect.ts";
 import {
   containerMappingRemoval,
   containerMappingRequest,
@@ -189,6 +190,7 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   updateMobilityService: written(updateMobilityServiceRequest),
   repairReplication: { answer: protectedItem },
   verifyItem: { answer: protectedItem },
+  bisectItem: { body: bisectRequest, answer: bisectResult },
   planProtection: { body: enableProtectionRequest, answer: plan },
   itemLosses: { answer: lossesResource },
   listRecoveryPoints: {

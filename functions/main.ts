@@ -1,6 +1,7 @@
 import "./activities.ts";
 import "./agent-package.ts";
 import "./agents.ts";
+import "./bisect.ts";
 import "./change-point.ts";
 import "./disable.ts";
 import "./eligibility.ts";

@@ -75,8 +75,7 @@ function groundFor(grounds: readonly Ground[], wanted: Exclude<Wanted, { kind: "
       return grounds.at(-1) ?? refuse(grounds, "the newest write", sequenceOf, 0);
     case "write": {
       const at = wanted.sequence;
-      const holds = ({ reach: { first, last } }: Ground) => first.sequence <= at && at <= last.sequence;
-      return grounds.findLast(holds) ?? refuse(grounds, `write ${at}`, sequenceOf, at);
+      return groundOfWrite(grounds, at) ?? refuse(grounds, `write ${at}`, sequenceOf, at);
     }
     case "instant": {
       const at = wanted.time;
@@ -87,6 +86,10 @@ function groundFor(grounds: readonly Ground[], wanted: Exclude<Wanted, { kind: "
     }
   }
 }
+
+/** A number that two generations gave means the newer one. */
+export const groundOfWrite = (grounds: readonly Ground[], at: Sequence): Ground | undefined =>
+  grounds.findLast(({ reach: { first, last } }) => first.sequence <= at && at <= last.sequence);
 
 const sequenceOf = ({ sequence }: Edge): number => sequence;
 const timeOf = ({ time }: Edge): number => time;

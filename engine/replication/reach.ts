@@ -156,13 +156,13 @@ export async function disksOf({ objects, places }: Ground): Promise<RecoveryPoin
 }
 
 /** Says what was wanted, why it cannot be had, and what can. */
-export function unreachable(grounds: readonly Ground[], wanted: string, why: string): LeewardError {
-  const reachable = grounds.map(({ reach }) => describeReach(reach)).join("; ");
-  return new LeewardError(
-    "MomentUnreachable",
-    `${wanted} is ${why}; reachable: ${reachable === "" ? "nothing but recovery points" : reachable}`,
-  );
-}
+export const unreachable = (grounds: readonly Ground[], wanted: string, why: string): LeewardError =>
+  new LeewardError("MomentUnreachable", `${wanted} is ${why}; reachable: ${reachable(grounds)}`);
+
+export const reachable = (grounds: readonly Ground[]): string =>
+  grounds.length === 0
+    ? "nothing but recovery points"
+    : grounds.map(({ reach }) => describeReach(reach)).join("; ");
 
 const describeReach = ({ generation, first, last }: Reach): string =>
   `writes ${first.sequence} to ${last.sequence} of generation ${generation}, ${toIso(first.time)} to ${toIso(last.time)}`;

@@ -163,6 +163,7 @@ function bodies(): unknown[] {
     { properties: { settings: { interval: 300_000, hold: 100 } } },
     { properties: { multiVmGroupName: "Offices" } },
     { properties: { comments: "it was a drill" } },
+    { properties: { good: { generation: 1, sequence: 2 }, bad: { generation: 1, sequence: 3 } } },
     [{ eventType: "Microsoft.Resources.ResourceWriteSuccess", subject: vmId, data: { resourceUri: vmId } }],
   ];
 }
