@@ -28,6 +28,7 @@ import {
   disableProtectionRequest,
   updateMobilityServiceRequest,
 } from "../engine/contract/disable-protection.ts";
+import { drillRequest, drillVerdictView } from "../engine/contract/drill.ts";
 import { eligibilityResults } from "../engine/contract/eligibility.ts";
 import { enableProtectionRequest } from "../engine/contract/enable-protection.ts";
 import { eventView } from "../engine/contract/event.ts";
@@ -187,6 +188,8 @@ export const SCHEMAS: Readonly<Record<string, RouteSchemas>> = {
   "recoveryPlan-testFailoverCleanup": written(planCleanupRequest),
   beginTestFailover: written(testFailoverRequest),
   beginTestFailoverCleanup: written(testFailoverCleanupRequest),
+  beginDrill: written(drillRequest),
+  listDrills: { answer: listOf(drillVerdictView) },
   updateMobilityService: written(updateMobilityServiceRequest),
   repairReplication: { answer: protectedItem },
   verifyItem: { answer: protectedItem },

@@ -4,6 +4,7 @@ import { toIso } from "../engine/core/clock.ts";
 import type { Micros } from "../engine/core/units.ts";
 import { type AgentRecord, type Heartbeat, reportedBy } from "../engine/recovery/agent-record.ts";
 import type { GroupRecord } from "../engine/recovery/group.ts";
+import { drillErrors } from "../engine/recovery/drill.ts";
 import { type HealthError, type Known, healthOf } from "../engine/recovery/health.ts";
 import { guestBytes } from "../engine/recovery/guest-writes.ts";
 import {
@@ -20,6 +21,7 @@ import { watermarks } from "../engine/recovery/watermarks.ts";
 import type { JobStatus } from "../orchestrations/job-status.ts";
 import { allowedHere } from "./allowed-here.ts";
 import { buildView } from "./build-view.ts";
+import { drillView } from "./drill-view.ts";
 import type { DurableCall } from "./http.ts";
 import { jobStatusOf } from "./job-status.ts";
 import { lagBehind, marksView } from "./marks-view.ts";
@@ -49,7 +51,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
   ]);
   const now = services.clock.now();
   const errors = undismissed(item, healthOf(known, now));
-  const unready = readinessErrors(item, readiness);
+  const unready = [...readinessErrors(item, readiness), ...drillErrors(item)];
   const words = stateWords(item.state);
   return {
     id: item.id,
@@ -79,6 +81,7 @@ export async function viewItem({ services, client }: DurableCall, item: ItemReco
         ...leewardOf(known, now, job, group),
         test: testView(item, testJob),
         formerTest: formerTestView(item),
+        drill: drillView(item),
         readiness: readiness ? readinessView(readiness) : null,
       },
     },
@@ -116,7 +119,7 @@ function leewardOf(
   now: Micros,
   job: JobStatus | undefined,
   group: GroupRecord | undefined,
-): Omit<LeewardItem, "readiness" | "test" | "formerTest"> {
+): Omit<LeewardItem, "readiness" | "test" | "formerTest" | "drill"> {
   const { item, agent, progress, verification } = known;
   const live = item.state === "Protected" || item.state === "InitialReplication";
   const { point } = progress ?? {};

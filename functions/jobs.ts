@@ -137,10 +137,11 @@ export async function viewJob({ client, services }: DurableCall, record: JobReco
   };
 }
 
-function testOf({ test }: JobRecord): Job["properties"]["leewardTest"] {
+function testOf({ test, drill = false }: JobRecord): Job["properties"]["leewardTest"] {
   if (!test) return null;
   const { point, pointTime, road, vm, network, rtoSeconds } = test;
   return {
+    drill,
     point,
     pointTime: toIso(pointTime),
     road,

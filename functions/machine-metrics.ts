@@ -3,6 +3,7 @@ import { toIso } from "../engine/core/clock.ts";
 import { type Bytes, type Micros } from "../engine/core/units.ts";
 import { blockCount } from "../engine/journal/digest-tree.ts";
 import { reportedBy } from "../engine/recovery/agent-record.ts";
+import { lastSuccess } from "../engine/recovery/drill-verdict.ts";
 import type { Flow } from "../engine/recovery/flow.ts";
 import type { Known } from "../engine/recovery/health.ts";
 import { liveLosses } from "../engine/recovery/losses.ts";
@@ -38,6 +39,7 @@ export function metricsOf(known: Known, now: Micros): MachineMetrics {
       newestAgeSeconds: progress?.point ? secondsBetween(progress.point.time, now) : null,
       bad: verification?.bad.length ?? 0,
     },
+    drill: drillOf(known, now),
     disks: disksOf(known),
   };
 }
@@ -50,6 +52,13 @@ const total = ({ item }: Known): number => totalBlocks(item.source?.disks ?? [])
 
 const ratio = (before: Bytes | undefined, after: Bytes | undefined): number | null =>
   before && after ? before / after : null;
+
+function drillOf({ item }: Known, now: Micros): MachineMetrics["drill"] {
+  const last = lastSuccess(item.drills ?? []);
+  return last
+    ? { ageSeconds: secondsBetween(last.startTime, now), rtoSeconds: last.rtoSeconds ?? null }
+    : null;
+}
 
 function backlogs(marks: Watermarks, flow: Flow | undefined): MachineMetrics["backlog"] {
   const { captured, cached, arrived, applied } = marks;

@@ -4,6 +4,7 @@ import "./agents.ts";
 import "./bisect.ts";
 import "./change-point.ts";
 import "./disable.ts";
+import "./drills.ts";
 import "./eligibility.ts";
 import "./failover.ts";
 import "./failover-cancel.ts";

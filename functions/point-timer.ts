@@ -24,6 +24,7 @@ import {
   ensureRetain,
   ensureVerify,
 } from "./durable.ts";
+import { beginDrills, countsForDrills, tendDrill } from "./due-drills.ts";
 import { endGeneration } from "./generations.ts";
 import { carryOnGroup } from "./group-failover.ts";
 import { reconcileMember } from "./membership.ts";
@@ -39,10 +40,13 @@ app.client.timer("pointTimer", {
   handler: async (_timer: unknown, client: DurableClient) => {
     const found = await services();
     const failures: unknown[] = [];
-    const tended = mapInOrder(found.records.items.list(), AT_ONCE, (item) =>
-      tend(found, client, item).catch((error: unknown) => failures.push(error)),
-    );
+    const drills: ItemRecord[] = [];
+    const tended = mapInOrder(found.records.items.list(), AT_ONCE, (item) => {
+      if (countsForDrills(found, item)) drills.push(item);
+      return tend(found, client, item).catch((error: unknown) => failures.push(error));
+    });
     for await (const _ of tended);
+    await beginDrills(found, client, drills).catch((error: unknown) => failures.push(error));
     for await (const group of found.records.groups.list())
       await tendGroup(found, client, group).catch((error: unknown) => failures.push(error));
     for await (const plan of found.records.plansOfRecovery.list())
@@ -54,12 +58,13 @@ app.client.timer("pointTimer", {
 
 /**
  * Sees to it that what should run for an item does run: its job, its replication, a due recovery point, verification
- * or retention, and after a failover a look at what was lost. The records alone decide, so an app whose task hub was lost goes on within one tick.
+ * or retention, the clean-up of a drill, and after a failover a look at what was lost. The records alone decide, so an app whose task hub was lost goes on within one tick.
  */
 async function tend(found: Services, client: DurableClient, item: ItemRecord): Promise<void> {
   await carryOn(found, client, item);
   await reconcileMember(found, item);
   await tendGiven(found, item);
+  await tendDrill(found, client, item);
   if (!STATES[item.state].replicating) {
     const lost = (await found.records.lost.get(item.machine))?.value;
     if (lossesDue(found.clock.now(), item, lost)) await ensureLosses(client, item.machine);

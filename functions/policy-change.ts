@@ -21,6 +21,7 @@ const leewardChanges = z.strictObject({
       retention: z.record(z.string(), z.unknown()).optional(),
       verifyInterval: z.unknown().optional(),
       scrubDays: z.unknown().optional(),
+      drillDays: z.unknown().optional(),
       checkpointInterval: z.unknown().optional(),
       imageInterval: z.unknown().optional(),
       churn: z.unknown().optional(),

@@ -129,6 +129,18 @@ const GAUGES: readonly Gauge[] = [
     description: "Recovery points that verification found bad",
     read: ({ points }, emit) => emit(points.bad),
   },
+  {
+    name: "leeward.drill.age",
+    unit: "s",
+    description: "Since the last drill that succeeded began",
+    read: ({ drill }, emit) => emit(drill?.ageSeconds),
+  },
+  {
+    name: "leeward.drill.rto",
+    unit: "s",
+    description: "From its request to the running machine",
+    read: ({ drill }, emit) => emit(drill?.rtoSeconds),
+  },
 ];
 
 type Losses = NonNullable<MachineMetrics["losses"]>;

@@ -1,10 +1,11 @@
+import type { HttpResponseInit } from "@azure/functions";
 import {
   type TestFailoverRequest,
   testFailoverCleanupRequest,
   testFailoverRequest,
 } from "../engine/contract/test-failover.ts";
 import { type ItemRecord, targetOf } from "../engine/recovery/item.ts";
-import { beginTest, beginTestCleanup } from "../engine/recovery/test-failover.ts";
+import { beginTest, beginTestCleanup, testOperation } from "../engine/recovery/test-failover.ts";
 import type { TestNetwork } from "../engine/recovery/test-report.ts";
 import { beginJob } from "./begin.ts";
 import { findItem } from "./find-item.ts";
@@ -37,20 +38,24 @@ durableRoute(
 );
 
 /** The item's record first, which decides; then the job. @throws as `beginTest`, `chosenFor`: nothing changed */
-async function testFailOver(call: DurableCall, properties: TestFailoverRequest["properties"]) {
+export async function testFailOver(
+  call: DurableCall,
+  properties: TestFailoverRequest["properties"],
+  { drill }: { readonly drill?: true } = {},
+): Promise<HttpResponseInit> {
   const { services } = call;
   const id = itemIn(call.request);
   const item = await findItem(services, id);
   const point = properties.providerSpecificDetails?.recoveryPointId;
   const build = buildWish(properties.leeward);
-  const asked = { ...askedIn(call), point, build, ...(await networkFor(services, item, properties)) };
+  const asked = { ...askedIn(call), point, build, drill, ...(await networkFor(services, item, properties)) };
   // What cannot begin whatever is chosen is refused for that reason.
   beginTest(item, asked);
   if (point) await checkReadable(services, item, point);
   const chosen = await chosenFor(services, item, asked, properties.leeward);
   const now = await beginJob(services, call.client, item, (old) => beginTest(old, { ...asked, ...chosen }));
   // A request that comes once more is told of the job that it began, though that be over.
-  return accepted(call, now, now.test?.operation ?? now.formerTest?.operation);
+  return accepted(call, now, asked.token === undefined ? now.test?.operation : testOperation(now, asked));
 }
 
 interface Network {

@@ -33,6 +33,7 @@ export function testView({ test }: ItemRecord, job: JobStatus | undefined): Leew
   return {
     state: test.state,
     operation: test.job.operation,
+    drill: test.drill ?? false,
     network: test.network.kind,
     networkId: place.network,
     vmId: place.vm,

@@ -78,6 +78,8 @@ export const job = z.object({
     /** Of a test failover; its time to recover once the machine runs. */
     leewardTest: z
       .object({
+        /** It is cleaned up by itself. */
+        drill: z.boolean(),
         point: z.string(),
         pointTime: z.string(),
         road: z.enum(["import", "upload"]),

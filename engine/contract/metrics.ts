@@ -38,6 +38,8 @@ export const machineMetrics = z.object({
   /** The share of all blocks that this round of the scrub has compared, and when a round was last whole. */
   verified: z.object({ fraction: z.number(), wholeTime: z.string().nullable() }).nullable(),
   points: z.object({ newestAgeSeconds: z.number().nullable(), bad: z.number() }),
+  /** Of the last drill that succeeded: how long ago it began, and from its request to the running machine. */
+  drill: z.object({ ageSeconds: z.number(), rtoSeconds: z.number().nullable() }).nullable(),
   disks: z.array(
     z.object({
       index: z.number(),

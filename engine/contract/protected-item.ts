@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { drillSummary } from "./drill.ts";
 import { lostView } from "./losses.ts";
 import { targetBuild } from "./target-build.ts";
 import { vmNic } from "./vm-nic.ts";
@@ -136,6 +137,8 @@ const test = z.object({
   state: z.enum(["making", "ready", "failed", "cleaning", "cleanupFailed"]),
   /** Its newest job. */
   operation: z.string(),
+  /** It is a drill: it is cleaned up by itself. */
+  drill: z.boolean(),
   network: z.enum(["isolated", "sealed", "named"]),
   networkId: z.string(),
   vmId: z.string(),
@@ -216,6 +219,7 @@ export const leewardItem = z.object({
   group: z.object({ id: z.string(), name: z.string() }).nullable(),
   test: test.nullable(),
   formerTest: formerTest.nullable(),
+  drill: drillSummary,
   latestPoint: z.object({ id: z.string(), time: z.string(), sequence: z.number() }).nullable(),
   /** The last failover; `announced` is everything after the point or the write that it went to. */
   failover: z

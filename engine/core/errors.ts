@@ -215,6 +215,11 @@ export const CATALOGUE = {
     409,
     "Look at what the probe says of a state that is known to be good, or look for one in older copies.",
   ),
+  DrillFailed: entry(
+    "person",
+    500,
+    "Mend what the message names, as a failover would most likely fail of it too, and run a drill again: it is over with the next one that succeeds.",
+  ),
   SourceUnsuitable: entry("person", 400, "Change the source machine as the message says, then enable again."),
   AgentNotInstalled: entry(
     "person",

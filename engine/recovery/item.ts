@@ -16,6 +16,7 @@ import { type Generation, bytes, diskIndex, generation, micros, sequence } from 
 import { announcement } from "./announce.ts";
 import { buildWish } from "./build-wish.ts";
 import { dismissed } from "./dismissed.ts";
+import { drillVerdict } from "./drill-verdict.ts";
 import { resyncRequest } from "./resync-request.ts";
 import { sourceNic } from "./source-nic.ts";
 import { targetBuild } from "./target-build.ts";
@@ -275,6 +276,8 @@ export const itemRecord = z.object({
   /** The test failover that exists, if any, and the last one that succeeded. */
   test: testReport.optional(),
   formerTest: formerTest.optional(),
+  /** What its drills came to, newest first. */
+  drills: z.array(drillVerdict).optional(),
   /** While it is `Reversed`, and `Reversing` on the other side. */
   reversal: reversal.optional(),
   former: former.optional(),

@@ -115,6 +115,8 @@ export const jobRecord = z.object({
   removed: removed.optional(),
   /** Of a failover: newer points that could not be read. */
   passedOver: passedOver.optional(),
+  /** Of a test failover that is a drill. */
+  drill: z.boolean().optional(),
   /** What a test failover came to. */
   test: z
     .object({

@@ -60,6 +60,8 @@ export const recoveryPolicy = z.strictObject({
   scrubDays: z.number().min(0.001).max(365).default(7),
   /** `warm` keeps replica disks, so that a failover is fast; `none` builds every disk from the journal. */
   replica: z.enum(["warm", "none"]).default("warm"),
+  /** A drill begins by itself so many days after the last one did; 0: never. */
+  drillDays: z.number().min(0).max(365).default(0),
   bootCheck: bootCheck.default("agent"),
   retention: retentionPolicy.prefault({}),
   resync: resyncPolicy.prefault({}),

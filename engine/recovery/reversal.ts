@@ -88,7 +88,15 @@ export function takeOver(own: ItemRecord | undefined, given: ItemRecord, terms: 
   if (own && own.state !== "Reversed") throw notAllowed(own, "this side has it already");
   checkDisks(given, terms);
   const { policyId, recoveryContainerId, policy } = reversal.asked ?? {};
-  const { failover: _, failure: __, resync: ___, group: ____, test: _____, ...kept } = own ?? given;
+  const {
+    failover: _,
+    failure: __,
+    resync: ___,
+    group: ____,
+    test: _____,
+    drills: ______,
+    ...kept
+  } = own ?? given;
   // Whatever was changed on the other side since holds here as well.
   const settings = { policy: policy ?? given.policy, ownPolicy: given.ownPolicy };
   return {

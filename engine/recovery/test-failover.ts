@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { LeewardError } from "../core/errors.ts";
-import type { BarrierId } from "../core/ids.ts";
+import type { BarrierId, OperationId } from "../core/ids.ts";
 import type { Micros } from "../core/units.ts";
 import type { BuildWish } from "./build-wish.ts";
+import { withVerdict } from "./drill-verdict.ts";
 import { type ItemRecord, lastSegment } from "./item.ts";
 import { type ItemJob, operationFor } from "./job.ts";
 import { STATES, TESTS } from "./state.ts";
@@ -17,6 +18,8 @@ interface AskedTest {
   readonly point?: BarrierId | undefined;
   readonly moment?: WantedMoment | undefined;
   readonly build?: BuildWish | undefined;
+  /** It is to be cleaned up by itself, and to leave a verdict. */
+  readonly drill?: true | undefined;
   /** The network that was named, or what kind of our own; what a failed test had when absent. */
   readonly network?: TestNetwork | undefined;
   /** Of the network that was named. */
@@ -25,22 +28,22 @@ interface AskedTest {
 
 /**
  * The item once its test failover has begun. Nothing but the test changes: neither state nor generation. A test that failed
- * is tried again where it stands; it keeps its point and its network.
+ * is tried again where it stands; it keeps its point and its network. A drill that is tried again is a test like any other from
+ * then on, since somebody wants to see it; a test never becomes a drill.
  * @throws Conflict while a job of the test, or one of the item, is at work; StateNotAllowed; InvalidRequest
  */
 export function beginTest(old: ItemRecord, asked: AskedTest): ItemRecord {
   const name = lastSegment(old.id);
-  const { test, formerTest: former } = old;
-  const last = test?.job.operation ?? former?.cleanup ?? old.job.operation;
-  const operation = operationFor(old.id, "testFailover", asked.token ?? `after ${last}`);
-  if (test?.operation === operation || former?.operation === operation) return old;
+  const { test, formerTest: former, drills = [] } = old;
+  const operation = testOperation(old, asked);
+  if ([test, former, ...drills].some((each) => each?.operation === operation)) return old;
   checkIdle(old);
   const { busy, allowed } = STATES[old.state];
   if (busy)
     throw new LeewardError("Conflict", `job ${old.job.operation} (${old.job.kind}) is at work on ${name}`);
   if (!allowed.includes("TestFailover"))
     throw new LeewardError("StateNotAllowed", `${name} is ${old.state}: TestFailover is not possible`);
-  if (!TESTS[test?.state ?? "none"].allowed.includes("TestFailover"))
+  if (!TESTS[test?.state ?? "none"].allowed.includes("TestFailover") || (test && asked.drill))
     throw new LeewardError("StateNotAllowed", `${name} has a test already: clean it up first`);
   const begun = { operation, startTime: asked.now, state: "making" as const };
   const job = { operation, kind: "testFailover" as const, startTime: asked.now, ended: false };
@@ -51,13 +54,26 @@ export function beginTest(old: ItemRecord, asked: AskedTest): ItemRecord {
     ...(asked.point && { point: asked.point }),
     ...(asked.moment && { moment: asked.moment }),
     ...(asked.build && { build: asked.build }),
+    ...(asked.drill && { drill: asked.drill }),
   };
   return { ...old, test: { ...begun, job, ...wanted, network, place } };
 }
 
+/** Of the job that makes the test. What failed and was cleaned up is in no record, so only the time tells such tests apart. */
+export function testOperation(
+  { id, test, formerTest: former, job }: ItemRecord,
+  { token, now }: Pick<AskedTest, "token" | "now">,
+): OperationId {
+  const last = test?.job.operation ?? former?.cleanup ?? job.operation;
+  return operationFor(id, "testFailover", token ?? `after ${last} at ${now}`);
+}
+
 /** What is there of a failed test stays, so nothing that it was made by may change but the size of the machine. @throws Conflict */
-function again(old: ItemRecord, { point, moment, network, build }: AskedTest): Omit<TestReport, "failure"> {
-  const { failure: _, ...test } = testOf(old);
+function again(
+  old: ItemRecord,
+  { point, moment, network, build }: AskedTest,
+): Omit<TestReport, "failure" | "drill"> {
+  const { failure: _, drill: __, ...test } = testOf(old);
   const same =
     (point === undefined || point === (test.chosen?.point ?? test.point)) &&
     (moment === undefined || isDeepStrictEqual(moment, test.moment)) &&
@@ -94,7 +110,7 @@ export function beginTestCleanup(old: ItemRecord, asked: AskedCleanup): ItemReco
       `${lastSegment(old.id)} has no test: TestFailoverCleanup is not possible`,
     );
   checkIdle(old);
-  const { failure: _, ...rest } = test;
+  const { failure, ...rest } = test;
   const comments = asked.comments ?? test.job.comments;
   const job = {
     operation,
@@ -103,7 +119,8 @@ export function beginTestCleanup(old: ItemRecord, asked: AskedCleanup): ItemReco
     ended: false,
     ...(comments !== undefined && { comments }),
   };
-  return { ...old, test: { ...rest, state: "cleaning", job } };
+  const makingFailure = test.state === "failed" ? failure : test.makingFailure;
+  return { ...old, test: { ...rest, state: "cleaning", job, ...(makingFailure && { makingFailure }) } };
 }
 
 /** @throws Conflict */
@@ -115,8 +132,8 @@ function checkIdle({ id, test }: ItemRecord): void {
 
 /** The record of the newest job of the item's test as it begins. */
 export function testJobOf(item: ItemRecord): ItemJob {
-  const { job, point, moment } = testOf(item);
-  const wanted = job.kind === "testFailover" ? { point, moment } : {};
+  const { job, point, moment, drill } = testOf(item);
+  const wanted = job.kind === "testFailover" ? { point, moment, ...(drill && { drill }) } : {};
   const said = job.comments === undefined ? {} : { comments: job.comments };
   return {
     format: 1,
@@ -152,7 +169,8 @@ export function withTestEnded(item: ItemRecord, end: TestEnd, now: Micros): Item
     };
   if (making)
     return { ...rest, test: { ...test, job, state: "ready", endTime: now, ...timed(test, end, now) } };
-  return { ...rest, ...former(test, now) };
+  const drills = test.drill && [...withVerdict(rest.drills ?? [], test, now)];
+  return { ...rest, ...former(test, now), ...(drills && { drills }) };
 }
 
 /** The step behind which the machine runs: what comes after it nobody waits for. */

@@ -15,6 +15,7 @@ const time = z.number().transform(checked(micros));
 const point = z.string().transform(checked(barrierId));
 const operation = z.string().transform(checked(operationId));
 const road = z.enum(["import", "upload"]);
+const failure = z.object({ code: z.string(), message: z.string(), step: z.string() });
 
 const testNetwork = z.discriminatedUnion("kind", [
   /** One of ours, made for the test: `isolated` lets its members talk to each other, `sealed` lets nobody talk. */
@@ -65,6 +66,8 @@ export const testReport = z.object({
   moment: wantedMoment.optional(),
   /** How it is built, in place of what the protection has settled. */
   build: buildWish.optional(),
+  /** It is cleaned up by itself once its making has ended, and leaves a verdict. */
+  drill: z.boolean().optional(),
   /** An earlier try failed, and what it made may be there. */
   again: z.boolean().optional(),
   network: testNetwork,
@@ -79,7 +82,9 @@ export const testReport = z.object({
   rtoSeconds: z.number().optional(),
   /** What clean-ups have deleted, and what is not ours and stays: of all of them, since each finds less. */
   removed: removed.optional(),
-  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+  failure: failure.optional(),
+  /** Why it could not be made, while it is cleaned up. */
+  makingFailure: failure.optional(),
 });
 export type TestReport = z.infer<typeof testReport>;
 

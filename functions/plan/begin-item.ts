@@ -33,7 +33,8 @@ export function isThere(type: RunType, item: ItemRecord): boolean {
     case "PlannedFailover":
       return STATES[state].over && !STATES[state].busy;
     case "TestFailover":
-      return test?.state === "ready";
+      // A drill is on its way out already.
+      return test?.state === "ready" && !test.drill;
     case "TestFailoverCleanup":
       return !test;
     case "Commit":

@@ -71,6 +71,7 @@ export function item(
         group: null,
         test: null,
         formerTest: null,
+        drill: { everyDays: 0, nextTime: null, last: null },
         latestPoint: null,
         failover: null,
         ...leeward,

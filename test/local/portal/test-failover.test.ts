@@ -9,6 +9,7 @@ const GROUP = "/subscriptions/sub-1/resourceGroups/shop-recovery/providers";
 const made: NonNullable<LeewardItem["test"]> = {
   state: "ready",
   operation: "job-1",
+  drill: false,
   network: "isolated",
   networkId: `${GROUP}/Microsoft.Network/virtualNetworks/ledger-test`,
   vmId: `${GROUP}/Microsoft.Compute/virtualMachines/ledger-test`,

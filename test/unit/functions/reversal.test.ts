@@ -150,6 +150,18 @@ async function turnedFrom(from: Side, to: Side, [source, target]: [string, strin
   return back;
 }
 
+test("drills of one direction say nothing of the other", async () => {
+  const verdict = {
+    operation: failover(),
+    startTime: micros(1),
+    state: "Failed" as const,
+    cleanedTime: micros(2),
+  };
+  await there.records.items.update(itemKeyOf(machine), (item) => ({ ...item, drills: [verdict] }));
+  expect((await turned()).drills).toEqual([verdict]);
+  expect((await here.item()).drills).toBeUndefined();
+});
+
 test("what the old disks hold is what the first generation of the other direction is compared with", async () => {
   await turned();
   expect(await here.seedAll(old)).toBe(SIZES.reduce((sum, size) => sum + size, 0));

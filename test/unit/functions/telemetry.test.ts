@@ -70,6 +70,7 @@ const machine = (name: string): MachineMetrics => ({
   merge: null,
   verified: null,
   points: { newestAgeSeconds: 30, bad: 0 },
+  drill: { ageSeconds: 86_400, rtoSeconds: null },
   disks: [
     {
       index: 0,
@@ -108,6 +109,7 @@ test("a collector gets each machine's figures, and none for what is not known", 
     "leeward.compression.ratio machine=a": 2.5,
     "leeward.churn.bytes machine=a disk=os": 10,
     "leeward.point.age machine=a": 30,
+    "leeward.drill.age machine=b": 86_400,
   });
   expect(Object.keys(figures()).filter((name) => /merge|verified|eta .*region/.test(name))).toEqual([]);
   await sender.close();
