@@ -14,7 +14,7 @@ import { deleteGroupDialog, membershipDialog, newGroupDialog } from "./group-dia
 import { runPlanDialog } from "./recovery-plan-dialog.js";
 import { enablement } from "./request-bodies.js";
 import { requestsBy } from "./requests.js";
-import { testCleanupDialog, testDialog } from "./test-dialogs.js";
+import { drillDialog, testCleanupDialog, testDialog } from "./test-dialogs.js";
 import { pageView, signInView, topView } from "./views.js";
 
 const POLL_MILLIS = 1500;
@@ -34,6 +34,7 @@ const DIALOGS = {
   cancelFailover: cancelFailoverDialog,
   resync: resyncDialog,
   test: testDialog,
+  drill: drillDialog,
   testCleanup: testCleanupDialog,
   disable: disableDialog,
   newGroup: newGroupDialog,
@@ -98,6 +99,7 @@ const actions = {
   askReprotect: ({ id }) => open({ kind: "reprotect", id }),
   askResync: ({ id }) => open({ kind: "resync", id }),
   askTest: ({ id }) => open({ kind: "test", id }),
+  askDrill: ({ id }) => open({ kind: "drill", id }),
   askTestCleanup: ({ id }) => open({ kind: "testCleanup", id }),
   askNewGroup: () => open({ kind: "newGroup" }),
   askMembership: ({ id }) => open({ kind: "membership", id }),

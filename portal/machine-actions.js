@@ -49,6 +49,9 @@ export function actionsView(item, model, actions) {
       button("group", leeward.group ? `Leave ${leeward.group.name}…` : "Add to a group…", () =>
         actions.askMembership(item),
       ),
+    allowedOperations.includes("TestFailover") &&
+      !leeward.test &&
+      button("drill", "Drill…", () => actions.askDrill(item)),
     OPERATIONS.filter(([operation]) => allowedOperations.includes(operation)).map(
       ([operation, words, action, kind]) =>
         button(operation, typeof words === "function" ? words(leeward) : words, () => actions[action](item), {

@@ -4,7 +4,7 @@ import { clock, count, duration, secondsSince, size } from "./format.js";
 import { durationOf, stepsView } from "./jobs.js";
 import { actionsView } from "./machine-actions.js";
 import { nameOfMachine, regionOf } from "./machine-name.js";
-import { testView } from "./tests.js";
+import { drillView, testView } from "./tests.js";
 import { pressureView } from "./pressure.js";
 
 /** What each state of an item means to its owner, and how it is coloured. */
@@ -51,6 +51,7 @@ export function machineView(item, model, actions) {
       ? failoverView(leeward.failover, regionOf(item, model))
       : lossesView(item, regionOf(item, model)),
     testView(item),
+    drillView(item),
     agentView(leeward),
     verificationView(leeward),
     resyncView(leeward),

@@ -54,6 +54,12 @@ const ofMachines = (request, configOf) => ({
       () => api.post(`${item.id}/testFailover`, testBody(wish)),
       "Clean it up when you have seen enough.",
     ),
+  drill: (item) =>
+    request(
+      `A drill of ${item.name} was started.`,
+      () => api.post(`${item.id}/leewardDrill`, {}),
+      "It is cleaned up by itself; what it came to appears with the machine.",
+    ),
   cleanUpTest: (item, comments) =>
     request(`The clean-up of the test of ${item.name} was started.`, () =>
       api.post(`${item.id}/testFailoverCleanup`, { properties: comments ? { comments } : {} }),

@@ -1,4 +1,4 @@
-import { choosing, dialogButtons } from "./dialogs.js";
+import { choosing, dialogButtons, ofItem, submitting } from "./dialogs.js";
 import { h } from "./dom.js";
 import { nameOfMachine, regionOf } from "./machine-name.js";
 import { INSTANT, instantField, pointOptions } from "./point-choice.js";
@@ -84,6 +84,23 @@ export function testDialog(model, actions) {
     }),
   );
 }
+
+/** A test that nobody has to look at. */
+export const drillDialog = (model, actions) =>
+  ofItem(model, (item, name) =>
+    h(
+      "form",
+      { key: `drill ${item.id}`, onsubmit: submitting(() => actions.drill({ id: item.id, name })) },
+      h("h2", { id: "dialog-title" }, `Drill the failover of ${name}?`),
+      h(
+        "p",
+        null,
+        `A copy of ${name} is built in ${regionOf(item, model)} from the newest good point, in an isolated network, and deleted as soon as it runs. `,
+        "What remains is whether it came up, and in what time. The machine itself and its replication are not touched.",
+      ),
+      dialogButtons(model, actions, "primary", "Begin the drill", { disabled: item.points.length === 0 }),
+    ),
+  );
 
 export function testCleanupDialog(model, actions) {
   const item = model.data.items.find(({ id }) => id === model.dialog.id);

@@ -5,13 +5,15 @@ import { durationOf, stepsView } from "./jobs.js";
 
 /** What a test failover is doing, and what it came to; or what the last one did. */
 export function testView({ name, properties }) {
-  const { test, formerTest } = properties.leeward ?? {};
+  const { test, formerTest, drill } = properties.leeward ?? {};
+  // What is said of the last drill is not said twice.
+  if (!test && formerTest?.operation === drill?.last?.operation) return undefined;
   if (!test) return formerTest && formerView(formerTest);
   const { progress, failure } = test;
   return h(
     "section",
     { class: "failover", key: "test" },
-    h("h3", null, `Test failover: ${WORDS[test.state] ?? test.state}`),
+    h("h3", null, `${test.drill ? "Drill" : "Test failover"}: ${WORDS[test.state] ?? test.state}`),
     failure &&
       h("div", { class: "notice bad" }, h("p", null, h("strong", null, failure.code), ` ${failure.message}`)),
     progress &&
@@ -69,5 +71,18 @@ const formerView = ({ pointTime, rtoSeconds, cleanedTime, comments }) =>
     { class: "hint", key: "test" },
     `Last test failover: recovered in ${duration(rtoSeconds)} from the point of ${clock(pointTime)}, cleaned up at ${clock(cleanedTime)}${comments ? `: ${comments}` : "."}`,
   );
+
+/** The verdict of the last drill, and when the next one is due. */
+export function drillView({ properties }) {
+  const { last, nextTime } = properties.leeward?.drill ?? {};
+  if (!last && !nextTime) return undefined;
+  const words = [last && verdictWords(last), nextTime && `The next drill is due at ${clock(nextTime)}.`];
+  return h("p", { class: "hint", key: "drill" }, words.filter(Boolean).join(" "));
+}
+
+const verdictWords = ({ state, startTime, rtoSeconds, failure }) =>
+  state === "Succeeded"
+    ? `The drill of ${clock(startTime)} succeeded: recovered in ${duration(rtoSeconds)}.`
+    : `The drill of ${clock(startTime)} failed (${failure?.step ?? "at an unknown step"}).`;
 
 const lastOf = (id) => id.slice(id.lastIndexOf("/") + 1);

@@ -152,7 +152,11 @@ function bodies(): unknown[] {
         leeward: { keepPoints: true },
       },
     },
-    { properties: { leeward: { policy: { retention: { window: 86_400_000 }, verifyInterval: 900_000 } } } },
+    {
+      properties: {
+        leeward: { policy: { retention: { window: 86_400_000 }, verifyInterval: 900_000, drillDays: 30 } },
+      },
+    },
     {
       properties: {
         recoveryFabricName: "azure",

@@ -152,6 +152,35 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     expect(sent()?.body).toMatchObject({ properties: { leeward: { size: "Standard_E4s_v5" } } });
   });
 
+  test("are begun as drills, which say what they came to and when the next is due", async () => {
+    const { script } = served.api;
+    const last = {
+      operation: "job-1",
+      startTime: iso(6900),
+      state: "Succeeded" as const,
+      point: former.point,
+      pointTime: former.pointTime,
+      road: former.road,
+      rtoSeconds: 42,
+      failure: null,
+      cleanedTime: former.cleanedTime,
+    };
+    const drill = { everyDays: 30, nextTime: iso(-86_400), last };
+    script.items = [protectedItem({ formerTest: former, drill }, ["TestFailover"])];
+    script.points = POINTS;
+    const page = await served.open();
+    await page.getByText(/The drill of .* succeeded: recovered in 42 s\. The next drill is due at/).waitFor();
+    expect(await page.getByText("Last test failover").count()).toBe(0);
+    await page.getByRole("button", { name: "Drill… ledger" }).press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Drill the failover of ledger?" });
+    await dialog.getByRole("button", { name: "Begin the drill" }).press("Enter");
+    await page.getByText("A drill of ledger was started.").waitFor();
+    expect(sent()).toMatchObject({ path: `${itemId("ledger")}/leewardDrill`, body: {} });
+    script.items = [protectedItem({ test: { ...made, drill: true } }, ["TestFailoverCleanup"])];
+    await page.getByText("Drill: it runs").waitFor();
+    expect(await page.getByRole("button", { name: "Drill… ledger" }).count()).toBe(0);
+  });
+
   test("leave their figures behind", async () => {
     served.api.script.items = [protectedItem({ formerTest: former }, ["TestFailover"])];
     const page = await served.open();
