@@ -4,6 +4,7 @@ import {
   drillEnded,
   isDrilling,
   nextDrill,
+  takesRoom,
   withDrillCleanup,
   withDueDrill,
 } from "../engine/recovery/drill.ts";
@@ -37,7 +38,7 @@ export async function beginDrills(
   client: DurableClient,
   items: readonly ItemRecord[],
 ): Promise<void> {
-  let room = AT_ONCE - items.filter(isDrilling).length;
+  let room = AT_ONCE - items.filter(takesRoom).length;
   const failures: unknown[] = [];
   for (const item of items.filter((one) => !isDrilling(one)).toSorted((a, b) => dueAt(a) - dueAt(b))) {
     if (room <= 0) break;

@@ -1,8 +1,7 @@
 import { toIso } from "../core/clock.ts";
-import { CATALOGUE } from "../core/errors.ts";
 import { type Micros, micros } from "../core/units.ts";
 import type { DrillVerdict } from "./drill-verdict.ts";
-import type { HealthError } from "./health.ts";
+import { type HealthError, remedyOf } from "./health.ts";
 import type { ItemRecord } from "./item.ts";
 import { STATES } from "./state.ts";
 import { beginTest, beginTestCleanup } from "./test-failover.ts";
@@ -17,6 +16,10 @@ const DAY = 24 * 3600 * 1e6;
 const CLEAN_AGAIN = 30 * 60e6;
 
 export const isDrilling = ({ test }: Pick<ItemRecord, "test">): boolean => test?.drill === true;
+
+/** It takes of the region's quota, and will not for long: unlike one whose clean-up something stands against. */
+export const takesRoom = (item: Pick<ItemRecord, "test">): boolean =>
+  isDrilling(item) && item.test?.state !== "cleanupFailed";
 
 /** When the next one is due by the policy; undefined when none is, or a test is there, behind which it is asked anew. */
 export function nextDrill({ policy, drills, job, state, test }: ItemRecord): Micros | undefined {
@@ -50,12 +53,23 @@ export function drillEnded({ test }: ItemRecord, now: Micros): boolean {
 export const withDrillCleanup = (old: ItemRecord, now: Micros): ItemRecord =>
   drillEnded(old, now) ? beginTestCleanup(old, { now }) : old;
 
-/** That the newest drill failed, until one succeeds. */
-export function drillErrors({ drills, state }: ItemRecord): HealthError[] {
+/** That the newest drill failed, until one succeeds; and that one is there which could not be cleaned up yet. */
+export const drillErrors = (item: ItemRecord): HealthError[] =>
+  [failed(item), left(item)].filter((error) => error !== undefined);
+
+function failed({ drills, state }: ItemRecord): HealthError | undefined {
   const [last] = drills ?? [];
-  if (last?.state !== "Failed" || !STATES[state].replicating) return [];
-  const { remedy } = CATALOGUE.DrillFailed;
-  return [{ code: "DrillFailed", level: "Error", message: wordsOf(last), remedy, since: last.startTime }];
+  if (last?.state !== "Failed" || !STATES[state].replicating) return undefined;
+  const code = "DrillFailed";
+  return { code, level: "Error", message: wordsOf(last), remedy: remedyOf(code), since: last.startTime };
+}
+
+/** It costs what a machine costs, and keeps the next drill from beginning. */
+function left({ test }: ItemRecord): HealthError | undefined {
+  if (!test?.drill || test.state !== "cleanupFailed" || !test.failure) return undefined;
+  const { code, message, step } = test.failure;
+  const words = `the drill of ${toIso(test.startTime)} is not cleaned up yet, and is tried again: ${step}: ${message}`;
+  return { code, level: "Warning", message: words, remedy: remedyOf(code), since: test.startTime };
 }
 
 function wordsOf({ startTime, point, pointTime, failure }: DrillVerdict): string {

@@ -57,8 +57,8 @@ const drills = async () =>
   z
     .object({ value: z.array(drillVerdictView), nextLink: z.null() })
     .parse((await app.call("GET", `${app.item.id}/leewardDrills`)).body).value;
-const begin = (token: string) =>
-  app.call("POST", `${app.item.id}/leewardDrill`, undefined, { "x-ms-client-request-id": token });
+const begin = (token: string, body?: unknown) =>
+  app.call("POST", `${app.item.id}/leewardDrill`, body, { "x-ms-client-request-id": token });
 
 /** One run of the timer, as each minute has one. */
 async function minute(): Promise<void> {
@@ -126,7 +126,9 @@ test("a drill that cannot be made says why in its verdict and in the health, and
     code: "AllocationFailed",
     message: "no room in the region",
   });
-  expect((await begin("third")).status).toBe(202);
+  const sealed = { properties: { networkType: "NoNetworkAttachAsInput" } };
+  expect((await begin("third", sealed)).status).toBe(202);
+  expect((await app.records.items.get(key()))?.value.test?.network.kind).toBe("sealed");
   const verdict = await judged(2);
   expect(verdict).toMatchObject({
     state: "Failed",

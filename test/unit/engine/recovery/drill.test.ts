@@ -5,6 +5,7 @@ import {
   drillDue,
   drillErrors,
   nextDrill,
+  takesRoom,
   withDrillCleanup,
   withDueDrill,
 } from "../../../../engine/recovery/drill.ts";
@@ -91,6 +92,8 @@ test("a clean-up that failed begins again half an hour after it began, and keeps
     code: "ArmFailed",
   });
   expect(stuck.test).toMatchObject({ state: "cleanupFailed", failure: { code: "ArmFailed" } });
+  expect(drillErrors(stuck)).toMatchObject([{ code: "ArmFailed", level: "Warning", since: NOW }]);
+  expect([takesRoom(failed), takesRoom(stuck)]).toEqual([true, false]);
   expect(withDrillCleanup(stuck, at(31 * MINUTE - 1))).toBe(stuck);
   const again = withDrillCleanup(stuck, at(31 * MINUTE));
   expect(again.test?.job.operation).not.toBe(stuck.test?.job.operation);

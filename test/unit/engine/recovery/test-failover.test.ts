@@ -112,6 +112,13 @@ test("a test that is asked for again by the same request is the same, also when 
   expect(begun({ token: "b" }, clean).test?.state).toBe("making");
 });
 
+test("a test behind one that failed and was cleaned up is another one, though neither request has a name", () => {
+  const failed = begun();
+  const clean = ended(beginTestCleanup(ended(failed, FAILURE), { now: NOW }));
+  const next = begun({ now: micros(NOW + 1) }, clean);
+  expect(next.test?.operation).not.toBe(failed.test?.operation);
+});
+
 test("the time to recover counts from the request to the running machine", () => {
   const item = withChoice(begun());
   const steps = [
