@@ -66,7 +66,7 @@ async function markFor({ places, grounds }: Scene, field: keyof Asked, bound: Bo
     throw new LeewardError("InvalidRequest", `properties.${field}: ${why}`);
   };
   if ("point" in bound) {
-    const place = places.find(({ id }) => id === bound.point);
+    const place = places.findLast(({ id }) => id === bound.point);
     return place ? markOf(place) : refuse(`there is no recovery point ${bound.point}`);
   }
   const isPoint = places.some((place) => !isBefore(place, bound) && !isBefore(bound, place));
