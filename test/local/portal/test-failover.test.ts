@@ -173,11 +173,14 @@ describe.skipIf(!present)("test failovers in the portal", () => {
     expect(await page.getByText("Last test failover").count()).toBe(0);
     await page.getByRole("button", { name: "Drill… ledger" }).press("Enter");
     const dialog = page.getByRole("dialog", { name: "Drill the failover of ledger?" });
+    await dialog.waitFor();
+    await served.picture(page, "drill");
     await dialog.getByRole("button", { name: "Begin the drill" }).press("Enter");
     await page.getByText("A drill of ledger was started.").waitFor();
     expect(sent()).toMatchObject({ path: `${itemId("ledger")}/leewardDrill`, body: {} });
     script.items = [protectedItem({ test: { ...made, drill: true } }, ["TestFailoverCleanup"])];
     await page.getByText("Drill: it runs").waitFor();
+    await served.picture(page, "drill-runs");
     expect(await page.getByRole("button", { name: "Drill… ledger" }).count()).toBe(0);
   });
 
