@@ -1,10 +1,18 @@
 import { z } from "zod";
+import { type ArmId, sameArmId } from "../core/ids.ts";
 import { MOST_DISKS } from "../core/units.ts";
 import { copyNameList, interfaceName } from "./copy-names.ts";
 import { PLACES, excludedAmong } from "../core/placement.ts";
 import { armIdField, idOfType, sparse } from "./field.ts";
 import { groupName } from "./group.ts";
-import { autoProtection, cloudService, diskKeys, notHere, unmanagedDisks } from "./refused-field.ts";
+import {
+  autoProtection,
+  cloudService,
+  diskKeys,
+  edgeZone,
+  notHere,
+  unmanagedDisks,
+} from "./refused-field.ts";
 
 const network = idOfType("Microsoft.Network/virtualNetworks");
 const account = idOfType("Microsoft.Storage/storageAccounts");
@@ -71,7 +79,7 @@ const input = z
     autoProtectionOfDataDisk: autoProtection,
     diskEncryptionInfo: diskKeys,
     recoveryCloudServiceId: cloudService,
-    recoveryExtendedLocation: notHere("machines come up in regions, not in edge zones: leave it out"),
+    recoveryExtendedLocation: edgeZone,
     protectionClusterId: notHere("there are no protection clusters: name a group (multiVmGroupName)"),
   })
   .superRefine((details, context) => {
@@ -89,13 +97,23 @@ const input = z
           ["vmManagedDisks", at, "primaryStagingAzureStorageAccountId"],
           "all disks of a machine have one cache account",
         );
-    for (const [at, { recoveryResourceGroupId: group }] of disks.entries())
-      if (group !== undefined && !same(group, details.recoveryResourceGroupId))
-        wrong(
-          ["vmManagedDisks", at, "recoveryResourceGroupId"],
-          "the disks of a machine are made in the group that it comes up in",
-        );
+    checkGroups(disks, details.recoveryResourceGroupId, context);
   });
+
+/** @param group that the machine comes up in */
+export function checkGroups(
+  disks: readonly { readonly recoveryResourceGroupId?: ArmId | undefined }[],
+  group: ArmId,
+  context: z.RefinementCtx,
+): void {
+  for (const [at, { recoveryResourceGroupId: own }] of disks.entries())
+    if (own !== undefined && !sameArmId(own, group))
+      context.addIssue({
+        code: "custom",
+        path: ["vmManagedDisks", at, "recoveryResourceGroupId"],
+        message: "the disks of a machine are made in the group that it comes up in",
+      });
+}
 
 /**
  * Body of `PUT …/replicationProtectedItems/{name}`: ASR's EnableProtectionInput for Azure to Azure. As ARM does, fields

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { armIdField, sparse } from "./field.ts";
-import { cloudServiceOption, notHere } from "./refused-field.ts";
+import { cloudServiceOption, edgeZone, notHere } from "./refused-field.ts";
 import { TWO_NETWORKS, isOneNetwork, networkFields } from "./test-failover.ts";
 
 const MOST_GROUPS = 20;
@@ -82,7 +82,6 @@ const groups = z
   });
 
 const zone = notHere("each machine has its own zone: give it to the item (recoveryAvailabilityZone)");
-const edgeZone = notHere("machines come up in regions, not in edge zones: leave it out");
 
 /** Body of `PUT …/replicationRecoveryPlans/{name}`: ASR's CreateRecoveryPlanInput. */
 export const recoveryPlanRequest = z.object({

@@ -20,6 +20,7 @@ function isNothing(value: unknown, depth: number): boolean {
 /** Fields of ASR's inputs for Azure to Azure, which several of them have. */
 export const unmanagedDisks = notHere("it has managed disks: name those (vmManagedDisks)");
 export const cloudService = notHere("there are no cloud services any more: leave it out");
+export const edgeZone = notHere("machines come up in regions, not in edge zones: leave it out");
 export const diskKeys = notHere(
   "keys of Azure Disk Encryption are not carried over: use encryption at host, or an encryption set",
 );

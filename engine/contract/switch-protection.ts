@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MOST_DISKS } from "../core/units.ts";
-import { managedDiskKind } from "./enable-protection.ts";
+import { checkGroups, managedDiskKind } from "./enable-protection.ts";
 import { armIdField, idOfType, sparse } from "./field.ts";
 import { cloudService, diskKeys, notHere, unmanagedDisks } from "./refused-field.ts";
 
@@ -45,17 +45,7 @@ const wayBack = sparse(
       vmManagedDisks: z.array(formerDisk).max(MOST_DISKS).optional(),
     })
     .superRefine(({ recoveryResourceGroupId: group, vmManagedDisks = [] }, context) => {
-      if (group === undefined) return;
-      for (const [at, disk] of vmManagedDisks.entries())
-        if (
-          disk.recoveryResourceGroupId &&
-          disk.recoveryResourceGroupId.toLowerCase() !== group.toLowerCase()
-        )
-          context.addIssue({
-            code: "custom",
-            path: ["vmManagedDisks", at, "recoveryResourceGroupId"],
-            message: "the disks of a machine are made in the group that it comes up in",
-          });
+      if (group !== undefined) checkGroups(vmManagedDisks, group, context);
     }),
 );
 

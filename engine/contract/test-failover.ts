@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { armIdField, barrierIdField, sparse } from "./field.ts";
-import { cloudServiceOption } from "./refused-field.ts";
-import { buildFields, choiceFields } from "./unplanned-failover.ts";
+import { armIdField, sparse } from "./field.ts";
+import { buildFields, choiceFields, pointDetails } from "./unplanned-failover.ts";
 
 /** Where a test comes up: of one item, and of a recovery plan. */
 export const networkFields = {
@@ -30,14 +29,7 @@ export const testFailoverRequest = z.object({
       .object({
         failoverDirection: z.literal("PrimaryToRecovery").default("PrimaryToRecovery"),
         ...networkFields,
-        providerSpecificDetails: sparse(
-          z.object({
-            instanceType: z.literal("A2A"),
-            /** The newest point when it is left out. */
-            recoveryPointId: barrierIdField.optional(),
-            cloudServiceCreationOption: cloudServiceOption,
-          }),
-        ).optional(),
+        providerSpecificDetails: pointDetails.optional(),
         /** Ours, and strict: as of a failover. `Latest` is the newest write that has arrived. */
         leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
       })

@@ -35,6 +35,16 @@ export const buildFields = {
   acceptUnfit: z.boolean().optional(),
 };
 
+/** ASR's details of a failover for Azure to Azure, and of its test. */
+export const pointDetails = sparse(
+  z.object({
+    instanceType: z.literal("A2A"),
+    /** The newest point when it is left out. */
+    recoveryPointId: barrierIdField.optional(),
+    cloudServiceCreationOption: cloudServiceOption,
+  }),
+);
+
 /** Body of `POST …/unplannedFailover`: ASR's UnplannedFailoverInput for Azure to Azure. */
 export const unplannedFailoverRequest = z.object({
   properties: sparse(
@@ -42,14 +52,7 @@ export const unplannedFailoverRequest = z.object({
       failoverDirection: z.literal("PrimaryToRecovery").default("PrimaryToRecovery"),
       /** `Required`: the source is shut down before, if that can be done; it is failed over in any case. */
       sourceSiteOperations: z.enum(["Required", "NotRequired"]).default("NotRequired"),
-      providerSpecificDetails: sparse(
-        z.object({
-          instanceType: z.literal("A2A"),
-          /** The newest point when it is left out. */
-          recoveryPointId: barrierIdField.optional(),
-          cloudServiceCreationOption: cloudServiceOption,
-        }),
-      ).optional(),
+      providerSpecificDetails: pointDetails.optional(),
       /** Ours, and strict. */
       leeward: z.strictObject({ ...choiceFields, ...buildFields }).prefault({}),
     }),
