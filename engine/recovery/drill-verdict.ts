@@ -3,6 +3,7 @@ import { barrierId, operationId } from "../core/ids.ts";
 import { checked } from "../core/schema.ts";
 import { type Micros, micros } from "../core/units.ts";
 import type { TestReport } from "./test-report.ts";
+import { stepFailure } from "./step-failure.ts";
 
 const time = z.number().transform(checked(micros));
 
@@ -16,7 +17,7 @@ export const drillVerdict = z.object({
   pointTime: time.optional(),
   road: z.enum(["import", "upload"]).optional(),
   rtoSeconds: z.number().optional(),
-  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+  failure: stepFailure.optional(),
   cleanedTime: time,
 });
 export type DrillVerdict = z.infer<typeof drillVerdict>;

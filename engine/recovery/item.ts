@@ -29,6 +29,7 @@ import { former, reversal } from "./reversal-record.ts";
 import { shutDown } from "./shut-down-wish.ts";
 import { ITEM_STATES, type ItemEvent, STATES, nextState } from "./state.ts";
 import { formerTest, testReport } from "./test-report.ts";
+import { stepFailure } from "./step-failure.ts";
 
 const arm = z.string().transform(checked(armId));
 const size = z.number().transform(checked(bytes));
@@ -285,7 +286,7 @@ export const itemRecord = z.object({
   removal: removal.optional(),
   dismissed: dismissed.optional(),
   /** Why the newest job failed, if so. */
-  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+  failure: stepFailure.optional(),
 });
 export type ItemRecord = z.infer<typeof itemRecord>;
 

@@ -20,6 +20,7 @@ import { removed } from "./removed.ts";
 import { type ShutDown, shutDown } from "./shut-down-wish.ts";
 import { targetBuild } from "./target-build.ts";
 import { type WantedMoment, wantedMoment } from "./wanted-moment.ts";
+import { stepFailure } from "./step-failure.ts";
 
 const time = z.number().transform(checked(micros));
 
@@ -131,7 +132,7 @@ export const jobRecord = z.object({
     .optional(),
   /** The user's, about what was tested. */
   comments: z.string().optional(),
-  failure: z.object({ code: z.string(), message: z.string(), step: z.string() }).optional(),
+  failure: stepFailure.optional(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;
 export type JobKind = JobRecord["kind"];

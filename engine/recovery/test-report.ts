@@ -9,13 +9,13 @@ import { buildWish } from "./build-wish.ts";
 import { TEST_STATES } from "./state.ts";
 import { targetBuild } from "./target-build.ts";
 import { wantedMoment } from "./wanted-moment.ts";
+import { stepFailure } from "./step-failure.ts";
 
 const arm = z.string().transform(checked(armId));
 const time = z.number().transform(checked(micros));
 const point = z.string().transform(checked(barrierId));
 const operation = z.string().transform(checked(operationId));
 const road = z.enum(["import", "upload"]);
-const failure = z.object({ code: z.string(), message: z.string(), step: z.string() });
 
 const testNetwork = z.discriminatedUnion("kind", [
   /** One of ours, made for the test: `isolated` lets its members talk to each other, `sealed` lets nobody talk. */
@@ -82,9 +82,9 @@ export const testReport = z.object({
   rtoSeconds: z.number().optional(),
   /** What clean-ups have deleted, and what is not ours and stays: of all of them, since each finds less. */
   removed: removed.optional(),
-  failure: failure.optional(),
+  failure: stepFailure.optional(),
   /** Why it could not be made, while it is cleaned up. */
-  makingFailure: failure.optional(),
+  makingFailure: stepFailure.optional(),
 });
 export type TestReport = z.infer<typeof testReport>;
 
