@@ -8,7 +8,6 @@ import {
 import { toIso } from "../../engine/core/clock.ts";
 import { LeewardError } from "../../engine/core/errors.ts";
 import { type ArmId, armId, sameArmId } from "../../engine/core/ids.ts";
-import { inParallel } from "../../engine/core/in-order.ts";
 import type { IntentRecord } from "../../engine/recovery/intent.ts";
 import { type ItemRecord, lastSegment, vaultOf } from "../../engine/recovery/item.ts";
 import { A2A_DEFAULTS, type PolicyRecord, givenBy } from "../../engine/recovery/replication-policy.ts";
@@ -27,23 +26,24 @@ import { putFabric } from "./fabrics.ts";
 import { enablementOf } from "./intent-enablement.ts";
 import { inVault } from "./inventory.ts";
 import { pagesOfBoth } from "./pages-of-both.ts";
-import { sliceOf } from "./paging.ts";
+import { viewsOf } from "./paging.ts";
 import { lookUp } from "../find-item.ts";
 import { findPolicy, savePolicy } from "./policies.ts";
 
 const read = { method: "GET", role: "Reader", versioned: true } as const;
 const { intents: all, intent: one } = PATHS;
 
-durableRoute("listIntents", { ...read, path: all }, async (call) => {
-  return pagesOfBoth(call, async () => {
+durableRoute("listIntents", { ...read, path: all }, (call) =>
+  pagesOfBoth(call, async () => {
     const found = await inVault(call.services.records.intents, vaultIn(call.request));
-    const { page, nextLink } = sliceOf(call, found, ({ id }) => id, {});
-    return { value: await inParallel(page, AT_ONCE, (intent) => view(call, intent)), nextLink };
-  });
-});
-
-/** Intents of a page that are looked at together. */
-const AT_ONCE = 16;
+    return viewsOf(
+      call,
+      found,
+      ({ id }) => id,
+      (intent) => view(call, intent),
+    );
+  }),
+);
 
 durableRoute("getIntent", { ...read, path: one }, async (call) => {
   const id = idIn(call.request);

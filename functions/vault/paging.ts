@@ -30,8 +30,18 @@ export async function pageOf<Entry, View>(
   keyOf: (entry: Entry) => string,
   view: (entry: Entry) => View | Promise<View>,
 ): Promise<HttpResponseInit> {
+  return { jsonBody: await viewsOf(call, entries, keyOf, view) };
+}
+
+/** As `pageOf`, for who goes on with the page. @throws InvalidRequest for a token that is none */
+export async function viewsOf<Entry, View>(
+  call: Call,
+  entries: readonly Entry[],
+  keyOf: (entry: Entry) => string,
+  view: (entry: Entry) => View | Promise<View>,
+): Promise<Page<View>> {
   const { page, nextLink } = sliceOf(call, entries, keyOf, {});
-  return { jsonBody: { value: await inParallel(page, AT_ONCE, async (entry) => view(entry)), nextLink } };
+  return { value: await inParallel(page, AT_ONCE, async (entry) => view(entry)), nextLink };
 }
 
 /**
