@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Micros } from "../../engine/core/units.ts";
 import { recoveryPolicy } from "../../engine/recovery/policy.ts";
-import { listPoints, readPoint } from "../../engine/replication/points.ts";
+import { readPoints } from "../../engine/replication/points.ts";
 import { enable } from "../../functions/begin.ts";
 import { ensureCapture } from "../../functions/durable.ts";
 import type { Step } from "./achieve.ts";
@@ -12,10 +12,8 @@ const GOES_ON = /^(replicate|capture)-/;
 
 /** Whether a point of the disks as they were at this time, or later, has arrived. */
 async function hasPoint({ accounts }: World, since: Micros): Promise<boolean> {
-  const { objects } = accounts.at(TARGET_BLOB);
-  for (const { machine, id } of (await listPoints(objects, MACHINE)).toReversed())
-    if ((await readPoint(objects, machine, id)).time >= since) return true;
-  return false;
+  const points = await readPoints(accounts.at(TARGET_BLOB).objects, MACHINE);
+  return points.some(({ time }) => time >= since);
 }
 
 const goesOn = ({ hub }: World): boolean => hub.live().every((id) => GOES_ON.test(id));
