@@ -1,4 +1,5 @@
 import type { UpdateItemRequest } from "../engine/contract/update-item.ts";
+import type { VmNic } from "../engine/contract/vm-nic.ts";
 import { LeewardError } from "../engine/core/errors.ts";
 import { sameArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
@@ -11,10 +12,11 @@ type Asked = UpdateItemRequest["properties"];
 /**
  * ASR's clients send every field that they know, most of them as they have read them. What cannot be changed is taken as long as it
  * says what there is, and never dropped in silence.
+ * @param nics as the item shows them
  * @throws InvalidRequest naming the field
  */
-export function checkFixed(item: ItemRecord, asked: Asked): void {
-  const all = [...machineFields(item, asked), ...nicFields(item, asked.vmNics), ...diskFields(item, asked)];
+export function checkFixed(item: ItemRecord, asked: Asked, nics: readonly VmNic[]): void {
+  const all = [...machineFields(item, asked), ...nicFields(nics, asked.vmNics), ...diskFields(item, asked)];
   const wrong = all.find(isOther);
   if (wrong) throw new LeewardError("InvalidRequest", `properties.${wrong.field}: ${wrong.why}`);
 }

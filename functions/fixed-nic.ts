@@ -1,9 +1,8 @@
 import type { UpdateItemRequest } from "../engine/contract/update-item.ts";
 import type { VmNic } from "../engine/contract/vm-nic.ts";
-import { type ItemRecord, lastSegment } from "../engine/recovery/item.ts";
-import { vmNics } from "./vm-nics.ts";
+import { lastSegment } from "../engine/recovery/item.ts";
 
-type Nic = UpdateItemRequest["properties"]["vmNics"][number];
+export type Nic = UpdateItemRequest["properties"]["vmNics"][number];
 type IpConfig = Nic["ipConfigs"][number];
 
 /** A field of ASR's that cannot be changed here: what was sent, and what there is. */
@@ -17,9 +16,14 @@ export interface Fixed {
 export const TEST = "a test is built in the network that it names, beside the machine";
 const PLAIN = "no public address is taken over, and no load balancer is joined";
 
-export const nicFields = (item: ItemRecord, sent: readonly Nic[]): Fixed[] =>
+/** The interface that is meant, among those of the item's view. */
+export const shownOf = (all: readonly VmNic[], { nicId }: Nic): VmNic | undefined =>
+  all.find((one) => lastSegment(one.nicId).toLowerCase() === lastSegment(nicId).toLowerCase());
+
+/** @param all as the item shows them */
+export const nicFields = (all: readonly VmNic[], sent: readonly Nic[]): Fixed[] =>
   sent.flatMap((nic, at) => {
-    const shown = vmNics(item).find(({ nicId }) => isNamed(nicId, nic.nicId));
+    const shown = shownOf(all, nic);
     return shown ? fieldsOf(nic, shown).map((one) => ({ ...one, field: `vmNics.${at}.${one.field}` })) : [];
   });
 
@@ -112,6 +116,3 @@ function addressFields(config: IpConfig, { ipConfigs }: VmNic, beside: string | 
         ]),
   ];
 }
-
-export const isNamed = (id: string, name: string): boolean =>
-  lastSegment(id).toLowerCase() === lastSegment(name).toLowerCase();

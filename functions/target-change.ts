@@ -4,13 +4,11 @@ import type { ArmId } from "../engine/core/ids.ts";
 import { type ItemRecord, lastSegment, targetOf } from "../engine/recovery/item.ts";
 import { type TargetChange, retargeted } from "../engine/recovery/retarget.ts";
 import { checkFixed } from "./fixed-fields.ts";
-import { isNamed, primaryFirst } from "./fixed-nic.ts";
+import { type Nic, primaryFirst, shownOf } from "./fixed-nic.ts";
 import type { Services } from "./services.ts";
 import { subnetsOf } from "./target-network.ts";
 import { bootDiagnosticsIn, checkPlaces } from "./target-placement.ts";
 import { vmNics } from "./vm-nics.ts";
-
-type Nic = UpdateItemRequest["properties"]["vmNics"][number];
 
 /**
  * What the request wants of the target; undefined when it wants nothing of it.
@@ -21,7 +19,8 @@ export async function targetChangeIn(
   item: ItemRecord,
   asked: UpdateItemRequest["properties"],
 ): Promise<TargetChange | undefined> {
-  checkFixed(item, asked);
+  const shown = vmNics(item);
+  checkFixed(item, asked, shown);
   const details = asked.providerSpecificDetails;
   const network = asked.selectedRecoveryAzureNetworkId;
   const size = asked.recoveryAzureVMSize;
@@ -36,7 +35,7 @@ export async function targetChangeIn(
     size,
     availabilitySet: asked.recoveryAvailabilitySetId,
     ...places,
-    nics: asked.vmNics.map((nic) => nicIn(item, nic)),
+    nics: asked.vmNics.map((nic) => nicIn(nic, shownOf(shown, nic))),
     disks: (details?.managedDiskUpdateDetails ?? []).flatMap(
       ({ diskId: id, recoveryTargetDiskAccountType: sku }) => (sku ? [{ id, sku }] : []),
     ),
@@ -59,7 +58,7 @@ async function networkIn(services: Services, item: ItemRecord, id: ArmId): Promi
   return { id, subnets: await subnetsOf(services, id, targetOf(item).region, field) };
 }
 
-function nicIn(item: ItemRecord, nic: Nic): TargetChange["nics"][number] {
+function nicIn(nic: Nic, shown: VmNic | undefined): TargetChange["nics"][number] {
   const [config] = primaryFirst(nic.ipConfigs);
   const subnet = config?.recoverySubnetName;
   return {
@@ -67,10 +66,7 @@ function nicIn(item: ItemRecord, nic: Nic): TargetChange["nics"][number] {
     subnet: subnet === undefined ? undefined : lastSegment(subnet),
     address: config?.recoveryStaticIPAddress,
     networkSecurityGroup: nic.recoveryNetworkSecurityGroupId,
-    ...newOf(
-      nic,
-      vmNics(item).find(({ nicId }) => isNamed(nicId, nic.nicId)),
-    ),
+    ...newOf(nic, shown),
   };
 }
 

@@ -42,7 +42,11 @@ export async function checkPlaces(
     throw new LeewardError("InvalidRequest", `properties.providerSpecificDetails: ${wrong.join("; ")}`);
 }
 
-/** An account, and where Azure is to be told that it is. @throws NotFound */
-export async function bootDiagnosticsIn({ arm }: Pick<Services, "arm">, id: ArmId) {
-  return { id, uri: (await getStorageAccount(arm, id)).properties.primaryEndpoints.blob };
+/** What a target keeps of its account: Azure is to be told an address. @throws NotFound */
+export async function bootDiagnosticsIn(
+  { arm }: Pick<Services, "arm">,
+  id: ArmId,
+): Promise<NonNullable<TargetChange["bootDiagnostics"]>> {
+  const { primaryEndpoints } = (await getStorageAccount(arm, id)).properties;
+  return { bootDiagnosticsAccount: id, bootDiagnosticsUri: primaryEndpoints.blob };
 }

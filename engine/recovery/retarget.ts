@@ -20,8 +20,7 @@ export interface TargetChange {
   readonly proximityPlacementGroup?: ArmId | undefined;
   readonly capacityReservationGroup?: ArmId | undefined;
   readonly scaleSet?: ArmId | undefined;
-  /** An account, and where Azure finds it. */
-  readonly bootDiagnostics?: { readonly id: ArmId; readonly uri: string } | undefined;
+  readonly bootDiagnostics?: Required<Pick<TargetMachine, "bootDiagnosticsAccount" | "bootDiagnosticsUri">>;
   /** Of the network, the names of its subnets as well. */
   readonly network?: { readonly id: ArmId; readonly subnets: readonly string[] } | undefined;
   /** By the source's interface. */
@@ -52,13 +51,13 @@ export function retargeted(item: ItemRecord, change: TargetChange): ItemRecord {
       `${lastSegment(item.id)} is ${item.state}: where it comes up cannot be changed`,
     );
   const old = targetOf(item);
-  const { vmName, size, network, bootDiagnostics: account } = change;
+  const { vmName, size, network } = change;
   const target: TargetMachine = {
     ...old,
     ...(vmName !== undefined && { vm: armId(`${parentOf(old.vm)}/${vmName}`) }),
     ...(size !== undefined && { size }),
     ...placesOf(old, change),
-    ...(account && { bootDiagnosticsAccount: account.id, bootDiagnosticsUri: account.uri }),
+    ...change.bootDiagnostics,
     ...(network && { network: network.id }),
     nics: nicsOf(item, old, change),
     ...disksOf(item, old, change),

@@ -1,4 +1,3 @@
-import { getStorageAccount } from "../../engine/azure/storage-account.ts";
 import { hasCode } from "../../engine/core/errors.ts";
 import { sameArmId } from "../../engine/core/ids.ts";
 import { bytes } from "../../engine/core/units.ts";
@@ -21,6 +20,7 @@ import { readSource } from "../source-machine.ts";
 import type { Services } from "../services.ts";
 import { survey } from "../survey.ts";
 import { checkNotRemoved } from "./shared-use.ts";
+import { bootDiagnosticsIn } from "../target-placement.ts";
 import { type Implementations, itemOf } from "./tools.ts";
 
 export const sourceActivities = {
@@ -60,11 +60,9 @@ export async function settlePlan(services: Services, item: ItemRecord) {
 }
 
 /** Where boot diagnostics go, as it has to be said to Azure. */
-async function diagnosticsOf({ arm }: Services, { request }: ItemRecord) {
+async function diagnosticsOf(services: Services, { request }: ItemRecord) {
   const { bootDiagnosticsAccount: id } = request;
-  if (!id) return {};
-  const { primaryEndpoints } = (await getStorageAccount(arm, id)).properties;
-  return { bootDiagnosticsAccount: id, bootDiagnosticsUri: primaryEndpoints.blob };
+  return id ? bootDiagnosticsIn(services, id) : {};
 }
 
 /** Two enablements may come to one network, or to one name, at the same time: the first row decides for both. */
